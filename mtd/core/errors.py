@@ -1,0 +1,31 @@
+"""Errors, by what the caller can do about them."""
+
+from __future__ import annotations
+
+
+class MtdError(Exception):
+    """Base of the errors that mtd raises on purpose."""
+
+
+class Retryable(MtdError):
+    """It may succeed later: a peer is away, busy or slow."""
+
+
+class Refused(MtdError):
+    """It won't succeed as asked: not found, not permitted, not acceptable."""
+
+
+class NotFound(Refused):
+    """What was named doesn't exist."""
+
+
+class Conflict(Refused):
+    """It exists already, or changed since it was read."""
+
+
+class Misconfigured(MtdError):
+    """The operator has to change the configuration or the environment."""
+
+
+class Bug(MtdError):
+    """It can't happen, unless mtd is wrong."""

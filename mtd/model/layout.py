@@ -1,0 +1,44 @@
+"""Layouts: the ordered series of a frame, declared once (DESIGN section 5)."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from mtd.model.metric import Lane
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One series of a device: what is measured (metric), on which thing (instance)."""
+
+    metric: str
+    instance: str
+    lane: Lane
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """An ordered list of series; within a lane, the n-th series is the n-th value.
+
+    ``layout_id`` is the address of the content, so that two collectors, or one
+    collector before and after a restart, name equal layouts equally without
+    asking anybody.
+    """
+
+    poll_group: str
+    series: tuple[Series, ...]
+    layout_id: int
+
+    @classmethod
+    def of(cls, poll_group: str, series: tuple[Series, ...]) -> Layout:
+        """Return the layout of these series with its content address."""
+        digest = hashlib.blake2b(digest_size=8)
+        digest.update(poll_group.encode())
+        for entry in series:
+            digest.update(b"\0%b\1%b\1%b" % (entry.metric.encode(), entry.instance.encode(), entry.lane.encode()))
+        return cls(poll_group, series, int.from_bytes(digest.digest(), "big", signed=True))
+
+    def lane(self, lane: Lane) -> tuple[Series, ...]:
+        """Return the series of one lane, in the order of its values."""
+        return tuple(entry for entry in self.series if entry.lane is lane)

@@ -1,0 +1,110 @@
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from typing import ClassVar as _ClassVar
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class TlsMode(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    TLS_MODE_UNSPECIFIED: _ClassVar[TlsMode]
+    TLS_MODE_OFF: _ClassVar[TlsMode]
+    TLS_MODE_VERIFY: _ClassVar[TlsMode]
+    TLS_MODE_PINNED: _ClassVar[TlsMode]
+    TLS_MODE_ANONYMOUS: _ClassVar[TlsMode]
+    TLS_MODE_INSECURE: _ClassVar[TlsMode]
+
+class InterfaceNaming(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    INTERFACE_NAMING_UNSPECIFIED: _ClassVar[InterfaceNaming]
+    INTERFACE_NAMING_NAME: _ClassVar[InterfaceNaming]
+    INTERFACE_NAMING_COMMENT: _ClassVar[InterfaceNaming]
+    INTERFACE_NAMING_BOTH: _ClassVar[InterfaceNaming]
+
+class DeviceStatus(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    DEVICE_STATUS_UNSPECIFIED: _ClassVar[DeviceStatus]
+    DEVICE_STATUS_UP: _ClassVar[DeviceStatus]
+    DEVICE_STATUS_DEGRADED: _ClassVar[DeviceStatus]
+    DEVICE_STATUS_DOWN: _ClassVar[DeviceStatus]
+    DEVICE_STATUS_DISABLED: _ClassVar[DeviceStatus]
+
+class Outcome(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    OUTCOME_UNSPECIFIED: _ClassVar[Outcome]
+    OUTCOME_OK: _ClassVar[Outcome]
+    OUTCOME_UNREACHABLE: _ClassVar[Outcome]
+    OUTCOME_REFUSED: _ClassVar[Outcome]
+    OUTCOME_TLS_FAILED: _ClassVar[Outcome]
+    OUTCOME_LOGIN_FAILED: _ClassVar[Outcome]
+    OUTCOME_TIMED_OUT: _ClassVar[Outcome]
+    OUTCOME_NOT_PERMITTED: _ClassVar[Outcome]
+    OUTCOME_BUSY: _ClassVar[Outcome]
+    OUTCOME_PROTOCOL_ERROR: _ClassVar[Outcome]
+    OUTCOME_REPLY_TOO_LARGE: _ClassVar[Outcome]
+    OUTCOME_COMMAND_FAILED: _ClassVar[Outcome]
+    OUTCOME_NAME_NOT_FOUND: _ClassVar[Outcome]
+
+class Severity(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    SEVERITY_UNSPECIFIED: _ClassVar[Severity]
+    SEVERITY_INFO: _ClassVar[Severity]
+    SEVERITY_WARNING: _ClassVar[Severity]
+    SEVERITY_CRITICAL: _ClassVar[Severity]
+
+class MetricKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    METRIC_KIND_UNSPECIFIED: _ClassVar[MetricKind]
+    METRIC_KIND_COUNTER: _ClassVar[MetricKind]
+    METRIC_KIND_GAUGE: _ClassVar[MetricKind]
+    METRIC_KIND_STATE: _ClassVar[MetricKind]
+    METRIC_KIND_RATE: _ClassVar[MetricKind]
+
+class Tier(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    TIER_UNSPECIFIED: _ClassVar[Tier]
+    TIER_T0: _ClassVar[Tier]
+    TIER_T1: _ClassVar[Tier]
+    TIER_T2: _ClassVar[Tier]
+    TIER_T3: _ClassVar[Tier]
+TLS_MODE_UNSPECIFIED: TlsMode
+TLS_MODE_OFF: TlsMode
+TLS_MODE_VERIFY: TlsMode
+TLS_MODE_PINNED: TlsMode
+TLS_MODE_ANONYMOUS: TlsMode
+TLS_MODE_INSECURE: TlsMode
+INTERFACE_NAMING_UNSPECIFIED: InterfaceNaming
+INTERFACE_NAMING_NAME: InterfaceNaming
+INTERFACE_NAMING_COMMENT: InterfaceNaming
+INTERFACE_NAMING_BOTH: InterfaceNaming
+DEVICE_STATUS_UNSPECIFIED: DeviceStatus
+DEVICE_STATUS_UP: DeviceStatus
+DEVICE_STATUS_DEGRADED: DeviceStatus
+DEVICE_STATUS_DOWN: DeviceStatus
+DEVICE_STATUS_DISABLED: DeviceStatus
+OUTCOME_UNSPECIFIED: Outcome
+OUTCOME_OK: Outcome
+OUTCOME_UNREACHABLE: Outcome
+OUTCOME_REFUSED: Outcome
+OUTCOME_TLS_FAILED: Outcome
+OUTCOME_LOGIN_FAILED: Outcome
+OUTCOME_TIMED_OUT: Outcome
+OUTCOME_NOT_PERMITTED: Outcome
+OUTCOME_BUSY: Outcome
+OUTCOME_PROTOCOL_ERROR: Outcome
+OUTCOME_REPLY_TOO_LARGE: Outcome
+OUTCOME_COMMAND_FAILED: Outcome
+OUTCOME_NAME_NOT_FOUND: Outcome
+SEVERITY_UNSPECIFIED: Severity
+SEVERITY_INFO: Severity
+SEVERITY_WARNING: Severity
+SEVERITY_CRITICAL: Severity
+METRIC_KIND_UNSPECIFIED: MetricKind
+METRIC_KIND_COUNTER: MetricKind
+METRIC_KIND_GAUGE: MetricKind
+METRIC_KIND_STATE: MetricKind
+METRIC_KIND_RATE: MetricKind
+TIER_UNSPECIFIED: Tier
+TIER_T0: Tier
+TIER_T1: Tier
+TIER_T2: Tier
+TIER_T3: Tier

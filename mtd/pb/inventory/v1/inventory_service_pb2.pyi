@@ -1,0 +1,219 @@
+import datetime
+
+from google.protobuf import field_mask_pb2 as _field_mask_pb2
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from mtd.pb.common.v1 import device_pb2 as _device_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class DeviceSettings(_message.Message):
+    __slots__ = ("name", "host", "port", "tls_mode", "tls_fingerprint", "username", "enabled", "interface_naming", "code_page", "connect_timeout_s", "command_timeout_s", "intervals_s", "labels", "notes")
+    class IntervalsSEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: float
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[float] = ...) -> None: ...
+    class LabelsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    HOST_FIELD_NUMBER: _ClassVar[int]
+    PORT_FIELD_NUMBER: _ClassVar[int]
+    TLS_MODE_FIELD_NUMBER: _ClassVar[int]
+    TLS_FINGERPRINT_FIELD_NUMBER: _ClassVar[int]
+    USERNAME_FIELD_NUMBER: _ClassVar[int]
+    ENABLED_FIELD_NUMBER: _ClassVar[int]
+    INTERFACE_NAMING_FIELD_NUMBER: _ClassVar[int]
+    CODE_PAGE_FIELD_NUMBER: _ClassVar[int]
+    CONNECT_TIMEOUT_S_FIELD_NUMBER: _ClassVar[int]
+    COMMAND_TIMEOUT_S_FIELD_NUMBER: _ClassVar[int]
+    INTERVALS_S_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
+    NOTES_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    host: str
+    port: int
+    tls_mode: _device_pb2.TlsMode
+    tls_fingerprint: str
+    username: str
+    enabled: bool
+    interface_naming: _device_pb2.InterfaceNaming
+    code_page: str
+    connect_timeout_s: float
+    command_timeout_s: float
+    intervals_s: _containers.ScalarMap[str, float]
+    labels: _containers.ScalarMap[str, str]
+    notes: str
+    def __init__(self, name: _Optional[str] = ..., host: _Optional[str] = ..., port: _Optional[int] = ..., tls_mode: _Optional[_Union[_device_pb2.TlsMode, str]] = ..., tls_fingerprint: _Optional[str] = ..., username: _Optional[str] = ..., enabled: _Optional[bool] = ..., interface_naming: _Optional[_Union[_device_pb2.InterfaceNaming, str]] = ..., code_page: _Optional[str] = ..., connect_timeout_s: _Optional[float] = ..., command_timeout_s: _Optional[float] = ..., intervals_s: _Optional[_Mapping[str, float]] = ..., labels: _Optional[_Mapping[str, str]] = ..., notes: _Optional[str] = ...) -> None: ...
+
+class Device(_message.Message):
+    __slots__ = ("id", "tenant_id", "settings", "revision", "create_time", "update_time", "status", "status_reason", "last_seen_time", "routeros_version", "board_name", "identity", "capabilities")
+    class CapabilitiesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    ID_FIELD_NUMBER: _ClassVar[int]
+    TENANT_ID_FIELD_NUMBER: _ClassVar[int]
+    SETTINGS_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    UPDATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    STATUS_REASON_FIELD_NUMBER: _ClassVar[int]
+    LAST_SEEN_TIME_FIELD_NUMBER: _ClassVar[int]
+    ROUTEROS_VERSION_FIELD_NUMBER: _ClassVar[int]
+    BOARD_NAME_FIELD_NUMBER: _ClassVar[int]
+    IDENTITY_FIELD_NUMBER: _ClassVar[int]
+    CAPABILITIES_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    tenant_id: str
+    settings: DeviceSettings
+    revision: int
+    create_time: _timestamp_pb2.Timestamp
+    update_time: _timestamp_pb2.Timestamp
+    status: _device_pb2.DeviceStatus
+    status_reason: str
+    last_seen_time: _timestamp_pb2.Timestamp
+    routeros_version: str
+    board_name: str
+    identity: str
+    capabilities: _containers.ScalarMap[str, str]
+    def __init__(self, id: _Optional[str] = ..., tenant_id: _Optional[str] = ..., settings: _Optional[_Union[DeviceSettings, _Mapping]] = ..., revision: _Optional[int] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., status: _Optional[_Union[_device_pb2.DeviceStatus, str]] = ..., status_reason: _Optional[str] = ..., last_seen_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., routeros_version: _Optional[str] = ..., board_name: _Optional[str] = ..., identity: _Optional[str] = ..., capabilities: _Optional[_Mapping[str, str]] = ...) -> None: ...
+
+class CreateDeviceRequest(_message.Message):
+    __slots__ = ("settings", "password")
+    SETTINGS_FIELD_NUMBER: _ClassVar[int]
+    PASSWORD_FIELD_NUMBER: _ClassVar[int]
+    settings: DeviceSettings
+    password: str
+    def __init__(self, settings: _Optional[_Union[DeviceSettings, _Mapping]] = ..., password: _Optional[str] = ...) -> None: ...
+
+class CreateDeviceResponse(_message.Message):
+    __slots__ = ("device",)
+    DEVICE_FIELD_NUMBER: _ClassVar[int]
+    device: Device
+    def __init__(self, device: _Optional[_Union[Device, _Mapping]] = ...) -> None: ...
+
+class GetDeviceRequest(_message.Message):
+    __slots__ = ("device",)
+    DEVICE_FIELD_NUMBER: _ClassVar[int]
+    device: str
+    def __init__(self, device: _Optional[str] = ...) -> None: ...
+
+class GetDeviceResponse(_message.Message):
+    __slots__ = ("device",)
+    DEVICE_FIELD_NUMBER: _ClassVar[int]
+    device: Device
+    def __init__(self, device: _Optional[_Union[Device, _Mapping]] = ...) -> None: ...
+
+class ListDevicesRequest(_message.Message):
+    __slots__ = ("page_size", "page_token")
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    page_size: int
+    page_token: str
+    def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ListDevicesResponse(_message.Message):
+    __slots__ = ("devices", "next_page_token")
+    DEVICES_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    devices: _containers.RepeatedCompositeFieldContainer[Device]
+    next_page_token: str
+    def __init__(self, devices: _Optional[_Iterable[_Union[Device, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class UpdateDeviceRequest(_message.Message):
+    __slots__ = ("device", "settings", "update_mask", "password", "revision")
+    DEVICE_FIELD_NUMBER: _ClassVar[int]
+    SETTINGS_FIELD_NUMBER: _ClassVar[int]
+    UPDATE_MASK_FIELD_NUMBER: _ClassVar[int]
+    PASSWORD_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    device: str
+    settings: DeviceSettings
+    update_mask: _field_mask_pb2.FieldMask
+    password: str
+    revision: int
+    def __init__(self, device: _Optional[str] = ..., settings: _Optional[_Union[DeviceSettings, _Mapping]] = ..., update_mask: _Optional[_Union[_field_mask_pb2.FieldMask, _Mapping]] = ..., password: _Optional[str] = ..., revision: _Optional[int] = ...) -> None: ...
+
+class UpdateDeviceResponse(_message.Message):
+    __slots__ = ("device",)
+    DEVICE_FIELD_NUMBER: _ClassVar[int]
+    device: Device
+    def __init__(self, device: _Optional[_Union[Device, _Mapping]] = ...) -> None: ...
+
+class DeleteDeviceRequest(_message.Message):
+    __slots__ = ("device",)
+    DEVICE_FIELD_NUMBER: _ClassVar[int]
+    device: str
+    def __init__(self, device: _Optional[str] = ...) -> None: ...
+
+class DeleteDeviceResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class TestConnectionRequest(_message.Message):
+    __slots__ = ("device", "settings", "password")
+    DEVICE_FIELD_NUMBER: _ClassVar[int]
+    SETTINGS_FIELD_NUMBER: _ClassVar[int]
+    PASSWORD_FIELD_NUMBER: _ClassVar[int]
+    device: str
+    settings: DeviceSettings
+    password: str
+    def __init__(self, device: _Optional[str] = ..., settings: _Optional[_Union[DeviceSettings, _Mapping]] = ..., password: _Optional[str] = ...) -> None: ...
+
+class TestStep(_message.Message):
+    __slots__ = ("name", "ok", "duration_us", "detail")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    OK_FIELD_NUMBER: _ClassVar[int]
+    DURATION_US_FIELD_NUMBER: _ClassVar[int]
+    DETAIL_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    ok: bool
+    duration_us: int
+    detail: str
+    def __init__(self, name: _Optional[str] = ..., ok: _Optional[bool] = ..., duration_us: _Optional[int] = ..., detail: _Optional[str] = ...) -> None: ...
+
+class TestConnectionResponse(_message.Message):
+    __slots__ = ("outcome", "reason", "steps", "routeros_version", "board_name", "identity", "tls_fingerprint")
+    OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    STEPS_FIELD_NUMBER: _ClassVar[int]
+    ROUTEROS_VERSION_FIELD_NUMBER: _ClassVar[int]
+    BOARD_NAME_FIELD_NUMBER: _ClassVar[int]
+    IDENTITY_FIELD_NUMBER: _ClassVar[int]
+    TLS_FINGERPRINT_FIELD_NUMBER: _ClassVar[int]
+    outcome: _device_pb2.Outcome
+    reason: str
+    steps: _containers.RepeatedCompositeFieldContainer[TestStep]
+    routeros_version: str
+    board_name: str
+    identity: str
+    tls_fingerprint: str
+    def __init__(self, outcome: _Optional[_Union[_device_pb2.Outcome, str]] = ..., reason: _Optional[str] = ..., steps: _Optional[_Iterable[_Union[TestStep, _Mapping]]] = ..., routeros_version: _Optional[str] = ..., board_name: _Optional[str] = ..., identity: _Optional[str] = ..., tls_fingerprint: _Optional[str] = ...) -> None: ...
+
+class RefreshCapabilitiesRequest(_message.Message):
+    __slots__ = ("device",)
+    DEVICE_FIELD_NUMBER: _ClassVar[int]
+    device: str
+    def __init__(self, device: _Optional[str] = ...) -> None: ...
+
+class RefreshCapabilitiesResponse(_message.Message):
+    __slots__ = ("device",)
+    DEVICE_FIELD_NUMBER: _ClassVar[int]
+    device: Device
+    def __init__(self, device: _Optional[_Union[Device, _Mapping]] = ...) -> None: ...
