@@ -1,0 +1,159 @@
+"""Reading configuration: TOML, checked whole, every error reported at once.
+
+Sections are pydantic models kept by the components they configure; the
+application assembles them. An unknown key is an error. A value may also come
+from the environment: ``MTD__<SECTION>__<KEY>``, and a secret from a file, where
+a component offers a ``*_file`` key.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from mtd.core.errors import Misconfigured
+
+Settings = TypeVar("Settings", bound=BaseModel)
+
+ENVIRONMENT_PREFIX = "MTD__"
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigProblem:
+    """One thing that is wrong with the configuration."""
+
+    where: str  # "etc/mtd.toml:12" or the name of an environment variable
+    key: str  # "grpc.port"
+    message: str  # what is wrong and what to do
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.key}: {self.message}" if self.key else f"{self.where}: {self.message}"
+
+
+class ConfigInvalid(Misconfigured):
+    """The configuration can't be used; ``problems`` lists all that is wrong."""
+
+    def __init__(self, problems: Sequence[ConfigProblem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+def load_config(
+    model: type[Settings], path: Path | None, environment: Mapping[str, str] = os.environ
+) -> Settings:
+    """Read and check the configuration; without a path, defaults and environment.
+
+    Raises ConfigInvalid with every problem found.
+    """
+    text = ""
+    data: dict[str, Any] = {}
+    if path is not None:
+        text = _read(path)
+        data = _parse(text, path)
+    origins = _overlay(data, environment)
+    try:
+        return model.model_validate(data)
+    except ValidationError as invalid:
+        lines = _KeyLines(text)
+        raise ConfigInvalid([_problem(error, path, lines, origins, model) for error in invalid.errors()]) from None
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        reason = error.strerror or str(error)
+        hint = "give the right path with --config, or copy etc/mtd.toml there"
+        raise ConfigInvalid([ConfigProblem(str(path), "", f"can't be read: {reason}; {hint}")]) from None
+    except UnicodeDecodeError as error:
+        raise ConfigInvalid([ConfigProblem(str(path), "", f"isn't UTF-8 text: {error.reason}")]) from None
+
+
+def _parse(text: str, path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        line = re.search(r"line (\d+)", str(error))
+        where = f"{path}:{line.group(1)}" if line else str(path)
+        raise ConfigInvalid([ConfigProblem(where, "", f"isn't TOML: {error}")]) from None
+
+
+def _overlay(data: dict[str, Any], environment: Mapping[str, str]) -> dict[str, str]:
+    """Lay environment values over the file's; return which key came from which variable."""
+    origins = {}
+    for name, value in environment.items():
+        if not name.startswith(ENVIRONMENT_PREFIX):
+            continue
+        keys = name.removeprefix(ENVIRONMENT_PREFIX).lower().split("__")
+        place = data
+        for key in keys[:-1]:
+            inner = place.setdefault(key, {})
+            if not isinstance(inner, dict):
+                raise ConfigInvalid([ConfigProblem(name, key, "is a value, not a section")])
+            place = inner
+        place[keys[-1]] = value
+        origins[".".join(keys)] = name
+    return origins
+
+
+def _problem(
+    error: Any, path: Path | None, lines: _KeyLines, origins: Mapping[str, str], model: type[BaseModel]
+) -> ConfigProblem:
+    location = [str(part) for part in error["loc"]]
+    key = ".".join(location)
+    message = str(error["msg"])
+    if error["type"] == "extra_forbidden":
+        known = _known_keys(model, location[:-1])
+        message = f"is not a setting; known here: {', '.join(known)}" if known else "is not a setting"
+    elif error["type"] == "missing":
+        message = "is missing; set it"
+    else:
+        message = f"{message[0].lower()}{message[1:]} (got {error['input']!r})"
+    if key in origins:
+        return ConfigProblem(origins[key], key, message)
+    where = str(path) if path is not None else "configuration"
+    line = lines.find(location)
+    return ConfigProblem(f"{where}:{line}" if line else where, key, message)
+
+
+def _known_keys(model: type[BaseModel], location: Sequence[str]) -> list[str]:
+    for part in location:
+        field = model.model_fields.get(part)
+        inner = field.annotation if field is not None else None
+        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+            return []
+        model = inner
+    return sorted(model.model_fields)
+
+
+class _KeyLines:
+    """Line numbers of keys in a TOML text. tomllib keeps none."""
+
+    _HEADER = re.compile(r"^\s*\[+\s*([A-Za-z0-9_.\-\"' ]+?)\s*\]+")
+    _KEY = re.compile(r"^\s*([A-Za-z0-9_.\-\"']+)\s*=")
+
+    def __init__(self, text: str) -> None:
+        self._lines: dict[str, int] = {}
+        section = ""
+        for number, line in enumerate(text.splitlines(), start=1):
+            if header := self._HEADER.match(line):
+                section = header.group(1).replace('"', "").replace("'", "")
+                self._lines.setdefault(section, number)
+            elif key := self._KEY.match(line):
+                name = key.group(1).replace('"', "").replace("'", "")
+                self._lines.setdefault(f"{section}.{name}" if section else name, number)
+
+    def find(self, location: Sequence[str]) -> int | None:
+        """Return the line of the key, or of the nearest section around it."""
+        for length in range(len(location), 0, -1):
+            line = self._lines.get(".".join(location[:length]))
+            if line is not None:
+                return line
+        return None

@@ -1,0 +1,32 @@
+"""Metrics of the scheduler."""
+
+from __future__ import annotations
+
+from mtd.core.metrics import Counter, Gauge, Histogram
+
+POLLS = Counter("mtd_scheduler_polls_total", "Polls that were answered.", ["tier"])
+POLLS_FAILED = Counter("mtd_scheduler_polls_failed_total", "Polls that failed, by cause.", ["tier", "outcome"])
+POLLS_SKIPPED = Counter(
+    "mtd_scheduler_polls_skipped_total",
+    "Polls that were due and not made: the one before was still running (overrun), the router's CPU "
+    "was high (cpu_guard), or the event log was under pressure (pressure).",
+    ["tier", "reason"],
+)
+POLLS_MISSED = Counter(
+    "mtd_scheduler_polls_missed_total", "Polls that were due while the device had no session.", ["tier"]
+)
+POLL_SECONDS = Histogram(
+    "mtd_scheduler_poll_seconds",
+    "Time from sending the commands of a poll to the end of the last reply.",
+    ["tier"],
+    buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10),
+)
+LATENESS_SECONDS = Histogram(
+    "mtd_scheduler_lateness_seconds",
+    "How much later than due a T0 poll started.",
+    buckets=(0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2),
+)
+DEVICES = Gauge("mtd_scheduler_devices", "Devices by status.", ["status"])
+RATES_DISCARDED = Counter(
+    "mtd_scheduler_rates_discarded_total", "Rates that exceeded the speed of their link twice."
+)

@@ -1,0 +1,81 @@
+"""The set of device loops, kept equal to the inventory."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from mtd.core.errors import NotFound
+from mtd.model.device import DeviceStatus, Outcome
+from mtd.model.observation import OutcomeReport
+from mtd.scheduler import metrics
+from mtd.scheduler.device_loop import DeviceLoop, Parts
+
+if TYPE_CHECKING:
+    from mtd.model.device import Device
+    from mtd.model.observation import ProbeFacts
+
+logger = logging.getLogger(__name__)
+
+
+class Scheduler:
+    """Runs a loop for each enabled device; follows the inventory without restart (S000-5.1c)."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._devices: dict[str, Device] = {}
+        self._loops: dict[str, DeviceLoop] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        for status in DeviceStatus:
+            metrics.DEVICES.labels(status=status).set_function(lambda status=status: self.statuses()[status])
+
+    async def apply(self, devices: Iterable[Device]) -> None:
+        """Make the running loops those of these devices. Unchanged devices aren't touched."""
+        wanted = {device.device_id: device for device in devices}
+        changed = [old for key, old in self._devices.items() if wanted.get(key) != old]
+        await asyncio.gather(*(self._end(device.device_id) for device in changed))
+        for key, device in wanted.items():
+            if self._devices.get(key) == device:
+                continue
+            self._devices[key] = device
+            if device.enabled:
+                self._begin(device)
+            else:
+                report = OutcomeReport(Outcome.OK, DeviceStatus.DISABLED, "", "switched off in the inventory")
+                self._parts.recorder.record_outcome(device, report)
+
+    async def stop(self) -> None:
+        """End all loops and their sessions."""
+        await asyncio.gather(*(self._end(key) for key in list(self._devices)))
+
+    async def refresh_capabilities(self, device_id: str) -> ProbeFacts:
+        """Probe a device now. NotFound if it isn't polled here; SessionFailed if it doesn't answer."""
+        loop = self._loops.get(device_id)
+        if loop is None:
+            raise NotFound("this collector doesn't poll the device: it is unknown here or switched off")
+        return await loop.refresh_capabilities()
+
+    def statuses(self) -> Counter[DeviceStatus]:
+        """Return how many devices have each status."""
+        counts = Counter(loop.health.status for loop in self._loops.values())
+        counts[DeviceStatus.DISABLED] = len(self._devices) - len(self._loops)
+        return counts
+
+    def _begin(self, device: Device) -> None:
+        loop = DeviceLoop(device, self._parts)
+        self._loops[device.device_id] = loop
+        self._tasks[device.device_id] = asyncio.get_running_loop().create_task(
+            loop.run(), name=f"device.{device.name}"
+        )
+        logger.debug("polling %s at %s:%d", device.name, device.host, device.port)
+
+    async def _end(self, device_id: str) -> None:
+        self._devices.pop(device_id, None)
+        self._loops.pop(device_id, None)
+        task = self._tasks.pop(device_id, None)
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
