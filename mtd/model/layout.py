@@ -36,7 +36,9 @@ class Layout:
         digest = hashlib.blake2b(digest_size=8)
         digest.update(poll_group.encode())
         for entry in series:
-            digest.update(b"\0%b\1%b\1%b" % (entry.metric.encode(), entry.instance.encode(), entry.lane.encode()))
+            digest.update(
+                b"\0%b\1%b\1%b" % (entry.metric.encode(), entry.instance.encode(), entry.lane.encode())
+            )
         return cls(poll_group, series, int.from_bytes(digest.digest(), "big", signed=True))
 
     def lane(self, lane: Lane) -> tuple[Series, ...]:

@@ -95,4 +95,4 @@ def full_key(key: str, scope: str, label: str) -> str:
     """Return the key as people see it: ``iface.ether1.rx_bps``."""
     if not scope or not label:
         return key
-    return f"{scope}.{label}{key[len(scope):]}"
+    return f"{scope}.{label}{key[len(scope) :]}"
