@@ -1,0 +1,126 @@
+"""``twistd mtd``: options, and the service that twistd runs."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred
+from twisted.python import usage
+
+from mtd.core.aio import as_deferred, install_reactor
+from mtd.core.config import ConfigInvalid, load_config
+from mtd.core.errors import MtdError
+from mtd.core.report import configure_logging
+
+if TYPE_CHECKING:
+    from mtd.app.config import Settings
+    from mtd.app.daemon import Daemon
+
+logger = logging.getLogger(__name__)
+
+
+class Options(usage.Options):
+    """Command line of ``twistd mtd``."""
+
+    synopsis = "[options]"
+    longdesc = "The mtd daemon. twistd must run it on the asyncio reactor; `mtd run` does so by itself."
+    optParameters = [  # noqa: RUF012 - the name and shape are Twisted's
+        ["config", "c", os.environ.get("MTD_CONFIG"), "Configuration file (TOML)."],
+    ]
+
+    def postOptions(self) -> None:  # noqa: N802 - the name is Twisted's
+        """Install the reactor that gRPC needs, while none is in yet."""
+        try:
+            install_reactor()
+        except MtdError as error:
+            raise usage.UsageError(str(error)) from None
+
+
+class DaemonService(Service):
+    """The daemon as a Twisted service. ``on_failure`` is called if it can't start."""
+
+    name = "mtd"
+
+    def __init__(self, config_path: Path | None, on_failure: Callable[[], None] | None = None) -> None:
+        self._config_path = config_path
+        self._settings: Settings = _load(config_path)
+        self._on_failure = on_failure
+        self._daemon: Daemon | None = None
+        self._starting: asyncio.Task[None] | None = None
+        self.failed = False
+
+    def startService(self) -> None:  # noqa: N802 - the name is Twisted's
+        """Start the daemon in the background; a failure stops the reactor."""
+        super().startService()
+        configure_logging(self._settings.log)
+        loop = asyncio.get_event_loop()
+        loop.add_signal_handler(signal.SIGHUP, self._reload)
+        self._starting = loop.create_task(self._start())
+
+    def stopService(self) -> Deferred[None]:  # noqa: N802 - the name is Twisted's
+        """Drain and stop, within the time that the configuration gives."""
+        super().stopService()
+        return as_deferred(self._stop())
+
+    async def _start(self) -> None:
+        from mtd.app.daemon import Daemon
+
+        self._daemon = Daemon(self._settings)
+        try:
+            await self._daemon.start()
+        except MtdError as error:
+            logger.error("mtd can't start: %s", error)  # noqa: TRY400 - it is the operator's to mend
+            self._fail()
+        except Exception:
+            logger.exception("mtd can't start, by an error of its own")
+            self._fail()
+
+    async def _stop(self) -> None:
+        if self._starting is not None and not self._starting.done():
+            self._starting.cancel()
+            await asyncio.gather(self._starting, return_exceptions=True)
+        if self._daemon is not None:
+            await self._daemon.stop()
+
+    def _fail(self) -> None:
+        from twisted.internet import reactor
+
+        self.failed = True
+        if self._on_failure is not None:
+            self._on_failure()
+        reactor.callLater(0, reactor.stop)  # type: ignore[attr-defined]
+
+    def _reload(self) -> None:
+        """Take a changed configuration; keep the old one if the new can't be used."""
+        try:
+            settings = load_config(type(self._settings), self._config_path)
+        except ConfigInvalid as invalid:
+            logger.error("reload refused, going on as before:\n%s", invalid)  # noqa: TRY400
+            return
+        if self._daemon is not None:
+            asyncio.ensure_future(self._daemon.reload(settings))  # noqa: RUF006 - the daemon logs its end
+        self._settings = settings
+
+
+def _load(config_path: Path | None) -> Settings:
+    from mtd.app.config import Settings
+
+    try:
+        return load_config(Settings, config_path)
+    except ConfigInvalid as invalid:
+        print(f"mtd can't use its configuration:\n{invalid}", file=sys.stderr)  # noqa: T201 - no log yet
+        raise SystemExit(1) from None
+
+
+def makeService(options: Options) -> DaemonService:  # noqa: N802 - the name is Twisted's
+    """Return the service for these options."""
+    path = options["config"]
+    return DaemonService(Path(path) if path else None)

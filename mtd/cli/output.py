@@ -1,0 +1,72 @@
+"""What commands share: where output goes, and how errors end a command."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+import click
+from rich.console import Console
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+console = Console()
+progress_console = Console(stderr=True)
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+
+config_option = click.option(
+    "--config",
+    "-c",
+    "config_path",
+    type=click.Path(dir_okay=False, path_type=Path),
+    envvar="MTD_CONFIG",
+    help="Configuration file (TOML). Default: the environment variable MTD_CONFIG, else built-in defaults.",
+)
+
+server_option = click.option(
+    "--server",
+    default="127.0.0.1:8730",
+    envvar="MTD_SERVER",
+    show_default=True,
+    help="Address of the daemon's gRPC door (or the environment variable MTD_SERVER).",
+)
+
+
+def print_json(value: Any) -> None:
+    """Print a value as one line of JSON on standard output."""
+    sys.stdout.write(json.dumps(value, default=_plain, ensure_ascii=False) + "\n")
+    sys.stdout.flush()
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return dataclasses.asdict(value)
+    return str(value)
+
+
+def explain_errors(command: Callable[P, R]) -> Callable[P, R]:
+    """Turn expected errors into a message and exit code 1, without a traceback."""
+
+    @functools.wraps(command)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
+        from mtd.client import MtdClientError
+
+        try:
+            return command(*args, **kwargs)
+        except MtdClientError as error:
+            raise click.ClickException(str(error)) from None
+        except Exception as error:
+            from mtd.core.errors import Bug, MtdError
+
+            if isinstance(error, MtdError) and not isinstance(error, Bug):
+                raise click.ClickException(str(error)) from None
+            raise
+
+    return wrapped

@@ -1,0 +1,66 @@
+"""Every error of a configuration is reported at once, with its place and what to do."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel, ConfigDict, Field
+
+from mtd.core.config import ConfigInvalid, load_config
+
+
+class Door(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    port: int = Field(default=1, ge=1, le=65535)
+    host: str = "127.0.0.1"
+
+
+class Sample(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    grpc: Door = Field(default_factory=Door)
+    http: Door = Field(default_factory=Door)
+
+
+def write(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "mtd.toml"
+    path.write_text(text)
+    return path
+
+
+def test_defaults_without_a_file() -> None:
+    assert load_config(Sample, None, {}).grpc.port == 1
+
+
+def test_all_problems_at_once_with_their_lines(tmp_path: Path) -> None:
+    path = write(tmp_path, "[grpc]\nport = 70000\nprot = 3\n\n[http]\nport = 'x'\n[smtp]\n")
+    with pytest.raises(ConfigInvalid) as caught:
+        load_config(Sample, path, {})
+    found = {(problem.where, problem.key) for problem in caught.value.problems}
+    assert found == {
+        (f"{path}:2", "grpc.port"),
+        (f"{path}:3", "grpc.prot"),
+        (f"{path}:6", "http.port"),
+        (f"{path}:7", "smtp"),
+    }
+    unknown = next(problem for problem in caught.value.problems if problem.key == "grpc.prot")
+    assert "known here: host, port" in unknown.message
+
+
+def test_broken_toml_tells_the_line(tmp_path: Path) -> None:
+    path = write(tmp_path, "[grpc]\nport = \n")
+    with pytest.raises(ConfigInvalid, match=r"mtd\.toml:2: isn't TOML"):
+        load_config(Sample, path, {})
+
+
+def test_a_missing_file_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(ConfigInvalid, match="--config"):
+        load_config(Sample, tmp_path / "none.toml", {})
+
+
+def test_the_environment_overrides_the_file(tmp_path: Path) -> None:
+    path = write(tmp_path, "[grpc]\nport = 5\n")
+    assert load_config(Sample, path, {"MTD__GRPC__PORT": "6"}).grpc.port == 6
+
+
+def test_a_wrong_value_from_the_environment_names_the_variable() -> None:
+    with pytest.raises(ConfigInvalid, match="MTD__GRPC__PORT"):
+        load_config(Sample, None, {"MTD__GRPC__PORT": "many"})
