@@ -1,0 +1,246 @@
+"""Observations as events, and events as observations again.
+
+Pure: the caller says whose event it is and what time it is. What is built here
+is what the log holds; the readers below are for those who consume the log and
+have no need to know the protocol.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mtd.model.device import Severity
+from mtd.model.layout import Layout, Series
+from mtd.model.metric import Lane
+from mtd.model.observation import CapabilityFact, Document, ProbeFacts, StateChange, TableChange
+from mtd.model.pb_enums import LANE, OUTCOME, SEVERITY, STATUS
+from mtd.pb.events.v1.envelope_pb2 import Envelope
+
+if TYPE_CHECKING:
+    from mtd.model.observation import FrameValues, Observation, OutcomeReport
+    from mtd.pb.events.v1.health_pb2 import CapabilityProbed
+    from mtd.pb.events.v1.state_pb2 import Snapshot, StateChanged, TableDelta
+    from mtd.pb.events.v1.telemetry_pb2 import Frame, SeriesLayout
+
+MAX_UINT32 = 2**32 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Whose event it is. ``device_id`` is empty if it is about the collector."""
+
+    tenant_id: str
+    collector_id: str
+    device_id: str = ""
+
+
+def _envelope(origin: Origin, collected_us: int, received_us: int) -> Envelope:
+    return Envelope(
+        tenant_id=origin.tenant_id,
+        collector_id=origin.collector_id,
+        device_id=origin.device_id,
+        collected_at_us=collected_us,
+        received_at_us=received_us,
+    )
+
+
+def frame_event(origin: Origin, frame: FrameValues, received_us: int) -> Envelope:
+    """Build a ``Frame``. Raises ValueError for a counter beyond 64 bits.
+
+    Some 10,000 of these are built per second: the lists go down whole, and the
+    message is filled in place, because protobuf copies one that is passed in.
+    """
+    envelope = _envelope(origin, frame.collected_us, received_us)
+    target = envelope.frame
+    target.layout_id = frame.layout.layout_id
+    counters = frame.counters
+    if None in counters:
+        target.counters_present = presence_bitmap(counters)
+        target.counters.extend([0 if value is None else value for value in counters])
+    else:
+        target.counters.extend(counters)  # type: ignore[arg-type]  # no None among them
+    target.gauges.extend(frame.gauges)
+    target.rates.extend(frame.rates)
+    if frame.low_confidence:
+        target.low_confidence.extend(frame.low_confidence)
+    target.poll_duration_us = min(max(frame.poll_duration_us, 0), MAX_UINT32)
+    return envelope
+
+
+def presence_bitmap(values: Sequence[object | None]) -> bytes:
+    """Return one bit per value, least significant first, set where it is there."""
+    bits = 0
+    for position, value in enumerate(values):
+        if value is not None:
+            bits |= 1 << position
+    return bits.to_bytes((len(values) + 7) // 8, "little")
+
+
+def layout_event(origin: Origin, layout: Layout, collected_us: int, received_us: int) -> Envelope:
+    """Build a ``SeriesLayout``, which must stand in the log before its frames."""
+    envelope = _envelope(origin, collected_us, received_us)
+    target = envelope.series_layout
+    target.layout_id = layout.layout_id
+    target.poll_group = layout.poll_group
+    add = target.series.add
+    for entry in layout.series:
+        add(metric=entry.metric, instance=entry.instance, lane=LANE.to_pb(entry.lane))
+    return envelope
+
+
+def state_event(origin: Origin, change: StateChange, collected_us: int, received_us: int) -> Envelope:
+    """Build a ``StateChanged``."""
+    envelope = _envelope(origin, collected_us, received_us)
+    target = envelope.state_changed
+    target.event_type = change.event_type
+    target.severity = SEVERITY.to_pb(change.severity)
+    target.entity_type = change.entity_type
+    target.entity_id = change.entity_id
+    target.entity_label = change.entity_label
+    target.field = change.field
+    target.old_value = change.old
+    target.new_value = change.new
+    target.message = change.message
+    return envelope
+
+
+def table_event(origin: Origin, change: TableChange, collected_us: int, received_us: int) -> Envelope:
+    """Build a ``TableDelta``."""
+    envelope = _envelope(origin, collected_us, received_us)
+    target = envelope.table_delta
+    target.table = change.table
+    target.complete = change.complete
+    for key, fields in change.upserted.items():
+        target.upserted.add(key=key, fields=fields)
+    target.removed.extend(change.removed)
+    return envelope
+
+
+def snapshot_event(origin: Origin, document: Document, collected_us: int, received_us: int) -> Envelope:
+    """Build a ``Snapshot``."""
+    envelope = _envelope(origin, collected_us, received_us)
+    target = envelope.snapshot
+    target.kind = document.kind
+    target.content = document.content
+    target.sha256 = document.sha256
+    return envelope
+
+
+def outcome_event(origin: Origin, report: OutcomeReport, collected_us: int, received_us: int) -> Envelope:
+    """Build a ``PollOutcome``."""
+    envelope = _envelope(origin, collected_us, received_us)
+    target = envelope.poll_outcome
+    target.outcome = OUTCOME.to_pb(report.outcome)
+    target.status = STATUS.to_pb(report.status)
+    target.poll_group = report.poll_group
+    target.reason = report.reason
+    target.consecutive_failures = min(report.consecutive_failures, MAX_UINT32)
+    target.polls_missed = min(report.polls_missed, MAX_UINT32)
+    target.retry_in_s = report.retry_in_s
+    return envelope
+
+
+def probe_event(origin: Origin, facts: ProbeFacts, collected_us: int, received_us: int) -> Envelope:
+    """Build a ``CapabilityProbed``."""
+    envelope = _envelope(origin, collected_us, received_us)
+    target = envelope.capability_probed
+    target.routeros_version = facts.routeros_version
+    target.routeros_major = facts.routeros_major
+    target.board_name = facts.board_name
+    target.architecture = facts.architecture
+    target.identity = facts.identity
+    target.serial_number = facts.serial_number
+    for fact in facts.capabilities:
+        target.capabilities.add(name=fact.name, present=fact.present, detail=fact.detail)
+    return envelope
+
+
+def observation_events(
+    origin: Origin, observation: Observation, received_us: int, *, declare: bool = False
+) -> list[Envelope]:
+    """Build the events of an observation, in the order in which a reader needs them.
+
+    With ``declare``, the layout of its frame comes first.
+    """
+    at = observation.collected_us
+    events: list[Envelope] = []
+    if observation.frame is not None:
+        if declare:
+            events.append(layout_event(origin, observation.frame.layout, at, received_us))
+        events.append(frame_event(origin, observation.frame, received_us))
+    # Tables before changes: who reads "ether1 went down" can look ether1 up.
+    events.extend(table_event(origin, change, at, received_us) for change in observation.tables)
+    events.extend(state_event(origin, change, at, received_us) for change in observation.state_changes)
+    events.extend(snapshot_event(origin, document, at, received_us) for document in observation.documents)
+    return events
+
+
+# -- reading ------------------------------------------------------------------
+
+
+def payload_kind(envelope: Envelope) -> str:
+    """Return what an event is: ``frame``, ``state_changed``, ...; empty if it is newer than we are."""
+    return envelope.WhichOneof("payload") or ""
+
+
+def frame_counters(frame: Frame) -> list[int | None]:
+    """Return the counters of a frame; None where the router gave none."""
+    counters: list[int | None] = list(frame.counters)
+    if frame.counters_present:
+        bits = int.from_bytes(frame.counters_present, "little")
+        for position in range(len(counters)):
+            if not bits >> position & 1:
+                counters[position] = None
+    return counters
+
+
+def layout_of(declared: SeriesLayout) -> Layout:
+    """Return the layout that a ``SeriesLayout`` declares, with the id it was declared under."""
+    series = tuple(
+        Series(entry.metric, entry.instance, LANE.from_pb(entry.lane, Lane.GAUGE))
+        for entry in declared.series
+    )
+    return Layout(declared.poll_group, series, declared.layout_id)
+
+
+def state_change_of(changed: StateChanged) -> StateChange:
+    """Return what a ``StateChanged`` says."""
+    return StateChange(
+        event_type=changed.event_type,
+        severity=SEVERITY.from_pb(changed.severity, Severity.INFO),
+        entity_type=changed.entity_type,
+        entity_id=changed.entity_id,
+        entity_label=changed.entity_label,
+        field=changed.field,
+        old=changed.old_value,
+        new=changed.new_value,
+        message=changed.message,
+    )
+
+
+def table_change_of(delta: TableDelta) -> TableChange:
+    """Return what a ``TableDelta`` says."""
+    rows: Mapping[str, Mapping[str, str]] = {row.key: dict(row.fields) for row in delta.upserted}
+    return TableChange(delta.table, delta.complete, rows, list(delta.removed))
+
+
+def document_of(snapshot: Snapshot) -> Document:
+    """Return the document of a ``Snapshot``."""
+    return Document(snapshot.kind, snapshot.content, snapshot.sha256)
+
+
+def probe_facts_of(probed: CapabilityProbed) -> ProbeFacts:
+    """Return what a ``CapabilityProbed`` says."""
+    return ProbeFacts(
+        routeros_version=probed.routeros_version,
+        routeros_major=probed.routeros_major,
+        board_name=probed.board_name,
+        architecture=probed.architecture,
+        identity=probed.identity,
+        serial_number=probed.serial_number,
+        capabilities=tuple(
+            CapabilityFact(fact.name, fact.present, fact.detail) for fact in probed.capabilities
+        ),
+    )
