@@ -4,7 +4,12 @@ from __future__ import annotations
 
 
 class MtdError(Exception):
-    """Base of the errors that mtd raises on purpose."""
+    """Base of the errors that mtd raises on purpose.
+
+    ``hint`` says what to do about it, where the text doesn't.
+    """
+
+    hint: str = ""
 
 
 class Retryable(MtdError):
@@ -21,6 +26,10 @@ class NotFound(Refused):
 
 class Conflict(Refused):
     """It exists already, or changed since it was read."""
+
+
+class AlreadyExists(Conflict):
+    """The name is taken."""
 
 
 class Misconfigured(MtdError):
