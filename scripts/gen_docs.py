@@ -1,0 +1,270 @@
+"""Writes what the code knows about itself: settings, metrics and commands.
+
+Writes docs/reference/*.md and etc/mtd.toml. With ``--check`` it writes nothing
+and fails if one of them is not what it would write.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import importlib
+import inspect
+import json
+import os
+import sys
+import textwrap
+import types
+import typing
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import click
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+ROOT = Path(__file__).resolve().parent.parent
+WIDTH = 100
+NOTICE = "<!-- Written by scripts/gen_docs.py: change the code instead. -->\n"
+LIMITS = {"gt": "> {}", "ge": "≥ {}", "lt": "< {}", "le": "≤ {}", "max_length": "length ≤ {}"}
+
+
+def main() -> int:
+    """Write the files, or compare them; return 1 if one is stale."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="only tell whether the files are fresh")
+    check = parser.parse_args().check
+    # Defaults are documented as they are where no variable of mtd is set.
+    for name in [name for name in os.environ if name.startswith("MTD_")]:
+        del os.environ[name]
+    stale = 0
+    for name, write in DOCUMENTS.items():
+        path, text = ROOT / name, write()
+        old = path.read_text(encoding="utf-8") if path.exists() else ""
+        if old == text:
+            continue
+        if check:
+            stale = 1
+            sys.stdout.writelines(
+                difflib.unified_diff(
+                    old.splitlines(True), text.splitlines(True), name, "as the code has it", n=1
+                )
+            )
+        else:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+            print(f"wrote {name}")
+    if stale:
+        print("docs are stale: run `make docs` and commit what it changed")
+    return stale
+
+
+# ---------------------------------------------------------------- settings
+
+
+def sections(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, type[BaseModel]]]:
+    """Yield (dotted name, model) of the settings and of each section within, outer ones first."""
+    yield prefix, model
+    for name, field in model.model_fields.items():
+        inner = submodel(field)
+        if inner is not None:
+            yield from sections(inner, f"{prefix}.{name}" if prefix else name)
+
+
+def submodel(field: FieldInfo) -> type[BaseModel] | None:
+    """Return the model of a field that is a section of its own."""
+    kind = field.annotation
+    return kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None
+
+
+def values(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    """Return the fields of a section that are values."""
+    return {name: field for name, field in model.model_fields.items() if submodel(field) is None}
+
+
+def type_words(kind: Any) -> str:
+    """Say in words what a value may be."""
+    origin = typing.get_origin(kind)
+    if origin is Literal:
+        return " or ".join(f'"{choice}"' for choice in typing.get_args(kind))
+    if origin is typing.Annotated:
+        return type_words(typing.get_args(kind)[0])
+    if origin in (typing.Union, types.UnionType):
+        return " or ".join(type_words(part) for part in typing.get_args(kind) if part is not type(None))
+    if origin is not None:
+        inside = [type_words(part) for part in typing.get_args(kind) if part is not Ellipsis]
+        return "table" if issubclass(origin, Mapping) else f"list of {inside[0]}"
+    names = {
+        "str": "text",
+        "int": "integer",
+        "float": "number",
+        "bool": "true or false",
+        "Path": "path",
+        "SecretStr": "text, secret",
+    }
+    name = getattr(kind, "__name__", str(kind))
+    if inspect.isclass(kind) and hasattr(kind, "__members__"):
+        return " or ".join(f'"{member.value}"' for member in kind)
+    return names.get(name, name)
+
+
+def limits(field: FieldInfo) -> str:
+    """Return the limits of a value, such as "> 0, ≤ 100"."""
+    parts = (
+        LIMITS[name].format(getattr(item, name))
+        for item in field.metadata
+        for name in LIMITS
+        if getattr(item, name, None) is not None
+    )
+    return ", ".join(parts)
+
+
+def toml_value(value: Any) -> str | None:
+    """Return a default as TOML writes it; None if there is none."""
+    if value is None:
+        return None
+    if isinstance(value, bool | int | float):
+        return str(value).lower()
+    if isinstance(value, list | tuple | set | frozenset):
+        return "[" + ", ".join(str(toml_value(item)) for item in value) + "]"
+    if isinstance(value, Mapping):
+        return (
+            "{ " + ", ".join(f"{key} = {toml_value(item)}" for key, item in value.items()) + " }"
+            if value
+            else "{}"
+        )
+    return json.dumps(str(getattr(value, "value", value)), ensure_ascii=False)
+
+
+def default_of(field: FieldInfo) -> str | None:
+    """Return the default of a field as TOML; None if it has none."""
+    return None if field.is_required() else toml_value(field.get_default(call_default_factory=True))
+
+
+def summary(thing: Any) -> str:
+    """Return the first paragraph of a docstring as one line."""
+    return " ".join((inspect.getdoc(thing) or "").split("\n\n", maxsplit=1)[0].split())
+
+
+def settings_page() -> str:
+    """Return docs/reference/settings.md."""
+    parts = [NOTICE, "# Settings\n", "How they are read: [configuration](../configuration.md).\n"]
+    for name, model in sections(load_settings()):
+        if not values(model):
+            continue
+        parts += [f"## `[{name}]`\n" if name else "## Top level\n", f"{summary(model)}\n"]
+        parts += ["| key | value | default | meaning |", "| --- | --- | --- | --- |"]
+        for key, field in values(model).items():
+            allowed = ", ".join(filter(None, [type_words(field.annotation), limits(field)]))
+            default = default_of(field)
+            shown = (
+                f"`{default}`" if default is not None else "must be set" if field.is_required() else "not set"
+            )
+            cells = [f"`{key}`", allowed, shown, field.description or ""]
+            parts.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+        parts.append("")
+    return "\n".join(parts).rstrip() + "\n"
+
+
+def example_config() -> str:
+    """Return etc/mtd.toml: every setting with its default, commented out."""
+    parts = [
+        "# Configuration of mtd: every setting with its default. Remove the # of a line to change it.",
+        "# `mtd check --config FILE` tells every error at once. Written by scripts/gen_docs.py.",
+        "",
+    ]
+    for name, model in sections(load_settings()):
+        if not values(model):
+            continue
+        if name:
+            parts += [*comment(summary(model)), f"[{name}]", ""]
+        for key, field in values(model).items():
+            default = default_of(field)
+            parts += comment(field.description or "")
+            parts += [f"# {key} = {default}" if default is not None else f"# {key} = ...", ""]
+    return "\n".join(parts).rstrip() + "\n"
+
+
+def comment(text: str) -> list[str]:
+    """Return text as comment lines."""
+    return [f"## {line}" for line in textwrap.wrap(text, WIDTH - 3)]
+
+
+def load_settings() -> type[BaseModel]:
+    """Return the model of the whole configuration."""
+    from mtd.app.config import Settings
+
+    return Settings
+
+
+# ---------------------------------------------------------------- metrics
+
+
+def metrics_page() -> str:
+    """Return docs/reference/metrics.md: what the process says about itself at /metrics."""
+    parts = [
+        NOTICE,
+        "# Metrics of the process\n",
+        "Served at `/metrics` in the Prometheus text format. What mtd measures on routers is not here:",
+        "`mtd catalogue` lists that.\n",
+    ]
+    for path in sorted((ROOT / "mtd").rglob("metrics.py")):
+        module = importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
+        rows = [row for value in vars(module).values() if (row := metric_row(value)) is not None]
+        own = sorted(row for row in rows if row.startswith("| `mtd_"))
+        if own:
+            parts += [f"## {module.__name__.removeprefix('mtd.').removesuffix('.metrics')}\n"]
+            parts += ["| metric | kind | labels | meaning |", "| --- | --- | --- | --- |", *own, ""]
+    return "\n".join(parts).rstrip() + "\n"
+
+
+def metric_row(value: Any) -> str | None:
+    """Return the table row of a prometheus-client metric; None for anything else."""
+    from prometheus_client.metrics import MetricWrapperBase
+
+    if not isinstance(value, MetricWrapperBase):
+        return None
+    described = next(iter(value.describe()))
+    suffix = "_total" if described.type == "counter" else ""
+    # The names of the labels have no public accessor.
+    labels = ", ".join(f"`{label}`" for label in value._labelnames)
+    return f"| `{described.name}{suffix}` | {described.type} | {labels} | {described.documentation} |"
+
+
+# ---------------------------------------------------------------- commands
+
+
+def commands_page() -> str:
+    """Return docs/reference/commands.md: the help of every command."""
+    from mtd.cli import main as program
+
+    parts = [NOTICE, "# Commands\n"]
+    for name, command in commands(program, "mtd"):
+        context = click.Context(command, info_name=name, terminal_width=WIDTH, max_content_width=WIDTH)
+        help_text = "\n".join(line.rstrip() for line in command.get_help(context).splitlines())
+        parts += [f"## `{name}`\n", f"```text\n{help_text}\n```\n"]
+    return "\n".join(parts).rstrip() + "\n"
+
+
+def commands(command: click.Command, name: str) -> Iterator[tuple[str, click.Command]]:
+    """Yield (full name, command) of a command and of those below it."""
+    yield name, command
+    if isinstance(command, click.Group):
+        context = click.Context(command, info_name=name)
+        for child in command.list_commands(context):
+            found = command.get_command(context, child)
+            assert found is not None, f"{name} lists {child} but hasn't got it"
+            yield from commands(found, f"{name} {child}")
+
+
+DOCUMENTS: Mapping[str, Callable[[], str]] = {
+    "docs/reference/settings.md": settings_page,
+    "docs/reference/metrics.md": metrics_page,
+    "docs/reference/commands.md": commands_page,
+    "etc/mtd.toml": example_config,
+}
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
