@@ -90,8 +90,8 @@ class LogStats:
 class LogProblem:
     """One thing that is wrong with a log, and where.
 
-    ``kind``: ``gap``, ``overlap``, ``checksum``, ``undecodable``, ``count``,
-    ``doubled_batch``, ``doubled_frame``, ``totals`` or ``file``.
+    ``kind``: ``gap``, ``overlap``, ``damaged`` (a batch), ``doubled_batch``,
+    ``doubled_frame``, ``totals`` or ``file``.
     """
 
     kind: str

@@ -1,0 +1,268 @@
+"""The event loop's side of the embedded log."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import sqlite3
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from zope.interface import implementer
+
+from mtd.core.clock import SYSTEM_CLOCK, Clock
+from mtd.core.errors import Misconfigured, Refused
+from mtd.eventlog import metrics
+from mtd.eventlog.errors import LogUnavailable, PositionBeyondEnd
+from mtd.eventlog.interfaces import AppendResult, IEventLog, LoggedBatch, LogReport, LogStats, Progress
+from mtd.eventlog.sqlite.keeper import Keeper
+from mtd.eventlog.sqlite.reader import DiskReader
+from mtd.eventlog.sqlite.schema import FileLock, failure_reason
+from mtd.eventlog.sqlite.store import Store
+from mtd.eventlog.sqlite.verify import verify_file
+from mtd.eventlog.sqlite.writer import Availability, Pending, Settled, Writer
+from mtd.eventlog.subscription import follow
+from mtd.eventlog.tail import Tail
+
+if TYPE_CHECKING:
+    from mtd.eventlog.config import EventLogSettings
+    from mtd.pb.events.v1.envelope_pb2 import Envelope
+
+logger = logging.getLogger(__name__)
+
+
+@implementer(IEventLog)
+class SqliteEventLog:
+    """IEventLog in one SQLite file."""
+
+    log_id: str = ""
+
+    def __init__(self, settings: EventLogSettings, *, clock: Clock = SYSTEM_CLOCK) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._lock = FileLock(settings.path)
+        self._store = Store(settings.path, settings.busy_timeout_s)
+        self._reader = DiskReader(settings.path, settings.busy_timeout_s, settings.read_bytes)
+        self._consumers: dict[str, int] = {}
+        self._pending: set[Pending] = set()
+        self._writer: Writer | None = None
+
+    async def start(self) -> None:
+        """Open the log, made if it isn't there. See IEventLog."""
+        self._loop = asyncio.get_running_loop()
+        self._keeper = await asyncio.to_thread(self._open)
+        self._threads = ThreadPoolExecutor(1, thread_name_prefix="mtd-log-reader")
+        header = self._store.header
+        self.log_id = header.log_id
+        self._tail = Tail(self._settings.tail_bytes)
+        self._tail.last_seq = header.last_seq
+        self._writer = Writer(
+            self._store, self._keeper, self._settings, self._clock, self._settle_from_thread
+        )
+        self._writer.start()
+        metrics.AVAILABLE.set(1)
+        self._set_gauges()
+        logger.info(
+            "event log %s is open at %s: events %d to %d",
+            self.log_id,
+            self._settings.path,
+            header.trimmed_through + 1,
+            header.last_seq,
+        )
+
+    def _open(self) -> Keeper:
+        path = self._settings.path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._lock.acquire()
+        except OSError as error:
+            raise Misconfigured(
+                f"the folder of the event log can't be used: {error}; see eventlog.path"
+            ) from error
+        try:
+            self._store.open(self._clock.now_us())
+            self._consumers.update(self._store.consumers())
+            return Keeper(self._store, self._settings, self._clock, self._consumers.copy)
+        except sqlite3.Error as error:
+            reason = failure_reason(error)
+            if reason in ("disk_full", "busy"):
+                raise LogUnavailable(f"the event log {path} can't be opened: {reason}: {error}") from error
+            raise Misconfigured(f"the event log {path} can't be opened: {reason}: {error}") from error
+        finally:
+            if not self._store.is_open:
+                self._lock.release()
+
+    async def stop(self) -> None:
+        """Commit what waits, end the subscriptions, close the file. See IEventLog."""
+        writer, self._writer = self._writer, None
+        if writer is None:
+            return
+        if not await asyncio.to_thread(writer.stop, self._settings.stop_timeout_s):
+            logger.error(
+                "the event log's disk did not answer in %s s; not waiting", self._settings.stop_timeout_s
+            )
+            self._abandon()
+        self._tail.close()
+        await asyncio.to_thread(self._threads.shutdown)
+        self._reader.close()
+        self._lock.release()
+
+    def _abandon(self) -> None:
+        for pending in self._pending:
+            if not pending.done.done():
+                pending.done.set_exception(LogUnavailable("the event log was closed while its disk hung"))
+        self._pending.clear()
+
+    async def append(self, envelopes: Sequence[Envelope], batch_id: bytes | None = None) -> AppendResult:
+        """Store a batch; durable on return. See IEventLog."""
+        if not envelopes:
+            raise Refused("a batch without events can't be appended")
+        if len(self._pending) >= self._settings.max_waiting_batches:
+            metrics.FAILED_BATCHES.labels(reason="busy").inc()
+            raise LogUnavailable(f"{len(self._pending)} batches wait for the disk already")
+        writer = self._open_writer()
+        pending = Pending(envelopes, batch_id, self._loop.create_future(), time.monotonic())
+        writer.append(pending)
+        self._pending.add(pending)
+        metrics.WAITING_BATCHES.set(len(self._pending))
+        return await pending.done
+
+    def _open_writer(self) -> Writer:
+        if self._writer is None:
+            raise LogUnavailable("the event log is closed")
+        return self._writer
+
+    def _settle_from_thread(self, settled: Settled) -> None:
+        # The loop is closed already if the process ends without stopping the log.
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._settle, settled)
+
+    def _settle(self, settled: Settled) -> None:
+        for batch, size in settled.published:
+            self._tail.publish(batch, size)
+        self._tail.advance(settled.last_seq)
+        now = time.monotonic()
+        for pending, result in settled.results:
+            self._pending.discard(pending)
+            metrics.APPEND_SECONDS.observe(now - pending.since)
+            if pending.done.done():
+                continue  # whoever waited has given up
+            if isinstance(result, Exception):
+                pending.done.set_exception(result)
+            else:
+                pending.done.set_result(result)
+        metrics.WAITING_BATCHES.set(len(self._pending))
+        self._set_gauges()
+
+    def _set_gauges(self) -> None:
+        state = self._keeper.state
+        metrics.FIRST_SEQ.set(state.first_seq)
+        metrics.LAST_SEQ.set(self._tail.last_seq)
+        metrics.STORED_BYTES.set(state.stored_bytes)
+        metrics.DISK_FREE_BYTES.set(state.disk_free_bytes)
+
+    async def read(self, after: int, limit: int) -> list[LoggedBatch]:
+        """Return events behind a position. See IEventLog."""
+        self._open_writer()
+        if after > self._tail.last_seq:
+            raise PositionBeyondEnd(
+                f"position {after} is behind the end {self._tail.last_seq} of log {self.log_id}"
+            )
+        batches = self._tail.read(after, limit)
+        source = "memory"
+        if not batches and after < self._tail.last_seq:
+            source = "disk"
+            batches = await self._loop.run_in_executor(self._threads, self._reader.read, after, limit)
+        if batches:
+            metrics.READ_EVENTS.labels(source=source).inc(sum(len(batch.events) for batch in batches))
+            if batches[0].first_seq > after + 1:
+                metrics.READ_GAPS.inc()
+                logger.warning(
+                    "a reader at %d goes on at %d: what lies between was trimmed", after, batches[0].first_seq
+                )
+        return batches
+
+    def subscribe(self, after: int) -> AsyncIterator[LoggedBatch]:
+        """Yield batches as they become durable. See IEventLog."""
+        return follow(self.read, self._tail, after)
+
+    def pin(self, name: str, position: int) -> None:
+        """Register a consumer's position. See IEventLog."""
+        known = self._consumers.get(name)
+        self._consumers[name] = position
+        metrics.CONSUMER_POSITION.labels(consumer=name).set(position)
+        if (known is None or position < known) and self._writer is not None:
+            self._writer.call(self._keeper.save_consumers)
+
+    def unpin(self, name: str) -> None:
+        """Forget a consumer. See IEventLog."""
+        if self._consumers.pop(name, None) is not None:
+            metrics.CONSUMER_POSITION.remove(name)
+            if self._writer is not None:
+                self._writer.call(self._keeper.save_consumers)
+
+    async def trim(self, before: int) -> int:
+        """Forget what lies in front of a position and of every consumer. See IEventLog."""
+        writer = self._open_writer()
+        return await self._in_writer(
+            writer, lambda: writer.in_store(lambda keeper: keeper.trim_before(before))
+        )
+
+    async def _in_writer(self, writer: Writer, work: Callable[[], int]) -> int:
+        done: asyncio.Future[int] = self._loop.create_future()
+
+        def set_result(result: int | Exception) -> None:
+            if done.cancelled():
+                return
+            if isinstance(result, Exception):
+                done.set_exception(result)
+            else:
+                done.set_result(result)
+
+        def job() -> None:
+            try:
+                result: int | Exception = work()
+            except Exception as error:  # raised where it is awaited
+                result = error
+            self._loop.call_soon_threadsafe(set_result, result)
+
+        writer.call(job)
+        return await done
+
+    def stats(self) -> LogStats:
+        """Return the state of the log. See IEventLog."""
+        state = self._keeper.state
+        writer = self._writer
+        availability = writer.availability if writer is not None else Availability(False, "closed")
+        return LogStats(
+            log_id=self.log_id,
+            first_seq=state.first_seq,
+            last_seq=self._tail.last_seq,
+            batches=state.batches,
+            stored_bytes=state.stored_bytes,
+            disk_bytes=state.disk_bytes,
+            disk_free_bytes=state.disk_free_bytes,
+            max_bytes=self._settings.max_bytes,
+            oldest_us=state.oldest_us,
+            newest_us=state.newest_us,
+            available=availability.available,
+            reason=availability.reason,
+            unavailable_since_us=availability.since_us,
+            waiting_batches=len(self._pending),
+            consumers=dict(self._consumers),
+        )
+
+    async def verify(self, progress: Progress | None = None) -> LogReport:
+        """Examine all that is stored. See IEventLog."""
+        report = None
+        if progress is not None:
+            loop, call = self._loop, progress
+
+            def report_from_thread(done: int, total: int) -> None:
+                loop.call_soon_threadsafe(call, done, total)
+
+            report = report_from_thread
+        return await asyncio.to_thread(verify_file, self._settings.path, report)

@@ -1,0 +1,198 @@
+"""The SQL of the writer: inserting groups of batches, trimming, tidying. One thread at a time."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mtd.eventlog.encoding import checksum
+from mtd.eventlog.interfaces import AppendResult
+from mtd.eventlog.sqlite.schema import (
+    PAGE_BYTES,
+    ROW_OVERHEAD_BYTES,
+    Header,
+    open_for_writing,
+    read_consumers,
+    read_header,
+)
+
+# Rows deleted, and pages given back, in one step: some milliseconds each.
+TRIM_STEP_BATCHES = 500
+_VACUUM_STEP_PAGES = 1000
+
+
+@dataclass(slots=True)
+class NewBatch:
+    """A batch ready to be stored."""
+
+    payload: bytes
+    count: int
+    batch_id: bytes | None
+
+    @property
+    def stored_bytes(self) -> int:
+        """What it takes of the quota."""
+        return len(self.payload) + ROW_OVERHEAD_BYTES
+
+
+class Store:
+    """The writing connection, and the header as it is after the last commit.
+
+    Methods raise sqlite3.Error with nothing changed, neither on the disk nor in
+    ``header``.
+    """
+
+    header: Header
+
+    def __init__(self, path: Path, busy_timeout_s: float) -> None:
+        self._path = path
+        self._busy_timeout_s = busy_timeout_s
+        self._connection: sqlite3.Connection | None = None
+        self._uncheckpointed_bytes = 0
+
+    def open(self, now_us: int) -> None:
+        """Open the file, and recover it if its last owner was killed."""
+        self._connection = open_for_writing(self._path, self._busy_timeout_s, now_us)
+        self.header = read_header(self._connection)
+
+    def close(self) -> None:
+        """Close the file."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a connection."""
+        return self._connection is not None
+
+    def insert(self, batches: Sequence[NewBatch], now_us: int) -> list[AppendResult]:
+        """Store the batches in one transaction; they are durable when this returns."""
+        header = self.header
+        results: list[AppendResult] = []
+        last_seq, stored, stored_bytes = header.last_seq, header.batches, header.stored_bytes
+        with _Transaction(self._open_connection()) as connection:
+            for batch in batches:
+                known = _find(connection, batch.batch_id)
+                if known is not None:
+                    results.append(known)
+                    continue
+                first_seq, last_seq = last_seq + 1, last_seq + batch.count
+                crc = checksum(first_seq, last_seq, now_us, batch.payload)
+                connection.execute(
+                    "INSERT INTO batch VALUES (?, ?, ?, ?, ?, ?, ?)",
+                    (first_seq, last_seq, now_us, batch.stored_bytes, crc, batch.batch_id, batch.payload),
+                )
+                stored += 1
+                stored_bytes += batch.stored_bytes
+                results.append(AppendResult(first_seq, last_seq))
+            connection.execute("UPDATE log SET stored_batches = ?, stored_bytes = ?", (stored, stored_bytes))
+        self._uncheckpointed_bytes += stored_bytes - header.stored_bytes + PAGE_BYTES * len(batches)
+        header.last_seq, header.batches, header.stored_bytes = last_seq, stored, stored_bytes
+        return results
+
+    def trim(self, through: int, older_than_us: int, excess_bytes: int) -> bool:
+        """Delete the oldest batches up to ``through`` that are old, or in excess.
+
+        Deletes one step at most; returns whether there may be more to delete.
+        """
+        header = self.header
+        rows = self._open_connection().execute(
+            "SELECT last_seq, appended_us, stored_bytes FROM batch ORDER BY first_seq LIMIT ?",
+            (TRIM_STEP_BATCHES,),
+        )
+        count, freed, last = 0, 0, header.trimmed_through
+        for last_seq, appended_us, stored_bytes in rows.fetchall():
+            if last_seq > through or (appended_us >= older_than_us and freed >= excess_bytes):
+                break
+            count, freed, last = count + 1, freed + stored_bytes, last_seq
+        if not count:
+            return False
+        batches, left_bytes = header.batches - count, header.stored_bytes - freed
+        with _Transaction(self._open_connection()) as connection:
+            connection.execute("DELETE FROM batch WHERE first_seq <= ?", (last,))
+            connection.execute(
+                "UPDATE log SET trimmed_through = ?, stored_batches = ?, stored_bytes = ?",
+                (last, batches, left_bytes),
+            )
+        header.trimmed_through, header.batches, header.stored_bytes = last, batches, left_bytes
+        self._uncheckpointed_bytes += PAGE_BYTES * count
+        return count == TRIM_STEP_BATCHES
+
+    def consumers(self) -> dict[str, int]:
+        """Return the stored positions of the consumers."""
+        return read_consumers(self._open_connection())
+
+    def save_consumers(self, consumers: Mapping[str, int]) -> None:
+        """Store the positions of the consumers; who isn't among them is forgotten."""
+        with _Transaction(self._open_connection()) as connection:
+            connection.execute("DELETE FROM consumer")
+            connection.executemany("INSERT INTO consumer VALUES (?, ?)", list(consumers.items()))
+        self._uncheckpointed_bytes += PAGE_BYTES
+
+    def ages(self) -> tuple[int, int]:
+        """Return when the oldest and the newest batch were appended; 0 if there is none."""
+        connection = self._open_connection()
+        oldest = connection.execute("SELECT appended_us FROM batch ORDER BY first_seq LIMIT 1").fetchone()
+        newest = connection.execute(
+            "SELECT appended_us FROM batch ORDER BY first_seq DESC LIMIT 1"
+        ).fetchone()
+        return (oldest[0], newest[0]) if oldest else (0, 0)
+
+    def checkpoint(self, above_bytes: int) -> None:
+        """Move the write-ahead file into the database once enough is in it.
+
+        Readers aren't waited for; what they still look at is moved next time.
+        """
+        if self._uncheckpointed_bytes <= above_bytes:
+            return
+        self._open_connection().execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        self._uncheckpointed_bytes = 0
+
+    def give_back(self, spare_bytes: int) -> bool:
+        """Shrink the file by one step if it has more free pages than are worth keeping."""
+        connection = self._open_connection()
+        (free_pages,) = connection.execute("PRAGMA freelist_count").fetchone()
+        surplus: int = free_pages - spare_bytes // PAGE_BYTES
+        if surplus <= 0:
+            return False
+        pages = min(surplus, _VACUUM_STEP_PAGES)
+        connection.execute(f"PRAGMA incremental_vacuum({pages})").fetchall()
+        self._uncheckpointed_bytes += PAGE_BYTES * pages
+        return surplus > pages
+
+    def _open_connection(self) -> sqlite3.Connection:
+        if self._connection is None:
+            raise sqlite3.OperationalError("the log is not open")
+        return self._connection
+
+
+class _Transaction:
+    """A write transaction: committed at the end, or rolled back."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def __enter__(self) -> sqlite3.Connection:
+        self._connection.execute("BEGIN IMMEDIATE")
+        return self._connection
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        try:
+            if kind is None:
+                self._connection.execute("COMMIT")
+        finally:
+            # SQLite may have rolled back by itself when the disk refused.
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+
+
+def _find(connection: sqlite3.Connection, batch_id: bytes | None) -> AppendResult | None:
+    if batch_id is None:
+        return None
+    found = connection.execute(
+        "SELECT first_seq, last_seq FROM batch WHERE batch_id = ?", (batch_id,)
+    ).fetchone()
+    return None if found is None else AppendResult(found[0], found[1], duplicate=True)

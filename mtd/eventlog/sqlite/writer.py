@@ -1,0 +1,280 @@
+"""The writing thread: encodes what arrives, and commits it in groups."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from mtd.core.errors import Refused
+from mtd.core.metrics import TASK_FAILURES
+from mtd.eventlog import metrics
+from mtd.eventlog.encoding import encode_batch
+from mtd.eventlog.errors import LogUnavailable
+from mtd.eventlog.interfaces import AppendResult, LoggedBatch
+from mtd.eventlog.sqlite.keeper import STORE_ERRORS, Keeper
+from mtd.eventlog.sqlite.schema import failure_reason
+from mtd.eventlog.sqlite.store import NewBatch, Store
+
+if TYPE_CHECKING:
+    from mtd.core.clock import Clock
+    from mtd.eventlog.config import EventLogSettings
+    from mtd.pb.events.v1.envelope_pb2 import Envelope
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True, eq=False)
+class Pending:
+    """A batch on its way to the disk, and who waits for it."""
+
+    envelopes: Sequence[Envelope]
+    batch_id: bytes | None
+    done: asyncio.Future[AppendResult]
+    since: float
+    encoded: NewBatch = field(default_factory=lambda: NewBatch(b"", 0, None))
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What became of a group: told to the event loop in one call."""
+
+    results: Sequence[tuple[Pending, AppendResult | Exception]]
+    published: Sequence[tuple[LoggedBatch, int]]
+    last_seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Availability:
+    """Whether appending works, and if not, since when (microseconds since the epoch) and why."""
+
+    available: bool = True
+    reason: str = ""
+    since_us: int = 0
+
+
+@dataclass(slots=True)
+class _Inbox:
+    """What other threads left for the writer; touched only under its condition."""
+
+    appends: deque[Pending] = field(default_factory=deque)
+    jobs: deque[Callable[[], None]] = field(default_factory=deque)
+    stopping: bool = False
+    dead: bool = False
+
+
+class Writer:
+    """Owns the store while it runs. ``settle`` is called in its thread."""
+
+    def __init__(
+        self,
+        store: Store,
+        keeper: Keeper,
+        settings: EventLogSettings,
+        clock: Clock,
+        settle: Callable[[Settled], None],
+    ) -> None:
+        self._store = store
+        self._keeper = keeper
+        self._settings = settings
+        self._clock = clock
+        self._settle = settle
+        self._condition = threading.Condition()
+        self._inbox = _Inbox()
+        self._waiting: deque[Pending] = deque()
+        self._waiting_bytes = 0
+        self._next_commit = 0.0
+        self._thread = threading.Thread(target=self._run, name="mtd-log-writer", daemon=True)
+        self.availability = Availability()
+
+    # -- from the event loop -------------------------------------------------
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def append(self, pending: Pending) -> None:
+        """Leave a batch for the next commit. Raises LogUnavailable if the thread is gone."""
+        with self._condition:
+            if self._inbox.stopping or self._inbox.dead:
+                raise LogUnavailable("the event log is closed")
+            self._inbox.appends.append(pending)
+            self._condition.notify()
+
+    def call(self, job: Callable[[], None]) -> None:
+        """Run something in the thread, between two commits. It has to catch its own errors."""
+        with self._condition:
+            if self._inbox.dead:
+                raise LogUnavailable("the event log is closed")
+            self._inbox.jobs.append(job)
+            self._condition.notify()
+
+    def stop(self, timeout_s: float) -> bool:
+        """Commit what waits and end the thread; False if the disk took longer than that. Blocks."""
+        with self._condition:
+            self._inbox.stopping = True
+            self._condition.notify()
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    # -- in the thread -------------------------------------------------------
+
+    def _run(self) -> None:
+        try:
+            self._work()
+            self._keeper.maintain()
+        except Exception as error:
+            # An error of ours. Nobody may wait for a thread that is gone.
+            TASK_FAILURES.labels(task="eventlog").inc()
+            logger.critical("the event log's writer failed and is closed", exc_info=error)
+        with self._condition:
+            self._inbox.dead = True
+            lost = [*self._waiting, *self._inbox.appends]
+            jobs = list(self._inbox.jobs)
+        self._keeper.drop_connection()
+        for job in jobs:
+            job()
+        if lost:
+            self._fail(lost, "closed", "the log was closed")
+
+    def _work(self) -> None:
+        while True:
+            appends, jobs, stopping = self._take()
+            for pending in appends:
+                self._encode(pending)
+            if self._waiting and (stopping or self._commit_due()):
+                self._commit()
+            for job in jobs:
+                job()
+            if stopping and not self._waiting:
+                return
+            if time.monotonic() >= self._keeper.due:
+                self._keeper.maintain()
+
+    def _take(self) -> tuple[list[Pending], list[Callable[[], None]], bool]:
+        """Wait until there is something to do; return what others left."""
+        with self._condition:
+            inbox = self._inbox
+            while not (inbox.appends or inbox.jobs or inbox.stopping or self._commit_due()):
+                wake_at = min(self._next_commit, self._keeper.due) if self._waiting else self._keeper.due
+                timeout = wake_at - time.monotonic()
+                if timeout <= 0:
+                    break
+                self._condition.wait(timeout)
+            taken = list(inbox.appends), list(inbox.jobs), inbox.stopping
+            inbox.appends.clear()
+            inbox.jobs.clear()
+            return taken
+
+    def _commit_due(self) -> bool:
+        if not self._waiting:
+            return False
+        return self._waiting_bytes >= self._settings.commit_bytes or time.monotonic() >= self._next_commit
+
+    def _encode(self, pending: Pending) -> None:
+        payload = encode_batch(pending.envelopes)
+        limit = min(self._settings.max_batch_bytes, self._settings.max_bytes)
+        encoded = NewBatch(payload, len(pending.envelopes), pending.batch_id)
+        if encoded.stored_bytes > limit:
+            error = Refused(f"a batch of {len(payload)} bytes is over the cap of {limit}; append it in parts")
+            self._settle(Settled([(pending, error)], (), self._store.header.last_seq))
+            return
+        pending.encoded = encoded
+        self._waiting.append(pending)
+        self._waiting_bytes += encoded.stored_bytes
+
+    def _take_group(self) -> list[Pending]:
+        group: list[Pending] = []
+        size = 0
+        while self._waiting and size < self._settings.commit_bytes:
+            pending = self._waiting.popleft()
+            size += pending.encoded.stored_bytes
+            group.append(pending)
+        self._waiting_bytes -= size
+        return group
+
+    def _commit(self) -> None:
+        """Commit one group, and tell who waits for it."""
+        group = self._take_group()
+        started = time.monotonic()
+        self._next_commit = started + self._settings.commit_interval_s
+        now_us = self._clock.now_us()
+        try:
+            self._ensure_open(now_us)
+            fitting = self._fitting(group)
+            results = (
+                self._store.insert([pending.encoded for pending in group[:fitting]], now_us)
+                if fitting
+                else []
+            )
+        except STORE_ERRORS as error:
+            self._fail(group, failure_reason(error), str(error))
+            self._keeper.drop_connection()
+            return
+        metrics.COMMIT_SECONDS.observe(time.monotonic() - started)
+        if fitting:
+            self._succeed(group[:fitting], results, now_us)
+        if fitting < len(group):
+            self._fail(group[fitting:], *self._keeper.shortage())
+        self._keeper.after_commit()
+
+    def _fitting(self, group: Sequence[Pending]) -> int:
+        """Return how many batches of a group there is room for, after trimming for them."""
+        room = self._keeper.room(sum(pending.encoded.stored_bytes for pending in group))
+        for count, pending in enumerate(group):
+            room -= pending.encoded.stored_bytes
+            if room < 0:
+                return count
+        return len(group)
+
+    def _succeed(self, group: Sequence[Pending], results: Sequence[AppendResult], now_us: int) -> None:
+        published = [
+            (
+                LoggedBatch(result.first_seq, result.last_seq, pending.envelopes, now_us),
+                pending.encoded.stored_bytes,
+            )
+            for pending, result in zip(group, results, strict=True)
+            if not result.duplicate
+        ]
+        self._keeper.committed(now_us)
+        if not self.availability.available:
+            logger.warning("the event log can be appended to again; it was not: %s", self.availability.reason)
+            self.availability = Availability()
+        metrics.AVAILABLE.set(1)
+        metrics.APPENDED_BATCHES.inc(len(published))
+        metrics.DUPLICATE_BATCHES.inc(len(results) - len(published))
+        metrics.APPENDED_EVENTS.inc(sum(len(batch.events) for batch, _ in published))
+        metrics.APPENDED_BYTES.inc(sum(size for _, size in published))
+        self._settle(Settled(list(zip(group, results, strict=True)), published, self._store.header.last_seq))
+
+    def _fail(self, group: Sequence[Pending], reason: str, text: str) -> None:
+        metrics.FAILED_BATCHES.labels(reason=reason).inc(len(group))
+        metrics.AVAILABLE.set(0)
+        if self.availability.available:
+            logger.error("nothing can be appended to the event log: %s: %s", reason, text)
+            self.availability = Availability(False, f"{reason}: {text}", self._clock.now_us())
+        error = LogUnavailable(f"the event log can't be appended to: {reason}: {text}")
+        self._settle(Settled([(pending, error) for pending in group], (), self._store.header.last_seq))
+        self._keeper.hurry()
+
+    def _ensure_open(self, now_us: int) -> None:
+        if not self._store.is_open:
+            self._store.open(now_us)
+            # An unacknowledged commit may have reached the disk after all: readers must see it.
+            self._settle(Settled((), (), self._store.header.last_seq))
+
+    def in_store(self, work: Callable[[Keeper], int]) -> int:
+        """Do something with the keeper and an open store; for jobs, in the thread."""
+        try:
+            self._ensure_open(self._clock.now_us())
+            return work(self._keeper)
+        except STORE_ERRORS as error:
+            self._keeper.drop_connection()
+            raise LogUnavailable(
+                f"the event log can't be changed: {failure_reason(error)}: {error}"
+            ) from error

@@ -1,0 +1,84 @@
+"""The newest batches in memory, for readers in the same process, and their alarm clock."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+
+from mtd.eventlog.interfaces import LoggedBatch
+
+
+class Tail:
+    """Recently committed batches with their envelopes, bounded by stored bytes.
+
+    Policy when full: the oldest are forgotten; who still needs them reads the
+    disk. Belongs to the event loop.
+    """
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._bytes = 0
+        self._order: deque[tuple[int, int]] = deque()  # (first_seq, bytes), oldest first
+        self._by_first: dict[int, LoggedBatch] = {}
+        self._arrived = asyncio.Event()
+        self.last_seq = 0
+        self.closed = False
+
+    def publish(self, batch: LoggedBatch, size: int) -> None:
+        """Add a batch that became durable, which follows the one before, and wake the readers."""
+        self._order.append((batch.first_seq, size))
+        self._by_first[batch.first_seq] = batch
+        self._bytes += size
+        self.last_seq = batch.last_seq
+        while self._order and self._bytes > self._max_bytes:
+            first_seq, dropped = self._order.popleft()
+            del self._by_first[first_seq]
+            self._bytes -= dropped
+        self._wake()
+
+    def advance(self, last_seq: int) -> None:
+        """Note that the log reaches further than what was published here."""
+        if last_seq > self.last_seq:
+            self.last_seq = last_seq
+            self._wake()
+
+    def read(self, after: int, limit: int) -> list[LoggedBatch]:
+        """Return batches behind a position: the first whole, further ones up to ``limit`` events.
+
+        Empty if only the disk has what follows the position.
+        """
+        batches: list[LoggedBatch] = []
+        events = 0
+        batch = self._by_first.get(after + 1) or self._around(after)
+        while batch is not None:
+            events += len(batch.events)
+            if batches and events > limit:
+                break
+            batches.append(batch)
+            batch = self._by_first.get(batch.last_seq + 1)
+        return batches
+
+    def _around(self, after: int) -> LoggedBatch | None:
+        """Return the rest of the batch in whose middle a position is: where a reader may start."""
+        if not self._order or after < self._order[0][0]:
+            return None
+        for first_seq, _ in reversed(self._order):
+            if first_seq <= after:
+                batch = self._by_first[first_seq]
+                return batch.after(after) if batch.last_seq > after else None
+        return None
+
+    async def wait_beyond(self, position: int) -> None:
+        """Wait until there is something behind a position, or the log is closed."""
+        while self.last_seq <= position and not self.closed:
+            await self._arrived.wait()
+
+    def close(self) -> None:
+        """Release everyone who waits."""
+        self.closed = True
+        self._wake()
+
+    def _wake(self) -> None:
+        # Who waits holds the old event; who comes later gets the new one.
+        self._arrived.set()
+        self._arrived = asyncio.Event()
