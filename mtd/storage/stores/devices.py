@@ -1,0 +1,344 @@
+"""The inventory of devices: settings, credentials, and what changed."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import json
+import logging
+import uuid
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+
+from mtd.core.errors import AlreadyExists, Conflict, NotFound, Refused
+from mtd.model.device import DEFAULT_TENANT_ID, Device, InterfaceNaming, TlsMode
+from mtd.model.metric import Tier
+from mtd.security.errors import SecretUnreadable
+from mtd.security.interfaces import ISecretStore
+from mtd.storage.errors import Duplicate
+from mtd.storage.metrics import SECRETS_UNREADABLE
+from mtd.storage.pool import Database
+from mtd.storage.txn import Row, Transaction
+
+logger = logging.getLogger(__name__)
+
+CHANNEL = "mtd_device"
+_DEFAULT_CONNECT_TIMEOUT_S = 5.0
+_DEFAULT_COMMAND_TIMEOUT_S = 5.0
+_DEFAULT_PORT = 8728
+_DEFAULT_TLS_PORT = 8729
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceSettings:
+    """What people set about a device. Timeouts of 0, and tiers that are missing: the collector's default."""
+
+    name: str
+    host: str
+    username: str
+    port: int = 0
+    tls_mode: TlsMode = TlsMode.OFF
+    tls_fingerprint: str = ""
+    code_page: str = "latin-1"
+    naming: InterfaceNaming = InterfaceNaming.NAME
+    enabled: bool = True
+    connect_timeout_s: float = 0.0
+    command_timeout_s: float = 0.0
+    intervals_s: Mapping[Tier, float] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    notes: str = ""
+
+    def checked(self) -> DeviceSettings:
+        """Return the settings with the port filled in. Raises Refused with all that is wrong."""
+        wrong = [f"{name} is empty" for name in ("name", "host") if not getattr(self, name).strip()]
+        port = self.port or (_DEFAULT_PORT if self.tls_mode is TlsMode.OFF else _DEFAULT_TLS_PORT)
+        if not 0 < port <= 65535:  # noqa: PLR2004
+            wrong.append(f"port {port} isn't between 1 and 65535")
+        if self.tls_mode is TlsMode.PINNED and not self.tls_fingerprint:
+            wrong.append("tls_fingerprint is empty, but tls_mode is pinned")
+        if self.connect_timeout_s < 0 or self.command_timeout_s < 0:
+            wrong.append("a timeout is negative")
+        wrong += [f"intervals_s.{tier} isn't positive" for tier, value in self.intervals_s.items() if value <= 0]
+        try:
+            "".encode(self.code_page or "latin-1")
+        except LookupError:
+            wrong.append(f"code_page {self.code_page!r} isn't known")
+        if wrong:
+            raise Refused("; ".join(wrong))
+        return replace(self, port=port, code_page=self.code_page or "latin-1")
+
+
+SETTING_NAMES = frozenset(f.name for f in fields(DeviceSettings))
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceRecord:
+    """A device of the inventory. Never holds the password."""
+
+    tenant_id: str
+    device_id: str
+    settings: DeviceSettings
+    revision: int
+    created_at: dt.datetime
+    updated_at: dt.datetime
+
+
+_COLUMNS = (
+    "tenant_id, device_id, revision, created_at, updated_at, name, host, username, port, tls_mode, tls_fingerprint,"
+    " code_page, naming, enabled, connect_timeout_s, command_timeout_s, intervals_s, labels, notes"
+)
+
+
+class DeviceStore:
+    """Creates, reads, changes and deletes devices, and follows their changes."""
+
+    def __init__(self, db: Database, vault: ISecretStore) -> None:
+        self._db = db
+        self._vault = vault
+
+    async def create(
+        self, settings: DeviceSettings, password: str, tenant_id: str = DEFAULT_TENANT_ID
+    ) -> DeviceRecord:
+        """Add a device. Raises AlreadyExists if its name is taken, Refused for settings that make no sense."""
+        settings = settings.checked()
+        device_id = str(uuid.uuid4())
+        values = _values(settings)
+        sealed = self._vault.seal(tenant_id, device_id, password)
+
+        async def insert(tx: Transaction) -> DeviceRecord:
+            names = ", ".join(values)
+            marks = ", ".join(["%s"] * len(values))
+            await tx.execute(
+                f"INSERT INTO device (tenant_id, device_id, {names}) VALUES (%s, %s, {marks}) RETURNING {_COLUMNS}",
+                [tenant_id, device_id, *values.values()],
+            )
+            record = _record(_one(tx, settings.name))
+            await _put_secret(tx, tenant_id, device_id, sealed)
+            return record
+
+        try:
+            return await self._db.run("devices.create", insert, tenant=tenant_id)
+        except Duplicate:
+            raise AlreadyExists(f"there is a device {settings.name!r} already") from None
+
+    async def get(self, device: str, tenant_id: str = DEFAULT_TENANT_ID) -> DeviceRecord:
+        """Return a device by its name or id. Raises NotFound."""
+
+        async def read(tx: Transaction) -> DeviceRecord:
+            return await _find(tx, tenant_id, device)
+
+        return await self._db.run("devices.get", read, tenant=tenant_id)
+
+    async def list(
+        self, tenant_id: str = DEFAULT_TENANT_ID, *, after_name: str = "", limit: int = 100
+    ) -> list[DeviceRecord]:
+        """Return devices by name, at most ``limit`` behind ``after_name``."""
+
+        async def read(tx: Transaction) -> list[DeviceRecord]:
+            await tx.execute(
+                f"SELECT {_COLUMNS} FROM device WHERE tenant_id = %s AND name > %s ORDER BY name LIMIT %s",
+                (tenant_id, after_name, limit),
+            )
+            return [_record(row) for row in tx.fetchall()]
+
+        return await self._db.run("devices.list", read, tenant=tenant_id)
+
+    async def update(
+        self,
+        device: str,
+        settings: DeviceSettings,
+        mask: Sequence[str],
+        *,
+        password: str = "",
+        revision: int = 0,
+        tenant_id: str = DEFAULT_TENANT_ID,
+    ) -> DeviceRecord:
+        """Change the settings that the mask names, and the password unless it is empty.
+
+        Raises NotFound, Refused, AlreadyExists (the new name), and Conflict if
+        the device was changed since ``revision`` (0: whatever it is).
+        """
+        unknown = sorted(set(mask) - SETTING_NAMES)
+        if unknown:
+            raise Refused(f"not settings of a device: {', '.join(unknown)}")
+
+        async def change(tx: Transaction) -> DeviceRecord:
+            before = await _find(tx, tenant_id, device, lock=True)
+            if revision and before.revision != revision:
+                raise Conflict(
+                    f"device {before.settings.name!r} is at revision {before.revision}, not {revision}: read it again"
+                )
+            changed = replace(before.settings, **{name: getattr(settings, name) for name in mask})
+            if "tls_mode" in mask and "port" not in mask and before.settings.port == _default_port(before.settings):
+                changed = replace(changed, port=0)  # it follows the transport, as long as nobody chose one
+            values = _values(changed.checked())
+            pairs = ", ".join(f"{name} = %s" for name in values)
+            await tx.execute(
+                f"UPDATE device SET {pairs}, revision = revision + 1, updated_at = now()"
+                f" WHERE tenant_id = %s AND device_id = %s RETURNING {_COLUMNS}",
+                [*values.values(), tenant_id, before.device_id],
+            )
+            record = _record(_one(tx, device))
+            if password:
+                sealed = self._vault.seal(tenant_id, before.device_id, password)
+                await _put_secret(tx, tenant_id, before.device_id, sealed)
+            return record
+
+        try:
+            return await self._db.run("devices.update", change, tenant=tenant_id)
+        except Duplicate:
+            raise AlreadyExists(f"there is a device {settings.name!r} already") from None
+
+    async def delete(self, device: str, tenant_id: str = DEFAULT_TENANT_ID) -> None:
+        """Remove a device with its current state. What was observed over time stays. Raises NotFound."""
+
+        async def remove(tx: Transaction) -> None:
+            found = await _find(tx, tenant_id, device, lock=True)
+            for table in ("latest", "state_row", "device_status", "device_capability", "device"):
+                await tx.execute(
+                    f"DELETE FROM {table} WHERE tenant_id = %s AND device_id = %s", (tenant_id, found.device_id)
+                )
+
+        await self._db.run("devices.delete", remove, tenant=tenant_id)
+
+    async def password(self, device: str, tenant_id: str = DEFAULT_TENANT_ID) -> str:
+        """Return a device's password, for a session. Raises NotFound and SecretUnreadable."""
+
+        async def read(tx: Transaction) -> tuple[str, bytes]:
+            found = await _find(tx, tenant_id, device)
+            await tx.execute(
+                "SELECT secret FROM device_credential WHERE tenant_id = %s AND device_id = %s",
+                (tenant_id, found.device_id),
+            )
+            return found.device_id, bytes(_one(tx, device)[0])
+
+        device_id, sealed = await self._db.run("devices.password", read, tenant=tenant_id)
+        return str(self._vault.open(tenant_id, device_id, sealed))
+
+    async def snapshot(self) -> Sequence[Device]:
+        """Return all devices of all tenants as the collector polls them, decrypted passwords included.
+
+        A device whose password can't be decrypted is left out, logged and counted.
+        """
+
+        async def read(tx: Transaction) -> Sequence[Row]:
+            await tx.execute(
+                f"SELECT {_COLUMNS}, (SELECT secret FROM device_credential c WHERE c.tenant_id = d.tenant_id"
+                " AND c.device_id = d.device_id) FROM device d ORDER BY tenant_id, name"
+            )
+            return tx.fetchall()
+
+        rows = await self._db.run("devices.snapshot", read)
+        return await asyncio.to_thread(self._devices, rows)
+
+    def _devices(self, rows: Sequence[Row]) -> Sequence[Device]:
+        devices = []
+        for *columns, secret in rows:
+            record = _record(tuple(columns))
+            try:
+                password = str(self._vault.open(record.tenant_id, record.device_id, bytes(secret or b"")))
+            except SecretUnreadable as error:
+                # One row's damage must not stop the polling of all the others.
+                SECRETS_UNREADABLE.inc()
+                logger.error("device %s can't be polled: %s", record.settings.name, error)
+                continue
+            devices.append(to_device(record, password))
+        return devices
+
+    async def watch(self) -> AsyncIterator[None]:
+        """Yield once at the start, then whenever devices were added, changed or removed.
+
+        Many changes at once give one signal; read ``snapshot`` upon it.
+        """
+        changed = asyncio.Event()
+        await self._db.listen(CHANNEL, lambda _: changed.set())
+        changed.set()
+        while True:
+            await changed.wait()
+            changed.clear()
+            yield
+
+
+def to_device(record: DeviceRecord, password: str) -> Device:
+    """Return the device as a collector polls it."""
+    settings = record.settings
+    return Device(
+        device_id=record.device_id,
+        tenant_id=record.tenant_id,
+        name=settings.name,
+        host=settings.host,
+        port=settings.port,
+        username=settings.username,
+        password=password,
+        tls_mode=settings.tls_mode,
+        tls_fingerprint=settings.tls_fingerprint,
+        code_page=settings.code_page,
+        naming=settings.naming,
+        enabled=settings.enabled,
+        connect_timeout_s=settings.connect_timeout_s or _DEFAULT_CONNECT_TIMEOUT_S,
+        command_timeout_s=settings.command_timeout_s or _DEFAULT_COMMAND_TIMEOUT_S,
+        intervals_s=settings.intervals_s,
+        labels=settings.labels,
+        revision=record.revision,
+    )
+
+
+def _default_port(settings: DeviceSettings) -> int:
+    return _DEFAULT_PORT if settings.tls_mode is TlsMode.OFF else _DEFAULT_TLS_PORT
+
+
+def _values(settings: DeviceSettings) -> dict[str, object]:
+    values: dict[str, object] = {}
+    for name in sorted(SETTING_NAMES):
+        value = getattr(settings, name)
+        values[name] = json.dumps(dict(value)) if isinstance(value, Mapping) else value
+    values["tls_mode"], values["naming"] = settings.tls_mode.value, settings.naming.value
+    return values
+
+
+def _record(row: Row) -> DeviceRecord:
+    tenant_id, device_id, revision, created_at, updated_at, *values = row
+    (name, host, username, port, tls_mode, fingerprint, code_page, naming, enabled, *rest) = values
+    connect_timeout_s, command_timeout_s, intervals_s, labels, notes = rest
+    settings = DeviceSettings(
+        name=name,
+        host=host,
+        username=username,
+        port=port,
+        tls_mode=TlsMode(tls_mode),
+        tls_fingerprint=fingerprint,
+        code_page=code_page,
+        naming=InterfaceNaming(naming),
+        enabled=enabled,
+        connect_timeout_s=connect_timeout_s,
+        command_timeout_s=command_timeout_s,
+        intervals_s={Tier(tier): float(value) for tier, value in intervals_s.items()},
+        labels=labels,
+        notes=notes,
+    )
+    return DeviceRecord(tenant_id, device_id, settings, revision, created_at, updated_at)
+
+
+async def _find(tx: Transaction, tenant_id: str, device: str, *, lock: bool = False) -> DeviceRecord:
+    # A name may look like an id, so the id goes first.
+    await tx.execute(
+        f"SELECT {_COLUMNS} FROM device WHERE tenant_id = %s AND (device_id::text = %s OR name = %s)"
+        f" ORDER BY device_id::text = %s DESC LIMIT 1{' FOR UPDATE' if lock else ''}",
+        (tenant_id, device, device, device),
+    )
+    return _record(_one(tx, device))
+
+
+def _one(tx: Transaction, device: str) -> Row:
+    row = tx.fetchone()
+    if row is None:
+        raise NotFound(f"there is no device {device!r}")
+    return row
+
+
+async def _put_secret(tx: Transaction, tenant_id: str, device_id: str, sealed: bytes) -> None:
+    await tx.execute(
+        "INSERT INTO device_credential (tenant_id, device_id, secret) VALUES (%s, %s, %s)"
+        " ON CONFLICT (tenant_id, device_id) DO UPDATE SET secret = excluded.secret, updated_at = now()",
+        (tenant_id, device_id, sealed),
+    )

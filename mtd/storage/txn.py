@@ -1,0 +1,114 @@
+"""One transaction, and what the errors of the driver mean."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import psycopg2
+import psycopg2.extensions
+
+from mtd.core.aio import as_future
+from mtd.core.errors import Bug, MtdError
+from mtd.storage.errors import CommitUnknown, Duplicate, StatementRejected, StorageUnavailable
+
+Row = tuple[Any, ...]
+
+_UNIQUE_VIOLATION = "23505"
+# Classes of SQLSTATE: the state of the server, not the statement, is the cause.
+_TRANSIENT_CLASSES = frozenset({"08", "40", "53", "55", "57", "58"})
+_STATEMENT_TIMEOUT = "57014"
+
+
+class Transaction:
+    """Statements of one transaction. Not to be kept when the transaction is over."""
+
+    def __init__(self, cursor: Any) -> None:
+        self._cursor = cursor
+
+    async def execute(self, sql: str, params: Sequence[Any] | dict[str, Any] | None = None) -> None:
+        """Run a statement; ``%s`` or ``%(name)s`` stand for the parameters."""
+        await as_future(self._cursor.execute(sql, params))
+
+    def fetchall(self) -> list[Row]:
+        """Return all rows of the last statement."""
+        rows: list[Row] = self._cursor.fetchall()
+        return rows
+
+    def fetchone(self) -> Row | None:
+        """Return the next row of the last statement; None if there is none."""
+        row: Row | None = self._cursor.fetchone()
+        return row
+
+    @property
+    def rowcount(self) -> int:
+        """How many rows the last statement gave or changed."""
+        return int(self._cursor.rowcount)
+
+
+class Broken(Exception):
+    """A transaction failed for a reason of the server or the connection; it may be tried again.
+
+    ``connection_lost`` tells whether the connection is still good.
+    """
+
+    def __init__(self, cause: BaseException, *, connection_lost: bool, retry: bool = True) -> None:
+        super().__init__(str(cause).strip() or type(cause).__name__)
+        self.connection_lost = connection_lost
+        self.retry = retry
+
+
+async def run_once(connection: Any, begin: str, begin_params: Sequence[Any], body: Any) -> Any:
+    """Run one transaction on one connection.
+
+    Raises Broken where trying again makes sense, CommitUnknown, StatementRejected
+    or Duplicate for what PostgreSQL refuses, and whatever the body raises.
+    """
+    cursor = connection.cursor()
+    try:
+        await as_future(cursor.execute(begin, begin_params))
+        result = await body(Transaction(cursor))
+    except psycopg2.Error as error:
+        failure = translate(error, closed=bool(connection.closed))
+        if not connection.closed:
+            await _rollback(cursor)
+        raise failure from error
+    except Exception:
+        if not connection.closed:
+            await _rollback(cursor)
+        raise
+    await _commit(connection, cursor)
+    return result
+
+
+async def _commit(connection: Any, cursor: Any) -> None:
+    try:
+        await as_future(cursor.execute("COMMIT"))
+    except psycopg2.Error as error:
+        if connection.closed or error.pgcode is None:
+            raise CommitUnknown(f"connection lost during the commit: {str(error).strip()}") from error
+        raise translate(error, closed=False) from error
+
+
+async def _rollback(cursor: Any) -> None:
+    try:
+        await as_future(cursor.execute("ROLLBACK"))
+    except psycopg2.Error as error:
+        raise Broken(error, connection_lost=True) from error
+
+
+def translate(error: psycopg2.Error, *, closed: bool) -> MtdError | Broken:
+    """Return what an error of the driver means for the caller."""
+    code = error.pgcode or ""
+    message = (str(error).strip() or type(error).__name__).splitlines()[0]
+    if code == _UNIQUE_VIOLATION:
+        return Duplicate(message, getattr(error.diag, "constraint_name", None) or "")
+    if code == _STATEMENT_TIMEOUT:
+        return StorageUnavailable(message)
+    if closed or not code or code[:2] in _TRANSIENT_CLASSES:
+        if isinstance(error, psycopg2.ProgrammingError) and not closed:
+            return Bug(f"wrong use of the driver: {message}")  # a parameter that it can't adapt
+        if isinstance(error, psycopg2.DataError):
+            return StatementRejected(message)  # refused by the driver itself, such as a NUL in a text
+        return Broken(error, connection_lost=closed or not code or code[:2] in ("08", "57"))
+    return StatementRejected(message, code, getattr(error.diag, "constraint_name", None) or "")
