@@ -1,0 +1,80 @@
+"""Settings of the doors."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+MIB = 1024 * 1024
+
+
+class GrpcConfig(BaseModel):
+    """The gRPC door."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    host: str = Field(default="127.0.0.1", description="Address to listen on; loopback only, see below.")
+    port: int = Field(default=50051, ge=0, le=65535, description="TCP port; 0 takes a free one.")
+    allow_insecure_bind: bool = Field(
+        default=False,
+        description="Allow an address that isn't loopback, although nothing asks callers who they are.",
+    )
+    unary_deadline_s: float = Field(
+        default=30.0, gt=0, description="Deadline of calls whose caller gives none; streams have none."
+    )
+    backend_deadline_s: float = Field(
+        default=30.0, gt=0, description="Longest wait of a stream for one answer of the database."
+    )
+    stop_grace_s: float = Field(
+        default=2.0, ge=0, description="How long running calls may go on when the door closes."
+    )
+    max_concurrent_calls: int = Field(
+        default=1000, ge=1, description="Calls and streams at a time; further ones get RESOURCE_EXHAUSTED."
+    )
+    max_streams: int = Field(
+        default=200, ge=1, description="Streams of values and of events at a time, each kind for itself."
+    )
+    max_receive_bytes: int = Field(default=4 * MIB, ge=1024, description="Largest request.")
+    max_send_bytes: int = Field(default=64 * MIB, ge=1024, description="Largest response.")
+    keepalive_s: float = Field(
+        default=30.0, gt=0, description="A silent connection is pinged after this many seconds."
+    )
+    keepalive_timeout_s: float = Field(
+        default=10.0, gt=0, description="A ping that isn't answered in time ends the connection."
+    )
+    min_client_ping_s: float = Field(
+        default=10.0, gt=0, description="Clients that ping more often than this are sent away."
+    )
+    max_points_per_answer: int = Field(
+        default=1_000_000,
+        ge=1000,
+        description="Most points of a QueryRange over all its series; more is refused.",
+    )
+    max_patterns: int = Field(default=1000, ge=1, description="Most patterns of one kind in a selector.")
+    max_unused_layouts: int = Field(
+        default=5000,
+        ge=1,
+        description="Layouts kept in memory although no device uses them now; they are read again on need.",
+    )
+    event_tail: int = Field(
+        default=4096, ge=1, description="Newest events kept in memory for streams that are up to date."
+    )
+    event_page: int = Field(default=1000, ge=1, description="Events read from the database at a time.")
+    event_read_interval_s: float = Field(
+        default=0.1, ge=0, description="Least time between two reads of new events, shared by all streams."
+    )
+
+
+class HttpConfig(BaseModel):
+    """The HTTP door: health, readiness and metrics of the process."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    host: str = Field(default="127.0.0.1", description="Address to listen on; loopback only, see below.")
+    port: int = Field(default=9470, ge=0, le=65535, description="TCP port; 0 takes a free one.")
+    allow_insecure_bind: bool = Field(
+        default=False,
+        description="Allow an address that isn't loopback, although nothing asks callers who they are.",
+    )
+    max_connections: int = Field(default=100, ge=1, description="Connections at a time; more are closed.")
+    idle_timeout_s: float = Field(default=30.0, gt=0, description="A silent connection is closed after this.")
+    stop_timeout_s: float = Field(default=2.0, gt=0, description="Longest wait for the port to close.")

@@ -1,0 +1,17 @@
+"""What the doors refuse by themselves."""
+
+from __future__ import annotations
+
+from mtd.core.errors import Retryable
+
+
+class StreamsClosed(Retryable):
+    """The door is closing."""
+
+    hint = "call again: the daemon is restarting"
+
+
+class TooManyStreams(Retryable):
+    """As many streams are open as the configuration allows."""
+
+    hint = "close a stream, or raise grpc.max_streams"

@@ -1,0 +1,140 @@
+"""What happens around every call: deadline, errors as statuses, accounts, one line in the log."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import grpc
+import grpc.aio
+
+from mtd.api import metrics
+from mtd.api.grpc.status import status_of
+from mtd.core.clock import Clock
+
+logger = logging.getLogger(__name__)
+
+Handler = grpc.RpcMethodHandler[Any, Any]
+Context = grpc.aio.ServicerContext[Any, Any]
+
+# Orchestrators ask for health every few seconds, and explorers reflect: of no interest to operators.
+QUIET_PREFIXES = ("/grpc.health.", "/grpc.reflection.")
+
+OURS = frozenset({grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN, grpc.StatusCode.DATA_LOSS})
+
+
+class CallInterceptor(grpc.aio.ServerInterceptor[Any, Any]):
+    """Wraps each known method once; unknown ones are answered by gRPC."""
+
+    def __init__(self, unary_deadline_s: float, clock: Clock) -> None:
+        self._unary_deadline_s = unary_deadline_s
+        self._clock = clock
+        self._wrapped: dict[str, Handler] = {}
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> Handler:
+        """Return the wrapped handler of a method."""
+        method = handler_call_details.method
+        known = self._wrapped.get(method)
+        if known is not None:
+            return known
+        handler: Handler | None = await continuation(handler_call_details)
+        if handler is None:
+            return handler  # type: ignore[return-value]  # that is how gRPC says UNIMPLEMENTED
+        self._wrapped[method] = wrapped = self._wrap(method, handler)
+        return wrapped
+
+    def _wrap(self, method: str, handler: Handler) -> Handler:
+        coders = {
+            "request_deserializer": handler.request_deserializer,
+            "response_serializer": handler.response_serializer,
+        }
+        if handler.response_streaming:
+            if handler.request_streaming:
+                return grpc.stream_stream_rpc_method_handler(
+                    self._streaming(method, handler.stream_stream), **coders
+                )
+            return grpc.unary_stream_rpc_method_handler(
+                self._streaming(method, handler.unary_stream), **coders
+            )
+        if handler.request_streaming:
+            return grpc.stream_unary_rpc_method_handler(self._single(method, handler.stream_unary), **coders)
+        return grpc.unary_unary_rpc_method_handler(self._single(method, handler.unary_unary), **coders)
+
+    def _single(self, method: str, behaviour: Any) -> Any:
+        async def call(request: Any, context: Context) -> Any:
+            async with self._account(method, context):
+                # A deadline of the caller's own is kept by gRPC, which cancels us.
+                given = context.time_remaining()
+                async with asyncio.timeout(self._unary_deadline_s if given is None else None):
+                    return await behaviour(request, context)
+
+        return call
+
+    def _streaming(self, method: str, behaviour: Any) -> Any:
+        async def call(request: Any, context: Context) -> None:
+            async with self._account(method, context):
+                answer = behaviour(request, context)
+                if inspect.isasyncgen(answer):
+                    try:
+                        async for message in answer:
+                            await context.write(message)
+                    finally:
+                        await answer.aclose()
+                else:
+                    await answer
+
+        return call
+
+    @asynccontextmanager
+    async def _account(self, method: str, context: Context) -> AsyncIterator[None]:
+        started = self._clock.monotonic()
+        code = grpc.StatusCode.OK
+        running = metrics.GRPC_IN_PROGRESS.labels(method=method)
+        running.inc()
+        try:
+            yield
+        except asyncio.CancelledError:
+            remaining = context.time_remaining()
+            late = remaining is not None and remaining <= 0
+            code = grpc.StatusCode.DEADLINE_EXCEEDED if late else grpc.StatusCode.CANCELLED
+            raise
+        except grpc.aio.AbortError:
+            code = _code_of(context)
+            raise
+        except Exception as error:
+            status = status_of(error)
+            code = status.code
+            if code in OURS:
+                logger.exception("%s failed", method)
+            await context.abort(code, status.message, status.metadata())
+        finally:
+            running.dec()
+            seconds = self._clock.monotonic() - started
+            metrics.GRPC_CALLS.labels(method=method, code=code.name).inc()
+            metrics.GRPC_SECONDS.labels(method=method).observe(seconds)
+            level = logging.DEBUG if method.startswith(QUIET_PREFIXES) else logging.INFO
+            logger.log(
+                level,
+                "%s %s in %.1f ms from %s",
+                method,
+                code.name,
+                seconds * 1000,
+                context.peer(),
+                extra={"method": method, "code": code.name, "seconds": round(seconds, 6)},
+            )
+
+
+def _code_of(context: Context) -> grpc.StatusCode:
+    """Return the status that a servicer gave by itself; gRPC keeps it as a number or as the word."""
+    given: Any = context.code()
+    if isinstance(given, grpc.StatusCode):
+        return given
+    return next((code for code in grpc.StatusCode if code.value[0] == given), grpc.StatusCode.UNKNOWN)

@@ -1,0 +1,93 @@
+"""InventoryService: devices and how to reach them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import grpc.aio
+
+from mtd.api.grpc.convert import changes_of, connection_message, device_message, spec_of
+from mtd.api.interfaces import InventoryBackend
+from mtd.core.errors import Refused
+from mtd.pb.inventory.v1 import inventory_service_pb2 as pb
+from mtd.pb.inventory.v1.inventory_service_pb2_grpc import InventoryServiceServicer
+
+DEFAULT_PAGE = 100
+MAX_PAGE = 1000
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class InventoryServicer(InventoryServiceServicer):
+    """Checks what callers say and asks the backend."""
+
+    def __init__(self, backend: InventoryBackend, tenant_id: str) -> None:
+        self._backend = backend
+        self._tenant_id = tenant_id
+
+    async def CreateDevice(
+        self, request: pb.CreateDeviceRequest, context: Context
+    ) -> pb.CreateDeviceResponse:
+        """Add a device."""
+        view = await self._backend.create(self._tenant_id, spec_of(request.settings), request.password)
+        return pb.CreateDeviceResponse(device=device_message(view))
+
+    async def GetDevice(self, request: pb.GetDeviceRequest, context: Context) -> pb.GetDeviceResponse:
+        """Read a device."""
+        view = await self._backend.get(self._tenant_id, named(request.device))
+        return pb.GetDeviceResponse(device=device_message(view))
+
+    async def ListDevices(self, request: pb.ListDevicesRequest, context: Context) -> pb.ListDevicesResponse:
+        """Read a page of the devices."""
+        size = min(request.page_size or DEFAULT_PAGE, MAX_PAGE)
+        page = await self._backend.list_page(self._tenant_id, size, request.page_token)
+        return pb.ListDevicesResponse(
+            devices=map(device_message, page.devices), next_page_token=page.next_token
+        )
+
+    async def UpdateDevice(
+        self, request: pb.UpdateDeviceRequest, context: Context
+    ) -> pb.UpdateDeviceResponse:
+        """Change a device."""
+        changes = changes_of(request.settings, request.update_mask.paths)
+        if not changes and not request.password:
+            raise Refused("nothing to change: name fields in the update mask, or give a password")
+        view = await self._backend.update(
+            self._tenant_id, named(request.device), changes, request.password or None, request.revision
+        )
+        return pb.UpdateDeviceResponse(device=device_message(view))
+
+    async def DeleteDevice(
+        self, request: pb.DeleteDeviceRequest, context: Context
+    ) -> pb.DeleteDeviceResponse:
+        """Remove a device."""
+        await self._backend.delete(self._tenant_id, named(request.device))
+        return pb.DeleteDeviceResponse()
+
+    async def TestConnection(
+        self, request: pb.TestConnectionRequest, context: Context
+    ) -> pb.TestConnectionResponse:
+        """Try to reach a device."""
+        if request.WhichOneof("target") == "settings":
+            # A test needs no name.
+            settings = pb.DeviceSettings()
+            settings.CopyFrom(request.settings)
+            settings.name = settings.name or settings.host
+            report = await self._backend.test_spec(self._tenant_id, spec_of(settings), request.password)
+        else:
+            report = await self._backend.test_device(self._tenant_id, named(request.device))
+        return connection_message(report)
+
+    async def RefreshCapabilities(
+        self, request: pb.RefreshCapabilitiesRequest, context: Context
+    ) -> pb.RefreshCapabilitiesResponse:
+        """Probe a device now."""
+        view = await self._backend.refresh_capabilities(self._tenant_id, named(request.device))
+        return pb.RefreshCapabilitiesResponse(device=device_message(view))
+
+
+def named(device: str) -> str:
+    """Return the name or id of a device; refuse an empty one."""
+    if not device:
+        raise Refused("say which device, by name or id")
+    return device

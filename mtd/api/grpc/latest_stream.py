@@ -1,0 +1,154 @@
+"""One stream of newest values: what it follows, and what it hasn't sent yet."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Mapping, Sequence
+
+from mtd.api import metrics
+from mtd.api.errors import StreamsClosed
+from mtd.api.grpc.directory import KnownDevice
+from mtd.api.grpc.globs import Globs
+from mtd.api.grpc.layouts import KnownLayout
+from mtd.api.grpc.views import View, compile_view
+from mtd.model.metric import Metric
+from mtd.pb.telemetry.v1.telemetry_service_pb2 import LatestUpdate, StreamLatestResponse
+
+
+class Group:
+    """The newest values of one poll group of one device, and who follows them."""
+
+    __slots__ = ("device", "followers", "known", "newest")
+
+    def __init__(self, device: KnownDevice, known: KnownLayout, newest: LatestUpdate) -> None:
+        self.device = device
+        self.known = known
+        self.newest = newest
+        self.followers: list[Follower] = []
+
+    def announce(self) -> None:
+        """Tell the streams that there is something newer."""
+        for follower in self.followers:
+            if follower.queued:
+                follower.skipped += 1
+                metrics.HUB_SKIPPED.inc()
+            else:
+                follower.queued = True
+                follower.stream.enqueue(follower)
+
+
+class Follower:
+    """One stream's interest in one group."""
+
+    __slots__ = ("group", "queued", "skipped", "stream", "view")
+
+    def __init__(self, stream: LatestStream, group: Group) -> None:
+        self.stream = stream
+        self.group = group
+        self.view: View | None = None
+        self.queued = False
+        self.skipped = 0
+
+
+class LatestStream:
+    """Follows the groups that its selector matches.
+
+    The queue holds a group once, however often it changed: its bound is the
+    number of groups. Policy: the newest replaces what waits, and is counted in
+    ``skipped``.
+    """
+
+    def __init__(
+        self, tenant_id: str, devices: Globs, wanted: Globs, catalogue: Mapping[str, Metric]
+    ) -> None:
+        self.tenant_id = tenant_id
+        self._devices = devices
+        self._wanted = wanted
+        self._catalogue = catalogue
+        self._followers: dict[Group, Follower] = {}
+        self._ready: deque[Follower] = deque()
+        self._wake = asyncio.Event()
+        self._layouts = 0
+        self._closed = False
+
+    def offer(self, group: Group) -> None:
+        """Follow a group if it is selected, and stop following it if it isn't any more."""
+        device = group.device
+        selected = device.tenant_id == self.tenant_id and self._devices.matches(device.name, device.device_id)
+        follower = self._followers.get(group)
+        if selected and follower is None:
+            follower = self._followers[group] = Follower(self, group)
+            group.followers.append(follower)
+            follower.queued = True
+            self.enqueue(follower)
+        elif not selected and follower is not None:
+            self.forget(group)
+
+    def forget(self, group: Group) -> None:
+        """Stop following a group."""
+        follower = self._followers.pop(group, None)
+        if follower is not None:
+            group.followers.remove(follower)
+            if follower.queued:
+                self._ready.remove(follower)
+
+    def enqueue(self, follower: Follower) -> None:
+        """Note that a group has something for this stream."""
+        self._ready.append(follower)
+        self._wake.set()
+
+    def close(self) -> None:
+        """End the stream with StreamsClosed."""
+        self._closed = True
+        self._wake.set()
+
+    def detach(self) -> None:
+        """Stop following everything."""
+        for group, follower in self._followers.items():
+            group.followers.remove(follower)
+        self._followers.clear()
+        self._ready.clear()
+
+    @property
+    def waiting(self) -> int:
+        """How many groups have something that wasn't taken yet."""
+        return len(self._ready)
+
+    async def messages(self) -> AsyncIterator[StreamLatestResponse]:
+        """Yield layouts and updates as they come, without end. Raises StreamsClosed."""
+        while not self._closed:
+            if not self._ready:
+                self._wake.clear()
+                await self._wake.wait()
+                continue
+            taken = self.take()
+            for message in taken:
+                yield message
+            if not taken:
+                # Compiling views of thousands of devices that show nothing must not hold the loop.
+                await asyncio.sleep(0)
+        raise StreamsClosed("the daemon stops serving")
+
+    def take(self) -> Sequence[StreamLatestResponse]:
+        """Return what is to be sent of the next group: its layout if it changed, its update, or nothing."""
+        follower = self._ready.popleft()
+        follower.queued = False
+        group = follower.group
+        messages = []
+        view = follower.view
+        if view is None or not view.is_current(group.known, group.device):
+            view, declared = compile_view(
+                group.known, group.device, self._wanted, self._catalogue, self._layouts + 1
+            )
+            follower.view = view
+            if not view.empty:
+                self._layouts += 1
+                messages.append(StreamLatestResponse(layout=declared))
+        if not view.empty:
+            response = StreamLatestResponse()
+            view.fill(response.update, group.newest)
+            response.update.skipped = follower.skipped
+            messages.append(response)
+            metrics.HUB_SENT.inc()
+        return messages

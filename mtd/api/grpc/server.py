@@ -1,0 +1,143 @@
+"""The gRPC door: put together, opened, closed."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+from dataclasses import dataclass
+
+import grpc.aio
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from mtd.api.config import GrpcConfig
+from mtd.api.grpc.event_feed import EventFeeds
+from mtd.api.grpc.interceptors import CallInterceptor
+from mtd.api.grpc.inventory import InventoryServicer
+from mtd.api.grpc.stream_hub import StreamHub
+from mtd.api.grpc.telemetry import TelemetryServicer
+from mtd.api.interfaces import Catalogue, InventoryBackend, TelemetryBackend
+from mtd.core.clock import SYSTEM_CLOCK, Clock
+from mtd.core.errors import Misconfigured
+from mtd.model.device import DEFAULT_TENANT_ID
+from mtd.pb.inventory.v1 import inventory_service_pb2
+from mtd.pb.inventory.v1.inventory_service_pb2_grpc import add_InventoryServiceServicer_to_server
+from mtd.pb.telemetry.v1 import telemetry_service_pb2
+from mtd.pb.telemetry.v1.telemetry_service_pb2_grpc import add_TelemetryServiceServicer_to_server
+
+logger = logging.getLogger(__name__)
+
+SERVICES = (
+    telemetry_service_pb2.DESCRIPTOR.services_by_name["TelemetryService"].full_name,
+    inventory_service_pb2.DESCRIPTOR.services_by_name["InventoryService"].full_name,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ApiContext:
+    """What the door serves. ``tenant_id`` owns every call until callers prove who they are."""
+
+    inventory: InventoryBackend
+    telemetry: TelemetryBackend
+    catalogue: Catalogue
+    hub: StreamHub
+    feeds: EventFeeds
+    config: GrpcConfig
+    clock: Clock = SYSTEM_CLOCK
+    tenant_id: str = DEFAULT_TENANT_ID
+
+
+class GrpcServer:
+    """One gRPC server on the running loop. ``port`` is known once it is started."""
+
+    def __init__(self, context: ApiContext) -> None:
+        require_loopback(context.config.host, "grpc", allowed=context.config.allow_insecure_bind)
+        self._context = context
+        self._server: grpc.aio.Server | None = None
+        self._health = health.aio.HealthServicer()  # type: ignore[attr-defined]
+        self.port = 0
+
+    async def start(self) -> None:
+        """Listen. Raises Misconfigured if the port can't be had."""
+        config = self._context.config
+        server = grpc.aio.server(
+            interceptors=[CallInterceptor(config.unary_deadline_s, self._context.clock)],
+            options=_options(config),
+            maximum_concurrent_rpcs=config.max_concurrent_calls,
+        )
+        self._add_services(server)
+        host = f"[{config.host}]" if ":" in config.host else config.host
+        try:
+            self.port = server.add_insecure_port(f"{host}:{config.port}")
+        except RuntimeError:
+            raise Misconfigured(
+                f"can't listen on {config.host} port {config.port} for gRPC: "
+                "the port is taken or the address isn't this machine's; set grpc.port"
+            ) from None
+        await server.start()
+        self._server = server
+        for service in ("", *SERVICES):
+            await self._health.set(service, health_pb2.HealthCheckResponse.SERVING)
+        logger.info("gRPC listens on %s port %d", config.host, self.port)
+
+    async def stop(self) -> None:
+        """Tell health checks and streams, let calls end within the grace time, close."""
+        if self._server is None:
+            return
+        await self._health.enter_graceful_shutdown()
+        await self._context.hub.stop()
+        await self._context.feeds.stop()
+        await self._server.stop(self._context.config.stop_grace_s)
+        self._server = None
+
+    def _add_services(self, server: grpc.aio.Server) -> None:
+        context = self._context
+        add_TelemetryServiceServicer_to_server(
+            TelemetryServicer(
+                context.telemetry,
+                context.catalogue,
+                context.hub,
+                context.feeds,
+                context.config,
+                context.tenant_id,
+            ),
+            server,
+        )
+        add_InventoryServiceServicer_to_server(
+            InventoryServicer(context.inventory, context.tenant_id), server
+        )
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
+        reflection.enable_server_reflection((*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
+
+
+def build_server(context: ApiContext) -> GrpcServer:
+    """Return the door, closed. Raises Misconfigured for an address that it must not listen on."""
+    return GrpcServer(context)
+
+
+def require_loopback(host: str, section: str, *, allowed: bool) -> None:
+    """Raise Misconfigured unless only this machine can reach the address, or it is allowed explicitly."""
+    if allowed or host == "localhost":
+        return
+    try:
+        loopback = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        loopback = False
+    if not loopback:
+        raise Misconfigured(
+            f"{section}.host = {host!r} could be reached from other machines, and nothing asks callers "
+            f"who they are: use 127.0.0.1, or set {section}.allow_insecure_bind if something else protects it"
+        )
+
+
+def _options(config: GrpcConfig) -> list[tuple[str, int]]:
+    return [
+        # Two daemons on one port would each get half of the calls.
+        ("grpc.so_reuseport", 0),
+        ("grpc.max_receive_message_length", config.max_receive_bytes),
+        ("grpc.max_send_message_length", config.max_send_bytes),
+        ("grpc.keepalive_time_ms", int(config.keepalive_s * 1000)),
+        ("grpc.keepalive_timeout_ms", int(config.keepalive_timeout_s * 1000)),
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.http2.min_recv_ping_interval_without_data_ms", int(config.min_client_ping_s * 1000)),
+    ]

@@ -1,0 +1,271 @@
+"""The newest values of every device in memory, and the streams that follow them.
+
+The projections hand over what they committed (``publish``); each stream takes
+what is new to it at its own speed. A stream holds no values: only which poll
+groups of which devices it hasn't sent yet. So its memory is bounded by their
+number, and a reader that sleeps for an hour costs what one that is a moment
+late does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+
+from mtd.api import metrics
+from mtd.api.config import GrpcConfig
+from mtd.api.errors import StreamsClosed, TooManyStreams
+from mtd.api.grpc.directory import LABELLED_TABLES, Directory
+from mtd.api.grpc.globs import Globs
+from mtd.api.grpc.latest_stream import Group, LatestStream
+from mtd.api.grpc.layouts import KnownLayout, LayoutBook
+from mtd.api.interfaces import Catalogue, LatestFrame, TelemetryBackend
+from mtd.core.errors import Retryable
+from mtd.core.service import TaskGroup
+from mtd.model.device import Device
+from mtd.model.events import layout_of, payload_kind, presence_bitmap
+from mtd.model.layout import Layout
+from mtd.pb.events.v1.envelope_pb2 import Envelope
+from mtd.pb.events.v1.state_pb2 import TableDelta
+from mtd.pb.telemetry.v1.telemetry_service_pb2 import LatestUpdate
+
+logger = logging.getLogger(__name__)
+
+# Seeding 10,000 devices in one go would hold the loop for a second.
+SEED_STEP = 50
+
+QUIET_KINDS = frozenset({"frame", "series_layout", "table_delta", "snapshot"})
+"""Payloads that never become an event for operators."""
+
+
+class StreamHub:
+    """Keeps the newest frames and fans them out. To be used from the loop's thread only.
+
+    ``on_events`` is told the tenants for whom operators' events were committed.
+    """
+
+    def __init__(
+        self,
+        telemetry: TelemetryBackend,
+        catalogue: Catalogue,
+        config: GrpcConfig | None = None,
+        on_events: Callable[[set[str]], None] | None = None,
+    ) -> None:
+        self._telemetry = telemetry
+        self._catalogue = catalogue
+        self._config = config or GrpcConfig()
+        self._on_events = on_events
+        self._directory = Directory()
+        self._layouts = LayoutBook(self._config.max_unused_layouts, catalogue.metrics)
+        self._groups: dict[tuple[str, str, str], Group] = {}
+        self._streams: set[LatestStream] = set()
+        self._tasks = TaskGroup("api.hub")
+        # Frames of layouts that have to be read first: the newest per device.
+        self._parked: dict[tuple[str, int], dict[str, LatestUpdate]] = {}
+        self._loading = False
+        self._closed = False
+
+    async def start(self) -> None:
+        """Read the newest stored values and names. What was published meanwhile is newer and stays."""
+        for number, row in enumerate(await self._telemetry.names_all()):
+            known = self._directory.get(row.tenant_id, row.device_id)
+            if known is not None and row.table in LABELLED_TABLES:
+                scope = LABELLED_TABLES[row.table]
+                if row.key not in known.things.get(scope, {}):
+                    known.name_things(row.table, {row.key: (row.name, row.comment)})
+            if number % 1000 == 999:
+                await asyncio.sleep(0)
+        for number, stored in enumerate(await self._telemetry.latest_all()):
+            layout = self._layouts.declare(stored.tenant_id, stored.layout)
+            self._show(layout, stored.tenant_id, stored.device_id, _update_of_stored(stored))
+            if number % SEED_STEP == SEED_STEP - 1:
+                await asyncio.sleep(0)
+
+    async def stop(self) -> None:
+        """End all streams: their readers are told to call again."""
+        self._closed = True
+        for stream in self._streams:
+            stream.close()
+        await self._tasks.stop()
+
+    def apply_devices(self, devices: Iterable[Device]) -> None:
+        """Take names and namings from the inventory, and forget devices that it hasn't any more.
+
+        To be called before a new device is polled: frames of devices that the
+        inventory doesn't list aren't shown.
+        """
+        renamed, gone = self._directory.apply(devices)
+        lost = {(device.tenant_id, device.device_id) for device in gone}
+        changed = {(device.tenant_id, device.device_id) for device in renamed}
+        for key, group in list(self._groups.items()):
+            if key[:2] in lost:
+                self._drop(key, group)
+            elif key[:2] in changed:
+                for stream in self._streams:
+                    stream.offer(group)
+        metrics.HUB_GROUPS.set(len(self._groups))
+
+    def publish(self, events: Sequence[tuple[int, Envelope]]) -> None:
+        """Take events that a projection committed, in their order. Never raises for what they hold."""
+        frames = 0
+        told: set[str] = set()
+        for _, envelope in events:
+            kind = payload_kind(envelope)
+            if kind == "frame":
+                frames += 1
+                self._take_frame(envelope)
+            elif kind == "series_layout":
+                declared = envelope.series_layout
+                if self._layouts.get(envelope.tenant_id, declared.layout_id) is None:
+                    self._layouts.declare(envelope.tenant_id, layout_of(declared))
+            elif kind == "table_delta":
+                self._take_table(envelope)
+            if kind not in QUIET_KINDS:
+                told.add(envelope.tenant_id)
+        metrics.HUB_FRAMES.inc(frames)
+        if told and self._on_events is not None:
+            self._on_events(told)
+
+    @contextmanager
+    def open_stream(
+        self, tenant_id: str, devices: Sequence[str] = (), wanted: Sequence[str] = ()
+    ) -> Iterator[LatestStream]:
+        """Give a stream of what these patterns select, beginning with the newest values there are.
+
+        Raises TooManyStreams, StreamsClosed, and Refused for a pattern that can't be used.
+        """
+        if self._closed:
+            raise StreamsClosed("the daemon stops serving")
+        if len(self._streams) >= self._config.max_streams:
+            raise TooManyStreams(f"{len(self._streams)} streams are open, as many as are allowed")
+        stream = LatestStream(tenant_id, Globs(devices), Globs(wanted), self._catalogue.metrics)
+        self._streams.add(stream)
+        metrics.HUB_STREAMS.inc()
+        try:
+            for group in self._groups.values():
+                stream.offer(group)
+            yield stream
+        finally:
+            stream.detach()
+            self._streams.discard(stream)
+            metrics.HUB_STREAMS.dec()
+
+    # -- what was committed ------------------------------------------------------
+
+    def _take_frame(self, envelope: Envelope) -> None:
+        layout_id = envelope.frame.layout_id
+        layout = self._layouts.get(envelope.tenant_id, layout_id)
+        if layout is None:
+            self._park(envelope, layout_id)
+        else:
+            self._show(layout, envelope.tenant_id, envelope.device_id, _update_of(envelope))
+
+    def _take_table(self, envelope: Envelope) -> None:
+        delta: TableDelta = envelope.table_delta
+        if delta.table not in LABELLED_TABLES:
+            return
+        known = self._directory.get(envelope.tenant_id, envelope.device_id)
+        if known is not None:
+            rows = {
+                row.key: (row.fields.get("name", row.key), row.fields.get("comment", ""))
+                for row in delta.upserted
+            }
+            known.name_things(delta.table, rows, delta.removed, complete=delta.complete)
+
+    def _show(self, layout: KnownLayout, tenant_id: str, device_id: str, update: LatestUpdate) -> None:
+        if not layout.fits(update):
+            metrics.HUB_DISCARDED.labels(reason="malformed").inc()
+            return
+        key = (tenant_id, device_id, layout.layout.poll_group)
+        group = self._groups.get(key)
+        if group is None:
+            device = self._directory.get(tenant_id, device_id)
+            if device is None:
+                metrics.HUB_DISCARDED.labels(reason="unknown_device").inc()
+                return
+            self._add(key, Group(device, layout, update))
+        elif update.collected_at_us <= group.newest.collected_at_us:
+            metrics.HUB_DISCARDED.labels(reason="stale").inc()
+        else:
+            if group.known is not layout:
+                self._layouts.acquire(layout)
+                self._layouts.release(group.known)
+                group.known = layout
+            group.newest = update
+            group.announce()
+
+    def _add(self, key: tuple[str, str, str], group: Group) -> None:
+        self._layouts.acquire(group.known)
+        self._groups[key] = group
+        metrics.HUB_GROUPS.set(len(self._groups))
+        for stream in self._streams:
+            stream.offer(group)
+
+    def _drop(self, key: tuple[str, str, str], group: Group) -> None:
+        del self._groups[key]
+        self._layouts.release(group.known)
+        for follower in list(group.followers):
+            follower.stream.forget(group)
+
+    # -- layouts that aren't in memory -------------------------------------------
+
+    def _park(self, envelope: Envelope, layout_id: int) -> None:
+        """Keep a frame until its layout is read. Bound: one per device, of so many layouts; then dropped."""
+        key = (envelope.tenant_id, layout_id)
+        if key not in self._parked and len(self._parked) >= self._config.max_unused_layouts:
+            metrics.HUB_DISCARDED.labels(reason="unknown_layout").inc()
+            return
+        self._parked.setdefault(key, {})[envelope.device_id] = _update_of(envelope)
+        if not self._loading and not self._closed:
+            self._loading = True
+            self._tasks.spawn("load_layouts", self._load_layouts())
+
+    async def _load_layouts(self) -> None:
+        """Read missing layouts one by one, and show the frames that wait for them."""
+        try:
+            while self._parked:
+                tenant_id, layout_id = key = next(iter(self._parked))
+                known = self._layouts.get(tenant_id, layout_id)
+                if known is None:
+                    layout = await self._read_layout(tenant_id, layout_id)
+                    known = self._layouts.declare(tenant_id, layout) if layout is not None else None
+                frames = self._parked.pop(key)
+                if known is None:
+                    metrics.HUB_DISCARDED.labels(reason="unknown_layout").inc(len(frames))
+                    continue
+                for device_id, update in frames.items():
+                    self._show(known, tenant_id, device_id, update)
+        finally:
+            self._loading = False
+
+    async def _read_layout(self, tenant_id: str, layout_id: int) -> Layout | None:
+        try:
+            async with asyncio.timeout(self._config.backend_deadline_s):
+                return await self._telemetry.layout(tenant_id, layout_id)
+        except (Retryable, TimeoutError) as error:
+            # The next frame asks again; until then the device shows what it did.
+            logger.warning("layout %d can't be read now: %s", layout_id, error)
+            return None
+
+
+def _update_of(envelope: Envelope) -> LatestUpdate:
+    """Copy a frame. Keeping it would keep the whole batch that it was parsed with in memory."""
+    frame = envelope.frame
+    update = LatestUpdate(collected_at_us=envelope.collected_at_us, received_at_us=envelope.received_at_us)
+    update.counters.extend(frame.counters)
+    update.counters_present = frame.counters_present
+    update.gauges.extend(frame.gauges)
+    update.rates.extend(frame.rates)
+    return update
+
+
+def _update_of_stored(stored: LatestFrame) -> LatestUpdate:
+    update = LatestUpdate(collected_at_us=stored.collected_us, received_at_us=stored.received_us)
+    update.counters.extend(0 if value is None else value for value in stored.counters)
+    if None in stored.counters:
+        update.counters_present = presence_bitmap(stored.counters)
+    update.gauges.extend(stored.gauges)
+    update.rates.extend(stored.rates)
+    return update

@@ -1,0 +1,256 @@
+"""What the doors need from the rest of mtd. The application wires it in.
+
+Times are microseconds since the epoch. Every method that names a device takes
+its name or its id, and raises NotFound if the tenant has no such device.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from mtd.model.device import DeviceStatus, InterfaceNaming, Outcome, Severity, TlsMode
+from mtd.model.layout import Layout
+from mtd.model.metric import Lane, Metric, Tier
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceSpec:
+    """What an operator says about a device. A time-out of 0 is the collector's default."""
+
+    name: str
+    host: str
+    port: int
+    username: str
+    tls_mode: TlsMode
+    tls_fingerprint: str = ""
+    enabled: bool = True
+    naming: InterfaceNaming = InterfaceNaming.NAME
+    code_page: str = "latin-1"
+    connect_timeout_s: float = 0.0
+    command_timeout_s: float = 0.0
+    intervals_s: Mapping[Tier, float] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    notes: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceView:
+    """A device of the inventory with what was learned about it."""
+
+    device_id: str
+    tenant_id: str
+    spec: DeviceSpec
+    revision: int
+    created_us: int
+    updated_us: int
+    status: DeviceStatus = DeviceStatus.UNKNOWN
+    status_reason: str = ""
+    last_seen_us: int | None = None
+    routeros_version: str = ""
+    board_name: str = ""
+    identity: str = ""
+    capabilities: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class DevicePage:
+    """Devices in the order of their names; an empty token ends the list."""
+
+    devices: Sequence[DeviceView]
+    next_token: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TestStep:
+    """One step of a connection test."""
+
+    __test__ = False  # pytest, this is no test class
+
+    name: str
+    ok: bool
+    duration_us: int
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionReport:
+    """What a connection test found, up to the first step that failed."""
+
+    outcome: Outcome
+    reason: str
+    steps: Sequence[TestStep]
+    routeros_version: str = ""
+    board_name: str = ""
+    identity: str = ""
+    tls_fingerprint: str = ""
+
+
+class InventoryBackend(Protocol):
+    """The inventory of a tenant. Passwords go in and never come out."""
+
+    async def create(self, tenant_id: str, spec: DeviceSpec, password: str) -> DeviceView:
+        """Add a device. Raises AlreadyExists if the name is taken."""
+
+    async def get(self, tenant_id: str, device: str) -> DeviceView:
+        """Return a device."""
+
+    async def list_page(self, tenant_id: str, page_size: int, page_token: str) -> DevicePage:
+        """Return the devices behind a token, in the order of their names. Refuses a token not its own."""
+
+    async def update(
+        self, tenant_id: str, device: str, changes: Mapping[str, object], password: str | None, revision: int
+    ) -> DeviceView:
+        """Change fields of the spec, by their names in DeviceSpec, and the password unless None.
+
+        Raises Conflict if ``revision`` isn't 0 and not the device's, and
+        AlreadyExists if the new name is taken.
+        """
+
+    async def delete(self, tenant_id: str, device: str) -> None:
+        """Remove a device; what was observed stays."""
+
+    async def test_device(self, tenant_id: str, device: str) -> ConnectionReport:
+        """Try to reach a known device."""
+
+    async def test_spec(self, tenant_id: str, spec: DeviceSpec, password: str) -> ConnectionReport:
+        """Try to reach a device that isn't stored."""
+
+    async def refresh_capabilities(self, tenant_id: str, device: str) -> DeviceView:
+        """Probe a device now and return it with its capabilities."""
+
+
+@dataclass(frozen=True, slots=True)
+class LatestFrame:
+    """The newest frame of a poll group of a device. None and NaN: absent."""
+
+    tenant_id: str
+    device_id: str
+    layout: Layout
+    collected_us: int
+    received_us: int
+    counters: Sequence[int | None]
+    gauges: Sequence[float]
+    rates: Sequence[float]
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceName:
+    """How a router names one of its things: a row of a current-state table."""
+
+    tenant_id: str
+    device_id: str
+    table: str  # "interface"
+    key: str  # the instance of its series: "*1"
+    name: str
+    comment: str
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesPoints:
+    """Points of one series. ``counters`` are exact; the other lanes come as ``values``."""
+
+    metric: str
+    instance: str
+    lane: Lane
+    label: str
+    times_us: Sequence[int]
+    values: Sequence[float] = ()
+    counters: Sequence[int] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RangeAnswer:
+    """Series with at least one point; ``bucket_us`` is 0 if the points are as stored."""
+
+    series: Sequence[SeriesPoints]
+    bucket_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
+    """One event as operators read it."""
+
+    position: int
+    collected_us: int
+    device_id: str
+    device_name: str
+    event_type: str
+    severity: Severity
+    entity_type: str
+    entity_id: str
+    entity_label: str
+    field: str
+    old: str
+    new: str
+    message: str
+
+
+class Catalogue(Protocol):
+    """The metric catalogue in force."""
+
+    @property
+    def version(self) -> str:
+        """Version, which changes with the content."""
+
+    @property
+    def metrics(self) -> Mapping[str, Metric]:
+        """Metrics by their keys."""
+
+    def collector_of(self, key: str) -> str:
+        """Return the name of the egg that declares a metric."""
+
+
+class TelemetryBackend(Protocol):
+    """What the projections stored, for reading."""
+
+    async def latest_all(self) -> Sequence[LatestFrame]:
+        """Return the newest frames of all devices of all tenants."""
+
+    async def names_all(self) -> Sequence[InstanceName]:
+        """Return what the things of all devices of all tenants are called."""
+
+    async def layout(self, tenant_id: str, layout_id: int) -> Layout | None:
+        """Return a layout that was declared once."""
+
+    async def query_range(
+        self,
+        tenant_id: str,
+        device: str,
+        metrics: Sequence[str],
+        start_us: int,
+        end_us: int,
+        max_points: int,
+    ) -> RangeAnswer:
+        """Return points of the series whose catalogue key or full key matches; all series if no pattern.
+
+        At most ``max_points`` points per series, thinned to buckets if there are more.
+        """
+
+    async def events_after(
+        self, tenant_id: str, after: int, limit: int, devices: Sequence[str], min_severity: Severity
+    ) -> Sequence[StoredEvent]:
+        """Return at most ``limit`` events behind a position, in order; fewer: there are no more now.
+
+        ``devices`` are names or ids with wildcards; all devices if empty.
+        """
+
+    async def event_position(self, tenant_id: str) -> int:
+        """Return a position that no stored event is behind, and every future one will be."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyCheck:
+    """Whether one part of mtd does its work, and if not, why."""
+
+    name: str
+    ready: bool
+    reason: str = ""
+
+
+class Readiness(Protocol):
+    """Tells whether the process does its work. Asked often: looks at memory only."""
+
+    def checks(self) -> Sequence[ReadyCheck]:
+        """Return the state of each part."""

@@ -1,0 +1,36 @@
+"""What the doors count of themselves."""
+
+from __future__ import annotations
+
+from mtd.core.metrics import Counter, Gauge, Histogram
+
+GRPC_CALLS = Counter("mtd_api_grpc_calls_total", "Calls that ended, by status.", ["method", "code"])
+GRPC_SECONDS = Histogram(
+    "mtd_api_grpc_call_seconds",
+    "How long calls took; streams count when they end.",
+    ["method"],
+    buckets=(0.001, 0.005, 0.02, 0.1, 0.5, 2, 10, 60, 600, 3600),
+)
+GRPC_IN_PROGRESS = Gauge("mtd_api_grpc_calls_in_progress", "Calls and streams now.", ["method"])
+
+HTTP_REQUESTS = Counter("mtd_api_http_requests_total", "Requests answered.", ["route", "code"])
+
+HUB_FRAMES = Counter("mtd_api_hub_frames_total", "Frames taken from the projections.")
+HUB_DISCARDED = Counter(
+    "mtd_api_hub_frames_discarded_total",
+    "Frames not shown: older than what is shown, of an unknown layout, or not fitting theirs.",
+    ["reason"],
+)
+HUB_SENT = Counter("mtd_api_hub_updates_sent_total", "Updates given to streams.")
+HUB_SKIPPED = Counter(
+    "mtd_api_hub_updates_skipped_total", "Updates that a newer one replaced before a slow stream took them."
+)
+HUB_STREAMS = Gauge("mtd_api_hub_streams", "Streams of values now.")
+HUB_GROUPS = Gauge("mtd_api_hub_groups", "Devices times poll groups whose newest frame is in memory.")
+HUB_LAYOUTS = Gauge("mtd_api_hub_layouts", "Layouts in memory.")
+
+EVENT_STREAMS = Gauge("mtd_api_event_streams", "Streams of events now.")
+EVENT_TAIL = Gauge("mtd_api_event_tail_events", "Newest events in memory.")
+EVENT_READ_FAILURES = Counter(
+    "mtd_api_event_read_failures_total", "Reads of new events that failed; they are repeated."
+)
