@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import enum
 import importlib
 import inspect
 import json
@@ -35,9 +36,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="only tell whether the files are fresh")
     check = parser.parse_args().check
-    # Defaults are documented as they are where no variable of mtd is set.
-    for name in [name for name in os.environ if name.startswith("MTD_")]:
-        del os.environ[name]
+    forget_environment(os.environ.pop)
     stale = 0
     for name, write in DOCUMENTS.items():
         path, text = ROOT / name, write()
@@ -58,6 +57,12 @@ def main() -> int:
     if stale:
         print("docs are stale: run `make docs` and commit what it changed")
     return stale
+
+
+def forget_environment(forget: Callable[[str], object]) -> None:
+    """Take mtd's variables away: defaults are documented as they are without them."""
+    for name in [name for name in os.environ if name.startswith("MTD_")]:
+        forget(name)
 
 
 # ---------------------------------------------------------------- settings
@@ -104,7 +109,7 @@ def type_words(kind: Any) -> str:
         "SecretStr": "text, secret",
     }
     name = getattr(kind, "__name__", str(kind))
-    if inspect.isclass(kind) and hasattr(kind, "__members__"):
+    if isinstance(kind, enum.EnumType):
         return " or ".join(f'"{member.value}"' for member in kind)
     return names.get(name, name)
 
