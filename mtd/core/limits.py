@@ -1,0 +1,167 @@
+"""Bounds with a name and a measure: queues, rates, work in progress.
+
+The metrics of all of them carry the name as a label, so names are few and fixed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+from types import TracebackType
+from typing import Generic, TypeVar
+
+from mtd.core.clock import SYSTEM_CLOCK, Clock
+from mtd.core.metrics import (
+    GATE_IN_PROGRESS,
+    GATE_LIMIT,
+    GATE_WAITING,
+    QUEUE_CAPACITY,
+    QUEUE_DROPPED,
+    QUEUE_ITEMS,
+    QUEUE_PUT,
+)
+
+Item = TypeVar("Item")
+
+
+class WhenFull(enum.StrEnum):
+    """Written policy of a queue that is full."""
+
+    WAIT = "wait"  # who puts waits: back-pressure
+    DROP_OLDEST = "drop_oldest"  # the newest matter most; each drop is counted
+
+
+class BoundedQueue(Generic[Item]):
+    """A queue between tasks of one loop that can't grow beyond ``capacity`` items."""
+
+    def __init__(self, name: str, capacity: int, when_full: WhenFull) -> None:
+        if capacity < 1:
+            raise ValueError("a queue holds at least one item")
+        self.name = name
+        self.when_full = when_full
+        self.dropped = 0
+        self._queue: asyncio.Queue[Item] = asyncio.Queue(capacity)
+        self._items = QUEUE_ITEMS.labels(queue=name)
+        self._put_total = QUEUE_PUT.labels(queue=name)
+        self._dropped_total = QUEUE_DROPPED.labels(queue=name)
+        QUEUE_CAPACITY.labels(queue=name).set(capacity)
+
+    def __len__(self) -> int:
+        return self._queue.qsize()
+
+    @property
+    def fill(self) -> float:
+        """How full it is, 0 to 1."""
+        return self._queue.qsize() / self._queue.maxsize
+
+    async def put(self, item: Item) -> None:
+        """Add an item; waits for room if that is the policy."""
+        if self.when_full is WhenFull.DROP_OLDEST:
+            self.offer(item)
+            return
+        await self._queue.put(item)
+        self._count_put()
+
+    def offer(self, item: Item) -> bool:
+        """Add an item without waiting.
+
+        Returns False if it was full: the item was not added (``WAIT``), or the
+        oldest gave way to it (``DROP_OLDEST``).
+        """
+        room = not self._queue.full()
+        if not room:
+            if self.when_full is WhenFull.WAIT:
+                return False
+            self._queue.get_nowait()
+            self.dropped += 1
+            self._dropped_total.inc()
+        self._queue.put_nowait(item)
+        self._count_put()
+        return room
+
+    async def get(self) -> Item:
+        """Take the oldest item; waits for one."""
+        item = await self._queue.get()
+        self._items.set(self._queue.qsize())
+        return item
+
+    def _count_put(self) -> None:
+        self._put_total.inc()
+        self._items.set(self._queue.qsize())
+
+
+class TokenBucket:
+    """Permits ``rate_per_s`` on average, and ``burst`` at once. Doesn't wait itself."""
+
+    def __init__(self, rate_per_s: float, burst: float, *, clock: Clock = SYSTEM_CLOCK) -> None:
+        if rate_per_s <= 0 or burst <= 0:
+            raise ValueError("rate and burst of a token bucket are above zero")
+        self._rate_per_s = rate_per_s
+        self._burst = burst
+        self._clock = clock
+        self._tokens = burst
+        self._filled_at = clock.monotonic()
+
+    def take(self, tokens: float = 1.0) -> bool:
+        """Take tokens if they are there; otherwise take none and return False."""
+        self._fill()
+        if self._tokens < tokens:
+            return False
+        self._tokens -= tokens
+        return True
+
+    def wait_s(self, tokens: float = 1.0) -> float:
+        """Return the seconds until ``take`` could succeed; infinity if more than ``burst`` is asked."""
+        self._fill()
+        if tokens > self._burst:
+            return float("inf")
+        return max(0.0, (tokens - self._tokens) / self._rate_per_s)
+
+    def _fill(self) -> None:
+        now = self._clock.monotonic()
+        self._tokens = min(self._burst, self._tokens + (now - self._filled_at) * self._rate_per_s)
+        self._filled_at = now
+
+
+class Gate:
+    """Lets ``limit`` tasks into a piece of work at once, the others in the order they came.
+
+    Used as ``async with gate:``.
+    """
+
+    def __init__(self, name: str, limit: int) -> None:
+        if limit < 1:
+            raise ValueError("a gate lets at least one through")
+        self.name = name
+        self.limit = limit
+        self.in_progress = 0
+        self.waiting = 0
+        self._semaphore = asyncio.Semaphore(limit)
+        self._in_progress_gauge = GATE_IN_PROGRESS.labels(gate=name)
+        self._waiting_gauge = GATE_WAITING.labels(gate=name)
+        GATE_LIMIT.labels(gate=name).set(limit)
+
+    async def __aenter__(self) -> Gate:
+        self.waiting += 1
+        self._measure()
+        try:
+            await self._semaphore.acquire()
+            self.in_progress += 1
+        finally:
+            self.waiting -= 1
+            self._measure()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.in_progress -= 1
+        self._semaphore.release()
+        self._measure()
+
+    def _measure(self) -> None:
+        self._in_progress_gauge.set(self.in_progress)
+        self._waiting_gauge.set(self.waiting)
