@@ -49,9 +49,17 @@ class Rows:
         return rows
 
 
+CANCELLED_TOO_LARGE = -1
+CANCELLED_TIMED_OUT = -2
+
+
 @dataclass(frozen=True, slots=True)
 class Trap:
-    """An error that the router reported for one command (``!trap``)."""
+    """An error that the router reported for one command (``!trap``).
+
+    Categories below 0 aren't RouterOS's: we cancelled the command, because its
+    reply went over its limits (-1) or over its deadline (-2).
+    """
 
     message: str
     category: int | None = None
@@ -65,6 +73,16 @@ class Trap:
     def not_permitted(self) -> bool:
         """Whether the user lacks the right."""
         return self.message.startswith("not enough permissions")
+
+    @property
+    def too_large(self) -> bool:
+        """Whether we cancelled the command because its reply went over its limits."""
+        return self.category == CANCELLED_TOO_LARGE
+
+    @property
+    def timed_out(self) -> bool:
+        """Whether we cancelled the command at its deadline."""
+        return self.category == CANCELLED_TIMED_OUT
 
 
 @dataclass(slots=True)

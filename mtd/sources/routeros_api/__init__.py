@@ -1,0 +1,13 @@
+"""RouterOS over its API (TCP 8728, TLS 8729), on Twisted.
+
+Takes a device and commands; gives replies as raw columns. One session per
+router, many commands under way by tag. Never falls back to a weaker transport
+or a weaker check than the device's settings ask for.
+"""
+
+from mtd.sources.routeros_api.config import RouterOsApiSettings
+from mtd.sources.routeros_api.opening import TestStep
+from mtd.sources.routeros_api.source import RouterOsApiSource
+from mtd.sources.routeros_api.trial import ConnectionTest, test_connection
+
+__all__ = ["ConnectionTest", "RouterOsApiSettings", "RouterOsApiSource", "TestStep", "test_connection"]

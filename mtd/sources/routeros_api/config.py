@@ -1,0 +1,41 @@
+"""Settings of the RouterOS API source; those of one device are in `mtd.model.device.Device`."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+_MIB = 1024 * 1024
+
+
+class RouterOsApiSettings(BaseModel):
+    """Limits of every session, and what TLS trusts."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    commands_in_flight: int = Field(
+        default=64,
+        ge=1,
+        le=1024,
+        description="Commands of one batch that a router is given at once; the rest wait.",
+    )
+    cancel_grace_s: float = Field(
+        default=1.0,
+        gt=0,
+        le=30,
+        description="Seconds that a router has to honour a cancel before it is dropped.",
+    )
+    cancel_drain_bytes: int = Field(
+        default=4 * _MIB,
+        ge=0,
+        description="Bytes that a router may still send after a cancel before it is dropped.",
+    )
+    close_timeout_s: float = Field(
+        default=1.0, gt=0, le=30, description="Seconds for an orderly end of a connection before it is cut."
+    )
+    word_bytes: int = Field(default=_MIB, ge=1024, description="Longest word that is accepted from a router.")
+    session_bytes: int = Field(
+        default=32 * _MIB, ge=_MIB, description="Bytes of unfinished replies held for one session."
+    )
+    tls_ca_file: str = Field(
+        default="", description="PEM file of certificate authorities to trust; those of the system if empty."
+    )
