@@ -10,29 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from mtd.model.device import DeviceStatus, InterfaceNaming, Outcome, Severity, TlsMode
+from mtd.model.device import DeviceStatus, Outcome, Severity
 from mtd.model.layout import Layout
-from mtd.model.metric import Lane, Metric, Tier
-
-
-@dataclass(frozen=True, slots=True)
-class DeviceSpec:
-    """What an operator says about a device. A time-out of 0 is the collector's default."""
-
-    name: str
-    host: str
-    port: int
-    username: str
-    tls_mode: TlsMode
-    tls_fingerprint: str = ""
-    enabled: bool = True
-    naming: InterfaceNaming = InterfaceNaming.NAME
-    code_page: str = "latin-1"
-    connect_timeout_s: float = 0.0
-    command_timeout_s: float = 0.0
-    intervals_s: Mapping[Tier, float] = field(default_factory=dict)
-    labels: Mapping[str, str] = field(default_factory=dict)
-    notes: str = ""
+from mtd.model.metric import Lane
+from mtd.storage.stores.devices import DeviceSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +22,7 @@ class DeviceView:
 
     device_id: str
     tenant_id: str
-    spec: DeviceSpec
+    settings: DeviceSettings
     revision: int
     created_us: int
     updated_us: int
@@ -90,7 +71,7 @@ class ConnectionReport:
 class InventoryBackend(Protocol):
     """The inventory of a tenant. Passwords go in and never come out."""
 
-    async def create(self, tenant_id: str, spec: DeviceSpec, password: str) -> DeviceView:
+    async def create(self, tenant_id: str, settings: DeviceSettings, password: str) -> DeviceView:
         """Add a device. Raises AlreadyExists if the name is taken."""
 
     async def get(self, tenant_id: str, device: str) -> DeviceView:
@@ -100,9 +81,15 @@ class InventoryBackend(Protocol):
         """Return the devices behind a token, in the order of their names. Refuses a token not its own."""
 
     async def update(
-        self, tenant_id: str, device: str, changes: Mapping[str, object], password: str | None, revision: int
+        self,
+        tenant_id: str,
+        device: str,
+        settings: DeviceSettings,
+        mask: Sequence[str],
+        password: str,
+        revision: int,
     ) -> DeviceView:
-        """Change fields of the spec, by their names in DeviceSpec, and the password unless None.
+        """Change the settings that the mask names, and the password unless it is empty.
 
         Raises Conflict if ``revision`` isn't 0 and not the device's, and
         AlreadyExists if the new name is taken.
@@ -114,7 +101,9 @@ class InventoryBackend(Protocol):
     async def test_device(self, tenant_id: str, device: str) -> ConnectionReport:
         """Try to reach a known device."""
 
-    async def test_spec(self, tenant_id: str, spec: DeviceSpec, password: str) -> ConnectionReport:
+    async def test_settings(
+        self, tenant_id: str, settings: DeviceSettings, password: str
+    ) -> ConnectionReport:
         """Try to reach a device that isn't stored."""
 
     async def refresh_capabilities(self, tenant_id: str, device: str) -> DeviceView:
@@ -185,21 +174,6 @@ class StoredEvent:
     old: str
     new: str
     message: str
-
-
-class Catalogue(Protocol):
-    """The metric catalogue in force."""
-
-    @property
-    def version(self) -> str:
-        """Version, which changes with the content."""
-
-    @property
-    def metrics(self) -> Mapping[str, Metric]:
-        """Metrics by their keys."""
-
-    def collector_of(self, key: str) -> str:
-        """Return the name of the egg that declares a metric."""
 
 
 class TelemetryBackend(Protocol):

@@ -2,39 +2,39 @@
 
 from __future__ import annotations
 
-import codecs
 import re
 from collections.abc import Iterable, Mapping
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from mtd.api.interfaces import (
-    Catalogue,
     ConnectionReport,
-    DeviceSpec,
     DeviceView,
     RangeAnswer,
     StoredEvent,
 )
 from mtd.core.errors import Refused
+from mtd.model.catalogue import Catalogue
 from mtd.model.device import InterfaceNaming, TlsMode
 from mtd.model.metric import Lane, Metric, Tier, full_key
 from mtd.model.pb_enums import KIND, LANE, NAMING, OUTCOME, SEVERITY, STATUS, TIER, TLS_MODE
-from mtd.pb.common.v1 import device_pb2, series_pb2
-from mtd.pb.inventory.v1 import inventory_service_pb2 as inventory
+from mtd.pb.common.v1 import device_pb2 as pb_device
+from mtd.pb.common.v1 import series_pb2
+from mtd.pb.inventory.v1 import inventory_service_pb2 as pb
 from mtd.pb.telemetry.v1 import telemetry_service_pb2 as telemetry
+from mtd.storage.stores.devices import DeviceSettings
 
 TIERS = frozenset(map(str, Tier))
-PLAIN_PORT = 8728
-TLS_PORT = 8729
-MAX_PORT = 65535
 FINGERPRINT = re.compile(r"[0-9a-f]{64}")
+MAX_TIMEOUT_S = 3600.0
+MIN_INTERVAL_S = 0.1
+MAX_INTERVAL_S = 7 * 86400.0
 
-SPEC_FIELDS: Mapping[str, str] = {
+SETTING_NAMES: Mapping[str, str] = {
     field.name: "naming" if field.name == "interface_naming" else field.name
-    for field in inventory.DeviceSettings.DESCRIPTOR.fields
+    for field in pb.DeviceSettings.DESCRIPTOR.fields
 }
-"""Fields of DeviceSettings, as an update mask names them, by their names in DeviceSpec."""
+"""Fields of the protocol's settings, as an update mask names them, by their names in ours."""
 
 
 class SettingsRefused(Refused):
@@ -43,104 +43,101 @@ class SettingsRefused(Refused):
     hint = "correct the settings that the message names"
 
 
-def spec_of(settings: inventory.DeviceSettings) -> DeviceSpec:
+def settings_of(given: pb.DeviceSettings) -> DeviceSettings:
     """Return the settings of a new device. Raises SettingsRefused with all that is wrong."""
-    spec = _raw_spec(settings)
-    _check(spec, settings, SPEC_FIELDS)
-    return spec
+    settings = _raw(given)
+    problems = _problems(given, SETTING_NAMES)
+    try:
+        settings.checked()
+    except Refused as refused:
+        problems.append(str(refused))
+    if problems:
+        raise SettingsRefused("; ".join(problems))
+    return settings
 
 
-def changes_of(settings: inventory.DeviceSettings, paths: Iterable[str]) -> dict[str, object]:
-    """Return the new values of the fields that a mask names, by their names in DeviceSpec."""
-    wanted = set(paths)
-    unknown = wanted - set(SPEC_FIELDS)
+def changes_of(given: pb.DeviceSettings, paths: Iterable[str]) -> tuple[DeviceSettings, list[str]]:
+    """Return new values and the names of the settings that an update mask names.
+
+    Raises SettingsRefused; what depends on the other settings is for the store to check.
+    """
+    wanted = sorted(set(paths))
+    unknown = [path for path in wanted if path not in SETTING_NAMES]
     if unknown:
         raise SettingsRefused(
-            f"the mask names {', '.join(sorted(unknown))}; fields of the settings are {', '.join(SPEC_FIELDS)}"
+            f"the mask names {', '.join(unknown)}; there are the settings {', '.join(SETTING_NAMES)}"
         )
-    spec = _raw_spec(settings)
-    _check(spec, settings, wanted)
-    return {SPEC_FIELDS[path]: getattr(spec, SPEC_FIELDS[path]) for path in sorted(wanted)}
+    problems = _problems(given, wanted)
+    if problems:
+        raise SettingsRefused("; ".join(problems))
+    return _raw(given), [SETTING_NAMES[path] for path in wanted]
 
 
-def _raw_spec(settings: inventory.DeviceSettings) -> DeviceSpec:
-    tls_mode = TLS_MODE.from_pb(settings.tls_mode, TlsMode.OFF)
-    return DeviceSpec(
-        name=settings.name.strip(),
-        host=settings.host.strip(),
-        port=settings.port or (PLAIN_PORT if tls_mode is TlsMode.OFF else TLS_PORT),
-        username=settings.username,
-        tls_mode=tls_mode,
-        tls_fingerprint=settings.tls_fingerprint.replace(":", "").strip().lower(),
-        enabled=settings.enabled,
-        naming=NAMING.from_pb(settings.interface_naming, InterfaceNaming.NAME),
-        code_page=settings.code_page or "latin-1",
-        connect_timeout_s=settings.connect_timeout_s,
-        command_timeout_s=settings.command_timeout_s,
-        intervals_s={Tier(key): value for key, value in settings.intervals_s.items() if key in TIERS},
-        labels=dict(settings.labels),
-        notes=settings.notes,
+def _raw(given: pb.DeviceSettings) -> DeviceSettings:
+    return DeviceSettings(
+        name=given.name.strip(),
+        host=given.host.strip(),
+        port=given.port,
+        username=given.username,
+        tls_mode=TLS_MODE.from_pb(given.tls_mode, TlsMode.OFF),
+        tls_fingerprint=_fingerprint(given),
+        enabled=given.enabled,
+        naming=NAMING.from_pb(given.interface_naming, InterfaceNaming.NAME),
+        code_page=given.code_page or "latin-1",
+        connect_timeout_s=given.connect_timeout_s,
+        command_timeout_s=given.command_timeout_s,
+        intervals_s={Tier(key): value for key, value in given.intervals_s.items() if key in TIERS},
+        labels=dict(given.labels),
+        notes=given.notes,
     )
 
 
-def _check(spec: DeviceSpec, settings: inventory.DeviceSettings, fields: Iterable[str]) -> None:
-    problems = {
-        "name": "" if spec.name else "give it a name",
-        "host": "" if spec.host else "give a host name or an address",
-        "port": "" if spec.port <= MAX_PORT else f"there is no port {spec.port}",
-        "username": "" if spec.username else "say whom to log in as",
-        "tls_mode": _tls_mode_problem(settings.tls_mode),
-        "tls_fingerprint": _fingerprint_problem(spec),
-        "code_page": _code_page_problem(spec.code_page),
-        "connect_timeout_s": _seconds_problem(spec.connect_timeout_s),
-        "command_timeout_s": _seconds_problem(spec.command_timeout_s),
-        "intervals_s": _intervals_problem(settings.intervals_s),
+def _fingerprint(given: pb.DeviceSettings) -> str:
+    return given.tls_fingerprint.replace(":", "").strip().lower()
+
+
+def _problems(given: pb.DeviceSettings, fields: Iterable[str]) -> list[str]:
+    """Return what the protocol lets callers say and the inventory has no words for."""
+    checks = {
+        "tls_mode": _tls_mode_problem(given.tls_mode),
+        "tls_fingerprint": _fingerprint_problem(_fingerprint(given)),
+        "connect_timeout_s": _timeout_problem(given.connect_timeout_s),
+        "command_timeout_s": _timeout_problem(given.command_timeout_s),
+        "intervals_s": _intervals_problem(given.intervals_s),
     }
-    found = [f"{field}: {problems[field]}" for field in fields if problems.get(field)]
-    if found:
-        raise SettingsRefused("; ".join(sorted(found)))
+    return [f"{field}: {checks[field]}" for field in fields if checks.get(field)]
 
 
 def _tls_mode_problem(number: int) -> str:
-    if number in device_pb2.TlsMode.values() and number != device_pb2.TLS_MODE_UNSPECIFIED:
+    if number in pb_device.TlsMode.values() and number != pb_device.TLS_MODE_UNSPECIFIED:
         return ""
     return f"say how the session is secured: {', '.join(mode.value for mode in TlsMode)}"
 
 
-def _fingerprint_problem(spec: DeviceSpec) -> str:
-    if spec.tls_fingerprint and not FINGERPRINT.fullmatch(spec.tls_fingerprint):
+def _fingerprint_problem(fingerprint: str) -> str:
+    if fingerprint and not FINGERPRINT.fullmatch(fingerprint):
         return "a SHA-256 fingerprint has 64 hexadecimal digits"
-    if spec.tls_mode is TlsMode.PINNED and not spec.tls_fingerprint:
-        return "pinned TLS needs the fingerprint to expect"
     return ""
 
 
-def _code_page_problem(name: str) -> str:
-    try:
-        codecs.lookup(name)
-    except LookupError:
-        return f"Python knows no code page {name!r}"
-    return ""
-
-
-def _seconds_problem(seconds: float) -> str:
+def _timeout_problem(seconds: float) -> str:
     # Also refuses NaN.
-    return "" if 0 <= seconds <= 3600 else "give 0 to 3600 seconds"
+    return "" if 0 <= seconds <= MAX_TIMEOUT_S else f"give 0 to {MAX_TIMEOUT_S:g} seconds"
 
 
 def _intervals_problem(intervals: Mapping[str, float]) -> str:
     unknown = sorted(key for key in intervals if key not in TIERS)
     if unknown:
         return f"there are tiers {', '.join(Tier)}, not {', '.join(unknown)}"
-    if not all(0.1 <= seconds <= 7 * 86400 for seconds in intervals.values()):
-        return "give 0.1 seconds to 7 days"
+    if not all(MIN_INTERVAL_S <= seconds <= MAX_INTERVAL_S for seconds in intervals.values()):
+        return f"give {MIN_INTERVAL_S:g} to {MAX_INTERVAL_S:g} seconds"
     return ""
 
 
-def device_message(view: DeviceView) -> inventory.Device:
+def device_message(view: DeviceView) -> pb.Device:
     """Return a device as the protocol shows it."""
-    spec = view.spec
-    message = inventory.Device(
+    settings = view.settings
+    message = pb.Device(
         id=view.device_id,
         tenant_id=view.tenant_id,
         revision=view.revision,
@@ -152,21 +149,21 @@ def device_message(view: DeviceView) -> inventory.Device:
         board_name=view.board_name,
         identity=view.identity,
         capabilities=view.capabilities,
-        settings=inventory.DeviceSettings(
-            name=spec.name,
-            host=spec.host,
-            port=spec.port,
-            tls_mode=TLS_MODE.to_pb(spec.tls_mode),
-            tls_fingerprint=spec.tls_fingerprint,
-            username=spec.username,
-            enabled=spec.enabled,
-            interface_naming=NAMING.to_pb(spec.naming),
-            code_page=spec.code_page,
-            connect_timeout_s=spec.connect_timeout_s,
-            command_timeout_s=spec.command_timeout_s,
-            intervals_s={str(tier): seconds for tier, seconds in spec.intervals_s.items()},
-            labels=spec.labels,
-            notes=spec.notes,
+        settings=pb.DeviceSettings(
+            name=settings.name,
+            host=settings.host,
+            port=settings.port,
+            tls_mode=TLS_MODE.to_pb(settings.tls_mode),
+            tls_fingerprint=settings.tls_fingerprint,
+            username=settings.username,
+            enabled=settings.enabled,
+            interface_naming=NAMING.to_pb(settings.naming),
+            code_page=settings.code_page,
+            connect_timeout_s=settings.connect_timeout_s,
+            command_timeout_s=settings.command_timeout_s,
+            intervals_s={str(tier): seconds for tier, seconds in settings.intervals_s.items()},
+            labels=settings.labels,
+            notes=settings.notes,
         ),
     )
     if view.last_seen_us is not None:
@@ -179,13 +176,13 @@ def _timestamp(microseconds: int) -> Timestamp:
     return Timestamp(seconds=seconds, nanos=rest * 1000)
 
 
-def connection_message(report: ConnectionReport) -> inventory.TestConnectionResponse:
+def connection_message(report: ConnectionReport) -> pb.TestConnectionResponse:
     """Return what a connection test found."""
-    return inventory.TestConnectionResponse(
+    return pb.TestConnectionResponse(
         outcome=OUTCOME.to_pb(report.outcome),
         reason=report.reason,
         steps=[
-            inventory.TestStep(name=step.name, ok=step.ok, duration_us=step.duration_us, detail=step.detail)
+            pb.TestStep(name=step.name, ok=step.ok, duration_us=step.duration_us, detail=step.detail)
             for step in report.steps
         ],
         routeros_version=report.routeros_version,

@@ -6,7 +6,7 @@ from typing import Any
 
 import grpc.aio
 
-from mtd.api.grpc.convert import changes_of, connection_message, device_message, spec_of
+from mtd.api.grpc.convert import changes_of, connection_message, device_message, settings_of
 from mtd.api.interfaces import InventoryBackend
 from mtd.core.errors import Refused
 from mtd.pb.inventory.v1 import inventory_service_pb2 as pb
@@ -29,7 +29,7 @@ class InventoryServicer(InventoryServiceServicer):
         self, request: pb.CreateDeviceRequest, context: Context
     ) -> pb.CreateDeviceResponse:
         """Add a device."""
-        view = await self._backend.create(self._tenant_id, spec_of(request.settings), request.password)
+        view = await self._backend.create(self._tenant_id, settings_of(request.settings), request.password)
         return pb.CreateDeviceResponse(device=device_message(view))
 
     async def GetDevice(self, request: pb.GetDeviceRequest, context: Context) -> pb.GetDeviceResponse:
@@ -49,11 +49,11 @@ class InventoryServicer(InventoryServiceServicer):
         self, request: pb.UpdateDeviceRequest, context: Context
     ) -> pb.UpdateDeviceResponse:
         """Change a device."""
-        changes = changes_of(request.settings, request.update_mask.paths)
-        if not changes and not request.password:
+        settings, mask = changes_of(request.settings, request.update_mask.paths)
+        if not mask and not request.password:
             raise Refused("nothing to change: name fields in the update mask, or give a password")
         view = await self._backend.update(
-            self._tenant_id, named(request.device), changes, request.password or None, request.revision
+            self._tenant_id, named(request.device), settings, mask, request.password, request.revision
         )
         return pb.UpdateDeviceResponse(device=device_message(view))
 
@@ -73,7 +73,9 @@ class InventoryServicer(InventoryServiceServicer):
             settings = pb.DeviceSettings()
             settings.CopyFrom(request.settings)
             settings.name = settings.name or settings.host
-            report = await self._backend.test_spec(self._tenant_id, spec_of(settings), request.password)
+            report = await self._backend.test_settings(
+                self._tenant_id, settings_of(settings), request.password
+            )
         else:
             report = await self._backend.test_device(self._tenant_id, named(request.device))
         return connection_message(report)

@@ -16,9 +16,10 @@ from mtd.api.grpc.interceptors import CallInterceptor
 from mtd.api.grpc.inventory import InventoryServicer
 from mtd.api.grpc.stream_hub import StreamHub
 from mtd.api.grpc.telemetry import TelemetryServicer
-from mtd.api.interfaces import Catalogue, InventoryBackend, TelemetryBackend
+from mtd.api.interfaces import InventoryBackend, TelemetryBackend
 from mtd.core.clock import SYSTEM_CLOCK, Clock
 from mtd.core.errors import Misconfigured
+from mtd.model.catalogue import Catalogue
 from mtd.model.device import DEFAULT_TENANT_ID
 from mtd.pb.inventory.v1 import inventory_service_pb2
 from mtd.pb.inventory.v1.inventory_service_pb2_grpc import add_InventoryServiceServicer_to_server

@@ -21,9 +21,10 @@ from mtd.api.grpc.directory import LABELLED_TABLES, Directory
 from mtd.api.grpc.globs import Globs
 from mtd.api.grpc.latest_stream import Group, LatestStream
 from mtd.api.grpc.layouts import KnownLayout, LayoutBook
-from mtd.api.interfaces import Catalogue, LatestFrame, TelemetryBackend
+from mtd.api.interfaces import LatestFrame, TelemetryBackend
 from mtd.core.errors import Retryable
 from mtd.core.service import TaskGroup
+from mtd.model.catalogue import Catalogue
 from mtd.model.device import Device
 from mtd.model.events import layout_of, payload_kind, presence_bitmap
 from mtd.model.layout import Layout

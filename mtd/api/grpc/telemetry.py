@@ -14,8 +14,9 @@ from mtd.api.grpc.event_feed import EventFeeds, EventFilter
 from mtd.api.grpc.globs import Globs
 from mtd.api.grpc.inventory import named
 from mtd.api.grpc.stream_hub import StreamHub
-from mtd.api.interfaces import Catalogue, RangeAnswer, TelemetryBackend
+from mtd.api.interfaces import RangeAnswer, TelemetryBackend
 from mtd.core.errors import Refused
+from mtd.model.catalogue import Catalogue
 from mtd.model.device import Severity
 from mtd.model.pb_enums import SEVERITY
 from mtd.pb.telemetry.v1 import telemetry_service_pb2 as pb
