@@ -110,7 +110,8 @@ def type_words(kind: Any) -> str:
     }
     name = getattr(kind, "__name__", str(kind))
     if isinstance(kind, enum.EnumType):
-        return " or ".join(f'"{member.value}"' for member in kind)
+        members: list[enum.Enum] = list(kind)
+        return " or ".join(f'"{member.value}"' for member in members)
     return names.get(name, name)
 
 
