@@ -28,6 +28,8 @@ from pydantic.fields import FieldInfo
 ROOT = Path(__file__).resolve().parent.parent
 WIDTH = 100
 NOTICE = "<!-- Written by scripts/gen_docs.py: change the code instead. -->\n"
+# A default that one of these works out is another one on each machine.
+MACHINE_MODULES = ("_socket", "socket", "os", "posix", "platform")
 LIMITS = {"gt": "> {}", "ge": "≥ {}", "lt": "< {}", "le": "≤ {}", "max_length": "length ≤ {}"}
 
 
@@ -144,8 +146,11 @@ def toml_value(value: Any) -> str | None:
 
 
 def default_of(field: FieldInfo) -> str | None:
-    """Return the default of a field as TOML; None if it has none."""
-    return None if field.is_required() else toml_value(field.get_default(call_default_factory=True))
+    """Return the default of a field as TOML; None if it has none, or one that depends on the machine."""
+    factory = field.default_factory
+    if field.is_required() or getattr(factory, "__module__", "mtd") in MACHINE_MODULES:
+        return None
+    return toml_value(field.get_default(call_default_factory=True))
 
 
 def summary(thing: Any) -> str:

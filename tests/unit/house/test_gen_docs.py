@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import socket
 from pathlib import Path
 from typing import Literal
 
@@ -37,6 +38,7 @@ class Outer(BaseModel):
     secret: SecretStr = Field(default=SecretStr(""), description="Secret.")
     file: Path | None = Field(default=None, description="File.")
     mode: Literal["fast", "safe"] = Field(default="safe", description="Mode.")
+    host: str = Field(default_factory=socket.gethostname, description="Host.")
     days: tuple[int, ...] = Field(default=(1, 2), description="Days.")
 
 
@@ -53,6 +55,7 @@ def test_settings_page_tells_type_limits_default_and_meaning() -> None:
     assert '| `colour` | "red" or "blue" | `"red"` | A \\| B. |' in page
     assert "| `name` | text | must be set | Name. |" in page
     assert "| `file` | path | not set | File. |" in page
+    assert "| `host` | text | not set | Host. |" in page
     assert '| `mode` | "fast" or "safe" | `"safe"` | Mode. |' in page
     assert "| `days` | list of integer | `[1, 2]` | Days. |" in page
 
