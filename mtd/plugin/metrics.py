@@ -1,0 +1,30 @@
+"""The host's own metrics."""
+
+from __future__ import annotations
+
+from mtd.core.metrics import Counter, Gauge
+
+PLUGINS = Gauge("mtd_plugin_loaded", "Plugins found, by what became of them.", ["result"])
+QUARANTINED = Counter(
+    "mtd_plugin_quarantined_total",
+    "Times that a collector failed on a device and was set aside.",
+    ["collector"],
+)
+TRAPS = Counter("mtd_plugin_traps_total", "Commands that a router refused.", ["collector", "cause"])
+UNREADABLE = Counter(
+    "mtd_plugin_values_unreadable_total",
+    "Values that a router gave and that could not be read.",
+    ["collector"],
+)
+ROWS_REFUSED = Counter(
+    "mtd_plugin_rows_refused_total",
+    "Rows left out: over the cap, without a key, or with a key twice.",
+    ["collector"],
+)
+COUNTER_RESETS = Counter(
+    "mtd_plugin_counter_resets_total", "Counters that fell, so that no rate was derived.", ["collector"]
+)
+RATE_GAPS = Counter(
+    "mtd_plugin_rate_gaps_total", "Polls too late after the last one for any rate.", ["collector"]
+)
+REBOOTS = Counter("mtd_plugin_device_reboots_total", "Reboots of devices, seen by their uptime.")

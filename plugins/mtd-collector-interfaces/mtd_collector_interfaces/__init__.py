@@ -1,0 +1,14 @@
+"""Interfaces of a router: traffic, errors, states, links and optical modules."""
+
+from __future__ import annotations
+
+from mtd.plugin import Collector, hookimpl
+from mtd_collector_interfaces.declaration import COLLECTOR
+
+__all__ = ["COLLECTOR", "mtd_collectors"]
+
+
+@hookimpl
+def mtd_collectors() -> list[Collector]:
+    """Bring the collector of this egg."""
+    return [COLLECTOR]

@@ -1,0 +1,14 @@
+"""The router itself: processor, memory, disk, uptime, sensors, board and packages."""
+
+from __future__ import annotations
+
+from mtd.plugin import Collector, hookimpl
+from mtd_collector_system.declaration import COLLECTOR
+
+__all__ = ["COLLECTOR", "mtd_collectors"]
+
+
+@hookimpl
+def mtd_collectors() -> list[Collector]:
+    """Bring the collector of this egg."""
+    return [COLLECTOR]
