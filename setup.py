@@ -24,6 +24,9 @@ LAB = [
     *TERMINAL,
     "cryptography>=44",
     "numpy>=2.1",
+    # The demo and the benches read the database from outside, by another driver than the daemon's.
+    "psycopg[binary]>=3.2",
+    "pydantic>=2.10",
     "uvloop>=0.21",
 ]
 
@@ -41,6 +44,8 @@ DAEMON = [
     "prometheus-client>=0.21",
     "psycopg2-binary>=2.9.10",
     "pydantic>=2.10",
+    "pyOpenSSL>=24.2",
+    "service-identity>=24.1",
     "txpostgres>=1.7",
     "uvloop>=0.21",
     "zope.interface>=7",
