@@ -1,0 +1,7 @@
+"""``mtd lab``."""
+
+from __future__ import annotations
+
+from mtd.lab.command import lab
+
+__all__ = ["lab"]

@@ -1,0 +1,225 @@
+"""Faults of the wire: what a router does to its connections while they last.
+
+Faults of the values (reboots, resets, flaps) are part of the truth; here is
+only how a connection notices.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import socket
+import struct
+from typing import TYPE_CHECKING
+
+from mtd.lab.reply import ReplyFormat, encode_row
+from mtd.lab.scenario import Fault, FaultKind
+from mtd.lab.wire import encode_length
+
+if TYPE_CHECKING:
+    from mtd.lab.router import LabRouter
+    from mtd.lab.session import Session
+
+_DRIBBLE_S = 0.1
+_CUT_AFTER_S = 0.05
+_HTTP_REFUSAL = (
+    b"HTTP/1.1 400 Bad Request\r\nServer: nginx\r\nContent-Type: text/html\r\n"
+    b"Content-Length: 54\r\nConnection: close\r\n\r\n"
+    b"<html><body><h1>400 Bad Request</h1></body></html>\r\n\r\n"
+)
+
+
+class WireFault:
+    """A fault in force. Does nothing by itself; each kind overrides what it touches."""
+
+    def __init__(self, fault: Fault) -> None:
+        self.fault = fault
+
+    def begin(self, router: LabRouter) -> None:
+        """Come into force."""
+
+    def end(self, router: LabRouter) -> None:
+        """Cease."""
+
+    def received(self, _session: Session, _data: bytes) -> bool:
+        """Whether bytes that came are swallowed."""
+        return False
+
+    def asked(self, _session: Session, _path: bytes, _reply: ReplyFormat) -> bytes | None:
+        """Return what answers a command instead of the console, or None."""
+        return None
+
+    def sending(self, _session: Session, _data: bytes) -> bool:
+        """Whether an answer is taken over."""
+        return False
+
+
+class BlackHole(WireFault):
+    """Nothing answers, and nothing says why."""
+
+    def begin(self, router: LabRouter) -> None:
+        """Stop reading, and stop accepting."""
+        router.listener.hold(accept=self.fault.accept)
+        for session in router.sessions:
+            session.transport.pause_reading()
+
+    def end(self, router: LabRouter) -> None:
+        """Go on: what waited is read now, as after an outage of the path."""
+        router.listener.release()
+        for session in router.sessions:
+            session.transport.resume_reading()
+
+    def sending(self, _session: Session, _data: bytes) -> bool:
+        """Lose what streams would send."""
+        return True
+
+
+class PortClosed(WireFault):
+    """Sessions drop and the port refuses: the service is off, or the router is starting."""
+
+    def begin(self, router: LabRouter) -> None:
+        """Close everything."""
+        router.listener.close()
+        for session in list(router.sessions):
+            session.abort()
+
+    def end(self, router: LabRouter) -> None:
+        """Listen again on the same port."""
+        router.listener.open()
+
+
+class Slow(WireFault):
+    """Answers wait, then trickle."""
+
+    def sending(self, session: Session, data: bytes) -> bool:
+        """Write later, in order."""
+        loop = asyncio.get_running_loop()
+        when = max(loop.time() + self.fault.delay_s, session.slow_until)
+        size = (
+            len(data) if self.fault.bytes_per_s is None else max(1, int(self.fault.bytes_per_s * _DRIBBLE_S))
+        )
+        for start in range(0, len(data), size):
+            loop.call_at(when, session.write, data[start : start + size])
+            when += _DRIBBLE_S if size < len(data) else 0.0
+        session.slow_until = when
+        return True
+
+
+class Garbage(WireFault):
+    """Answers of the right length and no sense, the same in each run."""
+
+    def __init__(self, fault: Fault) -> None:
+        super().__init__(fault)
+        self._random = random.Random(0)
+
+    def sending(self, session: Session, data: bytes) -> bool:
+        """Write noise."""
+        session.write(self._random.randbytes(len(data)))
+        return True
+
+
+class HalfOpen(WireFault):
+    """This end forgot the sessions, and the other doesn't know."""
+
+    def begin(self, router: LabRouter) -> None:
+        """Kill the sessions that are open, without a sign."""
+        for session in router.sessions:
+            session.dead = True
+
+
+class Fatal(WireFault):
+    """The router throws the session out at its next command."""
+
+    def asked(self, session: Session, _path: bytes, _reply: ReplyFormat) -> bytes | None:
+        """Answer with ``!fatal``."""
+        return session.close_with(self.fault.message.encode())
+
+
+class Denied(WireFault):
+    """The user has no right to read."""
+
+    def asked(self, _session: Session, _path: bytes, reply: ReplyFormat) -> bytes | None:
+        """Refuse."""
+        return reply.trap(b"not enough permissions (9)") + reply.done()
+
+
+class Huge(WireFault):
+    """Each table has millions of rows."""
+
+    def asked(self, session: Session, path: bytes, reply: ReplyFormat) -> bytes | None:
+        """Begin to send them."""
+        if not path.endswith((b"/print", b"/getall")):
+            return None
+        session.start_huge(reply, self.fault.rows)
+        return b""
+
+
+class HugeLength(WireFault):
+    """A row announces a word that nobody could hold."""
+
+    def sending(self, session: Session, _data: bytes) -> bool:
+        """Write the beginning of it, once."""
+        row, _ = encode_row({b".id": b"*1"}, None)
+        head = ReplyFormat(None, tag_first=True).rows([row])[:-1]
+        session.write(head + encode_length(self.fault.word_bytes) + b"=comment=" + b"x" * 4096)
+        session.dead = True
+        return True
+
+
+class PlainHttp(WireFault):
+    """Something else is on the port."""
+
+    def received(self, session: Session, _data: bytes) -> bool:
+        """Answer as a web server does."""
+        session.write(_HTTP_REFUSAL)
+        session.transport.close()
+        return True
+
+
+class Cut(WireFault):
+    """The connection breaks in the middle of an answer."""
+
+    def sending(self, session: Session, data: bytes) -> bool:
+        """Write half of it, then reset."""
+        if not session.logged_in:
+            return False
+        session.write(data[: len(data) // 2])
+        session.dead = True
+        asyncio.get_running_loop().call_later(_CUT_AFTER_S, _reset, session)
+        return True
+
+
+def _reset(session: Session) -> None:
+    connection: socket.socket | None = session.transport.get_extra_info("socket")
+    if connection is not None and connection.fileno() >= 0:
+        # No lingering: the kernel sends RST instead of FIN.
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    session.abort()
+
+
+_KINDS: dict[FaultKind, type[WireFault]] = {
+    FaultKind.REBOOT: PortClosed,
+    FaultKind.REFUSED: PortClosed,
+    FaultKind.BLACK_HOLE: BlackHole,
+    FaultKind.SLOW: Slow,
+    FaultKind.GARBAGE: Garbage,
+    FaultKind.HALF_OPEN: HalfOpen,
+    FaultKind.LOGIN_REFUSED: WireFault,
+    FaultKind.DENIED: Denied,
+    FaultKind.FATAL: Fatal,
+    FaultKind.CUT: Cut,
+    FaultKind.HUGE: Huge,
+    FaultKind.HUGELENGTH: HugeLength,
+    FaultKind.PLAINHTTP: PlainHttp,
+}
+
+
+def wire_fault(fault: Fault) -> WireFault | None:
+    """Return what a fault does to connections; None if it is about values only."""
+    kind = _KINDS.get(fault.kind)
+    return None if kind is None else kind(fault)
+
+
+def wire_length_s(fault: Fault) -> float | None:
+    """Return how long connections suffer, in seconds; None for good."""
+    return fault.boot_s if fault.kind is FaultKind.REBOOT else fault.for_s

@@ -1,0 +1,120 @@
+"""One simulated router: its port, its sessions, and the faults in force."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Callable
+
+from mtd.lab.clock import TICKS_PER_S, LabClock
+from mtd.lab.console import Console
+from mtd.lab.faults import WireFault, wire_fault, wire_length_s
+from mtd.lab.listener import Listener
+from mtd.lab.personality import personality
+from mtd.lab.scenario import Fault, FaultKind
+from mtd.lab.session import Session
+from mtd.lab.state import RouterState
+from mtd.lab.truth import AppliedFault, RouterTruth
+
+
+class LabRouter:
+    """Serves the API for one RouterTruth.
+
+    ``context`` is the TLS side of the port, None for plain TCP.
+    """
+
+    def __init__(
+        self, truth: RouterTruth, clock: LabClock, host: str, port: int, context: ssl.SSLContext | None
+    ) -> None:
+        persona = personality(truth.spec.version, truth.spec.tag_first)
+        self.truth = truth
+        self.state = RouterState(truth, persona, clock, self.inject)
+        self.console = Console(self.state)
+        self.sessions: set[Session] = set()
+        self.faults: list[WireFault] = []
+        self.live: list[AppliedFault] = []
+        self._clock = clock
+        self._in_force: dict[int, tuple[AppliedFault, WireFault]] = {}
+        self._timers: set[asyncio.TimerHandle] = set()
+        self.listener = Listener(host, port, context, lambda: Session(self), self._handshake_failed)
+
+    @property
+    def name(self) -> str:
+        """The router's name."""
+        return self.truth.spec.name
+
+    def start(self) -> None:
+        """Open the port and set the alarm for each planned fault."""
+        self.listener.start()
+        self.state.port = self.listener.port
+        self.state.write_log("system,info", "router rebooted")
+        now = self._clock.now_tick()
+        for applied in list(self.truth.applied):
+            self._at((applied.start_tick - now) / TICKS_PER_S, self._begin, applied)
+
+    def stop(self) -> None:
+        """Close the port and all sessions."""
+        for timer in self._timers:
+            timer.cancel()
+        self._timers.clear()
+        self.listener.stop()
+        for session in list(self.sessions):
+            session.abort()
+
+    def inject(self, fault: Fault) -> AppliedFault:
+        """Let a fault begin now, whatever its ``at_s``."""
+        applied = self.truth.schedule(fault, self._clock.now_tick())
+        self.live.append(applied)
+        self.truth.apply(applied)
+        self._begin(applied)
+        return applied
+
+    def clear(self, kind: FaultKind | None = None) -> int:
+        """End the faults in force, or those of a kind; return how many there were."""
+        now = self._clock.now_tick()
+        hit = [
+            applied
+            for applied in self.truth.applied
+            if applied.start_tick <= now
+            and (applied.end_tick is None or applied.end_tick > now)
+            and kind in (None, applied.fault.kind)
+        ]
+        for applied in hit:
+            self.truth.end(applied, now)
+            self._end(applied)
+        return len(hit)
+
+    def has_fault(self, kind: FaultKind) -> bool:
+        """Whether a fault of the wire is in force."""
+        return any(fault.fault.kind is kind for fault in self.faults)
+
+    def _begin(self, applied: AppliedFault) -> None:
+        acting = wire_fault(applied.fault)
+        now = self._clock.now_tick()
+        if acting is None or (applied.end_tick is not None and applied.end_tick <= now):
+            return
+        self._in_force[id(applied)] = (applied, acting)
+        self.faults.append(acting)
+        acting.begin(self)
+        length_s = wire_length_s(applied.fault)
+        if length_s is not None:
+            self._at(length_s, self._end, applied)
+
+    def _end(self, applied: AppliedFault) -> None:
+        _, acting = self._in_force.pop(id(applied), (None, None))
+        if acting is not None:
+            self.faults.remove(acting)
+            acting.end(self)
+            if applied.fault.kind is FaultKind.REBOOT:
+                self.state.write_log("system,info", "router rebooted")
+
+    def _at(self, delay_s: float, action: Callable[[AppliedFault], None], applied: AppliedFault) -> None:
+        def run() -> None:
+            self._timers.discard(timer)
+            action(applied)
+
+        timer = asyncio.get_running_loop().call_later(max(0.0, delay_s), run)
+        self._timers.add(timer)
+
+    def _handshake_failed(self) -> None:
+        self.state.stats.wire_errors += 1

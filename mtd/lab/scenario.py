@@ -1,0 +1,202 @@
+"""Scenarios: which routers there are, and what goes wrong with them when.
+
+Read from TOML; an unknown key or an impossible value is an error that names
+the place. A scenario and an epoch are all that the truth depends on.
+"""
+
+from __future__ import annotations
+
+import enum
+import tomllib
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from mtd.core.errors import Misconfigured
+
+SHIPPED = Path(__file__).parent / "scenarios"
+
+
+class ScenarioError(Misconfigured):
+    """A scenario that can't be read; the message has every error with its place."""
+
+
+class Tls(enum.StrEnum):
+    """What a router's API port offers."""
+
+    OFF = "off"
+    CA = "ca"  # a certificate signed by the lab's authority
+    SELF_SIGNED = "self-signed"
+    ANONYMOUS = "anonymous"  # no certificate: anonymous Diffie-Hellman
+
+
+class FaultKind(enum.StrEnum):
+    """What can go wrong. The words after a ``#`` name the settings of ``Fault`` that it heeds."""
+
+    REBOOT = "reboot"  # sessions drop, the port refuses for boot_s, counters and uptime start anew
+    COUNTER_RESET = "counter-reset"  # traffic counters start anew, uptime goes on
+    WRAP32 = "wrap32"  # 32-bit traffic counters, which wrap at at_s (live: 2 s later)
+    LINK_FLAP = "link-flap"  # interfaces go down, for down_s each every_s, or once for for_s
+    RENAME = "rename"  # an interface gets another name or comment
+    PPPOE_DROP = "pppoe-drop"  # only `sessions` dynamic interfaces are left
+    CPU_HIGH = "cpu-high"  # cpu-load is load_pct
+    BLACK_HOLE = "black-hole"  # nothing answers; accept = false: not even the handshake of TCP
+    REFUSED = "refused"  # the port is closed
+    SLOW = "slow"  # each answer waits delay_s, then comes at bytes_per_s
+    GARBAGE = "garbage"  # answers are noise
+    HALF_OPEN = "half-open"  # sessions of before are dead for ever, without a sign; new ones work
+    LOGIN_REFUSED = "login-refused"
+    DENIED = "denied"  # the user may log in, but read nothing
+    FATAL = "fatal"  # the next command gets !fatal, and the session is closed
+    CUT = "cut"  # the connection is reset in the middle of an answer
+    HUGE = "huge"  # each print answers with `rows` rows
+    HUGELENGTH = "hugelength"  # an answer announces a word of word_bytes
+    PLAINHTTP = "plainhttp"  # a web server is on the port
+
+
+class Fault(BaseModel):
+    """One fault, from ``at_s`` after the start, for ``for_s`` or for good."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    kind: FaultKind
+    at_s: float = Field(0.0, ge=0, description="When it begins, seconds after the lab's start.")
+    for_s: float | None = Field(None, gt=0, description="How long it lasts, seconds; none: for good.")
+    interfaces: list[str] = Field(
+        default_factory=lambda: ["*1"], description="Ids of the interfaces that are hit."
+    )
+    boot_s: float = Field(5.0, ge=0, description="reboot: how long the port refuses, seconds.")
+    down_s: float = Field(2.0, gt=0, description="link-flap with every_s: time without link, seconds.")
+    every_s: float | None = Field(None, gt=0, description="link-flap: repeat each so many seconds.")
+    name: str | None = Field(None, description="rename: the new name.")
+    comment: str | None = Field(None, description="rename: the new comment.")
+    sessions: int = Field(0, ge=0, description="pppoe-drop: how many stay.")
+    load_pct: int = Field(97, ge=0, le=100, description="cpu-high: the load, percent.")
+    accept: bool = Field(True, description="black-hole: whether TCP connections are established.")
+    delay_s: float = Field(2.0, ge=0, description="slow: wait before each answer, seconds.")
+    bytes_per_s: int | None = Field(None, gt=0, description="slow: speed of the answer.")
+    message: str = Field("session closed by the router", description="fatal: the reason given.")
+    rows: int = Field(10_000_000, gt=0, description="huge: rows of an answer.")
+    word_bytes: int = Field(1 << 30, ge=0, lt=1 << 32, description="hugelength: length announced.")
+
+    @model_validator(mode="after")
+    def _flap_has_pauses(self) -> Fault:
+        if self.every_s is not None and self.every_s <= self.down_s:
+            raise ValueError("every_s must be longer than down_s")
+        return self
+
+
+class RouterSpec(BaseModel):
+    """One simulated router."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = Field(min_length=1, description="Name, also its /system/identity.")
+    version: str = Field("7.16.2", pattern=r"^\d+\.\d+(\.\d+)?$", description="RouterOS version.")
+    port: int = Field(0, ge=0, le=65535, description="TCP port; 0: any free one.")
+    tls: Tls = Field(Tls.OFF, description="What the API port offers.")
+    username: str = Field("mtd", description="The one user.")
+    password: str = Field("lab-password", description="Its password.")
+    interfaces: int = Field(30, ge=1, le=4000, description="Lasting interfaces.")
+    pppoe: int = Field(0, ge=0, le=20_000, description="Dynamic <pppoe-...> interfaces.")
+    tag_first: bool | None = Field(None, description="Whether .tag follows the reply word; none: by version.")
+    fault: list[Fault] = Field(default_factory=list, description="What goes wrong, and when.")
+
+
+class FleetSpec(BaseModel):
+    """Many routers alike, in turn of each listed version and TLS mode."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    routers: int = Field(6, ge=0, le=20_000)
+    interfaces: int = Field(30, ge=1, le=4000)
+    pppoe: int = Field(0, ge=0, le=20_000)
+    versions: list[str] = Field(default_factory=lambda: ["6.49.10", "7.16.2"], min_length=1)
+    tls: list[Tls] = Field(default_factory=lambda: [Tls.OFF], min_length=1)
+    prefix: str = Field("lab", min_length=1, description="Names are prefix-0001 and so on.")
+
+    def expand(self) -> list[RouterSpec]:
+        """Return the routers one by one."""
+        return [
+            RouterSpec(
+                name=f"{self.prefix}-{number + 1:04}",
+                version=self.versions[number % len(self.versions)],
+                tls=self.tls[number // len(self.versions) % len(self.tls)],
+                interfaces=self.interfaces,
+                pppoe=self.pppoe,
+            )
+            for number in range(self.routers)
+        ]
+
+
+class Scenario(BaseModel):
+    """All the routers of a lab run, and the seed of their values."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = ""
+    description: str = ""
+    seed: int = Field(1, description="Other seed, other values.")
+    fleet: FleetSpec | None = None
+    router: list[RouterSpec] = Field(default_factory=list)
+
+    @field_validator("router")
+    @classmethod
+    def _fixed_ports_differ(cls, routers: list[RouterSpec]) -> list[RouterSpec]:
+        ports = [router.port for router in routers if router.port]
+        if len(set(ports)) != len(ports):
+            raise ValueError("two routers have the same port")
+        return routers
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> Scenario:
+        names = [router.name for router in self.routers()]
+        if len(set(names)) != len(names):
+            raise ValueError("two routers have the same name")
+        if not names:
+            raise ValueError("no router: give [fleet] or [[router]]")
+        return self
+
+    def routers(self) -> list[RouterSpec]:
+        """Return the fleet's routers, then those named one by one."""
+        return [*(self.fleet.expand() if self.fleet else []), *self.router]
+
+    def resized(self, routers: int | None, interfaces: int | None) -> Scenario:
+        """Return the scenario with another fleet size, or interfaces for all routers."""
+        fleet = self.fleet
+        if routers is not None or (fleet and interfaces is not None):
+            changes = {"routers": routers, "interfaces": interfaces}
+            given = {key: value for key, value in changes.items() if value is not None}
+            fleet = (fleet or FleetSpec()).model_copy(update=given)
+        named = self.router
+        if interfaces is not None:
+            named = [router.model_copy(update={"interfaces": interfaces}) for router in named]
+        return Scenario.model_validate(
+            self.model_copy(update={"fleet": fleet, "router": named}).model_dump(mode="json")
+        )
+
+
+def shipped() -> list[str]:
+    """Return the names of the scenarios that come with the lab."""
+    return sorted(path.stem for path in SHIPPED.glob("*.toml"))
+
+
+def load(name_or_path: str | Path) -> Scenario:
+    """Read a scenario by its shipped name or from a file."""
+    path = Path(name_or_path)
+    if path.suffix != ".toml":
+        path = SHIPPED / f"{name_or_path}.toml"
+        if not path.is_file():
+            raise ScenarioError(
+                f"no scenario {str(name_or_path)!r}: give a .toml file, or one of {', '.join(shipped())}"
+            )
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        return Scenario.model_validate({"name": path.stem} | data)
+    except OSError as error:
+        raise ScenarioError(f"{path}: {error.strerror}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ScenarioError(f"{path}: {error}") from error
+    except ValidationError as error:
+        lines = [f"{path}: {'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
+        raise ScenarioError("\n".join(lines)) from error
