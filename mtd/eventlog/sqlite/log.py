@@ -49,6 +49,8 @@ class SqliteEventLog:
         self._consumers: dict[str, int] = {}
         self._pending: set[Pending] = set()
         self._writer: Writer | None = None
+        self._tail = Tail(settings.tail_bytes)
+        self._tail.closed = True
 
     async def start(self) -> None:
         """Open the log, made if it isn't there. See IEventLog."""
@@ -166,7 +168,8 @@ class SqliteEventLog:
 
     async def read(self, after: int, limit: int) -> list[LoggedBatch]:
         """Return events behind a position. See IEventLog."""
-        self._open_writer()
+        if self._tail.closed:
+            raise LogUnavailable("the event log is closed")
         if after > self._tail.last_seq:
             raise PositionBeyondEnd(
                 f"position {after} is behind the end {self._tail.last_seq} of log {self.log_id}"

@@ -1,0 +1,116 @@
+"""From the buffer to the log: in batches, in order, again until it succeeds."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import uuid
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from mtd.core.backoff import Backoff
+from mtd.core.errors import Refused, Retryable
+from mtd.core.metrics import TASK_FAILURES
+from mtd.ingest import metrics
+
+if TYPE_CHECKING:
+    from mtd.eventlog.interfaces import IEventLog
+    from mtd.ingest.buffer import Buffer, Entry
+    from mtd.ingest.config import IngestSettings
+    from mtd.ingest.incidents import Incidents
+
+logger = logging.getLogger(__name__)
+
+
+class Flusher:
+    """Takes entries from a buffer and appends them to a log.
+
+    One batch is under way at a time, which keeps the order. A batch that fails
+    is tried again under the same id, so that it is stored once even if the
+    first attempt reached the disk after all. ``lost`` is told what the log will
+    never take.
+    """
+
+    def __init__(
+        self,
+        log: IEventLog,
+        buffer: Buffer,
+        settings: IngestSettings,
+        incidents: Incidents,
+        lost: Callable[[Sequence[Entry], str], None],
+    ) -> None:
+        self._log = log
+        self._buffer = buffer
+        self._settings = settings
+        self._incidents = incidents
+        self._lost = lost
+        self._filled = asyncio.Event()
+        self._hurry = asyncio.Event()
+        self._settled = asyncio.Event()
+
+    def notice(self) -> None:
+        """Note that something was added to the buffer."""
+        self._filled.set()
+        buffer = self._buffer
+        if buffer.events >= self._settings.flush_events or buffer.size >= self._settings.flush_bytes:
+            self._hurry.set()
+
+    async def run(self) -> None:
+        """Append what is buffered every ``flush_interval_s``, or when it is much. Until cancelled."""
+        while True:
+            await self._filled.wait()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._hurry.wait(), self._settings.flush_interval_s)
+            self._filled.clear()
+            self._hurry.clear()
+            while entries := self._buffer.take(self._settings.flush_events, self._settings.flush_bytes):
+                await self._append(entries)
+                self._settle(entries)
+
+    async def flush(self) -> None:
+        """Return when all that was recorded before is durable, or was given up."""
+        last_ticket = self._buffer.last_ticket
+        while (oldest := self._buffer.oldest_ticket) is not None and oldest <= last_ticket:
+            self._filled.set()
+            self._hurry.set()
+            await self._settled.wait()
+
+    def _settle(self, entries: Sequence[Entry]) -> None:
+        self._buffer.settle(entries)
+        metrics.BUFFERED_EVENTS.set(self._buffer.events)
+        metrics.BUFFERED_BYTES.set(self._buffer.size)
+        metrics.PRESSURE.set(self._buffer.fill)
+        # Who waits holds the old event; who comes later gets the new one.
+        self._settled.set()
+        self._settled = asyncio.Event()
+
+    async def _append(self, entries: Sequence[Entry]) -> None:
+        """Append entries as one batch, however long it takes; or one by one if the log refuses that."""
+        envelopes = [envelope for entry in entries for envelope in entry.envelopes]
+        batch_id = uuid.uuid4().bytes
+        backoff = Backoff(self._settings.retry_first_s, self._settings.retry_cap_s)
+        while True:
+            try:
+                await self._log.append(envelopes, batch_id)
+            except Refused as error:
+                logger.error("the log refuses a batch of %d events: %s", len(envelopes), error)
+                if len(entries) == 1:
+                    self._lost(entries, "refused")
+                    return
+                for entry in entries:
+                    await self._append([entry])
+                return
+            except Retryable as error:
+                self._incidents.append_failed(error, self._buffer.events)
+            except Exception as error:
+                # An error of ours must not end the flow of events: loud, counted, and again.
+                TASK_FAILURES.labels(task="ingest").inc()
+                logger.exception("appending to the log failed by an error of mtd")
+                self._incidents.append_failed(error, self._buffer.events)
+            else:
+                metrics.FLUSHED_EVENTS.observe(len(envelopes))
+                self._incidents.append_succeeded()
+                return
+            metrics.PRESSURE.set(self._buffer.fill)
+            await asyncio.sleep(backoff.next_delay())
