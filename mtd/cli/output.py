@@ -32,7 +32,7 @@ config_option = click.option(
 
 server_option = click.option(
     "--server",
-    default="127.0.0.1:8730",
+    default="127.0.0.1:50051",
     envvar="MTD_SERVER",
     show_default=True,
     help="Address of the daemon's gRPC door (or the environment variable MTD_SERVER).",

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 _PLAIN = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
 
 
-class LogSettings(BaseModel):
+class LogConfig(BaseModel):
     """What the process writes about itself."""
 
     model_config = ConfigDict(extra="forbid")
@@ -44,7 +44,7 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(entry, default=str, ensure_ascii=False)
 
 
-def configure_logging(settings: LogSettings) -> None:
+def configure_logging(settings: LogConfig) -> None:
     """Send everything, Twisted's log included, to standard error."""
     from twisted.python.log import PythonLoggingObserver
 

@@ -22,7 +22,7 @@ class Intervals(BaseModel):
         return float(getattr(self, tier.value))
 
 
-class SchedulerSettings(BaseModel):
+class SchedulerConfig(BaseModel):
     """How routers are polled."""
 
     model_config = ConfigDict(extra="forbid")

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from mtd.model.device import Device
     from mtd.model.observation import FrameValues, OutcomeReport, ProbeFacts
     from mtd.plugin.mapper import DeviceMapper
-    from mtd.scheduler.config import SchedulerSettings
+    from mtd.scheduler.config import SchedulerConfig
     from mtd.sources.interfaces import ISource
 
 logger = logging.getLogger(__name__)
@@ -41,13 +41,19 @@ _FIRST_POLL_WITHIN_S = {Tier.T1: 1.0, Tier.T2: 3.0, Tier.T3: 5.0}
 # A device that reconnects quickly isn't probed again: nothing can have changed.
 _PROBE_AGAIN_AFTER_S = 60.0
 _SLOW_POLLS_TO_DEGRADE = 5
+_REFUSAL_ADVICE = {
+    Outcome.NOT_PERMITTED: "user {user} may not read {menus}; give its group the right",
+    Outcome.TIMED_OUT: "{menus} was not answered in time; look at the router's load",
+    Outcome.REPLY_TOO_LARGE: "{menus} has more rows than we read; raise the cap if they are wanted",
+    Outcome.COMMAND_FAILED: "{menus} was answered with an error; see the events",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
     """What a device loop works with, the same for all devices."""
 
-    settings: SchedulerSettings
+    settings: SchedulerConfig
     clock: Clock
     recorder: Recorder
     make_source: Callable[[Device], ISource]
@@ -180,6 +186,9 @@ class DeviceLoop:
         if observation.discarded_rates:
             metrics.RATES_DISCARDED.inc(observation.discarded_rates)
         self._after_poll(tier, replies)
+        if self._mapper.probe_wanted:
+            self._mapper.probe_wanted = False
+            self._probe_wanted.set()
         if tier is Tier.T0:
             metrics.LATENESS_SECONDS.observe(max(0.0, started - due))
             self._follow_cpu(observation.frame)
@@ -194,12 +203,31 @@ class DeviceLoop:
             self._backoff.reset()
             self._breaker.succeeded()
             self._report(self.health.succeeded(tier, missed=missed))
-        denied = [reply.command.path for reply in replies if reply.trap is not None and reply.trap.not_permitted]
-        if denied:
-            text = f"user {self.device.username} may not read {', '.join(denied)}; give its group the right"
-            self._report(self.health.degrade(f"denied.{tier}", Outcome.NOT_PERMITTED, text))
-        else:
-            self._report(self.health.restore(f"denied.{tier}"))
+        self._follow_refusals(tier, [reply for reply in replies if reply.trap is not None])
+
+    def _follow_refusals(self, tier: Tier, refused: Sequence[Reply]) -> None:
+        """Degrade the device while commands are denied, too slow or too large; a menu may be missing."""
+        causes: dict[Outcome, list[str]] = {}
+        for reply in refused:
+            trap = reply.trap
+            if trap is None or trap.no_such_command:
+                continue
+            if trap.not_permitted:
+                outcome = Outcome.NOT_PERMITTED
+            elif trap.timed_out:
+                outcome = Outcome.TIMED_OUT
+            elif trap.too_large:
+                outcome = Outcome.REPLY_TOO_LARGE
+            else:
+                outcome = Outcome.COMMAND_FAILED
+            causes.setdefault(outcome, []).append(reply.command.path)
+        for outcome, advice in _REFUSAL_ADVICE.items():
+            key = f"{outcome}.{tier}"
+            if outcome in causes:
+                text = advice.format(user=self.device.username, menus=", ".join(causes[outcome]))
+                self._report(self.health.degrade(key, outcome, text))
+            else:
+                self._report(self.health.restore(key))
 
     def _follow_slowness(self, passed: int, interval: float) -> None:
         self._slow_polls = self._slow_polls + 1 if passed else 0

@@ -1,0 +1,70 @@
+"""The whole configuration: one section for each component, and the daemon's own."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat
+
+from mtd.api.config import GrpcConfig, HttpConfig
+from mtd.core.report import LogConfig
+from mtd.eventlog.config import EventLogConfig
+from mtd.ingest.config import IngestConfig
+from mtd.plugin.config import PluginConfig
+from mtd.projections.config import ProjectionsConfig
+from mtd.scheduler.config import SchedulerConfig
+from mtd.security.config import SecurityConfig
+from mtd.sources.routeros_api.config import RouterOsApiConfig
+from mtd.storage.config import StorageConfig
+
+
+class DaemonConfig(BaseModel):
+    """The process as a whole."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    data_dir: Path = Field(
+        default=Path("var/mtd"),
+        description="Folder of everything that the daemon keeps: event log, master key, embedded PostgreSQL.",
+    )
+    collector_id: str = Field(
+        default_factory=socket.gethostname,
+        description="Name of this collector, stamped on all that it observes; the host's name by default.",
+    )
+    drain_timeout_s: PositiveFloat = Field(
+        default=4.0, description="Time that SIGTERM leaves to write down what was observed, seconds."
+    )
+
+
+class Settings(BaseModel):
+    """The configuration file: each field is a section."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    daemon: DaemonConfig = Field(default_factory=DaemonConfig, description="The process as a whole.")
+    log: LogConfig = Field(default_factory=LogConfig, description="What the process writes about itself.")
+    scheduler: SchedulerConfig = Field(default_factory=SchedulerConfig, description="How routers are polled.")
+    routeros_api: RouterOsApiConfig = Field(
+        default_factory=RouterOsApiConfig, description="Sessions over the RouterOS API."
+    )
+    plugins: PluginConfig = Field(default_factory=PluginConfig, description="Collector plugins.")
+    ingest: IngestConfig = Field(default_factory=IngestConfig, description="The door into the event log.")
+    event_log: EventLogConfig = Field(default_factory=EventLogConfig, description="The event log.")
+    database: StorageConfig = Field(default_factory=StorageConfig, description="PostgreSQL.")
+    projections: ProjectionsConfig = Field(
+        default_factory=ProjectionsConfig, description="From the event log to PostgreSQL."
+    )
+    security: SecurityConfig = Field(default_factory=SecurityConfig, description="Keys.")
+    grpc: GrpcConfig = Field(default_factory=GrpcConfig, description="The gRPC door.")
+    http: HttpConfig = Field(default_factory=HttpConfig, description="Health and metrics.")
+
+    @property
+    def event_log_path(self) -> Path:
+        """Return the file of the event log: below the data folder unless it is absolute."""
+        return self.daemon.data_dir / self.event_log.path
+
+    @property
+    def master_key_path(self) -> Path:
+        """Return the file of the master key."""
+        return self.security.master_key_file or self.daemon.data_dir / "master.key"

@@ -1,0 +1,103 @@
+"""Polling one router without log, database or daemon (X-36): what ``mtd poll`` prints."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from mtd.core.clock import SYSTEM_CLOCK
+from mtd.model.device import Device
+from mtd.model.metric import Lane, Metric, Tier, full_key
+from mtd.model.observation import FrameValues, Observation, ProbeFacts, StateChange
+from mtd.plugin.manager import PluginManager
+from mtd.plugin.mapper import DeviceMapper
+from mtd.scheduler.pacing import Pacer
+from mtd.sources.routeros_api.source import RouterOsApiSource
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One value, as people read it."""
+
+    key: str  # "iface.ether1.rx_bps"
+    metric: str  # "iface.rx_bps"
+    label: str  # "ether1"
+    unit: str
+    value: float | int
+
+
+@dataclass(frozen=True, slots=True)
+class DirectPoll:
+    """What one live poll brought. ``collected_us`` is microseconds since the epoch."""
+
+    collected_us: int
+    duration_s: float
+    readings: list[Reading]
+    changes: list[StateChange]
+
+
+class DirectPoller:
+    """One session with one router; ``polls`` yields the live values until it is closed."""
+
+    def __init__(self, device: Device, manager: PluginManager) -> None:
+        self._source = RouterOsApiSource(device)
+        self._mapper = manager.mapper(device)
+        self._catalogue = manager.catalogue
+        self._timeout_s = device.command_timeout_s
+
+    async def open(self) -> ProbeFacts:
+        """Connect and probe. Raises SessionFailed, which says what to do."""
+        await self._source.connect()
+        facts = self._mapper.probe_facts(await self._source.run(self._mapper.probe_commands(), self._timeout_s))
+        self._mapper.set_capabilities(facts)
+        # Names and link speeds come with the slower tiers; without them rates can't be judged.
+        for tier in (Tier.T1, Tier.T2):
+            await self._observe(tier)
+        return facts
+
+    async def polls(self, interval_s: float) -> AsyncIterator[DirectPoll]:
+        """Yield a poll each interval. Names are read again every ten polls."""
+        pacer = Pacer(interval_s, SYSTEM_CLOCK.monotonic())
+        number = 0
+        while True:
+            number += 1
+            if number % 10 == 0:
+                await self._observe(Tier.T1)
+            started = SYSTEM_CLOCK.monotonic()
+            observation = await self._observe(Tier.T0)
+            duration = SYSTEM_CLOCK.monotonic() - started
+            frame = observation.frame
+            readings = [] if frame is None else readings_of(frame, self._mapper, self._catalogue.metrics)
+            yield DirectPoll(observation.collected_us, duration, readings, observation.state_changes)
+            pacer.advance(SYSTEM_CLOCK.monotonic())
+            await asyncio.sleep(max(0.0, pacer.next_due - SYSTEM_CLOCK.monotonic()))
+
+    async def close(self) -> None:
+        """End the session."""
+        await self._source.close()
+
+    async def _observe(self, tier: Tier) -> Observation:
+        commands = self._mapper.commands(tier)
+        replies = await self._source.run(commands, self._timeout_s) if commands else []
+        return self._mapper.observe(tier, replies)
+
+
+def readings_of(frame: FrameValues, mapper: DeviceMapper, metrics: Mapping[str, Metric]) -> list[Reading]:
+    """Return the values of a frame that are there, with their keys as people read them."""
+    lanes: dict[Lane, Sequence[float | int | None]] = {
+        Lane.COUNTER: frame.counters,
+        Lane.GAUGE: frame.gauges,
+        Lane.RATE: frame.rates,
+    }
+    readings = []
+    for lane, values in lanes.items():
+        for series, value in zip(frame.layout.lane(lane), values, strict=True):
+            if value is None or math.isnan(value):
+                continue
+            metric = metrics[series.metric]
+            label = mapper.things.label(metric.scope, series.instance) if series.instance else ""
+            key = full_key(series.metric, metric.scope, label)
+            readings.append(Reading(key, series.metric, label, metric.unit, value))
+    return readings

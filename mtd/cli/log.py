@@ -1,0 +1,85 @@
+"""``mtd log stats`` and ``mtd log verify``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from rich.progress import Progress
+from rich.table import Table
+
+from mtd.cli.config import load_settings
+from mtd.cli.output import config_option, console, explain_errors, json_option, print_json, progress_console
+from mtd.eventlog.sqlite.verify import file_stats, verify_file
+
+
+@click.group()
+def log() -> None:
+    """Look into the event log. The daemon may be running."""
+
+
+@log.command()
+@config_option
+@json_option
+@explain_errors
+def stats(config_path: Path | None, as_json: bool) -> None:
+    """Show how much the event log holds, and how far its readers are."""
+    found = file_stats(load_settings(config_path).event_log_path)
+    if as_json:
+        print_json(found)
+        return
+    table = Table("Event log", found.log_id)
+    table.add_row("events", f"{found.first_seq} to {found.last_seq} ({found.events})")
+    table.add_row("batches", str(found.batches))
+    table.add_row("stored", f"{found.stored_bytes / 1e6:.1f} MB, {found.disk_bytes / 1e6:.1f} MB on disk")
+    for name, position in sorted(found.consumers.items()):
+        table.add_row(f"reader {name}", f"at {position}, {found.last_seq - position} behind")
+    console.print(table)
+
+
+@log.command()
+@config_option
+@click.option("--database", is_flag=True, help="Compare with what PostgreSQL holds, too.")
+@json_option
+@explain_errors
+def verify(config_path: Path | None, database: bool, as_json: bool) -> None:
+    """Examine every event of the log: none damaged, none missing, none doubled.
+
+    With --database, count in PostgreSQL what the log says must be there. Ends
+    with code 1 if anything is wrong.
+    """
+    settings = load_settings(config_path)
+    with Progress(console=progress_console, transient=True, disable=as_json) as progress:
+        task = progress.add_task("examining", total=None)
+        report = verify_file(
+            settings.event_log_path,
+            lambda done, total: progress.update(task, completed=done, total=total),
+        )
+    result = {
+        "ok": report.ok,
+        "log_id": report.log_id,
+        "first_seq": report.first_seq,
+        "last_seq": report.last_seq,
+        "batches": report.batches,
+        "events": report.events,
+        "events_by_kind": dict(report.events_by_kind),
+        "problems": report.problems,
+        "duration_s": round(report.duration_s, 3),
+    }
+    if database:
+        from mtd.app.maintenance import compare_with_database
+
+        comparison = compare_with_database(settings, report)
+        result["database"] = comparison
+        result["ok"] = report.ok and comparison.ok
+    if as_json:
+        print_json(result)
+    else:
+        verdict = "[green]good[/]" if result["ok"] else "[red]NOT good[/]"
+        console.print(f"The log is {verdict}: {report.events} events in {report.batches} batches, {report.duration_s:.1f} s")
+        for problem in report.problems:
+            console.print(f"  [red]{problem.kind}[/] at {problem.first_seq}-{problem.last_seq}: {problem.detail}")
+        if database:
+            console.print(f"  PostgreSQL: {comparison.describe()}")
+    if not result["ok"]:
+        raise SystemExit(1)

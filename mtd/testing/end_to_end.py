@@ -1,0 +1,216 @@
+"""The whole way measured: lab routers → daemon → log → PostgreSQL → gRPC.
+
+``scripts/demo`` shows it to a newcomer, ``scripts/bench end2end`` loads it.
+Both print the same figures, taken from outside of the daemon.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from mtd.lab.world import World
+from mtd.testing.ages import AgeFigures, SqlAges, StreamAges
+from mtd.testing.harness import HarnessFailed, Stage, usage_of
+from mtd.testing.truth_check import TruthCheck, TruthFigures
+
+Say = Callable[[str], None]
+
+_FIRST_POLLS_TIMEOUT_S = 120.0
+# Time for what was polled last to reach PostgreSQL before it is counted.
+_SETTLE_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to run. ``lab_arguments`` go to ``mtd lab``."""
+
+    seconds: float
+    lab_arguments: tuple[str, ...]
+    stream_metrics: tuple[str, ...] = ()
+    routers_checked: int = 50
+    settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    device_settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+@contextlib.contextmanager
+def running_stage(folder: Path, plan: Plan, say: Say) -> Iterator[tuple[Stage, dict[str, Any]]]:
+    """Start lab, PostgreSQL and daemon, and put the lab's routers into the inventory."""
+    with Stage(folder, settings=plan.settings) as stage:
+        say("starting the lab's routers")
+        state = stage.start_lab(*plan.lab_arguments)
+        say("starting the daemon with its own PostgreSQL")
+        stage.start_daemon()
+        say(f"adding {len(state['routers'])} routers to the inventory")
+        stage.add_devices(state["routers"], **plan.device_settings)
+        yield stage, state
+
+
+def wait_for_first_polls(stage: Stage, routers: int, say: Say) -> None:
+    """Wait until every router has values in PostgreSQL."""
+    deadline = time.monotonic() + _FIRST_POLLS_TIMEOUT_S
+    with psycopg.connect(stage.dsn(), autocommit=True) as connection:
+        while True:
+            row = connection.execute("SELECT count(*) FROM mtd.latest WHERE poll_group = 't0'").fetchone()
+            polled = int(row[0]) if row else 0
+            if polled >= routers:
+                return
+            if time.monotonic() > deadline:
+                raise HarnessFailed(f"only {polled} of {routers} routers were polled in {_FIRST_POLLS_TIMEOUT_S} s")
+            _check_processes(stage)
+            say(f"{polled} of {routers} routers polled")
+            time.sleep(0.5)  # noqa: TID251 - a script's own wait, no reactor here
+
+
+def measure(stage: Stage, plan: Plan, say: Say) -> dict[str, Any]:
+    """Watch a running stage for the plan's time and return the figures."""
+    world = World.from_state_file(stage.lab_state_path)
+    wait_for_first_polls(stage, len(world), say)
+    stream = StreamAges(stage.server, plan.stream_metrics)
+    sql = SqlAges(stage.dsn())
+    before = _accounts(stage)
+    skipped_before = stage.metric("mtd_scheduler_polls_skipped_total")
+    start_us = time.time_ns() // 1000
+    stream.start()
+    sql.start()
+    _watch(stage, plan.seconds, say)
+    stream.stop()
+    sql.stop()
+    end_us = time.time_ns() // 1000
+    after = _accounts(stage)
+    time.sleep(_SETTLE_S)  # noqa: TID251
+    say("comparing what is stored with the lab's truth")
+    figures = _figures(stage, world, plan, start_us, end_us)
+    figures |= {
+        "skipped": int(stage.metric("mtd_scheduler_polls_skipped_total") - skipped_before),
+        "discarded": int(stage.metric("mtd_scheduler_rates_discarded_total")),
+        "dropped": int(stage.metric("mtd_ingest_dropped_total")),
+        "stream_updates": stream.updates,
+    }
+    figures |= _age_figures(AgeFigures.of(stream.all_ages()), AgeFigures.of(sql.all_ages()))
+    seconds = (end_us - start_us) / 1e6
+    figures["processes"] = {
+        name: {
+            "cpu_pct": round(100 * (after[name].cpu_s - before[name].cpu_s) / seconds, 1),
+            "rss_mb": round(after[name].rss_bytes / 1e6, 1),
+        }
+        for name in after
+    }
+    figures["machine"] = {"cores": os.cpu_count(), "python": platform.python_version()}
+    return figures
+
+
+def _watch(stage: Stage, seconds: float, say: Say) -> None:
+    deadline = time.monotonic() + seconds
+    while (left := deadline - time.monotonic()) > 0:
+        _check_processes(stage)
+        say(f"measuring, {left:.0f} s to go")
+        time.sleep(min(1.0, left))  # noqa: TID251
+
+
+def _check_processes(stage: Stage) -> None:
+    for process in (stage.lab, stage.daemon):
+        if process is not None:
+            process.check()
+
+
+def _accounts(stage: Stage) -> dict[str, Any]:
+    """Return CPU and memory of each process. PostgreSQL is a child of the daemon."""
+    assert stage.lab is not None
+    assert stage.daemon is not None
+    whole = usage_of(stage.daemon.pid)
+    postmaster = int((stage.data_dir / "runtime_postgres_pid").read_text()) if False else _postmaster_pid(stage)
+    accounts = {"lab": usage_of(stage.lab.pid), "daemon": whole, "harness": usage_of(os.getpid())}
+    if postmaster:
+        accounts["postgresql"] = usage_of(postmaster)
+    return accounts
+
+
+def _postmaster_pid(stage: Stage) -> int:
+    row_pid = 0
+    with psycopg.connect(stage.dsn()) as connection:
+        row = connection.execute("SELECT pg_read_file('postmaster.pid')").fetchone()
+        if row is not None:
+            row_pid = int(str(row[0]).splitlines()[0])
+    return row_pid
+
+
+def _figures(stage: Stage, world: World, plan: Plan, start_us: int, end_us: int) -> dict[str, Any]:
+    with psycopg.connect(stage.dsn()) as connection:
+        polls, points, short = _coverage(connection, world, start_us, end_us)
+        checked = [truth.spec.name for truth in world][: plan.routers_checked]
+        truth = TruthCheck(connection, world).run(checked, start_us, end_us)
+    expected_polls = len(world) * int((end_us - start_us) / 1e6)
+    values_per_second = sum(_values_per_poll(world, router.spec.name) for router in world)
+    expected_points = values_per_second * int((end_us - start_us) / 1e6)
+    coverage = 100.0 * min(polls / expected_polls, points / expected_points, 1.0)
+    return {
+        "seconds": round((end_us - start_us) / 1e6, 1),
+        "routers": len(world),
+        "routers_v6": sum(router.spec.version.startswith("6.") for router in world),
+        "routers_v7": sum(router.spec.version.startswith("7.") for router in world),
+        "interfaces": sum(router.spec.interfaces for router in world),
+        "polls": polls,
+        "points": points,
+        "coverage_pct": round(coverage, 3),
+        "routers_short_of_polls": short,
+        **_truth_figures(truth),
+    }
+
+
+def _coverage(
+    connection: psycopg.Connection[tuple[Any, ...]], world: World, start_us: int, end_us: int
+) -> tuple[int, int, int]:
+    """Return polls and values stored, and how many routers have fewer polls than seconds."""
+    seconds = int((end_us - start_us) / 1e6)
+    rows = connection.execute(
+        "SELECT f.device_id, count(*),"
+        " sum(cardinality(array_remove(f.counters, NULL)) + cardinality(array_remove(f.gauges, NULL)))"
+        " FROM mtd.telemetry_frame f JOIN mtd.series_layout s USING (tenant_id, layout_id)"
+        " WHERE s.poll_group = 't0'"
+        " AND f.ts_collected >= to_timestamp(%s / 1e6) AND f.ts_collected < to_timestamp(%s / 1e6)"
+        " GROUP BY f.device_id",
+        (start_us, end_us),
+    ).fetchall()
+    short = len(world) - sum(1 for _, polls, _ in rows if polls >= seconds)
+    # A router that was polled more often than expected can't stand in for another.
+    polls = sum(min(int(polls), seconds) for _, polls, _ in rows)
+    points = sum(int(values) * min(int(polls), seconds) // int(polls) for _, polls, values in rows)
+    return polls, points, short
+
+
+def _values_per_poll(world: World, router: str) -> int:
+    """Return how many values a T0 poll of a lab router holds, by the lab's truth."""
+    raise NotImplementedError
+
+
+def _truth_figures(truth: TruthFigures) -> dict[str, Any]:
+    return {
+        "frames_checked": truth.frames,
+        "counters_checked": truth.counters,
+        "counter_errors": truth.counter_errors,
+        "cpu_errors": truth.cpu_errors,
+        "rate10_error_max_pct": round(truth.rate10_error_max_pct, 4),
+        "rate1_error_p99_pct": round(truth.rate1_error_p99_pct, 4),
+    }
+
+
+def _age_figures(stream: AgeFigures, sql: AgeFigures) -> dict[str, Any]:
+    """Return the worse of the two views as the figure, and both beside it."""
+    return {
+        "t0_age_p95_s": round(max(stream.p95_s, sql.p95_s), 3),
+        "t0_age_p99_s": round(max(stream.p99_s, sql.p99_s), 3),
+        "ages": {
+            name: {"p50_s": round(a.p50_s, 3), "p95_s": round(a.p95_s, 3), "p99_s": round(a.p99_s, 3),
+                   "max_s": round(a.max_s, 3), "samples": a.samples}
+            for name, a in (("grpc", stream), ("sql", sql))
+        },
+    }  # fmt: skip

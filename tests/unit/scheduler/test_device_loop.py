@@ -1,0 +1,273 @@
+"""One device's life against a scripted source: what it polls, reports and survives."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+
+from mtd.core.clock import SYSTEM_CLOCK
+from mtd.model.command import Command, Reply, Rows, Trap
+from mtd.model.device import DEFAULT_TENANT_ID, Device, DeviceStatus, Outcome
+from mtd.model.layout import Layout, Series
+from mtd.model.metric import Lane, Tier
+from mtd.model.observation import FrameValues, Observation, OutcomeReport, ProbeFacts, StateChange
+from mtd.scheduler.config import Intervals, SchedulerConfig
+from mtd.scheduler.device_loop import DeviceLoop, Parts
+from mtd.scheduler.service import Scheduler
+from mtd.sources.errors import SessionFailed
+from mtd.testing import run_async
+
+DEVICE = Device(
+    device_id="00000000-0000-4000-8000-00000000000a",
+    tenant_id=DEFAULT_TENANT_ID,
+    name="core-1",
+    host="192.0.2.1",
+    port=8728,
+    username="monitor",
+    password="secret",
+)
+FACTS = ProbeFacts("7.16.2 (stable)", 7, "CCR2004", "arm64", "core-1", "", ())
+CPU_LAYOUT = Layout.of("t0", (Series("system.cpu.load_pct", "", Lane.GAUGE),))
+FAST = SchedulerConfig(
+    intervals_s=Intervals(t0=0.02, t1=0.05, t2=0.1, t3=0.1), backoff_first_s=0.01, backoff_cap_s=0.02
+)
+
+
+class OpenGate:
+    async def __aenter__(self) -> None: ...
+
+    async def __aexit__(self, *_: object) -> None: ...
+
+
+@dataclass
+class ScriptedSource:
+    """Answers every command; what goes wrong is set from outside."""
+
+    connect_failures: list[SessionFailed] = field(default_factory=list)
+    run_failures: list[Exception] = field(default_factory=list)
+    answer_delay_s: float = 0.0
+    trap: Trap | None = None
+    connects: int = 0
+    closes: int = 0
+
+    async def connect(self) -> None:
+        self.connects += 1
+        if self.connect_failures:
+            raise self.connect_failures.pop(0)
+
+    async def run(self, commands: Sequence[Command], timeout_s: float | None = None) -> list[Reply]:
+        if self.run_failures:
+            raise self.run_failures.pop(0)
+        await asyncio.sleep(self.answer_delay_s)
+        return [Reply(command, Rows(), 0.0, 0, 0.0, trap=self.trap) for command in commands]
+
+    async def close(self) -> None:
+        self.closes += 1
+
+
+@dataclass
+class ScriptedMapper:
+    """Maps every reply to one CPU load."""
+
+    cpu_load: float = 10.0
+    probe_wanted: bool = False
+    polled: list[Tier] = field(default_factory=list)
+    late: list[bool] = field(default_factory=list)
+    facts: list[ProbeFacts] = field(default_factory=list)
+
+    def commands(self, tier: Tier) -> list[Command]:
+        return [Command(f"/{tier}/print")]
+
+    def observe(self, tier: Tier, replies: Sequence[Reply], *, late: bool = False) -> Observation:
+        self.polled.append(tier)
+        self.late.append(late)
+        frame = FrameValues(CPU_LAYOUT, 0, [], [self.cpu_load], []) if tier is Tier.T0 else None
+        return Observation(0, frame)
+
+    def session_restarted(self) -> None: ...
+
+    def probe_commands(self) -> list[Command]:
+        return [Command("/system/resource/print")]
+
+    def probe_facts(self, replies: Sequence[Reply]) -> ProbeFacts:
+        return FACTS
+
+    def set_capabilities(self, facts: ProbeFacts) -> None:
+        self.facts.append(facts)
+
+
+@dataclass
+class ListRecorder:
+    """Keeps what it is given."""
+
+    pressure: float = 0.0
+    observations: list[Observation] = field(default_factory=list)
+    outcomes: list[OutcomeReport] = field(default_factory=list)
+    probes: list[ProbeFacts] = field(default_factory=list)
+    events: list[StateChange] = field(default_factory=list)
+
+    def record(self, device: Device, observation: Observation) -> None:
+        self.observations.append(observation)
+
+    def record_outcome(self, device: Device, report: OutcomeReport) -> None:
+        self.outcomes.append(report)
+
+    def record_probe(self, device: Device, facts: ProbeFacts) -> None:
+        self.probes.append(facts)
+
+    def record_event(self, change: StateChange, device: Device | None = None) -> None:
+        self.events.append(change)
+
+
+@dataclass
+class Scene:
+    source: ScriptedSource = field(default_factory=ScriptedSource)
+    mapper: ScriptedMapper = field(default_factory=ScriptedMapper)
+    recorder: ListRecorder = field(default_factory=ListRecorder)
+
+    def parts(self, settings: SchedulerConfig = FAST) -> Parts:
+        fakes: dict[str, Any] = {
+            "recorder": self.recorder,
+            "make_source": lambda device: self.source,
+            "make_mapper": lambda device: self.mapper,
+            "fresh_gate": OpenGate(),
+            "retry_gate": OpenGate(),
+        }
+        return Parts(settings=settings, clock=SYSTEM_CLOCK, rng=random.Random(7), **fakes)
+
+
+def live(scene: Scene, seconds: float, settings: SchedulerConfig = FAST) -> DeviceLoop:
+    """Let a device loop run for a while."""
+
+    async def run() -> DeviceLoop:
+        loop = DeviceLoop(DEVICE, scene.parts(settings))
+        task = asyncio.create_task(loop.run())
+        await asyncio.sleep(seconds)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        return loop
+
+    return run_async(run())
+
+
+def test_it_probes_then_polls_every_tier() -> None:
+    scene = Scene()
+    loop = live(scene, 0.4)
+    assert scene.mapper.facts == [FACTS]
+    assert scene.recorder.probes == [FACTS]
+    assert set(scene.mapper.polled) == set(Tier)
+    assert loop.health.status is DeviceStatus.UP
+    assert [report.status for report in scene.recorder.outcomes] == [DeviceStatus.UP]
+    assert scene.source.closes == scene.source.connects == 1
+
+
+def test_a_failed_connection_is_reported_and_tried_again() -> None:
+    scene = Scene()
+    scene.source.connect_failures = [SessionFailed(Outcome.REFUSED, "nobody listens")] * 2
+    live(scene, 0.3)
+    outcomes = scene.recorder.outcomes
+    assert [report.outcome for report in outcomes[:3]] == [Outcome.REFUSED, Outcome.REFUSED, Outcome.OK]
+    assert [report.consecutive_failures for report in outcomes[:3]] == [1, 2, 0]
+    assert outcomes[0].retry_in_s > 0
+    assert scene.source.closes == scene.source.connects == 3
+
+
+def test_a_lost_session_is_one_failure_however_many_polls_it_took_down() -> None:
+    scene = Scene()
+    scene.source.answer_delay_s = 0.01
+
+    async def run() -> None:
+        task = asyncio.create_task(DeviceLoop(DEVICE, scene.parts()).run())
+        await asyncio.sleep(0.15)
+        scene.source.run_failures = [SessionFailed(Outcome.TIMED_OUT, "silent")] * 2
+        await asyncio.sleep(0.3)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    run_async(run())
+    statuses = [report.status for report in scene.recorder.outcomes]
+    assert statuses[:2] == [DeviceStatus.UP, DeviceStatus.DOWN]
+    assert statuses[-1] is DeviceStatus.UP
+
+
+def test_an_error_of_our_own_does_not_end_the_watching(caplog: pytest.LogCaptureFixture) -> None:
+    scene = Scene()
+    scene.source.run_failures = [ZeroDivisionError("a bug")]
+    loop = live(scene, 0.3)
+    assert "a bug" in scene.recorder.outcomes[0].reason
+    assert loop.health.status is DeviceStatus.UP
+    assert "core-1" in caplog.text
+
+
+def test_a_slow_router_skips_polls_instead_of_piling_them_up() -> None:
+    scene = Scene()
+    scene.source.answer_delay_s = 0.05
+    loop = live(scene, 0.6)
+    live_polls = scene.mapper.polled.count(Tier.T0)
+    assert 5 <= live_polls <= 12, "one at a time, not one per 20 ms"
+    assert loop.health.status is DeviceStatus.DEGRADED
+    assert all(late for tier, late in zip(scene.mapper.polled, scene.mapper.late, strict=True) if tier is Tier.T0)
+
+
+def test_a_busy_router_is_left_alone_but_for_live_values() -> None:
+    scene = Scene()
+    scene.mapper.cpu_load = 99.0
+    live(scene, 0.3, FAST.model_copy(update={"cpu_guard_polls": 1}))
+    assert [event.event_type for event in scene.recorder.events] == ["device.polling.reduced"]
+    at = scene.mapper.polled.index(Tier.T0)
+    later = scene.mapper.polled[at + 4 :]
+    assert set(later) == {Tier.T0}
+    assert scene.recorder.outcomes[-1].status is DeviceStatus.DEGRADED
+
+
+def test_an_absent_cpu_load_guards_nothing() -> None:
+    scene = Scene()
+    scene.mapper.cpu_load = math.nan
+    live(scene, 0.2, FAST.model_copy(update={"cpu_guard_polls": 1}))
+    assert scene.recorder.events == []
+
+
+def test_pressure_thins_the_lower_tiers_first() -> None:
+    scene = Scene()
+    scene.recorder.pressure = 0.7
+    live(scene, 0.3)
+    assert set(scene.mapper.polled) == {Tier.T0, Tier.T1}
+
+
+def test_a_missing_right_is_told_with_the_menu() -> None:
+    scene = Scene()
+    scene.source.trap = Trap("not enough permissions (9)")
+    live(scene, 0.2)
+    degraded = [report for report in scene.recorder.outcomes if report.status is DeviceStatus.DEGRADED]
+    assert degraded[0].outcome is Outcome.NOT_PERMITTED
+    assert "/t0/print" in degraded[0].reason
+    assert "monitor" in degraded[0].reason
+
+
+def test_the_scheduler_follows_the_inventory() -> None:
+    scene = Scene()
+    other = replace(DEVICE, device_id="00000000-0000-4000-8000-00000000000b", name="core-2")
+
+    async def run() -> None:
+        scheduler = Scheduler(scene.parts())
+        await scheduler.apply([DEVICE, other])
+        await asyncio.sleep(0.1)
+        assert scheduler.statuses()[DeviceStatus.UP] == 2
+        await scheduler.apply([replace(DEVICE, enabled=False), other])
+        await asyncio.sleep(0.05)
+        assert scheduler.statuses()[DeviceStatus.UP] == 1
+        assert scene.recorder.outcomes[-1].status is DeviceStatus.DISABLED
+        facts = await scheduler.refresh_capabilities(other.device_id)
+        assert facts == FACTS
+        await scheduler.stop()
+        assert not scheduler.statuses()[DeviceStatus.UP]
+
+    run_async(run())
+    assert scene.source.closes == scene.source.connects == 2
