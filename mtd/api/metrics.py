@@ -15,6 +15,8 @@ GRPC_IN_PROGRESS = Gauge("mtd_api_grpc_calls_in_progress", "Calls and streams no
 
 HTTP_REQUESTS = Counter("mtd_api_http_requests_total", "Requests answered.", ["route", "code"])
 
+HTTP_REFUSED = Counter("mtd_api_http_connections_refused_total", "Connections above the limit.")
+
 HUB_FRAMES = Counter("mtd_api_hub_frames_total", "Frames taken from the projections.")
 HUB_DISCARDED = Counter(
     "mtd_api_hub_frames_discarded_total",

@@ -164,15 +164,13 @@ class EventFeeds:
         await self._tasks.stop()
 
     async def events(
-        self, tenant_id: str, wanted: EventFilter, after: int, *, only_new: bool, until_now: bool
+        self, tenant_id: str, wanted: EventFilter, after: int, *, until_now: bool
     ) -> AsyncGenerator[StoredEvent, None]:
         """Yield events behind a position; ``until_now``: only those that are stored already.
 
         Raises StreamsClosed and TooManyStreams.
         """
         async with self._open(tenant_id) as feed:
-            if only_new:
-                after = await feed.end()
             if until_now:
                 async for event in self._stored(feed, wanted, after, await feed.end()):
                     yield event

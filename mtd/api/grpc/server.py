@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 from dataclasses import dataclass
 
@@ -17,6 +16,7 @@ from mtd.api.grpc.inventory import InventoryServicer
 from mtd.api.grpc.stream_hub import StreamHub
 from mtd.api.grpc.telemetry import TelemetryServicer
 from mtd.api.interfaces import InventoryBackend, TelemetryBackend
+from mtd.api.loopback import require_loopback
 from mtd.core.clock import SYSTEM_CLOCK, Clock
 from mtd.core.errors import Misconfigured
 from mtd.model.catalogue import Catalogue
@@ -114,21 +114,6 @@ class GrpcServer:
 def build_server(context: ApiContext) -> GrpcServer:
     """Return the door, closed. Raises Misconfigured for an address that it must not listen on."""
     return GrpcServer(context)
-
-
-def require_loopback(host: str, section: str, *, allowed: bool) -> None:
-    """Raise Misconfigured unless only this machine can reach the address, or it is allowed explicitly."""
-    if allowed or host == "localhost":
-        return
-    try:
-        loopback = ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        loopback = False
-    if not loopback:
-        raise Misconfigured(
-            f"{section}.host = {host!r} could be reached from other machines, and nothing asks callers "
-            f"who they are: use 127.0.0.1, or set {section}.allow_insecure_bind if something else protects it"
-        )
 
 
 def _options(config: GrpcConfig) -> list[tuple[str, int]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 from typing import Any
@@ -21,6 +22,8 @@ from mtd.model.device import Severity
 from mtd.model.pb_enums import SEVERITY
 from mtd.pb.telemetry.v1 import telemetry_service_pb2 as pb
 from mtd.pb.telemetry.v1.telemetry_service_pb2_grpc import TelemetryServiceServicer
+
+POSITION_KEY = "mtd-position"
 
 DEFAULT_POINTS = 600
 MAX_POINTS = 100_000
@@ -81,13 +84,13 @@ class TelemetryServicer(TelemetryServiceServicer):
         wanted = EventFilter(
             tuple(patterns), Globs(patterns), SEVERITY.from_pb(request.min_severity, Severity.INFO)
         )
-        events = self._feeds.events(
-            self._tenant_id,
-            wanted,
-            max(request.after_position, 0),
-            only_new=request.only_new,
-            until_now=request.until_now,
-        )
+        after = max(request.after_position, 0)
+        if request.only_new:
+            async with asyncio.timeout(self._config.backend_deadline_s):
+                after = await self._backend.event_position(self._tenant_id)
+        # A reader of new events has to know where it began, to go on from there after a break.
+        await context.send_initial_metadata(((POSITION_KEY, str(after)),))
+        events = self._feeds.events(self._tenant_id, wanted, after, until_now=request.until_now)
         async with aclosing(events):
             async for event in events:
                 yield event_message(event)

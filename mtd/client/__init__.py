@@ -1,0 +1,47 @@
+"""Client of the daemon, for programs: synchronous and asyncio.
+
+Takes in words and numbers, gives out dataclasses; streams resume by
+themselves. Knows the protocol and nothing else of mtd. Importing it creates no
+channel and doesn't import gRPC: it may be imported before a process forks, and
+used after.
+"""
+
+from __future__ import annotations
+
+from mtd.client.aio import AsyncMtdClient
+from mtd.client.errors import MtdClientError
+from mtd.client.live import LiveFrame, LiveLayout, LiveSeries, Sample
+from mtd.client.requests import Settings
+from mtd.client.sync import MtdClient
+from mtd.client.values import (
+    Catalogue,
+    ConnectionTest,
+    Device,
+    Event,
+    Metric,
+    RangeResult,
+    TestStep,
+    TimeSeries,
+)
+
+DEFAULT_TARGET = "127.0.0.1:50051"
+
+__all__ = [
+    "DEFAULT_TARGET",
+    "AsyncMtdClient",
+    "Catalogue",
+    "ConnectionTest",
+    "Device",
+    "Event",
+    "LiveFrame",
+    "LiveLayout",
+    "LiveSeries",
+    "Metric",
+    "MtdClient",
+    "MtdClientError",
+    "RangeResult",
+    "Sample",
+    "Settings",
+    "TestStep",
+    "TimeSeries",
+]

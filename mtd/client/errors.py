@@ -1,0 +1,61 @@
+"""The one error that the client raises."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import unquote
+
+RETRIED_CODES = frozenset({"UNAVAILABLE", "RESOURCE_EXHAUSTED", "CANCELLED", "DEADLINE_EXCEEDED"})
+
+
+class MtdClientError(Exception):
+    """A call failed.
+
+    ``code`` is the gRPC status, such as ``NOT_FOUND``; ``reason`` a word for
+    programs, such as ``SETTINGS_REFUSED``; ``hint`` what to do about it.
+    """
+
+    def __init__(self, message: str, *, code: str, reason: str = "", hint: str = "") -> None:
+        super().__init__(message, code, reason, hint)
+        self.message = message
+        self.code = code
+        self.reason = reason or code
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message} ({self.hint})" if self.hint else self.message
+
+    @property
+    def is_retryable(self) -> bool:
+        """Whether the same call may succeed later."""
+        return self.code in RETRIED_CODES
+
+
+def error_of(failed: Any, target: str) -> MtdClientError:
+    """Return the error of a gRPC call that failed, of either kind of client."""
+    code = failed.code().name
+    metadata = {key: value for key, value in failed.trailing_metadata() or ()}
+    reason, hint = metadata.get("mtd-reason", ""), unquote(metadata.get("mtd-hint", ""))
+    message = failed.details() or code
+    if code == "UNAVAILABLE" and not reason:
+        # The daemon didn't say it, so it wasn't reached: gRPC's text names sockets and internals.
+        message, reason = f"can't reach mtd at {target}", "UNREACHABLE"
+        hint = "is the daemon running, and is this its gRPC address?"
+    elif code == "DEADLINE_EXCEEDED" and not reason:
+        message = f"mtd at {target} did not answer in time"
+    return MtdClientError(message, code=code, reason=reason, hint=hint)
+
+
+def closed_error() -> MtdClientError:
+    """Return the error of a call on a closed client."""
+    return MtdClientError("this client is closed", code="CANCELLED", reason="CLOSED")
+
+
+def forked_error() -> MtdClientError:
+    """Return the error of a call in a child of the process that connected."""
+    return MtdClientError(
+        "this client connected before the process forked",
+        code="FAILED_PRECONDITION",
+        reason="FORKED",
+        hint="create the client in the child",
+    )

@@ -1,0 +1,44 @@
+"""When to try a broken stream again."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from mtd.client.errors import MtdClientError
+
+FIRST_DELAY_S = 0.1
+CAP_S = 10.0
+
+
+@dataclass(slots=True)
+class Resume:
+    """Waits longer after each failure, with jitter, so that a restarted daemon isn't run down.
+
+    Gives up after ``give_up_after_s`` seconds without any answer; None: never.
+    """
+
+    give_up_after_s: float | None = None
+    clock: Callable[[], float] = time.monotonic
+    _failures: int = 0
+    _since: float | None = field(default=None)
+
+    def succeeded(self) -> None:
+        """The stream gave something."""
+        self._failures = 0
+        self._since = None
+
+    def delay_after(self, error: MtdClientError) -> float:
+        """Return how many seconds to wait before the next attempt, or raise the error."""
+        now = self.clock()
+        if self._since is None:
+            self._since = now
+        limit = self.give_up_after_s
+        if not error.is_retryable or (limit is not None and now - self._since >= limit):
+            raise error
+        delay = min(CAP_S, FIRST_DELAY_S * 2.0 ** min(self._failures, 16))
+        self._failures += 1
+        # Between half and all of it.
+        return delay * (1.0 - 0.5 * random.random())  # noqa: S311 - spreads load, no secret

@@ -1,0 +1,235 @@
+"""The synchronous client."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from mtd.client import requests
+from mtd.client.channel import OPTIONS, stubs_on
+from mtd.client.errors import closed_error, error_of, forked_error
+from mtd.client.live import LayoutBook, LiveFrame, Sample
+from mtd.client.requests import TELEMETRY, Call, Settings
+from mtd.client.resume import Resume
+from mtd.client.values import Catalogue, ConnectionTest, Device, Event, RangeResult, event_of
+
+if TYPE_CHECKING:
+    from typing import Self, Unpack
+
+    import grpc
+
+T = TypeVar("T")
+
+
+class MtdClient:
+    """Calls the daemon from synchronous code. Threads may share it.
+
+    ``target`` is the daemon's gRPC address. Connects with the first call.
+    ``timeout_s`` bounds each call that isn't a stream. All calls raise
+    MtdClientError.
+    """
+
+    def __init__(self, target: str = "127.0.0.1:50051", *, timeout_s: float = 10.0) -> None:
+        self.target = target
+        self._timeout_s = timeout_s
+        self._lock = threading.Lock()
+        self._closed = threading.Event()
+        self._channel: grpc.Channel | None = None
+        self._stubs: dict[str, Any] = {}
+        self._pid = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection; streams that threads are reading end."""
+        self._closed.set()
+        with self._lock:
+            if self._channel is not None and self._pid == os.getpid():
+                self._channel.close()
+            self._channel = None
+
+    # -- inventory ---------------------------------------------------------------
+
+    def create_device(self, *, password: str = "", **settings: Unpack[Settings]) -> Device:
+        """Add a device: at least ``name``, ``host``, ``username`` and ``password``."""
+        return self._call(requests.create_device(password, settings))
+
+    def get_device(self, device: str) -> Device:
+        """Return a device by its name or id."""
+        return self._call(requests.get_device(device))
+
+    def list_devices(self) -> list[Device]:
+        """Return all devices, by name."""
+        devices, token = self._call(requests.list_page(""))
+        while token:
+            more, token = self._call(requests.list_page(token))
+            devices += more
+        return devices
+
+    def update_device(
+        self, device: str, *, password: str = "", revision: int = 0, **settings: Unpack[Settings]
+    ) -> Device:
+        """Change the settings that are given, and the password unless it is empty.
+
+        With the ``revision`` that was read, fails with ABORTED if somebody
+        changed the device since.
+        """
+        return self._call(requests.update_device(device, password, revision, settings))
+
+    def delete_device(self, device: str) -> None:
+        """Stop watching a device and remove it."""
+        self._call(requests.delete_device(device))
+
+    def test_connection(
+        self, device: str = "", *, password: str = "", **settings: Unpack[Settings]
+    ) -> ConnectionTest:
+        """Try to reach a known device, or one that is described by settings."""
+        return self._call(requests.test_connection(device, password, settings))
+
+    def refresh_capabilities(self, device: str) -> Device:
+        """Probe now what a device can do."""
+        return self._call(requests.refresh_capabilities(device))
+
+    # -- telemetry ---------------------------------------------------------------
+
+    def list_metrics(self) -> Catalogue:
+        """Return the metric catalogue."""
+        return self._call(requests.list_metrics())
+
+    def query_range(
+        self,
+        device: str,
+        metrics: Sequence[str] = (),
+        *,
+        start: dt.datetime | int,
+        end: dt.datetime | int,
+        max_points: int = 0,
+    ) -> RangeResult:
+        """Return stored values from ``start`` on and before ``end``.
+
+        Metrics are patterns; all if empty. More than ``max_points`` (600 if 0)
+        per series are thinned to buckets.
+        """
+        return self._call(requests.query_range(device, metrics, start, end, max_points))
+
+    def watch(
+        self,
+        *,
+        devices: Sequence[str] = (),
+        metrics: Sequence[str] = (),
+        give_up_after_s: float | None = None,
+    ) -> Iterator[Sample]:
+        """Yield the newest values, then new ones as they come; see ``watch_frames``."""
+        for frame in self.watch_frames(devices=devices, metrics=metrics, give_up_after_s=give_up_after_s):
+            yield from frame.samples()
+
+    def watch_frames(
+        self,
+        *,
+        devices: Sequence[str] = (),
+        metrics: Sequence[str] = (),
+        give_up_after_s: float | None = None,
+    ) -> Iterator[LiveFrame]:
+        """Yield the newest frames, then new ones as they come, until the client is closed.
+
+        A broken stream is opened again; the newest values are then sent once
+        more. Raises after so many seconds without an answer (None: never).
+        """
+        book = LayoutBook()
+
+        def again(_: Any) -> Any:
+            book.clear()
+            return requests.latest_request(devices, metrics)
+
+        for response in self._stream("StreamLatest", again, Resume(give_up_after_s)):
+            frame = book.take(response)
+            if frame is not None:
+                yield frame
+
+    def events(
+        self,
+        *,
+        after_position: int = 0,
+        only_new: bool = False,
+        devices: Sequence[str] = (),
+        min_severity: str = "info",
+        until_now: bool = False,
+        give_up_after_s: float | None = None,
+    ) -> Iterator[Event]:
+        """Yield events behind a position, without gaps or doubles, until the client is closed.
+
+        ``only_new`` begins now; ``until_now`` ends with what is stored. A
+        broken stream goes on behind the last event that was yielded.
+        """
+        request = requests.events_request(devices, min_severity, until_now=until_now)
+        request.after_position, request.only_new = after_position, only_new
+
+        def again(before: Any) -> Any:
+            if before is not None:
+                requests.resume_events(request, before.initial_metadata())
+            return request
+
+        for response in self._stream("StreamEvents", again, Resume(give_up_after_s)):
+            request.after_position, request.only_new = response.event.position, False
+            yield event_of(response.event)
+
+    # -- underneath --------------------------------------------------------------
+
+    def _call(self, call: Call[T]) -> T:
+        import grpc
+
+        stub = self._stub(call.service)
+        try:
+            answer = getattr(stub, call.method)(
+                call.request, timeout=max(self._timeout_s, call.min_timeout_s)
+            )
+        except grpc.RpcError as failed:
+            raise error_of(failed, self.target) from None
+        except ValueError:  # the channel was closed meanwhile
+            raise closed_error() from None
+        return call.read(answer)
+
+    def _stream(self, method: str, again: Callable[[Any], Any], resume: Resume) -> Iterator[Any]:
+        """Yield the messages of a stream, opened again whenever it breaks.
+
+        ``again`` is given the broken call, None at first, and returns the next request.
+        """
+        import grpc
+
+        before = None
+        while not self._closed.is_set():
+            call = getattr(self._stub(TELEMETRY), method)(again(before))
+            try:
+                for response in call:
+                    resume.succeeded()
+                    yield response
+                return
+            except grpc.RpcError as failed:
+                error = error_of(failed, self.target)
+            finally:
+                call.cancel()
+            if self._closed.is_set() or self._closed.wait(resume.delay_after(error)):
+                return
+            before = call
+
+    def _stub(self, service: str) -> Any:
+        """Return a stub; connect upon the first call, in the process that makes it."""
+        if self._closed.is_set():
+            raise closed_error()
+        with self._lock:
+            if self._channel is None:
+                import grpc
+
+                self._channel = grpc.insecure_channel(self.target, options=OPTIONS)
+                self._stubs = stubs_on(self._channel)
+                self._pid = os.getpid()
+            elif self._pid != os.getpid():
+                raise forked_error()
+            return self._stubs[service]
