@@ -73,7 +73,9 @@ class RowPattern:
         values = groups[field.value]
         if field.length is None:
             # A flag is never empty: an empty group is one that took no part.
-            return [value or None for value in values] if field.optional and b"" in values else values
+            if field.optional and b"" in values:
+                return tuple([value or None for value in values])
+            return values
         lengths = groups[field.length]
         if field.optional and b"" in lengths:
             return self._optional_column(field, lengths, values)
@@ -84,7 +86,7 @@ class RowPattern:
         self, field: _Field, lengths: tuple[bytes, ...], values: tuple[bytes, ...]
     ) -> Column | None:
         told = b"".join(lengths).translate(field.to_value_length)
-        present = [value if length else None for length, value in zip(lengths, values, strict=True)]
+        present = tuple([value if length else None for length, value in zip(lengths, values, strict=True)])
         return present if told == bytes([len(value) for value in present if value is not None]) else None
 
     def _read_one_by_one(

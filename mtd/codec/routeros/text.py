@@ -6,11 +6,12 @@ Windows) and never says which set they are in.
 
 from __future__ import annotations
 
-import codecs
 from functools import lru_cache
 
 _CACHED_LENGTH = 128  # longer texts are rare, and would let the cache grow large
 _FALLBACK = "latin-1"  # maps every byte
+# Every code page leaves ASCII alone; Python's codecs that escape, pack or encrypt don't.
+_PROBES = ("\\u0041 ~{A~} +AGE-", "".join(map(chr, range(128))))
 
 
 def decode_text(value: bytes, code_page: str = _FALLBACK) -> str:
@@ -37,10 +38,9 @@ _decode_cached = lru_cache(maxsize=65_536)(_decode)
 
 @lru_cache(maxsize=64)
 def _known_code_page(name: str) -> str:
-    """Return the name if Python can decode text by it, else Latin-1."""
+    """Return the name if Python knows a code page by it, else Latin-1."""
     try:
-        codecs.lookup(name)
-        decoded = b"".decode(name, "replace")
+        leaves_ascii_alone = all(text.encode().decode(name, "replace") == text for text in _PROBES)
     except (LookupError, ValueError):
         return _FALLBACK
-    return name if isinstance(decoded, str) else _FALLBACK
+    return name if leaves_ascii_alone else _FALLBACK
