@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict, Field
 
 
-class PluginSettings(BaseModel):
+class PluginConfig(BaseModel):
     """Which plugins run, and how the host guards itself against them."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)

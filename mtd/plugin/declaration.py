@@ -301,6 +301,7 @@ class Collector:
     """One category of things that mtd collects: what an egg brings.
 
     ``api`` is the API_VERSION of ``mtd.plugin`` that it was written for.
+    ``version`` is that of its distribution: the host fills it in.
     """
 
     name: str
@@ -308,6 +309,7 @@ class Collector:
     description: str
     menus: tuple[Menu, ...]
     probes: tuple[Probe, ...] = ()
+    version: str = ""
 
     def metrics(self) -> Iterator[Metric]:
         """Yield the metrics of all menus."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import EntryPoint, entry_points
 
 import pluggy
@@ -16,7 +16,7 @@ from mtd.model.device import Device
 from mtd.model.metric import DEFAULT_INTERVAL_S, Tier
 from mtd.plugin import metrics
 from mtd.plugin.checks import problems_of
-from mtd.plugin.config import PluginSettings
+from mtd.plugin.config import PluginConfig
 from mtd.plugin.declaration import Collector
 from mtd.plugin.mapper import DeviceMapper
 from mtd.plugin.spec import PROJECT, PluginSpecs
@@ -59,7 +59,7 @@ class PluginManager:
     """The plugins that are loaded. Built by ``load``; doesn't change afterwards."""
 
     def __init__(
-        self, collectors: Sequence[Collector], plugins: Sequence[PluginInfo], settings: PluginSettings
+        self, collectors: Sequence[Collector], plugins: Sequence[PluginInfo], settings: PluginConfig
     ) -> None:
         self.collectors = tuple(collectors)
         self.plugins = tuple(plugins)
@@ -71,7 +71,7 @@ class PluginManager:
         cls,
         blocked: Iterable[str] = (),
         *,
-        settings: PluginSettings | None = None,
+        settings: PluginConfig | None = None,
         environment: Mapping[str, str] = os.environ,
         found: Iterable[EntryPoint] | None = None,
     ) -> PluginManager:
@@ -80,7 +80,7 @@ class PluginManager:
         ``blocked`` are names, or ``third-party``; the settings and the variable
         MTD_BLOCK_PLUGINS (separated by commas) add to them.
         """
-        settings = settings or PluginSettings()
+        settings = settings or PluginConfig()
         names = {*blocked, *settings.blocked, *_split(environment.get(BLOCK_VARIABLE, ""))}
         loader = _Loader()
         for candidate in _candidates(entry_points(group=ENTRY_POINT_GROUP) if found is None else found):
@@ -89,14 +89,14 @@ class PluginManager:
         return cls(loader.collectors, loader.plugins, settings)
 
     @classmethod
-    def of(cls, *collectors: Collector, settings: PluginSettings | None = None) -> PluginManager:
+    def of(cls, *collectors: Collector, settings: PluginConfig | None = None) -> PluginManager:
         """Return a manager of these collectors, without looking at what is installed."""
         loader = _Loader()
         for collector in collectors:
             problem = loader.add(collector)
             if problem:
                 raise ValueError(problem)
-        return cls(loader.collectors, (), settings or PluginSettings())
+        return cls(loader.collectors, (), settings or PluginConfig())
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -151,8 +151,13 @@ class _Loader:
             self._note(candidate, problem=f"{type(error).__name__}: {error}")
             return
         self._origins[name] = origin
-        problems = [problem for collector in declared if (problem := self.add(collector))]
-        taken = [c.name for c in declared if c in self.collectors]
+        problems, taken = [], []
+        for collector in declared:
+            problem = self.add(replace(collector, version=candidate.version))
+            if problem:
+                problems.append(problem)
+            else:
+                taken.append(collector.name)
         self._note(candidate, collectors=tuple(taken), problem="; ".join(problems))
 
     def add(self, collector: Collector) -> str:

@@ -18,7 +18,7 @@ from mtd.model.layout import Layout
 from mtd.model.metric import DEFAULT_INTERVAL_S, Lane, Tier
 from mtd.model.observation import FrameValues, Observation, ProbeFacts, StateChange
 from mtd.plugin import metrics
-from mtd.plugin.config import PluginSettings
+from mtd.plugin.config import PluginConfig
 from mtd.plugin.declaration import Collector, Menu, TableKind
 from mtd.plugin.latency import LatencyWatch
 from mtd.plugin.metrics_menu import MetricsMenu
@@ -30,7 +30,7 @@ from mtd.plugin.refusals import Refusals
 from mtd.plugin.table_menu import SnapshotMenu, TableMenu
 from mtd.plugin.things import Things
 
-_DEFAULT_SETTINGS = PluginSettings()
+_DEFAULT_SETTINGS = PluginConfig()
 
 
 class DeviceMapper:
@@ -42,7 +42,7 @@ class DeviceMapper:
         collectors: Iterable[Collector],
         capabilities: ProbeFacts | AbstractSet[str] | None = None,
         *,
-        settings: PluginSettings = _DEFAULT_SETTINGS,
+        settings: PluginConfig = _DEFAULT_SETTINGS,
         intervals_s: Mapping[Tier, float] = DEFAULT_INTERVAL_S,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from mtd.model.command import Command
 from mtd.plugin.declaration import TableKind
 from mtd.plugin.metrics_menu import MetricsMenu
-from mtd.plugin.reboot import UPTIME_COMMAND
+from mtd.plugin.reboot import UPTIME_COMMAND, UPTIME_FIELD
 from mtd.plugin.table_menu import SnapshotMenu, TableMenu
 
 AnyMenu = MetricsMenu | TableMenu | SnapshotMenu
@@ -58,8 +58,9 @@ def build_plan(menus: Iterable[AnyMenu], ids: Mapping[tuple[str, str], tuple[str
         blank = replace(UPTIME_COMMAND, proplist=(), max_rows=0, max_bytes=0)
         shared = steps.setdefault(blank, Step(UPTIME_COMMAND))
         shared.command = _widened(shared.command, UPTIME_COMMAND)
-        shared.tells_uptime = True
     planned = list(steps.values())
+    for step in planned:
+        step.tells_uptime = step.command.path == UPTIME_COMMAND.path and UPTIME_FIELD in step.command.proplist
     return Plan(planned, [s.command for s in planned], metrics, {s.command: s for s in planned})
 
 

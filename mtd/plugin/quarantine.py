@@ -9,7 +9,7 @@ from mtd.core.backoff import Backoff
 from mtd.model.device import Severity
 from mtd.model.observation import Observation, StateChange
 from mtd.plugin import metrics
-from mtd.plugin.config import PluginSettings
+from mtd.plugin.config import PluginConfig
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ class _Rest:
 class Quarantine:
     """Which collectors rest on one device, and until when (monotonic seconds)."""
 
-    settings: PluginSettings
+    settings: PluginConfig
     _rests: dict[str, _Rest] = field(default_factory=dict)
 
     def resting(self, collector: str) -> bool:
