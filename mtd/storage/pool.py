@@ -12,7 +12,6 @@ import psycopg2
 import psycopg2.extensions
 from txpostgres import txpostgres
 
-from mtd.core.aio import as_future
 from mtd.core.backoff import Backoff
 from mtd.core.clock import SYSTEM_CLOCK, Clock
 from mtd.core.errors import Misconfigured
@@ -20,7 +19,7 @@ from mtd.core.service import TaskGroup
 from mtd.storage import metrics
 from mtd.storage.config import StorageConfig
 from mtd.storage.errors import CommitUnknown, StorageUnavailable
-from mtd.storage.txn import Broken, Transaction, run_once
+from mtd.storage.txn import Broken, Transaction, run_once, settled
 
 logger = logging.getLogger(__name__)
 
@@ -189,13 +188,13 @@ class Database:
         try:
             async with asyncio.timeout(self._config.connect_timeout_s):
                 options = await self._options()
-                await as_future(connection.connect(self._dsn, **options))
+                await settled(connection.connect(self._dsn, **options))
         except psycopg2.Error as error:
             metrics.CONNECTS.labels(result="failed").inc()
             connection.close()
             message = str(error).strip()
             if _is_hopeless(error):
-                raise Misconfigured(f"storage.dsn: {message}") from None
+                raise Misconfigured(f"database.dsn: {message}") from None
             raise Broken(error, connection_lost=True) from None
         except (TimeoutError, OSError) as error:
             metrics.CONNECTS.labels(result="failed").inc()
@@ -262,7 +261,7 @@ class Database:
             notified(str(notify.payload))
 
         connection.addNotifyObserver(observe)
-        await as_future(connection.runOperation(f'LISTEN "{channel}"'))
+        await settled(connection.runOperation(f'LISTEN "{channel}"'))
         if not begun.done():
             begun.set_result(None)
         notified(None)
@@ -273,7 +272,7 @@ class Database:
             except TimeoutError:
                 # A peer that vanished without a word shows only when asked.
                 async with asyncio.timeout(self._config.connect_timeout_s):
-                    await as_future(connection.runQuery("SELECT 1"))
+                    await settled(connection.runQuery("SELECT 1"))
 
 
 def _is_hopeless(error: psycopg2.Error) -> bool:

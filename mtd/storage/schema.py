@@ -158,10 +158,10 @@ def _connect(dsn: str) -> Any:
     except psycopg2.OperationalError as error:
         message = str(error).strip()
         if "authentication failed" in message or "does not exist" in message:
-            raise Misconfigured(f"storage.dsn: {message}") from None
+            raise Misconfigured(f"database.dsn: {message}") from None
         raise StorageUnavailable(f"can't connect to PostgreSQL: {message}") from None
     except psycopg2.ProgrammingError as error:
-        raise Misconfigured(f"storage.dsn: {str(error).strip()}") from None
+        raise Misconfigured(f"database.dsn: {str(error).strip()}") from None
 
 
 def _read_state(cursor: Any) -> SchemaState:

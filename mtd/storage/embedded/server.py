@@ -165,7 +165,7 @@ class EmbeddedPostgres:
         if not account.can_enter(home):
             raise Misconfigured(
                 f"user {account.name} can enter neither {self._dir} nor {home}: "
-                "choose another folder with storage.embedded.fallback_dir, or set storage.dsn"
+                "choose another folder with database.embedded.fallback_dir, or set database.dsn"
             )
         return home
 

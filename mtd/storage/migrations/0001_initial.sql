@@ -4,6 +4,12 @@
 
 CREATE SCHEMA IF NOT EXISTS mtd;
 
+-- Microseconds since the epoch, as events carry them. STABLE, so that it is inlined.
+CREATE FUNCTION mtd.from_us(us int8) RETURNS timestamptz LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$ SELECT 'epoch'::timestamptz + us * interval '1 microsecond' $$;
+CREATE FUNCTION mtd.to_us(ts timestamptz) RETURNS int8 LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$ SELECT (extract(epoch FROM ts) * 1000000)::int8 $$;
+
 -- ------------------------------------------------------------------ inventory
 
 CREATE TABLE mtd.tenant (

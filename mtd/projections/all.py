@@ -1,0 +1,29 @@
+"""The projections that come with mtd."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mtd.core.clock import SYSTEM_CLOCK, Clock
+from mtd.projections.config import ProjectionsConfig
+from mtd.projections.events import EventsProjection
+from mtd.projections.frames import TimeBounds
+from mtd.projections.latest import LatestProjection
+from mtd.projections.snapshots import SnapshotsProjection
+from mtd.projections.tables import TablesProjection
+from mtd.projections.telemetry import TelemetryProjection
+from mtd.storage.partitions import Partitions
+
+
+def default_projections(
+    partitions: Partitions, config: ProjectionsConfig | None = None, clock: Clock = SYSTEM_CLOCK
+) -> list[Any]:
+    """Return all projections, in the order in which they write: layouts before what uses them."""
+    bounds = TimeBounds((config or ProjectionsConfig()).max_ahead_s, clock)
+    return [
+        TelemetryProjection(partitions, bounds),
+        LatestProjection(bounds),
+        EventsProjection(partitions, bounds),
+        TablesProjection(),
+        SnapshotsProjection(bounds),
+    ]

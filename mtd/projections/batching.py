@@ -1,0 +1,116 @@
+"""What projections make of the events of one transaction."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from mtd.core.clock import Clock
+from mtd.core.errors import Retryable
+from mtd.model.events import payload_kind
+from mtd.projections import metrics
+from mtd.projections.errors import OutOfBounds, Poisoned
+from mtd.projections.frames import FrameEncoder
+from mtd.storage.stores.positions import DeadLetter
+from mtd.storage.txn import Transaction
+
+if TYPE_CHECKING:
+    from mtd.pb.events.v1.envelope_pb2 import Envelope
+
+logger = logging.getLogger(__name__)
+
+NumberedEvent = tuple[int, "Envelope"]
+_NO_TENANT = str(uuid.UUID(int=0))
+_EVENTS_PER_LOOK = 8  # frames between two looks at the clock: about half a millisecond
+
+
+@dataclass(slots=True)
+class Batch:
+    """Events of one transaction, as each projection writes them."""
+
+    events: Sequence[NumberedEvent]
+    writers: list[tuple[str, Any]] = field(default_factory=list)
+    dead: list[DeadLetter] = field(default_factory=list)
+
+    async def prepare(self) -> None:
+        """Do what must be done before the transaction."""
+        for name, writer in self.writers:
+            await _guarded(name, writer.prepare())
+
+    async def write(self, tx: Transaction) -> None:
+        """Write all rows. Raises Poisoned, and Retryable."""
+        for name, writer in self.writers:
+            await _guarded(name, writer.write(tx))
+
+
+async def _guarded(projection: str, work: Any) -> None:
+    try:
+        await work
+    except Retryable:
+        raise
+    except Exception as error:
+        raise Poisoned(projection, error) from error
+
+
+async def build(
+    log_id: str,
+    events: Sequence[NumberedEvent],
+    projections: Sequence[Any],
+    *,
+    slice_s: float,
+    clock: Clock,
+    excluded: Collection[str] = (),
+) -> Batch:
+    """Give the events to the projections, in slices: other work of the loop runs in between.
+
+    An event that a projection can't take in becomes a dead letter of it; the
+    other projections keep it. ``excluded`` projections get nothing.
+    """
+    batch = Batch(events)
+    frames = FrameEncoder()
+    takers: dict[str, list[tuple[str, Callable[[int, Envelope], None]]]] = {}
+    for projection in projections:
+        if projection.name in excluded:
+            continue
+        writer = projection.begin(log_id, frames)
+        batch.writers.append((projection.name, writer))
+        for kind in projection.kinds:
+            takers.setdefault(kind, []).append((projection.name, writer.add))
+    began = clock.monotonic()
+    for number, (seq, envelope) in enumerate(events, start=1):
+        for name, add in takers.get(payload_kind(envelope), ()):
+            _offer(batch, name, add, seq, envelope)
+        if number % _EVENTS_PER_LOOK == 0:
+            now = clock.monotonic()
+            if now - began > slice_s:
+                metrics.BUILD_SECONDS.inc(now - began)
+                await asyncio.sleep(0)
+                began = clock.monotonic()
+    metrics.BUILD_SECONDS.inc(clock.monotonic() - began)
+    return batch
+
+
+def _offer(
+    batch: Batch, name: str, add: Callable[[int, Envelope], None], seq: int, envelope: Envelope
+) -> None:
+    try:
+        add(seq, envelope)
+    except OutOfBounds as error:
+        metrics.EVENTS_DROPPED.labels(projection=name, reason=str(error)).inc()
+    except Exception as error:
+        metrics.DEAD_LETTERS.labels(projection=name).inc()
+        logger.exception("event %d can't be projected by %s", seq, name)
+        batch.dead.append(dead_letter(name, seq, envelope, f"{type(error).__name__}: {error}"))
+
+
+def dead_letter(projection: str, seq: int, envelope: Envelope, reason: str) -> DeadLetter:
+    """Return the dead letter of an event, which may be wrong in any of its fields."""
+    try:
+        tenant_id = str(uuid.UUID(envelope.tenant_id))
+    except ValueError:
+        tenant_id = _NO_TENANT
+    return DeadLetter(tenant_id, seq, projection, reason, envelope.SerializeToString())

@@ -1,0 +1,138 @@
+"""Events, health timeline and status of devices."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING
+
+from zope.interface import implementer
+
+from mtd.core.errors import Refused
+from mtd.model.device import DeviceStatus, Outcome
+from mtd.model.events import payload_kind, probe_facts_of
+from mtd.model.pb_enums import OUTCOME, STATUS
+from mtd.projections.errors import OutOfBounds
+from mtd.projections.frames import FrameEncoder, TimeBounds
+from mtd.projections.interfaces import IBatchWriter, IProjection
+from mtd.projections.transitions import DeviceTracker
+from mtd.storage.partitions import DEVICE_HEALTH, EVENT, Partitions, day_of
+from mtd.storage.stores.events import EventRow, HealthRow, insert_events, insert_health
+from mtd.storage.stores.status import load_status, put_capabilities, put_status
+from mtd.storage.txn import Transaction
+
+if TYPE_CHECKING:
+    from mtd.pb.events.v1.envelope_pb2 import Envelope
+
+
+@implementer(IProjection)
+class EventsProjection:
+    """Writes ``event``, ``device_health``, ``device_status`` and ``device_capability``.
+
+    All in one projection, because positions of events follow their order in
+    the log, whatever they were derived from.
+    """
+
+    name = "events"
+    kinds = ("state_changed", "poll_outcome", "capability_probed")
+    # The current status is merged from several events and stays: replaying them ends in the same.
+    tables = ("event", "device_health")
+
+    def __init__(self, partitions: Partitions, bounds: TimeBounds) -> None:
+        self._partitions = partitions
+        self._bounds = bounds
+
+    def begin(self, log_id: str, frames: FrameEncoder) -> EventsBatch:
+        """Return an empty batch."""
+        return EventsBatch(log_id, self._partitions, self._bounds)
+
+
+@implementer(IBatchWriter)
+class EventsBatch:
+    """Events of one transaction, in order."""
+
+    def __init__(self, log_id: str, partitions: Partitions, bounds: TimeBounds) -> None:
+        self._log_id = log_id
+        self._partitions = partitions
+        self._bounds = bounds
+        self._envelopes: list[tuple[int, Envelope]] = []
+        self._days: set[dt.date] = set()
+
+    def add(self, seq: int, envelope: Envelope) -> None:
+        """Take in an event."""
+        self._bounds.check(envelope)
+        try:
+            self._partitions.check(envelope.collected_at_us)
+        except Refused:
+            raise OutOfBounds("retention") from None
+        self._days.add(day_of(envelope.collected_at_us))
+        self._envelopes.append((seq, envelope))
+
+    async def prepare(self) -> None:
+        """Make the partitions of late events."""
+        for table in (EVENT, DEVICE_HEALTH):
+            await self._partitions.ensure(table, self._days)
+
+    async def write(self, tx: Transaction) -> None:
+        """Derive what the events mean for each device's status, and write it all."""
+        if not self._envelopes:
+            return
+        concerned = {
+            (envelope.tenant_id, envelope.device_id)
+            for _, envelope in self._envelopes
+            if envelope.device_id and not envelope.HasField("state_changed")
+        }
+        tracker = DeviceTracker(await load_status(tx, concerned) if concerned else {})
+        events: list[EventRow] = []
+        health: list[HealthRow] = []
+        for seq, envelope in self._envelopes:
+            kind = payload_kind(envelope)
+            if kind == "state_changed":
+                events.append(_state_changed(seq, envelope))
+            elif kind == "poll_outcome":
+                health.append(_health(seq, envelope))
+                events += tracker.outcome(seq, envelope, health[-1])
+            else:
+                events += tracker.probed(seq, envelope, probe_facts_of(envelope.capability_probed))
+        await insert_health(tx, self._log_id, health)
+        await put_status(tx, tracker.changed)
+        await put_capabilities(tx, list(tracker.capabilities.values()))
+        await insert_events(tx, self._log_id, events)
+
+
+def _state_changed(seq: int, envelope: Envelope) -> EventRow:
+    changed = envelope.state_changed
+    return EventRow(
+        tenant_id=envelope.tenant_id,
+        device_id=envelope.device_id or None,
+        seq=seq,
+        part=0,
+        collected_us=envelope.collected_at_us,
+        received_us=envelope.received_at_us,
+        event_type=changed.event_type,
+        severity=changed.severity or 1,
+        entity_type=changed.entity_type,
+        entity_id=changed.entity_id,
+        entity_label=changed.entity_label,
+        field=changed.field,
+        old_value=changed.old_value,
+        new_value=changed.new_value,
+        message=changed.message,
+    )
+
+
+def _health(seq: int, envelope: Envelope) -> HealthRow:
+    report = envelope.poll_outcome
+    return HealthRow(
+        tenant_id=envelope.tenant_id,
+        device_id=envelope.device_id,
+        seq=seq,
+        collected_us=envelope.collected_at_us,
+        received_us=envelope.received_at_us,
+        consecutive_failures=report.consecutive_failures,
+        polls_missed=report.polls_missed,
+        retry_in_s=report.retry_in_s,
+        outcome=OUTCOME.from_pb(report.outcome, Outcome.PROTOCOL_ERROR).value,
+        status=STATUS.from_pb(report.status, DeviceStatus.UNKNOWN).value,
+        poll_group=report.poll_group,
+        reason=report.reason,
+    )

@@ -1,0 +1,44 @@
+"""The port of a projection."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
+from zope.interface import Attribute, Interface
+
+if TYPE_CHECKING:
+    from mtd.projections.frames import FrameEncoder
+    from mtd.storage.txn import Transaction
+
+
+class IBatchWriter(Interface):
+    """What one projection makes of the events of one transaction."""
+
+    def add(seq: int, envelope: object) -> None:
+        """Take in one event: CPU only. What it raises makes the event a dead letter of this projection.
+
+        A failed ``add`` leaves nothing behind. Raising OutOfBounds drops the
+        event for this projection, counted.
+        """
+
+    async def prepare() -> None:
+        """Do what must be done before the transaction, such as making partitions."""
+
+    async def write(tx: Transaction) -> None:
+        """Write the rows of all that was added."""
+
+
+class IProjection(Interface):
+    """A set of tables made from events.
+
+    ``write`` may run several times for one event (a transaction that is tried
+    again), but commits once.
+    """
+
+    name: str = Attribute("Name of its position.")
+    kinds: Collection[str] = Attribute("Kinds of payload that it takes, as payload_kind() names them.")
+    tables: Collection[str] = Attribute("Tables that are emptied, as far as the log goes, before a rebuild.")
+
+    def begin(log_id: str, frames: FrameEncoder) -> IBatchWriter:
+        """Return an empty batch. ``frames`` is shared with the other projections of the batch."""

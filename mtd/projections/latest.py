@@ -1,0 +1,100 @@
+"""The newest frame of each device and poll group."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from zope.interface import implementer
+
+from mtd.projections import metrics
+from mtd.projections.frames import FrameEncoder, TimeBounds
+from mtd.projections.interfaces import IBatchWriter, IProjection
+from mtd.storage.stores.frames import FrameRow, upsert_latest
+from mtd.storage.stores.layouts import LayoutKey, poll_groups
+from mtd.storage.txn import Transaction
+
+if TYPE_CHECKING:
+    from mtd.pb.events.v1.envelope_pb2 import Envelope
+
+_LAYOUTS_CACHED = 100_000
+
+
+class LayoutBook:
+    """Poll groups of layouts. Layouts are named by their content, so what was learned stays true."""
+
+    def __init__(self) -> None:
+        self._groups: dict[LayoutKey, str] = {}
+
+    def learn(self, key: LayoutKey, poll_group: str) -> None:
+        """Note the poll group of a layout."""
+        if len(self._groups) >= _LAYOUTS_CACHED:
+            self._groups.clear()
+        self._groups[key] = poll_group
+
+    async def resolve(self, tx: Transaction, keys: set[LayoutKey]) -> dict[LayoutKey, str]:
+        """Return the poll groups of layouts; those that nobody declared are missing."""
+        unknown = [key for key in keys if key not in self._groups]
+        if unknown:
+            for key, group in (await poll_groups(tx, unknown)).items():
+                self.learn(key, group)
+        return {key: self._groups[key] for key in keys if key in self._groups}
+
+
+@implementer(IProjection)
+class LatestProjection:
+    """Writes ``latest``."""
+
+    name = "latest"
+    kinds = ("frame", "series_layout")
+    tables = ("latest",)
+
+    def __init__(self, bounds: TimeBounds) -> None:
+        self._bounds = bounds
+        self._book = LayoutBook()
+
+    def begin(self, log_id: str, frames: FrameEncoder) -> LatestBatch:
+        """Return an empty batch."""
+        return LatestBatch(log_id, frames, self._bounds, self._book)
+
+
+@implementer(IBatchWriter)
+class LatestBatch:
+    """Newest frames of one transaction."""
+
+    def __init__(self, log_id: str, frames: FrameEncoder, bounds: TimeBounds, book: LayoutBook) -> None:
+        self._log_id = log_id
+        self._frames = frames
+        self._bounds = bounds
+        self._book = book
+        self._newest: dict[tuple[str, str, int], tuple[int, int, Envelope]] = {}
+
+    def add(self, seq: int, envelope: Envelope) -> None:
+        """Take in a frame, or learn a layout."""
+        if envelope.HasField("series_layout"):
+            declared = envelope.series_layout
+            self._book.learn((envelope.tenant_id, declared.layout_id), declared.poll_group)
+            return
+        self._bounds.check(envelope)
+        key = (envelope.tenant_id, envelope.device_id, envelope.frame.layout_id)
+        known = self._newest.get(key)
+        if known is None or known[:2] < (envelope.collected_at_us, seq):
+            self._newest[key] = (envelope.collected_at_us, seq, envelope)
+
+    async def prepare(self) -> None:
+        """Nothing to do."""
+
+    async def write(self, tx: Transaction) -> None:
+        """Write one row for each device and poll group."""
+        groups = await self._book.resolve(tx, {(tenant, layout_id) for tenant, _, layout_id in self._newest})
+        chosen: dict[tuple[str, str, str], tuple[int, int, Envelope]] = {}
+        for (tenant_id, device_id, layout_id), candidate in self._newest.items():
+            group = groups.get((tenant_id, layout_id))
+            if group is None:
+                # Its declaration was trimmed from the log; the next hour brings it again.
+                metrics.EVENTS_DROPPED.labels(projection="latest", reason="layout_unknown").inc()
+                continue
+            key = (tenant_id, device_id, group)
+            if key not in chosen or chosen[key][:2] < candidate[:2]:
+                chosen[key] = candidate
+        rows: list[FrameRow] = [self._frames.row(seq, envelope) for _, seq, envelope in chosen.values()]
+        await upsert_latest(tx, self._log_id, rows, [group for _, _, group in chosen])

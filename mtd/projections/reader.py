@@ -1,0 +1,64 @@
+"""Reading ahead from the log, a bounded stretch, and grouping what has come."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from contextlib import aclosing
+from typing import Any
+
+from mtd.core.errors import Retryable
+from mtd.eventlog.interfaces import LoggedBatch
+from mtd.projections import metrics
+from mtd.projections.batching import NumberedEvent
+
+
+class LogEnded(Retryable):
+    """The log was stopped; nothing more comes."""
+
+
+class ReadAhead:
+    """Events behind a position, read while the ones before are being written.
+
+    The queue holds ``batches`` batches; when it is full, reading waits: the log
+    keeps the rest.
+    """
+
+    def __init__(self, lane: str, log: Any, after: int, batches: int) -> None:
+        self._queue: asyncio.Queue[LoggedBatch | BaseException] = asyncio.Queue(batches)
+        self._pending: deque[NumberedEvent] = deque()
+        self._depth = metrics.QUEUE_BATCHES.labels(lane=lane)
+        self._task = asyncio.ensure_future(self._fill(log, after))
+
+    async def _fill(self, log: Any, after: int) -> None:
+        try:
+            async with aclosing(log.subscribe(after)) as batches:
+                async for batch in batches:
+                    await self._queue.put(batch)
+            await self._queue.put(LogEnded("the log was stopped"))
+        except Exception as error:  # handed over: take() raises it
+            await self._queue.put(error)
+
+    async def take(self, limit: int) -> list[NumberedEvent]:
+        """Return the next events, at most ``limit``: waits for the first, not for the others."""
+        if not self._pending:
+            self._unpack(await self._queue.get())
+        while len(self._pending) < limit and not self._queue.empty():
+            following = self._queue.get_nowait()
+            if isinstance(following, BaseException):
+                self._queue.put_nowait(following)  # there is room: it was just taken
+                break
+            self._unpack(following)
+        self._depth.set(self._queue.qsize())
+        return [self._pending.popleft() for _ in range(min(limit, len(self._pending)))]
+
+    def _unpack(self, batch: LoggedBatch | BaseException) -> None:
+        if isinstance(batch, BaseException):
+            raise batch
+        self._pending.extend(batch.numbered())
+
+    async def close(self) -> None:
+        """Stop reading."""
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+        self._depth.set(0)

@@ -1,0 +1,90 @@
+"""Layouts and frames, as they come."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING
+
+from zope.interface import implementer
+
+from mtd.core.errors import Refused
+from mtd.model.events import layout_of
+from mtd.model.layout import Layout
+from mtd.projections.errors import OutOfBounds
+from mtd.projections.frames import FrameEncoder, TimeBounds
+from mtd.projections.interfaces import IBatchWriter, IProjection
+from mtd.storage.partitions import TELEMETRY_FRAME, Partitions, day_of
+from mtd.storage.stores.frames import FrameRow, insert_frames
+from mtd.storage.stores.layouts import LayoutKey, put_layouts
+from mtd.storage.txn import Transaction
+
+if TYPE_CHECKING:
+    from mtd.pb.events.v1.envelope_pb2 import Envelope
+
+
+@implementer(IProjection)
+class TelemetryProjection:
+    """Writes ``telemetry_frame``, ``series_layout`` and ``series_layout_entry``."""
+
+    name = "telemetry"
+    kinds = ("frame", "series_layout")
+    # Layouts stay: they are named by their content, and frames of other logs use them.
+    tables = ("telemetry_frame",)
+
+    def __init__(self, partitions: Partitions, bounds: TimeBounds) -> None:
+        self._partitions = partitions
+        self._bounds = bounds
+
+    def begin(self, log_id: str, frames: FrameEncoder) -> TelemetryBatch:
+        """Return an empty batch."""
+        return TelemetryBatch(log_id, frames, self._partitions, self._bounds)
+
+
+@implementer(IBatchWriter)
+class TelemetryBatch:
+    """Frames and layouts of one transaction."""
+
+    def __init__(self, log_id: str, frames: FrameEncoder, partitions: Partitions, bounds: TimeBounds) -> None:
+        self._log_id = log_id
+        self._frames = frames
+        self._partitions = partitions
+        self._bounds = bounds
+        self._rows: list[FrameRow] = []
+        self._days: set[dt.date] = set()
+        self._last_day = -1
+        self._layouts: dict[LayoutKey, tuple[str, Layout, int]] = {}
+
+    def add(self, seq: int, envelope: Envelope) -> None:
+        """Take in a frame or a layout."""
+        if envelope.HasField("frame"):
+            self._bounds.check(envelope)
+            row = self._frames.row(seq, envelope)
+            self._note_day(row.collected_us)
+            self._rows.append(row)
+        else:
+            layout = layout_of(envelope.series_layout)
+            self._layouts[envelope.tenant_id, layout.layout_id] = (
+                envelope.tenant_id,
+                layout,
+                envelope.collected_at_us,
+            )
+
+    def _note_day(self, collected_us: int) -> None:
+        number = collected_us // 86_400_000_000
+        if number == self._last_day:
+            return
+        try:
+            self._partitions.check(collected_us)
+        except Refused:
+            raise OutOfBounds("retention") from None
+        self._days.add(day_of(collected_us))
+        self._last_day = number
+
+    async def prepare(self) -> None:
+        """Make the partitions of late frames; those of today exist."""
+        await self._partitions.ensure(TELEMETRY_FRAME, self._days)
+
+    async def write(self, tx: Transaction) -> None:
+        """Write layouts, then frames."""
+        await put_layouts(tx, list(self._layouts.values()))
+        await insert_frames(tx, self._log_id, self._rows)

@@ -1,0 +1,88 @@
+"""Telemetry: frames as they come, and the latest one of each device and poll group."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from mtd.storage import literals
+from mtd.storage.txn import Transaction
+
+
+class FrameRow(NamedTuple):
+    """A frame as the texts of its columns, ready to be joined into literals."""
+
+    tenant_id: str
+    device_id: str
+    seq: int
+    layout_id: int
+    collected_us: int
+    received_us: int
+    poll_duration_us: int
+    counters: str
+    gauges: str
+    rates: str
+    low_confidence: str  # "{}": none is doubtful
+
+
+_COLUMNS = (
+    "tenant_id, device_id, log_id, seq, layout_id, ts_collected, ts_received, poll_duration_us,"
+    " counters, gauges, rates, low_confidence"
+)
+_VALUES = (
+    "t.tenant_id, t.device_id, %s::uuid, t.seq, t.layout_id, from_us(t.collected_us), from_us(t.received_us),"
+    " t.poll_duration_us, t.counters::int8[], t.gauges::float8[], t.rates::float4[],"
+    " nullif(t.low_confidence, '{}')::int2[]"
+)
+_UNNEST = (
+    "unnest(%s::uuid[], %s::uuid[], %s::int8[], %s::int8[], %s::int8[], %s::int8[], %s::int4[],"
+    " %s::text[], %s::text[], %s::text[], %s::text[])"
+)
+_NAMES = (
+    "tenant_id, device_id, seq, layout_id, collected_us, received_us, poll_duration_us,"
+    " counters, gauges, rates, low_confidence"
+)
+_INSERT_FRAMES = f"INSERT INTO telemetry_frame ({_COLUMNS}) SELECT {_VALUES} FROM {_UNNEST} AS t ({_NAMES})"  # noqa: S608
+
+_UPDATED = ", ".join(
+    f"{name} = excluded.{name}"
+    for name in (
+        "log_id",
+        "seq",
+        "layout_id",
+        "ts_collected",
+        "ts_received",
+        "poll_duration_us",
+        "counters",
+        "gauges",
+        "rates",
+        "low_confidence",
+    )
+)
+_UPSERT_LATEST = (
+    f"INSERT INTO latest AS l (poll_group, {_COLUMNS})"  # noqa: S608
+    f" SELECT t.poll_group, {_VALUES}"
+    f" FROM {_UNNEST.removesuffix(')')}, %s::text[]) AS t ({_NAMES}, poll_group)"
+    " ON CONFLICT (tenant_id, device_id, poll_group) DO UPDATE"
+    f" SET {_UPDATED} WHERE (l.ts_collected, l.seq) < (excluded.ts_collected, excluded.seq)"
+)
+
+
+async def insert_frames(tx: Transaction, log_id: str, rows: Sequence[FrameRow]) -> None:
+    """Store frames; their partitions exist."""
+    if rows:
+        await tx.execute(_INSERT_FRAMES, [log_id, *_columns(rows)])
+
+
+async def upsert_latest(tx: Transaction, log_id: str, rows: Sequence[FrameRow], poll_groups: Sequence[str]) -> None:
+    """Replace the latest frame of each device and poll group, unless the stored one is newer.
+
+    At most one row for each (tenant, device, poll group).
+    """
+    if rows:
+        await tx.execute(_UPSERT_LATEST, [log_id, *_columns(rows), literals.texts(poll_groups)])
+
+
+def _columns(rows: Sequence[FrameRow]) -> list[str]:
+    columns = list(zip(*rows, strict=True))
+    return [literals.plain(column) for column in columns[:7]] + [literals.nested(column) for column in columns[7:]]

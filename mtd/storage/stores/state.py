@@ -1,0 +1,110 @@
+"""Current-state tables as rows of ``state_row``, and documents."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from mtd.storage import literals
+from mtd.storage.txn import Transaction
+
+
+class StateKey(NamedTuple):
+    """A table of a device."""
+
+    tenant_id: str
+    device_id: str
+    table: str
+
+
+class StateRow(NamedTuple):
+    """A row of a table of a device; ``fields`` is the text of a JSON object."""
+
+    tenant_id: str
+    device_id: str
+    table: str
+    row_key: str
+    seq: int
+    collected_us: int
+    fields: str
+
+
+class SnapshotRow(NamedTuple):
+    """A document; ``content`` is canonical JSON."""
+
+    tenant_id: str
+    device_id: str
+    kind: str
+    seq: int
+    collected_us: int
+    sha256: bytes
+    content: str
+
+
+async def upsert_rows(tx: Transaction, log_id: str, rows: Sequence[StateRow]) -> None:
+    """Store rows; those that are stored just like that keep their time of change. One row for each key."""
+    if not rows:
+        return
+    columns = list(zip(*rows, strict=True))
+    await tx.execute(
+        "INSERT INTO state_row AS s (log_id, tenant_id, device_id, table_name, row_key, seq, first_seen, changed_at,"
+        " fields) SELECT %s, tenant_id, device_id, table_name, row_key, seq, from_us(us), from_us(us), fields::jsonb"
+        " FROM unnest(%s::uuid[], %s::uuid[], %s::text[], %s::text[], %s::int8[], %s::int8[], %s::text[])"
+        " AS t (tenant_id, device_id, table_name, row_key, seq, us, fields)"
+        " ON CONFLICT (tenant_id, device_id, table_name, row_key) DO UPDATE SET fields = excluded.fields,"
+        " log_id = excluded.log_id, seq = excluded.seq, changed_at = excluded.changed_at"
+        " WHERE s.fields IS DISTINCT FROM excluded.fields",
+        [
+            log_id,
+            *(literals.texts(column) for column in columns[:4]),
+            *(literals.plain(column) for column in columns[4:6]),
+            literals.texts(columns[6]),
+        ],
+    )
+
+
+async def delete_rows(tx: Transaction, keys: Sequence[tuple[StateKey, str]]) -> None:
+    """Delete rows by their keys."""
+    if keys:
+        await tx.execute(
+            "DELETE FROM state_row s USING unnest(%s::uuid[], %s::uuid[], %s::text[], %s::text[])"
+            " AS t (tenant_id, device_id, table_name, row_key) WHERE s.tenant_id = t.tenant_id"
+            " AND s.device_id = t.device_id AND s.table_name = t.table_name AND s.row_key = t.row_key",
+            [*_columns([key for key, _ in keys]), literals.texts(row_key for _, row_key in keys)],
+        )
+
+
+async def delete_all_but(tx: Transaction, key: StateKey, kept: Sequence[str]) -> None:
+    """Delete the rows of a table of a device whose keys aren't among those."""
+    await tx.execute(
+        "DELETE FROM state_row WHERE tenant_id = %s AND device_id = %s AND table_name = %s"
+        " AND row_key <> ALL (%s::text[])",
+        [*key, literals.texts(kept)],
+    )
+
+
+def _columns(keys: Sequence[StateKey]) -> list[str]:
+    return [literals.texts(column) for column in zip(*keys, strict=True)]
+
+
+async def insert_snapshots(tx: Transaction, log_id: str, rows: Sequence[SnapshotRow]) -> None:
+    """Store documents that differ from the one stored last, in the given order."""
+    for row in rows:  # a handful per batch: they come when something changed
+        await tx.execute(
+            "INSERT INTO snapshot (log_id, tenant_id, device_id, kind, seq, ts_collected, sha256, content)"
+            " SELECT %(log)s, %(tenant)s, %(device)s, %(kind)s, %(seq)s, from_us(%(us)s), %(sha)s, %(content)s"
+            " WHERE %(sha)s IS DISTINCT FROM (SELECT sha256 FROM snapshot WHERE tenant_id = %(tenant)s"
+            "  AND device_id = %(device)s AND kind = %(kind)s ORDER BY ts_collected DESC LIMIT 1)"
+            " ON CONFLICT (tenant_id, device_id, kind, ts_collected) DO UPDATE"
+            " SET sha256 = excluded.sha256, content = excluded.content, log_id = excluded.log_id, seq = excluded.seq",
+            {
+                "log": log_id,
+                "tenant": row.tenant_id,
+                "device": row.device_id,
+                "kind": row.kind,
+                "seq": row.seq,
+                "us": row.collected_us,
+                "sha": row.sha256,
+                "content": row.content,
+            },
+        )
