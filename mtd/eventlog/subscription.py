@@ -22,9 +22,12 @@ async def follow(
     """
     position = after
     while not tail.closed:
+        end = tail.last_seq
         batches = await read(position, _READ_EVENTS)
         for batch in batches:
             position = batch.last_seq
             yield batch
         if not batches:
+            # What there was up to the end is trimmed.
+            position = max(position, end)
             await tail.wait_beyond(position)

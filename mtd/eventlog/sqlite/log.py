@@ -174,19 +174,22 @@ class SqliteEventLog:
             raise PositionBeyondEnd(
                 f"position {after} is behind the end {self._tail.last_seq} of log {self.log_id}"
             )
-        batches = self._tail.read(after, limit)
+        start = max(after, self._keeper.state.first_seq - 1)
+        batches = self._tail.read(start, limit)
         source = "memory"
-        if not batches and after < self._tail.last_seq:
+        if not batches and start < self._tail.last_seq:
             source = "disk"
-            batches = await self._loop.run_in_executor(self._threads, self._reader.read, after, limit)
+            batches = await self._loop.run_in_executor(self._threads, self._reader.read, start, limit)
         if batches:
             metrics.READ_EVENTS.labels(source=source).inc(sum(len(batch.events) for batch in batches))
-            if batches[0].first_seq > after + 1:
-                metrics.READ_GAPS.inc()
-                logger.warning(
-                    "a reader at %d goes on at %d: what lies between was trimmed", after, batches[0].first_seq
-                )
+            self._note_gap(after, batches[0].first_seq)
         return batches
+
+    def _note_gap(self, after: int, first_seq: int) -> None:
+        # From 0 a reader asks for all there is, and gets it.
+        if 0 < after < first_seq - 1:
+            metrics.READ_GAPS.inc()
+            logger.warning("a reader at %d goes on at %d: what lies between was trimmed", after, first_seq)
 
     def subscribe(self, after: int) -> AsyncIterator[LoggedBatch]:
         """Yield batches as they become durable. See IEventLog."""

@@ -177,12 +177,17 @@ class Writer:
         return self._waiting_bytes >= self._settings.commit_bytes or time.monotonic() >= self._next_commit
 
     def _encode(self, pending: Pending) -> None:
-        payload = encode_batch(pending.envelopes)
+        try:
+            payload = encode_batch(pending.envelopes)
+        except Exception as error:
+            # Not an envelope, or one too large to be one: raised where it was appended.
+            self._settle(Settled([(pending, error)], (), self._store.header.last_seq))
+            return
         limit = min(self._settings.max_batch_bytes, self._settings.max_bytes)
         encoded = NewBatch(payload, len(pending.envelopes), pending.batch_id)
         if encoded.stored_bytes > limit:
-            error = Refused(f"a batch of {len(payload)} bytes is over the cap of {limit}; append it in parts")
-            self._settle(Settled([(pending, error)], (), self._store.header.last_seq))
+            refusal = Refused(f"a batch of {len(payload)} bytes is over the cap of {limit}; append it in parts")
+            self._settle(Settled([(pending, refusal)], (), self._store.header.last_seq))
             return
         pending.encoded = encoded
         self._waiting.append(pending)
