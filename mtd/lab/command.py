@@ -80,12 +80,6 @@ def lab(
         return
     console = Console()
 
-    def make() -> Lab:
-        chosen = scenarios.load(scenario).resized(routers, interfaces)
-        if seed is not None:
-            chosen.seed = seed
-        return Lab(chosen, base_port=base_port)
-
     def started(running: Lab) -> None:
         if as_json:
             _print_json(running.state())
@@ -93,7 +87,12 @@ def lab(
             _show(console, running)
 
     try:
-        finished = run(make, started, state_file=state_file, seconds=seconds)
+        chosen = scenarios.load(scenario).resized(routers, interfaces)
+        if seed is not None:
+            chosen.seed = seed
+        finished = run(
+            lambda: Lab(chosen, base_port=base_port), started, state_file=state_file, seconds=seconds
+        )
     except (Misconfigured, ValueError) as error:
         raise click.ClickException(str(error)) from None
     if as_json:

@@ -17,7 +17,7 @@ from mtd.lab.menus.interface import Cell, cells, is_counter
 from mtd.lab.query import Query, QueryError, compile_query
 from mtd.lab.reply import Answer, ReplyFormat, encode_row
 from mtd.lab.state import RouterState
-from mtd.lab.truth import Segment
+from mtd.lab.timeline import Segment
 from mtd.lab.wave import Ints
 from mtd.lab.wire import Request, attribute, encode_length
 

@@ -11,10 +11,11 @@ from mtd.lab.console import Console
 from mtd.lab.faults import WireFault, wire_fault, wire_length_s
 from mtd.lab.listener import Listener
 from mtd.lab.personality import personality
-from mtd.lab.scenario import Fault, FaultKind
+from mtd.lab.scenario import MOMENTARY, Fault, FaultKind
 from mtd.lab.session import Session
 from mtd.lab.state import RouterState
-from mtd.lab.truth import AppliedFault, RouterTruth
+from mtd.lab.timeline import AppliedFault
+from mtd.lab.truth import RouterTruth
 
 
 class LabRouter:
@@ -70,7 +71,10 @@ class LabRouter:
         return applied
 
     def clear(self, kind: FaultKind | None = None) -> int:
-        """End the faults in force, or those of a kind; return how many there were."""
+        """End the faults in force, or those of a kind; return how many there were.
+
+        What happens at a moment (a reboot, a reset) can't be undone.
+        """
         now = self._clock.now_tick()
         hit = [
             applied
@@ -78,6 +82,7 @@ class LabRouter:
             if applied.start_tick <= now
             and (applied.end_tick is None or applied.end_tick > now)
             and kind in (None, applied.fault.kind)
+            and applied.fault.kind not in MOMENTARY
         ]
         for applied in hit:
             self.truth.end(applied, now)

@@ -54,6 +54,9 @@ class FaultKind(enum.StrEnum):
     PLAINHTTP = "plainhttp"  # a web server is on the port
 
 
+MOMENTARY = frozenset({FaultKind.REBOOT, FaultKind.COUNTER_RESET, FaultKind.WRAP32, FaultKind.RENAME})
+
+
 class Fault(BaseModel):
     """One fault, from ``at_s`` after the start, for ``for_s`` or for good."""
 

@@ -16,7 +16,7 @@ from mtd.lab.certificates import Authority
 from mtd.lab.control import ControlServer
 from mtd.lab.router import LabRouter
 from mtd.lab.scenario import Fault, FaultKind, Scenario, Tls, load
-from mtd.lab.truth import AppliedFault
+from mtd.lab.timeline import AppliedFault
 from mtd.lab.world import World
 
 STATE_FORMAT = 1

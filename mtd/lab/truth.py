@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import bisect
-import copy
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mtd.lab.clock import TICKS_PER_S, to_ticks
-from mtd.lab.curves import COLUMN, COUNTERS, LINK_DOWNS, WIDTH, Curves, build_curves
+from mtd.lab.curves import COLUMN, COUNTERS, WIDTH, Curves, build_curves
 from mtd.lab.hardware import Interface, board_for, build_interfaces
-from mtd.lab.scenario import Fault, FaultKind, RouterSpec
+from mtd.lab.scenario import Fault, RouterSpec
+from mtd.lab.timeline import AppliedFault, Change, Changes, Segment
 from mtd.lab.wave import AMPLITUDE, PERIODS_TICKS, Dice, Ints, mix, text_key, wave
 
 # Linear search for the tick of a poll stops after so many candidates.
@@ -43,52 +42,6 @@ class InterfaceState:
     running: bool
 
 
-@dataclass(slots=True)
-class AppliedFault:
-    """A fault and the ticks from and until which it holds.
-
-    ``live`` tells faults injected into a running lab from those planned in
-    the scenario, which the truth may take into account from the beginning.
-    """
-
-    fault: Fault
-    start_tick: int
-    end_tick: int | None = None
-    live: bool = False
-
-
-@dataclass(slots=True)
-class Segment:
-    """A stretch of time in which nothing but the clock changes.
-
-    Its end is the start of the next one. ``generation`` counts the times that
-    counters were set back: rates across generations don't exist.
-    """
-
-    start: int
-    curves: Curves
-    running: list[bool]
-    sessions: int
-    booted: int
-    labels: dict[int, tuple[str | None, bytes | None]] = field(default_factory=dict)
-    up_since: dict[int, int] = field(default_factory=dict)
-    down_since: dict[int, int] = field(default_factory=dict)
-    load_pct: int | None = None
-    generation: int = 0
-
-    def fork(self, tick: int) -> Segment:
-        """Return a copy that begins at a tick and can be changed."""
-        other = copy.copy(self)
-        other.start = tick
-        other.running = list(self.running)
-        other.labels, other.up_since = dict(self.labels), dict(self.up_since)
-        other.down_since = dict(self.down_since)
-        return other
-
-
-_Change = Callable[[Segment], None]
-
-
 class RouterTruth:
     """Counters, states and load of one router as pure functions of the tick.
 
@@ -110,6 +63,7 @@ class RouterTruth:
         self._cpu_swing_pct = dice.between(2, 25)
         self._memory_used_pct = dice.between(20, 70)
         self._phase = dice.between(0, self.wave.period - 1)
+        self._faults = Changes(self.all_interfaces, spec.pppoe)
         self._first = Segment(
             start=0,
             curves=build_curves(self.all_interfaces, self.wave, self.key),
@@ -141,9 +95,9 @@ class RouterTruth:
             self._rebuild()
 
     def _rebuild(self) -> None:
-        changes: list[tuple[int, int, _Change]] = []
+        changes: list[tuple[int, int, Change]] = []
         for order, applied in enumerate(self.applied):
-            changes += [(tick, order, change) for tick, change in self._changes(applied)]
+            changes += [(tick, order, change) for tick, change in self._faults.changes(applied)]
         segments = [self._first]
         for tick, _, change in sorted(changes, key=lambda item: item[:2]):
             last = segments[-1]
@@ -155,111 +109,6 @@ class RouterTruth:
         # Assigned at once: a reader in between sees the old list or the new one.
         self._starts = [segment.start for segment in segments[1:]]
         self._segments = segments
-
-    def _changes(self, applied: AppliedFault) -> list[tuple[int, _Change]]:
-        fault, start = applied.fault, applied.start_tick
-        match fault.kind:
-            case FaultKind.REBOOT:
-                return [(start + to_ticks(fault.boot_s), self._reboot)]
-            case FaultKind.COUNTER_RESET:
-                return [(start, self._reset)]
-            case FaultKind.WRAP32:
-                # Planned, the counters are narrow from the beginning; live, they are set back first.
-                begin, wrap = (start, start + 2 * TICKS_PER_S) if applied.live else (0, start)
-                return [(begin, lambda segment: self._narrow(segment, wrap))]
-            case FaultKind.LINK_FLAP:
-                return self._flaps(applied)
-            case FaultKind.RENAME:
-                return [(start, lambda segment: self._rename(segment, fault))]
-            case FaultKind.PPPOE_DROP:
-                return self._while(applied, lambda s: _set_sessions(s, fault.sessions), self._all_sessions)
-            case FaultKind.CPU_HIGH:
-                return self._while(
-                    applied, lambda s: _set_load(s, fault.load_pct), lambda s: _set_load(s, None)
-                )
-            case _:
-                return []
-
-    @staticmethod
-    def _while(applied: AppliedFault, begin: _Change, end: _Change) -> list[tuple[int, _Change]]:
-        changes = [(applied.start_tick, begin)]
-        if applied.end_tick is not None:
-            changes.append((applied.end_tick, end))
-        return changes
-
-    def _flaps(self, applied: AppliedFault) -> list[tuple[int, _Change]]:
-        fault = applied.fault
-        hit = [self.index[name] for name in fault.interfaces if name in self.index]
-
-        def down(segment: Segment) -> None:
-            self._link(segment, hit, up=False)
-
-        def up(segment: Segment) -> None:
-            self._link(segment, hit, up=True)
-
-        if fault.every_s is None:
-            return self._while(applied, down, up)
-        every, low = to_ticks(fault.every_s), to_ticks(fault.down_s)
-        # Without an end it flaps for a day: longer than any lab run that tests something.
-        end = applied.end_tick or applied.start_tick + 86_400 * TICKS_PER_S
-        changes: list[tuple[int, _Change]] = []
-        for begin in range(applied.start_tick, end, every):
-            changes += [(begin, down), (min(begin + low, end), up)]
-        return changes
-
-    def _mask(self, indices: list[int], columns: list[int]) -> NDArray[np.bool_]:
-        mask = np.zeros((len(self.all_interfaces), WIDTH), dtype=np.bool_)
-        mask[np.ix_(indices, columns)] = True
-        return mask.reshape(-1)
-
-    def _link(self, segment: Segment, indices: list[int], *, up: bool) -> None:
-        hit = [index for index in indices if segment.running[index] != up]
-        hit = [index for index in hit if self.all_interfaces[index].connected]
-        counters = self._mask(hit, list(range(WIDTH)))
-        if up:
-            segment.curves = segment.curves.resumed(segment.start, counters)
-            segment.up_since |= dict.fromkeys(hit, segment.start)
-        else:
-            stopped = segment.curves.stopped(segment.start, counters)
-            segment.curves = stopped.bumped(self._mask(hit, [LINK_DOWNS]))
-            segment.down_since |= dict.fromkeys(hit, segment.start)
-        for index in hit:
-            segment.running[index] = up
-
-    def _reboot(self, segment: Segment) -> None:
-        segment.curves = segment.curves.zeroed(
-            segment.start, np.ones(len(segment.curves.mean), dtype=np.bool_)
-        )
-        segment.booted = segment.start
-        segment.up_since = {
-            interface.index: segment.start for interface in self.all_interfaces if interface.connected
-        }
-        segment.down_since = {}
-        segment.generation += 1
-
-    def _reset(self, segment: Segment) -> None:
-        traffic = self._mask(list(range(len(self.all_interfaces))), list(range(LINK_DOWNS)))
-        segment.curves = segment.curves.zeroed(segment.start, traffic)
-        segment.generation += 1
-
-    def _narrow(self, segment: Segment, wrap_tick: int) -> None:
-        segment.curves = segment.curves.narrowed(wrap_tick)
-        segment.generation += 1
-
-    def _rename(self, segment: Segment, fault: Fault) -> None:
-        for identity in fault.interfaces:
-            if identity in self.index:
-                name, comment = segment.labels.get(self.index[identity], (None, None))
-                new_comment = (
-                    None if fault.comment is None else fault.comment.encode("utf-8", "surrogateescape")
-                )
-                segment.labels[self.index[identity]] = (
-                    name if fault.name is None else fault.name,
-                    comment if new_comment is None else new_comment,
-                )
-
-    def _all_sessions(self, segment: Segment) -> None:
-        segment.sessions = self.spec.pppoe
 
     # -- reading --------------------------------------------------------------
 
@@ -367,11 +216,3 @@ def _search(curves: Curves, wanted: Ints, begin: int, end: int) -> int | None:
         else:
             high = middle
     return low if low < end and np.array_equal(curves.at(low), wanted) else None
-
-
-def _set_sessions(segment: Segment, count: int) -> None:
-    segment.sessions = min(count, segment.sessions)
-
-
-def _set_load(segment: Segment, load_pct: int | None) -> None:
-    segment.load_pct = load_pct

@@ -12,7 +12,7 @@ from mtd.lab.scenario import Fault, FaultKind
 if TYPE_CHECKING:
     from mtd.lab.hardware import Interface
     from mtd.lab.state import RouterState
-    from mtd.lab.truth import Segment
+    from mtd.lab.timeline import Segment
 
 _RATE_TICKS = 1000
 _COUNTER_KEYS = {name.encode(): column for name, column in COLUMN.items()}
