@@ -14,12 +14,10 @@ import grpc.aio
 
 from mtd.api import metrics
 from mtd.api.grpc.status import status_of
+from mtd.api.grpc.types import Context, Handler, Interceptor
 from mtd.core.clock import Clock
 
 logger = logging.getLogger(__name__)
-
-Handler = grpc.RpcMethodHandler[Any, Any]
-Context = grpc.aio.ServicerContext[Any, Any]
 
 # Orchestrators ask for health every few seconds, and explorers reflect: of no interest to operators.
 QUIET_PREFIXES = ("/grpc.health.", "/grpc.reflection.")
@@ -27,7 +25,7 @@ QUIET_PREFIXES = ("/grpc.health.", "/grpc.reflection.")
 OURS = frozenset({grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN, grpc.StatusCode.DATA_LOSS})
 
 
-class CallInterceptor(grpc.aio.ServerInterceptor[Any, Any]):
+class CallInterceptor(Interceptor):
     """Wraps each known method once; unknown ones are answered by gRPC."""
 
     def __init__(self, unary_deadline_s: float, clock: Clock) -> None:

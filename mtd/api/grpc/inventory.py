@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import grpc.aio
-
 from mtd.api.grpc.convert import changes_of, connection_message, device_message, settings_of
+from mtd.api.grpc.types import Context
 from mtd.api.interfaces import InventoryBackend
 from mtd.core.errors import Refused
 from mtd.pb.inventory.v1 import inventory_service_pb2 as pb
@@ -14,8 +11,6 @@ from mtd.pb.inventory.v1.inventory_service_pb2_grpc import InventoryServiceServi
 
 DEFAULT_PAGE = 100
 MAX_PAGE = 1000
-
-Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class InventoryServicer(InventoryServiceServicer):

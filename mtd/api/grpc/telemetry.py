@@ -5,9 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
-from typing import Any
-
-import grpc.aio
 
 from mtd.api.config import GrpcConfig
 from mtd.api.grpc.convert import catalogue_message, event_message, range_message
@@ -15,6 +12,7 @@ from mtd.api.grpc.event_feed import EventFeeds, EventFilter
 from mtd.api.grpc.globs import Globs
 from mtd.api.grpc.inventory import named
 from mtd.api.grpc.stream_hub import StreamHub
+from mtd.api.grpc.types import Context
 from mtd.api.interfaces import RangeAnswer, TelemetryBackend
 from mtd.core.errors import Refused
 from mtd.model.catalogue import Catalogue
@@ -27,8 +25,6 @@ POSITION_KEY = "mtd-position"
 
 DEFAULT_POINTS = 600
 MAX_POINTS = 100_000
-
-Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class TelemetryServicer(TelemetryServiceServicer):

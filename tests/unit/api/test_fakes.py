@@ -1,0 +1,23 @@
+from __future__ import annotations
+
+import pytest
+
+from mtd.api.interfaces import InventoryBackend, Readiness, TelemetryBackend
+from tests.unit.api.fakes import FakeInventory, FakeReadiness, FakeTelemetry, assert_same_signatures
+
+
+@pytest.mark.parametrize(
+    ("port", "fake"),
+    [(InventoryBackend, FakeInventory), (TelemetryBackend, FakeTelemetry), (Readiness, FakeReadiness)],
+)
+def test_fakes_have_the_signatures_of_their_ports(port: type, fake: type) -> None:
+    assert_same_signatures(port, fake)
+
+
+def test_a_drifted_fake_is_told() -> None:
+    class Drifted(FakeReadiness):
+        async def checks(self):  # type: ignore[override]
+            return ()
+
+    with pytest.raises(AssertionError, match="checks"):
+        assert_same_signatures(Readiness, Drifted)
