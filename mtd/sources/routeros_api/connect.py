@@ -60,6 +60,10 @@ async def resolve(host: str, reactor: Any, timeout_s: float) -> list[str]:
         return [str(ipaddress.ip_address(host))]
     except ValueError:
         pass  # a name
+    if not _can_be_name(host):
+        raise SessionFailed(
+            Outcome.NAME_NOT_FOUND, f"{host[:80]!r} can't be a host name or an address: correct it"
+        )
     future: asyncio.Future[list[str]] = asyncio.get_running_loop().create_future()
     try:
         reactor.nameResolver.resolveHostName(_Receiver(future), host)
@@ -70,13 +74,19 @@ async def resolve(host: str, reactor: Any, timeout_s: float) -> list[str]:
             f"the name server gave no answer about {host!r} within {timeout_s:g} s: check the "
             "collector's DNS, or use an address",
         ) from None
-    except UnicodeError as error:
-        raise SessionFailed(Outcome.NAME_NOT_FOUND, f"{host!r} can't be a host name: {error}") from error
     if not addresses:
         raise SessionFailed(
             Outcome.NAME_NOT_FOUND, f"the name {host!r} has no address: check its spelling, or use an address"
         )
     return addresses[:_MAX_ADDRESSES]
+
+
+def _can_be_name(host: str) -> bool:
+    # Twisted's resolver would fail on these in a Deferred that nobody looks at.
+    try:
+        return bool(host.encode("idna"))
+    except UnicodeError:
+        return False
 
 
 async def connect_tcp(

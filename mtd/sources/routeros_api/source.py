@@ -76,7 +76,9 @@ class RouterOsApiSource:
         if session is None:
             if self._failure is not None:
                 raise SessionFailed(self._failure.outcome, self._failure.reason)
-            raise SessionFailed(Outcome.UNREACHABLE, f"{self.device.name} is not connected")
+            raise SessionFailed(
+                Outcome.UNREACHABLE, f"{self.device.name} is not connected: connect before running commands"
+            )
         try:
             return await session.run(
                 commands, self.device.command_timeout_s if timeout_s is None else timeout_s

@@ -1,0 +1,343 @@
+"""A session against a router whose every word the test decides."""
+
+from __future__ import annotations
+
+import asyncio
+
+from prometheus_client import REGISTRY
+from zope.interface.verify import verifyObject
+
+from mtd.model.command import Command, Trap
+from mtd.model.device import Outcome
+from mtd.sources.interfaces import ISource
+from mtd.sources.routeros_api import RouterOsApiSettings, RouterOsApiSource
+from mtd.testing import run_async
+from tests.integration.sources.devices import QUICK, connected, device, failure_of
+from tests.integration.sources.scripted_router import (
+    Peer,
+    ScriptedRouter,
+    Sentence,
+    attribute,
+    packed,
+    running,
+    tag_of,
+)
+
+ECHO = [Command(f"/menu{number}/print", ("name",)) for number in range(12)]
+
+
+async def echo(peer: Peer, sentence: Sentence) -> None:
+    """Answer with one row: the path."""
+    peer.say(b"!re", b"=name=" + sentence[0], tag=tag_of(sentence))
+    peer.say(b"!done", tag=tag_of(sentence))
+
+
+def metric(name: str, **labels: str) -> float:
+    return REGISTRY.get_sample_value(name, labels) or 0.0
+
+
+class FixedClock:
+    """A clock that counts its readings."""
+
+    def __init__(self) -> None:
+        self.readings = 0
+
+    def now_us(self) -> int:
+        return 1_000_000 + self.readings
+
+    def monotonic(self) -> float:
+        self.readings += 1
+        return float(self.readings)
+
+
+def test_it_is_a_source() -> None:
+    verifyObject(ISource, RouterOsApiSource(device(1)))
+
+
+def test_many_commands_go_out_at_once_and_come_back_in_order() -> None:
+    async def reversed_order(peer: Peer, sentence: Sentence) -> None:
+        # Nothing is answered until all is heard: it was sent at once. Then the last comes first.
+        if len(peer.heard) == 1 + len(ECHO):
+            for heard in reversed(peer.heard[1:]):
+                await echo(peer, heard)
+
+    async def main() -> None:
+        async with (
+            running(ScriptedRouter(reversed_order)) as router,
+            connected(device(router.port)) as source,
+        ):
+            replies = await source.run(ECHO)
+            assert [reply.command for reply in replies] == ECHO
+            assert [reply.rows.column("name") for reply in replies] == [(c.path.encode(),) for c in ECHO]
+            assert source.connected
+            assert source.outcome is None
+
+    run_async(main())
+
+
+def test_a_router_is_given_no_more_at_once_than_it_may_have_in_flight() -> None:
+    most = 0
+
+    async def counting(peer: Peer, sentence: Sentence) -> None:
+        nonlocal most
+        # Answered one turn later: what is in flight by then was sent together.
+        most = max(most, len(peer.heard))
+        await asyncio.sleep(0)
+        await echo(peer, sentence)
+
+    async def main() -> None:
+        config = RouterOsApiSettings(commands_in_flight=5)
+        async with (
+            running(ScriptedRouter(counting)) as router,
+            connected(device(router.port), config) as source,
+        ):
+            assert len(await source.run(ECHO)) == len(ECHO)
+            sizes = [len(reply) for reply in [await source.run([])]]
+            assert sizes == [0]
+
+    run_async(main())
+
+
+def test_replies_carry_the_time_of_their_first_byte() -> None:
+    async def main() -> None:
+        clock = FixedClock()
+        async with (
+            running(ScriptedRouter(echo)) as router,
+            connected(device(router.port), clock=clock) as source,
+        ):
+            before = clock.readings
+            (reply,) = await source.run(ECHO[:1])
+            assert before < reply.received_at <= clock.readings
+            assert reply.received_us > 1_000_000
+            assert reply.duration_s > 0
+
+    run_async(main())
+
+
+def test_a_trap_fails_its_command_only() -> None:
+    async def handler(peer: Peer, sentence: Sentence) -> None:
+        if sentence[0] == b"/menu1/print":
+            peer.say(b"!trap", b"=category=0", b"=message=no such command prefix", tag=tag_of(sentence))
+            peer.say(b"!done", tag=tag_of(sentence))
+        else:
+            await echo(peer, sentence)
+
+    async def main() -> None:
+        async with running(ScriptedRouter(handler)) as router, connected(device(router.port)) as source:
+            one, two, three = await source.run(ECHO[:3])
+            assert one.trap is None
+            assert three.trap is None
+            assert two.trap == Trap("no such command prefix", 0)
+            assert two.trap.no_such_command
+
+    run_async(main())
+
+
+async def honours_cancel(peer: Peer, sentence: Sentence) -> None:
+    """Leave /slow unanswered until it is cancelled; answer the rest."""
+    if sentence[0] == b"/cancel":
+        target = attribute(sentence, b"tag") or b""
+        peer.say(b"!trap", b"=category=2", b"=message=interrupted", tag=b".tag=" + target)
+        peer.say(b"!done", tag=tag_of(sentence))
+        peer.say(b"!done", tag=b".tag=" + target)
+    elif sentence[0] == b"/slow":
+        peer.say(b"!re", b"=name=partial", tag=tag_of(sentence))
+    else:
+        await echo(peer, sentence)
+
+
+def test_a_command_at_its_deadline_is_cancelled_and_the_session_goes_on() -> None:
+    async def main() -> None:
+        async with (
+            running(ScriptedRouter(honours_cancel)) as router,
+            connected(device(router.port)) as source,
+        ):
+            fast, slow = await source.run([ECHO[0], Command("/slow")], timeout_s=0.1)
+            assert fast.trap is None
+            assert slow.trap is not None
+            assert slow.trap.timed_out
+            assert slow.rows.count == 0
+            (again,) = await source.run(ECHO[:1])
+            assert again.trap is None
+
+    run_async(main())
+
+
+def test_a_router_that_ignores_the_cancel_is_dropped() -> None:
+    async def silent(peer: Peer, sentence: Sentence) -> None:
+        if sentence[0] == b"/menu0/print":
+            await echo(peer, sentence)
+
+    async def main() -> None:
+        async with running(ScriptedRouter(silent)) as router:
+            source = RouterOsApiSource(device(router.port), config=QUICK)
+            await source.connect()
+            before = metric("mtd_source_failures_total", outcome="timed_out")
+            failure = await failure_of(source.run(ECHO, timeout_s=0.1))
+            assert failure.outcome is Outcome.TIMED_OUT
+            assert "/menu1/print" in failure.reason
+            assert not source.connected
+            assert (await failure_of(source.run(ECHO[:1]))).outcome is Outcome.TIMED_OUT
+            assert [words[0] for words in router.peers[0].heard].count(b"/cancel") == len(ECHO) - 1
+            assert metric("mtd_source_failures_total", outcome="timed_out") == before + 1
+            # Told to, it connects again.
+            await source.connect()
+            assert source.connected
+            assert source.outcome is None
+            await source.close()
+
+    run_async(main())
+
+
+def rows_of(count: int, tag: bytes) -> bytes:
+    return packed(b"!re", tag, b"=name=x") * count
+
+
+def test_a_reply_over_its_rows_is_cancelled_and_the_session_goes_on() -> None:
+    async def handler(peer: Peer, sentence: Sentence) -> None:
+        if sentence[0] == b"/big":
+            peer.writer.write(rows_of(500, tag_of(sentence)))
+        else:
+            await honours_cancel(peer, sentence)
+
+    async def main() -> None:
+        async with running(ScriptedRouter(handler)) as router, connected(device(router.port)) as source:
+            big, other = await source.run([Command("/big", max_rows=100), ECHO[0]])
+            assert big.trap is not None
+            assert big.trap.too_large
+            assert "over 100 rows" in big.trap.message
+            assert big.rows.count == 0
+            assert other.rows.count == 1
+            assert (await source.run(ECHO[:1]))[0].trap is None
+
+    run_async(main())
+
+
+def test_a_flood_that_ignores_the_cancel_is_cut_and_others_are_served() -> None:
+    sent = 0
+
+    async def flood(peer: Peer, sentence: Sentence) -> None:
+        nonlocal sent
+        block = rows_of(2000, tag_of(sentence))
+        while sent < 10_000_000:
+            peer.writer.write(block)
+            await peer.writer.drain()
+            sent += 2000
+
+    async def main() -> None:
+        async with (
+            running(ScriptedRouter(flood)) as hostile,
+            running(ScriptedRouter(echo)) as kind,
+            connected(device(kind.port)) as other,
+        ):
+            source = RouterOsApiSource(device(hostile.port, command_timeout_s=5.0), config=QUICK)
+            await source.connect()
+            flooded = asyncio.ensure_future(failure_of(source.run([Command("/flood")])))
+            slowest = 0.0
+            while not flooded.done():
+                (reply,) = await other.run(ECHO[:1], timeout_s=2.0)
+                slowest = max(slowest, reply.duration_s)
+            failure = await flooded
+            assert failure.outcome is Outcome.REPLY_TOO_LARGE
+            assert "over 10,000 rows" in failure.reason
+            assert slowest < 0.5
+            await source.close()
+
+    run_async(main())
+    # Cut after its rows, what may still come after the cancel, and what the sockets hold.
+    assert sent < 2_000_000
+
+
+def test_a_cancelled_caller_leaves_the_session_usable() -> None:
+    async def main() -> None:
+        async with (
+            running(ScriptedRouter(honours_cancel)) as router,
+            connected(device(router.port)) as source,
+        ):
+            task = asyncio.ensure_future(source.run([Command("/slow")], timeout_s=5.0))
+            while len(router.peers[0].heard) < 2:
+                await asyncio.sleep(0.01)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            assert task.cancelled()
+            assert (await source.run(ECHO[:1]))[0].trap is None
+            assert b"/cancel" in [words[0] for words in router.peers[0].heard]
+
+    run_async(main())
+
+
+def test_every_command_in_flight_hears_of_a_lost_session() -> None:
+    async def hang_up(peer: Peer, sentence: Sentence) -> None:
+        if sentence[0] == b"/menu1/print":
+            peer.writer.close()
+
+    async def main() -> None:
+        async with running(ScriptedRouter(hang_up)) as router:
+            source = RouterOsApiSource(device(router.port), config=QUICK)
+            await source.connect()
+            failures = await asyncio.gather(
+                failure_of(source.run(ECHO[:1])), failure_of(source.run(ECHO[1:2]))
+            )
+            assert [failure.outcome for failure in failures] == [Outcome.BUSY] * 2
+            assert not source.connected
+
+    run_async(main())
+
+
+def test_a_session_lost_while_idle_is_noticed() -> None:
+    async def main() -> None:
+        async with running(ScriptedRouter(echo)) as router:
+            source = RouterOsApiSource(device(router.port), config=QUICK)
+            await source.connect()
+            router.peers[0].writer.close()
+            while source.connected:
+                await asyncio.sleep(0.01)
+            assert source.outcome is not None
+            assert source.outcome.outcome is Outcome.BUSY
+            assert (await failure_of(source.run(ECHO[:1]))).outcome is Outcome.BUSY
+            await source.close()
+
+    run_async(main())
+
+
+def test_running_before_connecting_is_told() -> None:
+    async def main() -> None:
+        failure = await failure_of(RouterOsApiSource(device(1)).run(ECHO[:1]))
+        assert failure.outcome is Outcome.UNREACHABLE
+
+    run_async(main())
+
+
+def test_closing_is_bounded_even_if_the_router_reads_nothing() -> None:
+    async def main() -> None:
+        async with (
+            running(ScriptedRouter(honours_cancel)) as router,
+            connected(device(router.port)) as source,
+        ):
+            loop = asyncio.get_running_loop()
+            task = asyncio.ensure_future(failure_of(source.run([Command("/slow")], timeout_s=5.0)))
+            await asyncio.sleep(0)
+            started = loop.time()
+            await source.close()
+            await source.close()
+            assert loop.time() - started < 1.0
+            assert (await task).outcome is Outcome.BUSY
+
+    run_async(main())
+
+
+def test_sessions_rows_and_bytes_are_counted() -> None:
+    async def main() -> None:
+        async with running(ScriptedRouter(echo)) as router:
+            names = ("commands_total", "rows_total", "received_bytes_total", "sent_bytes_total", "sessions")
+            before = [metric(f"mtd_source_{name}") for name in names]
+            async with connected(device(router.port)) as source:
+                await source.run(ECHO)
+                after = [metric(f"mtd_source_{name}") for name in names]
+            commands, rows, received, sent, sessions = (b - a for a, b in zip(before, after, strict=True))
+            assert (commands, rows, sessions) == (len(ECHO) + 1, len(ECHO), 1)
+            assert received > 300
+            assert sent > 300
+            assert metric("mtd_source_sessions") == before[-1]
+
+    run_async(main())
