@@ -17,9 +17,25 @@ from mtd.lab.runner import run
 from mtd.lab.service import Lab
 
 _SHOWN_ROUTERS = 20
+_HELP = """Simulate MikroTik routers on this machine, to try mtd or any API client.
+
+Each router has a port on 127.0.0.1 and speaks the RouterOS API as 6.49 or
+7.x does. Its counters follow a seeded clock, so that a test knows what the
+true values were at each millisecond. Ctrl-C stops it.
+
+\b
+Examples:
+  mtd lab                                six routers that behave
+  mtd lab -n 100 -i 48 --base-port 9000  a hundred, on ports 9000 to 9099
+  mtd lab -s reboot                      one of them reboots, twice
+  mtd lab --state-file lab.json &        for scripts: where to connect, in JSON
+
+The control port takes JSON lines while the lab runs, for example
+{"op": "inject", "router": "lab-0001", "kind": "black-hole", "for_s": 10}
+"""
 
 
-@click.command()
+@click.command(help=_HELP)
 @click.option(
     "--scenario",
     "-s",
@@ -59,22 +75,7 @@ def lab(
     list_only: bool,
     as_json: bool,
 ) -> None:
-    r"""Simulate MikroTik routers on this machine, to try mtd or any API client.
-
-    Each router has a port on 127.0.0.1 and speaks the RouterOS API as 6.49 or
-    7.x does. Its counters follow a seeded clock, so that a test knows what the
-    true values were at each millisecond. Ctrl-C stops it.
-
-    \b
-    Examples:
-      mtd lab                                six routers that behave
-      mtd lab -n 100 -i 48 --base-port 9000  a hundred, on ports 9000 to 9099
-      mtd lab -s reboot                      one of them reboots again and again
-      mtd lab --state-file lab.json &        for scripts: where to connect, in JSON
-
-    The control port takes JSON lines while the lab runs, for example
-    {"op": "inject", "router": "lab-0001", "kind": "black-hole", "for_s": 10}
-    """
+    """Run a lab until Ctrl-C, or list the scenarios."""
     if list_only:
         _list(as_json=as_json)
         return

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import secrets
 from typing import TYPE_CHECKING, Any, cast
 
+from mtd.lab.login import Login
 from mtd.lab.menus.base import CommandError
 from mtd.lab.reply import Answer, ReplyFormat, fatal
 from mtd.lab.scenario import FaultKind
@@ -42,7 +41,7 @@ class Session(asyncio.Protocol):
         self.writable = asyncio.Event()
         self.writable.set()
         self._reader = SentenceReader(_BEFORE_LOGIN_BYTES)
-        self._challenge = b""
+        self._logins = Login(router.truth.spec, router.state.persona)
         self._seen = 0
         self._streams: dict[bytes | None, Stream] = {}
         self._number = 0
@@ -208,31 +207,12 @@ class Session(asyncio.Protocol):
 
     def _login(self, request: Request, reply: ReplyFormat) -> bytes:
         attributes = request.attributes
-        plain = self.state.persona.plain_login
-        if b"response" in attributes:
-            # Since 6.43 the challenge is still given, and its answer refused.
-            good = not plain and self._response_is_good(attributes)
-        elif plain and b"name" in attributes:
-            spec = self.state.truth.spec
-            given = (attributes[b"name"], attributes.get(b"password", b""))
-            good = given == (spec.username.encode(), spec.password.encode())
-        else:
-            self._challenge = secrets.token_bytes(16)
-            return reply.done(self._challenge.hex().encode())
-        if not good or self.router.has_fault(FaultKind.LOGIN_REFUSED):
+        if self._logins.wants_challenge(attributes):
+            return reply.done(self._logins.challenge())
+        if not self._logins.accepts(attributes) or self.router.has_fault(FaultKind.LOGIN_REFUSED):
             return self._refuse(attributes, reply)
         self._enter(attributes[b"name"].decode("latin-1"))
         return reply.done()
-
-    def _response_is_good(self, attributes: dict[bytes, bytes]) -> bool:
-        spec = self.state.truth.spec
-        digest = hashlib.md5(b"\x00" + spec.password.encode() + self._challenge, usedforsecurity=False)
-        challenge, self._challenge = self._challenge, b""
-        return (
-            bool(challenge)
-            and attributes.get(b"name") == spec.username.encode()
-            and attributes[b"response"] == b"00" + digest.hexdigest().encode()
-        )
 
     def _refuse(self, attributes: dict[bytes, bytes], reply: ReplyFormat) -> bytes:
         self.state.stats.logins_failed += 1
