@@ -21,7 +21,9 @@ logger = logging.getLogger(__name__)
 class Committer:
     """Writes groups of events for a set of projections that share a position."""
 
-    def __init__(self, db: Database, positions: PositionStore, config: ProjectionsConfig, clock: Clock) -> None:
+    def __init__(
+        self, db: Database, positions: PositionStore, config: ProjectionsConfig, clock: Clock
+    ) -> None:
         self._db = db
         self._positions = positions
         self._config = config

@@ -11,12 +11,19 @@ class ProjectionsConfig(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     batch_events: int = Field(256, ge=1, le=10_000, description="Most events in one transaction.")
-    read_ahead_batches: int = Field(64, ge=1, description="Batches of the log that are read ahead; then it waits.")
+    read_ahead_batches: int = Field(
+        64, ge=1, description="Batches of the log that are read ahead; then it waits."
+    )
     slice_s: float = Field(
-        0.005, gt=0, le=0.1, description="Longest stretch of computing before other work of the loop gets its turn."
+        0.005,
+        gt=0,
+        le=0.1,
+        description="Longest stretch of computing before other work of the loop gets its turn.",
     )
     max_ahead_s: float = Field(
-        300.0, ge=0, description="How far a collector's clock may be ahead of the hub's; events beyond are dropped."
+        300.0,
+        ge=0,
+        description="How far a collector's clock may be ahead of the hub's; events beyond are dropped.",
     )
     retry_first_s: float = Field(0.2, gt=0, description="Wait after the first failed transaction.")
     retry_cap_s: float = Field(10.0, gt=0, description="Longest wait between tries.")

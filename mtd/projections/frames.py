@@ -19,6 +19,8 @@ class FrameEncoder:
 
     def __init__(self) -> None:
         self._rows: dict[int, FrameRow] = {}
+        self.stored = False
+        """Whether the frames of the batch were written to ``telemetry_frame`` in this transaction."""
 
     def row(self, seq: int, envelope: Envelope) -> FrameRow:
         """Return the row of a frame."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from zope.interface import Attribute, Interface
 
 if TYPE_CHECKING:
+    from mtd.pb.events.v1.envelope_pb2 import Envelope
     from mtd.projections.frames import FrameEncoder
     from mtd.storage.txn import Transaction
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 class IBatchWriter(Interface):
     """What one projection makes of the events of one transaction."""
 
-    def add(seq: int, envelope: object) -> None:
+    def add(seq: int, envelope: Envelope) -> None:
         """Take in one event: CPU only. What it raises makes the event a dead letter of this projection.
 
         A failed ``add`` leaves nothing behind. Raising OutOfBounds drops the

@@ -9,7 +9,7 @@ from zope.interface import implementer
 from mtd.projections import metrics
 from mtd.projections.frames import FrameEncoder, TimeBounds
 from mtd.projections.interfaces import IBatchWriter, IProjection
-from mtd.storage.stores.frames import FrameRow, upsert_latest
+from mtd.storage.stores.frames import FrameName, FrameRow, copy_latest, upsert_latest
 from mtd.storage.stores.layouts import LayoutKey, poll_groups
 from mtd.storage.txn import Transaction
 
@@ -96,5 +96,15 @@ class LatestBatch:
             key = (tenant_id, device_id, group)
             if key not in chosen or chosen[key][:2] < candidate[:2]:
                 chosen[key] = candidate
+        if self._frames.stored:
+            await copy_latest(
+                tx,
+                self._log_id,
+                [
+                    FrameName(device_id, seq, collected_us, group)
+                    for (_, device_id, group), (collected_us, seq, _) in chosen.items()
+                ],
+            )
+            return
         rows: list[FrameRow] = [self._frames.row(seq, envelope) for _, seq, envelope in chosen.values()]
         await upsert_latest(tx, self._log_id, rows, [group for _, _, group in chosen])

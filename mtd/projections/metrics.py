@@ -4,20 +4,34 @@ from __future__ import annotations
 
 from mtd.core.metrics import Counter, Gauge, Histogram
 
-LAG_EVENTS = Gauge("mtd_projections_lag_events", "Events of the log that are not projected yet.", ["projection"])
+LAG_EVENTS = Gauge(
+    "mtd_projections_lag_events", "Events of the log that are not projected yet.", ["projection"]
+)
 LAG_SECONDS = Gauge(
-    "mtd_projections_lag_seconds", "Age of the newest projected event while others wait behind it.", ["projection"]
+    "mtd_projections_lag_seconds",
+    "Age of the newest projected event while others wait behind it.",
+    ["projection"],
 )
 EVENTS_PROJECTED = Counter("mtd_projections_events_total", "Events projected.", ["lane"])
 BATCH_EVENTS = Histogram(
-    "mtd_projections_batch_events", "Events per transaction.", buckets=(1, 4, 16, 64, 128, 256, 512, 1024, 4096)
+    "mtd_projections_batch_events",
+    "Events per transaction.",
+    buckets=(1, 4, 16, 64, 128, 256, 512, 1024, 4096),
 )
 BUILD_SECONDS = Counter("mtd_projections_build_seconds_total", "CPU time spent on building rows.")
 EVENTS_DROPPED = Counter(
-    "mtd_projections_events_dropped_total", "Events that a projection left out, by reason.", ["projection", "reason"]
+    "mtd_projections_events_dropped_total",
+    "Events that a projection left out, by reason.",
+    ["projection", "reason"],
 )
-DEAD_LETTERS = Counter("mtd_projections_dead_letters_total", "Events that can't be projected.", ["projection"])
-BISECTIONS = Counter("mtd_projections_bisections_total", "Batches cut in two to find an event that can't be projected.")
-RETRIES = Counter("mtd_projections_retries_total", "Transactions of projections that were tried again.", ["cause"])
+DEAD_LETTERS = Counter(
+    "mtd_projections_dead_letters_total", "Events that can't be projected.", ["projection"]
+)
+BISECTIONS = Counter(
+    "mtd_projections_bisections_total", "Batches cut in two to find an event that can't be projected."
+)
+RETRIES = Counter(
+    "mtd_projections_retries_total", "Transactions of projections that were tried again.", ["cause"]
+)
 QUEUE_BATCHES = Gauge("mtd_projections_queue_batches", "Batches read ahead from the log.", ["lane"])
 PUBLISH_FAILURES = Counter("mtd_projections_publish_failures_total", "Calls of on_committed that raised.")

@@ -130,7 +130,9 @@ class ProjectionRunner:
         """
         projection = self._projections.get(name)
         if projection is None:
-            raise NotFound(f"there is no projection {name!r}; there are {', '.join(sorted(self._projections))}")
+            raise NotFound(
+                f"there is no projection {name!r}; there are {', '.join(sorted(self._projections))}"
+            )
         first_seq = self._log.stats().first_seq
 
         async def forget(tx: Transaction) -> None:
@@ -180,7 +182,7 @@ class ProjectionRunner:
     async def _run_lanes(self) -> None:
         """Run all lanes until one fails or a regrouping is asked for."""
         lanes = list(self._lanes)
-        tasks = [asyncio.ensure_future(self._follow(lane)) for lane in lanes]
+        tasks: list[asyncio.Future[Any]] = [asyncio.ensure_future(self._follow(lane)) for lane in lanes]
         tasks.append(asyncio.ensure_future(self._regroup.wait()))
         try:
             pending = set(tasks)

@@ -52,7 +52,9 @@ class TablesBatch:
         delta = envelope.table_delta
         key = StateKey(envelope.tenant_id, envelope.device_id, delta.table)
         rows = {
-            row.key: StateRow(*key, row.key, seq, envelope.collected_at_us, literals.document(dict(row.fields)))
+            row.key: StateRow(
+                *key, row.key, seq, envelope.collected_at_us, literals.document(dict(row.fields))
+            )
             for row in delta.upserted
         }
         if delta.complete:

@@ -88,3 +88,4 @@ class TelemetryBatch:
         """Write layouts, then frames."""
         await put_layouts(tx, list(self._layouts.values()))
         await insert_frames(tx, self._log_id, self._rows)
+        self._frames.stored = True

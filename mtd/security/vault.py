@@ -53,7 +53,9 @@ class Vault:
         nonce = os.urandom(_NONCE_BYTES)
         header = bytes((_VERSION,)) + self._current.key_id
         cipher = self._cipher(self._current, tenant_id)
-        return header + nonce + cipher.encrypt(nonce, secret.encode(), _bound_to(header, tenant_id, device_id))
+        return (
+            header + nonce + cipher.encrypt(nonce, secret.encode(), _bound_to(header, tenant_id, device_id))
+        )
 
     def open(self, tenant_id: str, device_id: str, sealed: bytes) -> str:
         """Decrypt what ``seal`` gave. Raises SecretUnreadable."""

@@ -14,23 +14,32 @@ class EmbeddedConfig(BaseModel):
 
     port: int = Field(0, ge=0, le=65535, description="TCP port on 127.0.0.1; a free one if 0.")
     os_user: str = Field(
-        "", description="When mtd runs as root: user that PostgreSQL runs as; `postgres`, else `nobody` if empty."
+        "",
+        description="When mtd runs as root: user that PostgreSQL runs as; `postgres`, else `nobody` if empty.",
     )
     fallback_dir: Path = Field(
         Path("/var/lib/mtd-postgres"),
         description="When mtd runs as root: where the data goes if that user can't reach the data folder.",
     )
     shared_buffers_mb: int = Field(
-        0, ge=0, le=65536, description="PostgreSQL's own cache in MiB; an eighth of the memory, 64 to 1024, if 0."
+        0,
+        ge=0,
+        le=65536,
+        description="PostgreSQL's own cache in MiB; an eighth of the memory, 64 to 1024, if 0.",
     )
     max_connections: int = Field(40, ge=10, le=1000, description="Most connections at a time.")
     max_wal_mb: int = Field(2048, ge=128, description="Write-ahead log between checkpoints, in MiB.")
     durable: bool = Field(
-        True, description="Whether PostgreSQL waits for the disk. Off is for tests: a power cut loses the data."
+        True,
+        description="Whether PostgreSQL waits for the disk. Off is for tests: a power cut loses the data.",
     )
     start_timeout_s: float = Field(60.0, gt=0, description="Longest start, recovery after a crash included.")
-    stop_timeout_s: float = Field(10.0, gt=0, description="Longest orderly stop, before it is ended by force.")
-    log_max_bytes: int = Field(16 * 1024 * 1024, ge=65536, description="Size at which the server's log is turned over.")
+    stop_timeout_s: float = Field(
+        10.0, gt=0, description="Longest orderly stop, before it is ended by force."
+    )
+    log_max_bytes: int = Field(
+        16 * 1024 * 1024, ge=65536, description="Size at which the server's log is turned over."
+    )
 
 
 class PartitionsConfig(BaseModel):
@@ -54,7 +63,9 @@ class StorageConfig(BaseModel):
     )
     dsn_file: Path | None = Field(None, description="File that holds the connection string.")
     embedded: EmbeddedConfig = Field(default_factory=EmbeddedConfig, description="The embedded PostgreSQL.")
-    partitions: PartitionsConfig = Field(default_factory=PartitionsConfig, description="Partitions and retention.")
+    partitions: PartitionsConfig = Field(
+        default_factory=PartitionsConfig, description="Partitions and retention."
+    )
     pool_size: int = Field(6, ge=2, le=100, description="Connections kept open.")
     connect_timeout_s: float = Field(5.0, gt=0, description="Longest attempt to connect.")
     statement_timeout_s: float = Field(30.0, gt=0, description="Longest single statement.")

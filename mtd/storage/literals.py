@@ -40,7 +40,11 @@ def texts(values: Iterable[str | None]) -> str:
 
     PostgreSQL can't hold U+0000 in a text: it becomes U+FFFD.
     """
-    return "{" + ",".join("NULL" if value is None else f'"{value.translate(_ESCAPES)}"' for value in values) + "}"
+    return (
+        "{"
+        + ",".join("NULL" if value is None else f'"{value.translate(_ESCAPES)}"' for value in values)
+        + "}"
+    )
 
 
 def bytea(values: Iterable[bytes]) -> str:
@@ -51,4 +55,6 @@ def bytea(values: Iterable[bytes]) -> str:
 def document(fields: Mapping[str, str]) -> str:
     """Return the text of a JSON object that PostgreSQL takes as ``jsonb``."""
     # jsonb refuses U+0000 even where it is escaped.
-    return json.dumps(fields, ensure_ascii=False, sort_keys=True).replace("\\u0000", "\N{REPLACEMENT CHARACTER}")
+    return json.dumps(fields, ensure_ascii=False, sort_keys=True).replace(
+        "\\u0000", "\N{REPLACEMENT CHARACTER}"
+    )

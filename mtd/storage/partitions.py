@@ -44,7 +44,7 @@ class PartitionedTable:
         return f"{self.name}_{first:%Y%m}" if self.monthly else f"{self.name}_{first:%Y%m%d}"
 
 
-TELEMETRY_FRAME = PartitionedTable("telemetry_frame", monthly=False, options="WITH (toast_tuple_target = 8160)")
+TELEMETRY_FRAME = PartitionedTable("telemetry_frame", monthly=False, options="")
 EVENT = PartitionedTable("event", monthly=True)
 DEVICE_HEALTH = PartitionedTable("device_health", monthly=True)
 TABLES = (TELEMETRY_FRAME, EVENT, DEVICE_HEALTH)
@@ -58,7 +58,9 @@ def day_of(us: int) -> dt.date:
 class Partitions:
     """Knows which partitions exist and keeps them fit."""
 
-    def __init__(self, db: Database, config: PartitionsConfig | None = None, *, clock: Clock = SYSTEM_CLOCK) -> None:
+    def __init__(
+        self, db: Database, config: PartitionsConfig | None = None, *, clock: Clock = SYSTEM_CLOCK
+    ) -> None:
         self._db = db
         self._config = config or PartitionsConfig()
         self._clock = clock
@@ -104,7 +106,9 @@ class Partitions:
         today = day_of(self._clock.now_us())
         for table in TABLES:
             self._known[table.name] = set(await self._existing(table))
-            await self.ensure(table, (today + dt.timedelta(days=n) for n in range(-1, self._config.ahead_days + 1)))
+            await self.ensure(
+                table, (today + dt.timedelta(days=n) for n in range(-1, self._config.ahead_days + 1))
+            )
             for first in sorted(self._known[table.name]):
                 if table.period(first)[1] <= self._horizon(table, today):
                     await self._drop(table, first)
@@ -126,7 +130,9 @@ class Partitions:
             except MtdError as error:
                 metrics.MAINTENANCE_FAILURES.inc()
                 self.failure = str(error)
-                logger.error("partition maintenance failed, next try in %g s: %s", self._config.interval_s, error)
+                logger.error(
+                    "partition maintenance failed, next try in %g s: %s", self._config.interval_s, error
+                )
 
     async def _existing(self, table: PartitionedTable) -> list[dt.date]:
         async def read(tx: Transaction) -> list[dt.date]:

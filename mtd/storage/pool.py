@@ -38,7 +38,7 @@ class _Connection(txpostgres.Connection):  # type: ignore[misc]
         super().__init__()
         self.on_lost: Callable[[], None] | None = None
 
-    def doRead(self) -> None:  # noqa: N802 (Twisted's name)
+    def doRead(self) -> None:
         # Idle and readable: a notification, or the end of the connection.
         try:
             super().doRead()
@@ -119,13 +119,17 @@ class Database:
                         why = str(broken)
                         metrics.TRANSACTION_FAILURES.labels(name=name, cause="broken").inc()
                     else:
-                        metrics.TRANSACTION_SECONDS.labels(name=name).observe(self._clock.monotonic() - started)
+                        metrics.TRANSACTION_SECONDS.labels(name=name).observe(
+                            self._clock.monotonic() - started
+                        )
                         return result
                     await asyncio.sleep(backoff.next_delay())
                     metrics.TRANSACTION_RETRIES.labels(name=name).inc()
         except TimeoutError:
             metrics.TRANSACTION_FAILURES.labels(name=name, cause="deadline").inc()
-            raise StorageUnavailable(f"{name}: not done within {limit_s:g} s{': ' + why if why else ''}") from None
+            raise StorageUnavailable(
+                f"{name}: not done within {limit_s:g} s{': ' + why if why else ''}"
+            ) from None
         except CommitUnknown:
             metrics.TRANSACTION_FAILURES.labels(name=name, cause="commit").inc()
             raise

@@ -8,7 +8,6 @@ from typing import Any
 
 import psycopg2
 import psycopg2.extensions
-
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
@@ -37,7 +36,7 @@ async def settled(deferred: Deferred[Any]) -> Any:
 
     def fail(failure: Failure) -> None:
         if not future.done():
-            future.set_exception(failure.value)
+            future.set_exception(failure.value or RuntimeError("a Deferred failed without a reason"))
 
     deferred.addCallbacks(succeed, fail)
     return await future

@@ -71,7 +71,9 @@ def make_cluster(account: Account, installation: Path, data: Path, password: str
         password_file.unlink(missing_ok=True)
     if done.returncode != 0:
         shutil.rmtree(staging, ignore_errors=True)
-        raise Misconfigured(f"can't make a PostgreSQL cluster in {data}: {done.stderr.strip() or done.stdout.strip()}")
+        raise Misconfigured(
+            f"can't make a PostgreSQL cluster in {data}: {done.stderr.strip() or done.stdout.strip()}"
+        )
     staging.rename(data)
 
 

@@ -57,7 +57,12 @@ def is_server_of(pid: int, data: Path) -> bool:
         pass  # it lives, as another user: look at what it is
     try:
         command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-        state = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()[0]
+        state = (
+            Path(f"/proc/{pid}/stat")
+            .read_text(encoding="ascii", errors="replace")
+            .rpartition(")")[2]
+            .split()[0]
+        )
     except FileNotFoundError:
         return not Path("/proc/self").exists()  # without /proc: believe the pid file
     return state != "Z" and str(data).encode() in command

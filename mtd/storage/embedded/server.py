@@ -161,7 +161,9 @@ class EmbeddedPostgres:
         home = self._config.fallback_dir / mark
         if not home.exists():
             home.mkdir(parents=True, mode=0o755)
-            logger.warning("user %s can't enter %s: PostgreSQL's data is in %s", account.name, self._dir, home)
+            logger.warning(
+                "user %s can't enter %s: PostgreSQL's data is in %s", account.name, self._dir, home
+            )
         if not account.can_enter(home):
             raise Misconfigured(
                 f"user {account.name} can enter neither {self._dir} nor {home}: "
@@ -179,7 +181,9 @@ class EmbeddedPostgres:
         found = folder.lstat()
         # In the system's temporary folder someone else may have been first.
         if found.st_uid != account.uid or found.st_mode & 0o077 or not folder.is_dir():
-            raise Misconfigured(f"{folder} must be a folder of user {account.name} that nobody else can enter")
+            raise Misconfigured(
+                f"{folder} must be a folder of user {account.name} that nobody else can enter"
+            )
         return folder
 
     def _run(self) -> None:
@@ -259,7 +263,11 @@ class EmbeddedPostgres:
             running = pidfile.read_pid_file(self._data)
             if running is not None and running.ready and running.pid == pid:
                 return running
-            ended = process.poll() is not None if process is not None else not pidfile.is_server_of(pid, self._data)
+            ended = (
+                process.poll() is not None
+                if process is not None
+                else not pidfile.is_server_of(pid, self._data)
+            )
             if ended:
                 break
             time.sleep(_POLL_S)  # noqa: TID251 - in a thread
@@ -281,7 +289,9 @@ class EmbeddedPostgres:
             if await asyncio.to_thread(self._alive):
                 continue
             POSTGRES_RESTARTS.inc()
-            logger.error("PostgreSQL (pid %d) ended unexpectedly, starting it again: %s", self._pid, self._log_tail())
+            logger.error(
+                "PostgreSQL (pid %d) ended unexpectedly, starting it again: %s", self._pid, self._log_tail()
+            )
             try:
                 await asyncio.to_thread(self._revive)
                 backoff.reset()

@@ -52,13 +52,15 @@ class DeviceSettings:
         """Return the settings with the port filled in. Raises Refused with all that is wrong."""
         wrong = [f"{name} is empty" for name in ("name", "host") if not getattr(self, name).strip()]
         port = self.port or (_DEFAULT_PORT if self.tls_mode is TlsMode.OFF else _DEFAULT_TLS_PORT)
-        if not 0 < port <= 65535:  # noqa: PLR2004
+        if not 0 < port <= 65535:
             wrong.append(f"port {port} isn't between 1 and 65535")
         if self.tls_mode is TlsMode.PINNED and not self.tls_fingerprint:
             wrong.append("tls_fingerprint is empty, but tls_mode is pinned")
         if self.connect_timeout_s < 0 or self.command_timeout_s < 0:
             wrong.append("a timeout is negative")
-        wrong += [f"intervals_s.{tier} isn't positive" for tier, value in self.intervals_s.items() if value <= 0]
+        wrong += [
+            f"intervals_s.{tier} isn't positive" for tier, value in self.intervals_s.items() if value <= 0
+        ]
         try:
             "".encode(self.code_page or "latin-1")
         except LookupError:
@@ -83,7 +85,7 @@ class DeviceRecord:
     updated_at: dt.datetime
 
 
-_COLUMNS = (
+COLUMNS = (
     "tenant_id, device_id, revision, created_at, updated_at, name, host, username, port, tls_mode, tls_fingerprint,"
     " code_page, naming, enabled, connect_timeout_s, command_timeout_s, intervals_s, labels, notes"
 )
@@ -109,10 +111,10 @@ class DeviceStore:
             names = ", ".join(values)
             marks = ", ".join(["%s"] * len(values))
             await tx.execute(
-                f"INSERT INTO device (tenant_id, device_id, {names}) VALUES (%s, %s, {marks}) RETURNING {_COLUMNS}",
+                f"INSERT INTO device (tenant_id, device_id, {names}) VALUES (%s, %s, {marks}) RETURNING {COLUMNS}",
                 [tenant_id, device_id, *values.values()],
             )
-            record = _record(_one(tx, settings.name))
+            record = record_of(_one(tx, settings.name))
             await _put_secret(tx, tenant_id, device_id, sealed)
             return record
 
@@ -136,10 +138,10 @@ class DeviceStore:
 
         async def read(tx: Transaction) -> list[DeviceRecord]:
             await tx.execute(
-                f"SELECT {_COLUMNS} FROM device WHERE tenant_id = %s AND name > %s ORDER BY name LIMIT %s",
+                f"SELECT {COLUMNS} FROM device WHERE tenant_id = %s AND name > %s ORDER BY name LIMIT %s",
                 (tenant_id, after_name, limit),
             )
-            return [_record(row) for row in tx.fetchall()]
+            return [record_of(row) for row in tx.fetchall()]
 
         return await self._db.run("devices.list", read, tenant=tenant_id)
 
@@ -169,16 +171,20 @@ class DeviceStore:
                     f"device {before.settings.name!r} is at revision {before.revision}, not {revision}: read it again"
                 )
             changed = replace(before.settings, **{name: getattr(settings, name) for name in mask})
-            if "tls_mode" in mask and "port" not in mask and before.settings.port == _default_port(before.settings):
+            if (
+                "tls_mode" in mask
+                and "port" not in mask
+                and before.settings.port == _default_port(before.settings)
+            ):
                 changed = replace(changed, port=0)  # it follows the transport, as long as nobody chose one
             values = _values(changed.checked())
             pairs = ", ".join(f"{name} = %s" for name in values)
             await tx.execute(
                 f"UPDATE device SET {pairs}, revision = revision + 1, updated_at = now()"
-                f" WHERE tenant_id = %s AND device_id = %s RETURNING {_COLUMNS}",
+                f" WHERE tenant_id = %s AND device_id = %s RETURNING {COLUMNS}",
                 [*values.values(), tenant_id, before.device_id],
             )
-            record = _record(_one(tx, device))
+            record = record_of(_one(tx, device))
             if password:
                 sealed = self._vault.seal(tenant_id, before.device_id, password)
                 await _put_secret(tx, tenant_id, before.device_id, sealed)
@@ -196,7 +202,8 @@ class DeviceStore:
             found = await _find(tx, tenant_id, device, lock=True)
             for table in ("latest", "state_row", "device_status", "device_capability", "device"):
                 await tx.execute(
-                    f"DELETE FROM {table} WHERE tenant_id = %s AND device_id = %s", (tenant_id, found.device_id)
+                    f"DELETE FROM {table} WHERE tenant_id = %s AND device_id = %s",
+                    (tenant_id, found.device_id),
                 )
 
         await self._db.run("devices.delete", remove, tenant=tenant_id)
@@ -223,7 +230,7 @@ class DeviceStore:
 
         async def read(tx: Transaction) -> Sequence[Row]:
             await tx.execute(
-                f"SELECT {_COLUMNS}, (SELECT secret FROM device_credential c WHERE c.tenant_id = d.tenant_id"
+                f"SELECT {COLUMNS}, (SELECT secret FROM device_credential c WHERE c.tenant_id = d.tenant_id"
                 " AND c.device_id = d.device_id) FROM device d ORDER BY tenant_id, name"
             )
             return tx.fetchall()
@@ -234,7 +241,7 @@ class DeviceStore:
     def _devices(self, rows: Sequence[Row]) -> Sequence[Device]:
         devices = []
         for *columns, secret in rows:
-            record = _record(tuple(columns))
+            record = record_of(tuple(columns))
             try:
                 password = str(self._vault.open(record.tenant_id, record.device_id, bytes(secret or b"")))
             except SecretUnreadable as error:
@@ -296,7 +303,8 @@ def _values(settings: DeviceSettings) -> dict[str, object]:
     return values
 
 
-def _record(row: Row) -> DeviceRecord:
+def record_of(row: Row) -> DeviceRecord:
+    """Return the device of a row of COLUMNS."""
     tenant_id, device_id, revision, created_at, updated_at, *values = row
     (name, host, username, port, tls_mode, fingerprint, code_page, naming, enabled, *rest) = values
     connect_timeout_s, command_timeout_s, intervals_s, labels, notes = rest
@@ -322,11 +330,11 @@ def _record(row: Row) -> DeviceRecord:
 async def _find(tx: Transaction, tenant_id: str, device: str, *, lock: bool = False) -> DeviceRecord:
     # A name may look like an id, so the id goes first.
     await tx.execute(
-        f"SELECT {_COLUMNS} FROM device WHERE tenant_id = %s AND (device_id::text = %s OR name = %s)"
+        f"SELECT {COLUMNS} FROM device WHERE tenant_id = %s AND (device_id::text = %s OR name = %s)"
         f" ORDER BY device_id::text = %s DESC LIMIT 1{' FOR UPDATE' if lock else ''}",
         (tenant_id, device, device, device),
     )
-    return _record(_one(tx, device))
+    return record_of(_one(tx, device))
 
 
 def _one(tx: Transaction, device: str) -> Row:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -25,6 +26,7 @@ class FrameRow(NamedTuple):
     low_confidence: str  # "{}": none is doubtful
 
 
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _COLUMNS = (
     "tenant_id, device_id, log_id, seq, layout_id, ts_collected, ts_received, poll_duration_us,"
     " counters, gauges, rates, low_confidence"
@@ -42,7 +44,7 @@ _NAMES = (
     "tenant_id, device_id, seq, layout_id, collected_us, received_us, poll_duration_us,"
     " counters, gauges, rates, low_confidence"
 )
-_INSERT_FRAMES = f"INSERT INTO telemetry_frame ({_COLUMNS}) SELECT {_VALUES} FROM {_UNNEST} AS t ({_NAMES})"  # noqa: S608
+_INSERT_FRAMES = f"INSERT INTO telemetry_frame ({_COLUMNS}) SELECT {_VALUES} FROM {_UNNEST} AS t ({_NAMES})"
 
 _UPDATED = ", ".join(
     f"{name} = excluded.{name}"
@@ -60,12 +62,33 @@ _UPDATED = ", ".join(
     )
 )
 _UPSERT_LATEST = (
-    f"INSERT INTO latest AS l (poll_group, {_COLUMNS})"  # noqa: S608
+    f"INSERT INTO latest AS l (poll_group, {_COLUMNS})"
     f" SELECT t.poll_group, {_VALUES}"
     f" FROM {_UNNEST.removesuffix(')')}, %s::text[]) AS t ({_NAMES}, poll_group)"
     " ON CONFLICT (tenant_id, device_id, poll_group) DO UPDATE"
     f" SET {_UPDATED} WHERE (l.ts_collected, l.seq) < (excluded.ts_collected, excluded.seq)"
 )
+
+# The frames stand in telemetry_frame already: found there by the btree and copied, they
+# need not be sent and parsed a second time. The bounds let the planner see one partition.
+_COPY_LATEST = (
+    f"INSERT INTO latest AS l (poll_group, {_COLUMNS})"
+    f" SELECT t.poll_group, {', '.join('f.' + name.strip() for name in _COLUMNS.split(','))}"
+    " FROM unnest(%s::uuid[], %s::int8[], %s::int8[], %s::text[]) AS t (device_id, seq, us, poll_group)"
+    " JOIN telemetry_frame f ON f.device_id = t.device_id AND f.ts_collected = from_us(t.us) AND f.seq = t.seq"
+    " WHERE f.log_id = %s AND f.ts_collected BETWEEN %s AND %s"
+    " ON CONFLICT (tenant_id, device_id, poll_group) DO UPDATE"
+    f" SET {_UPDATED} WHERE (l.ts_collected, l.seq) < (excluded.ts_collected, excluded.seq)"
+)
+
+
+class FrameName(NamedTuple):
+    """Where a frame stands."""
+
+    device_id: str
+    seq: int
+    collected_us: int
+    poll_group: str
 
 
 async def insert_frames(tx: Transaction, log_id: str, rows: Sequence[FrameRow]) -> None:
@@ -74,7 +97,9 @@ async def insert_frames(tx: Transaction, log_id: str, rows: Sequence[FrameRow]) 
         await tx.execute(_INSERT_FRAMES, [log_id, *_columns(rows)])
 
 
-async def upsert_latest(tx: Transaction, log_id: str, rows: Sequence[FrameRow], poll_groups: Sequence[str]) -> None:
+async def upsert_latest(
+    tx: Transaction, log_id: str, rows: Sequence[FrameRow], poll_groups: Sequence[str]
+) -> None:
     """Replace the latest frame of each device and poll group, unless the stored one is newer.
 
     At most one row for each (tenant, device, poll group).
@@ -85,4 +110,25 @@ async def upsert_latest(tx: Transaction, log_id: str, rows: Sequence[FrameRow], 
 
 def _columns(rows: Sequence[FrameRow]) -> list[str]:
     columns = list(zip(*rows, strict=True))
-    return [literals.plain(column) for column in columns[:7]] + [literals.nested(column) for column in columns[7:]]
+    return [literals.plain(column) for column in columns[:7]] + [
+        literals.nested(column) for column in columns[7:]
+    ]
+
+
+async def copy_latest(tx: Transaction, log_id: str, frames: Sequence[FrameName]) -> None:
+    """Do as ``upsert_latest`` does, for frames that were stored by ``insert_frames``."""
+    if not frames:
+        return
+    devices, seqs, times, groups = zip(*frames, strict=True)
+    await tx.execute(
+        _COPY_LATEST,
+        [
+            literals.plain(devices),
+            literals.plain(seqs),
+            literals.plain(times),
+            literals.texts(groups),
+            log_id,
+            _EPOCH + dt.timedelta(microseconds=min(times)),
+            _EPOCH + dt.timedelta(microseconds=max(times)),
+        ],
+    )

@@ -44,8 +44,22 @@ class CapabilityRow(NamedTuple):
     changed_us: int
 
 
-_TEXTS = ("status", "outcome", "reason", "routeros_version", "board_name", "architecture", "identity", "serial_number")
-_TIMES = {"since": "since_us", "last_ok_at": "last_ok_us", "outcome_at": "outcome_us", "probed_at": "probed_us"}
+_TEXTS = (
+    "status",
+    "outcome",
+    "reason",
+    "routeros_version",
+    "board_name",
+    "architecture",
+    "identity",
+    "serial_number",
+)
+_TIMES = {
+    "since": "since_us",
+    "last_ok_at": "last_ok_us",
+    "outcome_at": "outcome_us",
+    "probed_at": "probed_us",
+}
 
 
 async def load_status(tx: Transaction, keys: Collection[DeviceKey]) -> dict[DeviceKey, StatusRow]:
@@ -54,13 +68,16 @@ async def load_status(tx: Transaction, keys: Collection[DeviceKey]) -> dict[Devi
     joined = "JOIN unnest(%s::uuid[], %s::uuid[]) AS t (tenant_id, device_id) USING (tenant_id, device_id)"
     times = ", ".join(f"coalesce(to_us({column}), 0)" for column in _TIMES)
     await tx.execute(
-        f"SELECT tenant_id, device_id, routeros_major, {', '.join(_TEXTS)}, {times} FROM device_status {joined}", wanted
+        f"SELECT tenant_id, device_id, routeros_major, {', '.join(_TEXTS)}, {times} FROM device_status {joined}",
+        wanted,
     )
     found: dict[DeviceKey, StatusRow] = {}
     for tenant_id, device_id, major, *values in tx.fetchall():
         named = dict(zip((*_TEXTS, *_TIMES.values()), values, strict=True))
         found[tenant_id, device_id] = StatusRow(routeros_major=major, **named)
-    await tx.execute(f"SELECT tenant_id, device_id, name, present, detail FROM device_capability {joined}", wanted)
+    await tx.execute(
+        f"SELECT tenant_id, device_id, name, present, detail FROM device_capability {joined}", wanted
+    )
     for tenant_id, device_id, name, present, detail in tx.fetchall():
         found.setdefault((tenant_id, device_id), StatusRow()).capabilities[name] = (present, detail)
     return found

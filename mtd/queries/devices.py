@@ -1,0 +1,88 @@
+"""Devices with what was learned about them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+
+from mtd.core.errors import NotFound
+from mtd.model.device import DEFAULT_TENANT_ID, DeviceStatus
+from mtd.queries.records import DeviceView
+from mtd.storage.pool import Database
+from mtd.storage.stores.devices import COLUMNS, record_of
+from mtd.storage.txn import Row, Transaction
+
+_DEVICE_COLUMNS = ", ".join(f"d.{name.strip()}" for name in COLUMNS.split(","))
+_SELECT = f"""
+SELECT coalesce(s.status, 'unknown'), coalesce(s.reason, ''), to_us(s.since),
+       to_us(greatest(s.last_ok_at, (SELECT max(l.ts_collected) FROM latest l
+                                     WHERE l.tenant_id = d.tenant_id AND l.device_id = d.device_id))),
+       coalesce(s.routeros_version, ''), coalesce(s.board_name, ''), coalesce(s.identity, ''),
+       (SELECT jsonb_object_agg(c.name, c.detail) FROM device_capability c
+        WHERE c.tenant_id = d.tenant_id AND c.device_id = d.device_id AND c.present),
+       {_DEVICE_COLUMNS}
+FROM device d LEFT JOIN device_status s USING (tenant_id, device_id)
+WHERE d.tenant_id = %s
+"""  # noqa: S608 - composed of constants
+
+
+class DeviceQueries:
+    """Reads the inventory together with the status."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    async def get(self, device: str, tenant_id: str = DEFAULT_TENANT_ID) -> DeviceView:
+        """Return a device by its name or id. Raises NotFound."""
+
+        async def read(tx: Transaction) -> list[Row]:
+            await tx.execute(
+                f"{_SELECT} AND (d.device_id::text = %s OR d.name = %s) ORDER BY d.device_id::text = %s DESC LIMIT 1",
+                (tenant_id, device, device, device),
+            )
+            return tx.fetchall()
+
+        rows = await self._db.run("queries.device", read, tenant=tenant_id)
+        if not rows:
+            raise NotFound(f"there is no device {device!r}")
+        return _view(rows[0])
+
+    async def list(
+        self, tenant_id: str = DEFAULT_TENANT_ID, *, after_name: str = "", limit: int = 100
+    ) -> Sequence[DeviceView]:
+        """Return devices by name, at most ``limit`` behind ``after_name``."""
+
+        async def read(tx: Transaction) -> Sequence[Row]:
+            await tx.execute(
+                f"{_SELECT} AND d.name > %s ORDER BY d.name LIMIT %s", (tenant_id, after_name, limit)
+            )
+            return tx.fetchall()
+
+        return [_view(row) for row in await self._db.run("queries.devices", read, tenant=tenant_id)]
+
+
+def _view(row: Row) -> DeviceView:
+    status, reason, since_us, last_seen_us, version, board, identity, capabilities, *columns = row
+    record = record_of(tuple(columns))
+    if not record.settings.enabled:
+        status, reason = DeviceStatus.DISABLED, ""
+    return DeviceView(
+        device_id=record.device_id,
+        tenant_id=record.tenant_id,
+        settings=record.settings,
+        revision=record.revision,
+        created_us=_us(record.created_at),
+        updated_us=_us(record.updated_at),
+        status=DeviceStatus(status),
+        status_reason=reason,
+        status_since_us=since_us,
+        last_seen_us=last_seen_us,
+        routeros_version=version,
+        board_name=board,
+        identity=identity,
+        capabilities=capabilities or {},
+    )
+
+
+def _us(time: dt.datetime) -> int:
+    return (time - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)) // dt.timedelta(microseconds=1)
