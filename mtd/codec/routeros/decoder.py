@@ -211,7 +211,7 @@ class Decoder:
     def _read_words(self, buffer: bytes, position: int) -> tuple[int, bool]:
         """Read the words of one sentence; say where it got to, and if that is the end of it."""
         words, limits, end = self._words, self._limits, len(buffer)
-        size = self._sentence_size
+        longest, size = limits.word_bytes, self._sentence_size
         complete = False
         while position < end:
             length = buffer[position]
@@ -227,7 +227,8 @@ class Decoder:
                 complete = True
                 break
             stop = start + length
-            self._check(buffer, position, start, length, size)
+            if not words or length > longest or size + length > limits.sentence_bytes:
+                self._check(buffer, position, start, length, size)
             if stop > end:
                 # Of a sentence's first word, the first byte is enough to know a stranger.
                 self._need = (stop if words or start < end else start + 1) - position
@@ -264,9 +265,10 @@ class Decoder:
         others: list[bytes] = []
         tag = b""
         for word in words[1:]:
-            if word.startswith(b"=") and (cut := word.find(b"=", 1)) > 1:
-                order.append(word[1:cut])
-                values.append(word[cut + 1 :])
+            parts = word.split(b"=", 2)
+            if len(parts) == 3 and not parts[0] and parts[1]:
+                order.append(parts[1])
+                values.append(parts[2])
             elif word.startswith(b".tag="):
                 tag = word[5:]
                 order.append(TAG)
@@ -373,5 +375,4 @@ class _Sentence:
 
     def attributes(self) -> dict[str, bytes]:
         """Return the attributes by name; the last one of equal names counts."""
-        names = [key_name(key) for key in self.order if key != TAG]
-        return dict(zip(names, self.values, strict=True))
+        return dict(zip(map(key_name, filter(None, self.order)), self.values, strict=True))  # without TAG
