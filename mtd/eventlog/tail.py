@@ -29,7 +29,7 @@ class Tail:
         self._order.append((batch.first_seq, size))
         self._by_first[batch.first_seq] = batch
         self._bytes += size
-        self.last_seq = batch.last_seq
+        self.last_seq = max(self.last_seq, batch.last_seq)
         while self._order and self._bytes > self._max_bytes:
             first_seq, dropped = self._order.popleft()
             del self._by_first[first_seq]

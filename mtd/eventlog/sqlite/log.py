@@ -181,6 +181,8 @@ class SqliteEventLog:
             source = "disk"
             batches = await self._loop.run_in_executor(self._threads, self._reader.read, start, limit)
         if batches:
+            # The disk may have shown a commit that the writer hasn't told of yet.
+            self._tail.advance(batches[-1].last_seq)
             metrics.READ_EVENTS.labels(source=source).inc(sum(len(batch.events) for batch in batches))
             self._note_gap(after, batches[0].first_seq)
         return batches

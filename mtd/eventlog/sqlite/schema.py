@@ -75,7 +75,7 @@ def open_for_writing(path: Path, busy_timeout_s: float, now_us: int) -> sqlite3.
         _make_or_check(connection, path, now_us)
     except BaseException as error:
         connection.close()
-        if isinstance(error, sqlite3.DatabaseError) and _primary_code(error) == sqlite3.SQLITE_NOTADB:
+        if is_no_database(error):
             raise Misconfigured(f"{path} is not an event log of mtd; name another file") from error
         raise
     return connection
@@ -159,6 +159,11 @@ _REASONS = {
     sqlite3.SQLITE_NOTADB: "damaged",
     sqlite3.SQLITE_BUSY: "busy",
 }
+
+
+def is_no_database(error: BaseException) -> bool:
+    """Return whether an error says that the file is none of SQLite's."""
+    return isinstance(error, sqlite3.Error) and _primary_code(error) == sqlite3.SQLITE_NOTADB
 
 
 def failure_reason(error: Exception) -> str:

@@ -159,7 +159,8 @@ class Store:
         if surplus <= 0:
             return False
         pages = min(surplus, _VACUUM_STEP_PAGES)
-        connection.execute(f"PRAGMA incremental_vacuum({pages})").fetchall()
+        # A script, because execute() would stop after the first page.
+        connection.executescript(f"PRAGMA incremental_vacuum({pages})")
         self._uncheckpointed_bytes += PAGE_BYTES * pages
         return surplus > pages
 

@@ -19,6 +19,7 @@ from mtd.eventlog.sqlite.schema import (
     check_format,
     disk_bytes,
     failure_reason,
+    is_no_database,
     open_for_reading,
     read_consumers,
     read_header,
@@ -44,8 +45,8 @@ def verify_file(path: Path, progress: Progress | None = None) -> LogReport:
     Raises NotFound, Misconfigured if it is no log, LogUnavailable if it can't be read.
     """
     started = time.monotonic()
-    with closing(_open(path)) as connection:
-        try:
+    try:
+        with closing(_open(path)) as connection:
             header = read_header(connection)
             examiner = _Examiner(header, lambda: read_header(connection).trimmed_through)
             total = header.last_seq - header.trimmed_through
@@ -54,11 +55,11 @@ def verify_file(path: Path, progress: Progress | None = None) -> LogReport:
                 if progress is not None:
                     progress(examiner.events, total)
             return examiner.report(read_header(connection), time.monotonic() - started)
-        except sqlite3.DatabaseError as error:
-            if failure_reason(error) != "damaged":
-                raise LogUnavailable(f"{path} can't be read: {failure_reason(error)}: {error}") from error
-            problem = LogProblem("file", 0, 0, f"the database file is damaged: {error}")
-            return LogReport("", 0, 0, 0, 0, 0, time.monotonic() - started, {}, [problem])
+    except sqlite3.DatabaseError as error:
+        if failure_reason(error) != "damaged":
+            raise LogUnavailable(f"{path} can't be read: {failure_reason(error)}: {error}") from error
+        problem = LogProblem("file", 0, 0, f"the database file is damaged: {error}")
+        return LogReport("", 0, 0, 0, 0, 0, time.monotonic() - started, {}, [problem])
 
 
 def file_stats(path: Path) -> LogStats:
@@ -86,18 +87,17 @@ def file_stats(path: Path) -> LogStats:
 def _open(path: Path) -> sqlite3.Connection:
     if not path.is_file():
         raise NotFound(f"there is no event log at {path}")
+    connection = open_for_reading(path, _BUSY_TIMEOUT_S)
     try:
-        connection = open_for_reading(path, _BUSY_TIMEOUT_S)
-        try:
-            tables = {
-                name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
-            }
-            check_format(connection, tables, path)
-        except BaseException:
-            connection.close()
-            raise
-    except sqlite3.DatabaseError as error:
-        raise Misconfigured(f"{path} can't be read as an event log: {error}") from error
+        tables = {
+            name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        }
+        check_format(connection, tables, path)
+    except BaseException as error:
+        connection.close()
+        if is_no_database(error):
+            raise Misconfigured(f"{path} is not an event log of mtd") from error
+        raise
     return connection
 
 

@@ -186,7 +186,9 @@ class Writer:
         limit = min(self._settings.max_batch_bytes, self._settings.max_bytes)
         encoded = NewBatch(payload, len(pending.envelopes), pending.batch_id)
         if encoded.stored_bytes > limit:
-            refusal = Refused(f"a batch of {len(payload)} bytes is over the cap of {limit}; append it in parts")
+            refusal = Refused(
+                f"a batch of {len(payload)} bytes is over the cap of {limit}; append it in parts"
+            )
             self._settle(Settled([(pending, refusal)], (), self._store.header.last_seq))
             return
         pending.encoded = encoded
