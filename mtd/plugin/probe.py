@@ -13,9 +13,9 @@ from mtd.plugin.declaration import Probe
 RESOURCE = Command(
     "/system/resource/print", ("version", "board-name", "architecture-name", "platform"), max_rows=1
 )
-IDENTITY = Command("/system/identity/print", ("name",), max_rows=1)
-ROUTERBOARD = Command("/system/routerboard/print", ("routerboard", "model", "serial-number"), max_rows=1)
-LICENSE = Command("/system/license/print", ("software-id", "system-id"), max_rows=1)
+IDENTITY = Command("/system/identity/print", ("name",), max_rows=10)
+ROUTERBOARD = Command("/system/routerboard/print", ("routerboard", "model", "serial-number"), max_rows=10)
+LICENSE = Command("/system/license/print", ("software-id", "system-id"), max_rows=10)
 PACKAGES = Command("/system/package/print", ("name", "version", "disabled"), max_rows=200)
 SERVICES = Command("/ip/service/print", ("name", "port", "disabled"), max_rows=100)
 GROUPS = Command("/user/group/print", ("name", "policy"), max_rows=200)

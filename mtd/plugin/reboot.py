@@ -7,7 +7,7 @@ from mtd.model.command import Command
 # Read with every poll that brings rates, so that no rate spans a reboot.
 UPTIME_FIELD = "uptime"
 UPTIME_COMMAND = Command(
-    path="/system/resource/print", proplist=(UPTIME_FIELD,), max_rows=1, max_bytes=65_536
+    path="/system/resource/print", proplist=(UPTIME_FIELD,), max_rows=10, max_bytes=65_536
 )
 
 # The uptime is printed in whole seconds, and the two clocks differ a little.

@@ -50,7 +50,9 @@ class TableMenu:
             if self.menu.labels is not None:
                 self._things.forget_name(self.menu.scope, key)
         if changed or gone:
-            out.tables.append(TableChange(self.menu.table, complete=False, upserted=changed, removed=gone))
+            out.tables.append(
+                TableChange(self.menu.table, complete=False, upserted=changed, removed=tuple(gone))
+            )
 
     def gone(self, out: Observation) -> None:
         """The menu doesn't exist any more, and so don't its rows."""
