@@ -1,0 +1,97 @@
+"""One event of each payload version, with every field set: what the golden samples hold."""
+
+from __future__ import annotations
+
+import hashlib
+
+from mtd.model import events
+from mtd.model.device import DeviceStatus, Outcome, Severity
+from mtd.model.events import Origin
+from mtd.model.layout import Layout, Series
+from mtd.model.metric import Lane
+from mtd.model.observation import (
+    CapabilityFact,
+    Document,
+    FrameValues,
+    OutcomeReport,
+    ProbeFacts,
+    StateChange,
+    TableChange,
+)
+from mtd.pb.events.v1.envelope_pb2 import Envelope
+
+ORIGIN = Origin("00000000-0000-4000-8000-000000000001", "edge-7", "10000000-0000-4000-8000-00000000000a")
+COLLECTED_US = 1_760_000_000_123_456
+RECEIVED_US = COLLECTED_US + 2_500
+
+LAYOUT = Layout.of(
+    "t0",
+    (
+        Series("iface.rx_bytes_total", "*1", Lane.COUNTER),
+        Series("iface.tx_bytes_total", "*1", Lane.COUNTER),
+        Series("iface.link_downs_total", "*1", Lane.COUNTER),
+        Series("system.cpu.load_pct", "", Lane.GAUGE),
+        Series("iface.oper_state", "*1", Lane.GAUGE),
+        Series("iface.rx_bps", "*1", Lane.RATE),
+        Series("iface.tx_bps", "*1", Lane.RATE),
+    ),
+)
+FRAME = FrameValues(
+    layout=LAYOUT,
+    collected_us=COLLECTED_US,
+    counters=[2**53 + 1, None, 3],
+    gauges=[12.5, 1.0],
+    rates=[1.5e9, 0.25],
+    low_confidence=[1],
+    poll_duration_us=8_400,
+)
+CHANGE = StateChange(
+    event_type="interface.oper.changed",
+    severity=Severity.CRITICAL,
+    entity_type="interface",
+    entity_id="*1",
+    entity_label="ether1 (Uplink Zain)",
+    field="running",
+    old="true",
+    new="false",
+    message="ether1 (Uplink Zain) went down",
+)
+TABLE = TableChange(
+    table="interface",
+    complete=True,
+    upserted={"*1": {"name": "ether1", "comment": "Uplink Zaïn"}, "*2": {"name": "ether2"}},
+    removed=["*9"],
+)
+REPORT = OutcomeReport(
+    outcome=Outcome.LOGIN_FAILED,
+    status=DeviceStatus.DOWN,
+    poll_group="t0",
+    reason="user name or password was not accepted",
+    consecutive_failures=3,
+    polls_missed=7,
+    retry_in_s=4.5,
+)
+FACTS = ProbeFacts(
+    routeros_version="7.16.2 (stable)",
+    routeros_major=7,
+    board_name="CCR2004-16G-2S+",
+    architecture="arm64",
+    identity="core-1",
+    serial_number="HE408ABCDEF",
+    capabilities=(
+        CapabilityFact("menu./interface/wifi", False, "no such command"),
+        CapabilityFact("menu./interface", True),
+    ),
+)
+_CONTENT = b'{"board":"CCR2004"}'
+DOCUMENT = Document("system.resource", _CONTENT, hashlib.sha256(_CONTENT).digest())
+
+SAMPLES: dict[str, Envelope] = {
+    "mtd.telemetry.layout.v1": events.layout_event(ORIGIN, LAYOUT, COLLECTED_US, RECEIVED_US),
+    "mtd.telemetry.frame.v1": events.frame_event(ORIGIN, FRAME, RECEIVED_US),
+    "mtd.state.changed.v1": events.state_event(ORIGIN, CHANGE, COLLECTED_US, RECEIVED_US),
+    "mtd.table.delta.v1": events.table_event(ORIGIN, TABLE, COLLECTED_US, RECEIVED_US),
+    "mtd.poll.outcome.v1": events.outcome_event(ORIGIN, REPORT, COLLECTED_US, RECEIVED_US),
+    "mtd.device.capabilities.v1": events.probe_event(ORIGIN, FACTS, COLLECTED_US, RECEIVED_US),
+    "mtd.document.snapshot.v1": events.snapshot_event(ORIGIN, DOCUMENT, COLLECTED_US, RECEIVED_US),
+}
