@@ -5,9 +5,9 @@ router, many commands under way by tag. Never falls back to a weaker transport
 or a weaker check than the device's settings ask for.
 """
 
-from mtd.sources.routeros_api.config import RouterOsApiSettings
+from mtd.sources.routeros_api.config import RouterOsApiConfig
 from mtd.sources.routeros_api.opening import TestStep
 from mtd.sources.routeros_api.source import RouterOsApiSource
 from mtd.sources.routeros_api.trial import ConnectionTest, test_connection
 
-__all__ = ["ConnectionTest", "RouterOsApiSettings", "RouterOsApiSource", "TestStep", "test_connection"]
+__all__ = ["ConnectionTest", "RouterOsApiConfig", "RouterOsApiSource", "TestStep", "test_connection"]

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 _MIB = 1024 * 1024
 
 
-class RouterOsApiSettings(BaseModel):
+class RouterOsApiConfig(BaseModel):
     """Limits of every session, and what TLS trusts."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -19,7 +19,7 @@ from mtd.sources.routeros_api.tls import TlsClient
 if TYPE_CHECKING:
     from mtd.core.clock import Clock
     from mtd.model.device import Device
-    from mtd.sources.routeros_api.config import RouterOsApiSettings
+    from mtd.sources.routeros_api.config import RouterOsApiConfig
 
 
 @dataclass(slots=True)
@@ -63,7 +63,7 @@ class Tools:
     """What opening a session takes besides the device."""
 
     clock: Clock
-    settings: RouterOsApiSettings
+    settings: RouterOsApiConfig
     patterns: PatternCache
     reactor: Any
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mtd.codec.routeros import Event, PatternCache
     from mtd.core.clock import Clock
     from mtd.model.device import Device
-    from mtd.sources.routeros_api.config import RouterOsApiSettings
+    from mtd.sources.routeros_api.config import RouterOsApiConfig
     from mtd.sources.routeros_api.protocol import ApiProtocol
 
 LOGIN = Command("/login")
@@ -74,7 +74,7 @@ class ApiSession:
         device: Device,
         protocol: ApiProtocol,
         clock: Clock,
-        settings: RouterOsApiSettings,
+        settings: RouterOsApiConfig,
         patterns: PatternCache,
     ) -> None:
         self.failure: SessionFailed | None = None

@@ -12,7 +12,7 @@ from mtd.model.device import Outcome
 from mtd.sources.errors import SessionFailed
 from mtd.sources.interfaces import ISource
 from mtd.sources.routeros_api import metrics
-from mtd.sources.routeros_api.config import RouterOsApiSettings
+from mtd.sources.routeros_api.config import RouterOsApiConfig
 from mtd.sources.routeros_api.opening import Steps, Tools, open_session, shared_patterns
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class RouterOsApiSource:
         device: Device,
         *,
         clock: Clock = SYSTEM_CLOCK,
-        config: RouterOsApiSettings | None = None,
+        config: RouterOsApiConfig | None = None,
         patterns: PatternCache | None = None,
         reactor: Any = None,
     ) -> None:
@@ -41,7 +41,7 @@ class RouterOsApiSource:
         self._session: ApiSession | None = None
         self._tools = Tools(
             clock,
-            config or RouterOsApiSettings(),
+            config or RouterOsApiConfig(),
             patterns if patterns is not None else shared_patterns(),
             reactor if reactor is not None else default_reactor(),
         )

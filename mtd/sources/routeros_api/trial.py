@@ -10,7 +10,7 @@ from mtd.core.clock import SYSTEM_CLOCK
 from mtd.model.command import Command
 from mtd.model.device import Outcome
 from mtd.sources.errors import SessionFailed
-from mtd.sources.routeros_api.config import RouterOsApiSettings
+from mtd.sources.routeros_api.config import RouterOsApiConfig
 from mtd.sources.routeros_api.opening import Steps, Tools, open_session, shared_patterns
 from mtd.sources.routeros_api.source import default_reactor
 
@@ -47,13 +47,13 @@ async def test_connection(
     device: Device,
     *,
     clock: Clock = SYSTEM_CLOCK,  # noqa: PT028 - not a test case
-    config: RouterOsApiSettings | None = None,  # noqa: PT028
+    config: RouterOsApiConfig | None = None,  # noqa: PT028
     reactor: Any = None,  # noqa: PT028
 ) -> ConnectionTest:
     """Open a session, read who the router is, and close it. Never raises for what a router does."""
     tools = Tools(
         clock,
-        config or RouterOsApiSettings(),
+        config or RouterOsApiConfig(),
         shared_patterns(),
         reactor if reactor is not None else default_reactor(),
     )

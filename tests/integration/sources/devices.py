@@ -6,17 +6,18 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from twisted.internet.address import IPv4Address
 
 from mtd.model.device import DEFAULT_TENANT_ID, Device, Outcome
 from mtd.sources.errors import SessionFailed
-from mtd.sources.routeros_api import RouterOsApiSettings, RouterOsApiSource
+from mtd.sources.routeros_api import RouterOsApiConfig, RouterOsApiSource
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from mtd.lab.service import Endpoint
 
-QUICK = RouterOsApiSettings(cancel_grace_s=0.2, close_timeout_s=0.2, cancel_drain_bytes=256 * 1024)
+QUICK = RouterOsApiConfig(cancel_grace_s=0.2, close_timeout_s=0.2, cancel_drain_bytes=256 * 1024)
 
 
 def device(port: int, **settings: Any) -> Device:
@@ -43,7 +44,7 @@ def lab_device(endpoint: Endpoint, **settings: Any) -> Device:
 
 @asynccontextmanager
 async def connected(
-    to: Device, config: RouterOsApiSettings = QUICK, **parts: Any
+    to: Device, config: RouterOsApiConfig = QUICK, **parts: Any
 ) -> AsyncIterator[RouterOsApiSource]:
     """Connect a source for the time of a block."""
     source = RouterOsApiSource(to, config=config, **parts)
@@ -52,6 +53,25 @@ async def connected(
         yield source
     finally:
         await source.close()
+
+
+class NamesKnown:
+    """The reactor, with a resolver that gives the same addresses for every name."""
+
+    def __init__(self, *addresses: str) -> None:
+        self.nameResolver = self
+        self._addresses = addresses
+
+    def resolveHostName(self, receiver: Any, host: str) -> None:
+        """Give the addresses."""
+        for address in self._addresses:
+            receiver.addressResolved(IPv4Address("TCP", address, 0))
+        receiver.resolutionComplete()
+
+    def __getattr__(self, name: str) -> Any:
+        from twisted.internet import reactor
+
+        return getattr(reactor, name)
 
 
 async def failure_of(awaitable: Any) -> SessionFailed:

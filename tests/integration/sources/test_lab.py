@@ -13,10 +13,10 @@ from mtd.lab.scenario import FaultKind, RouterSpec, Scenario, Tls
 from mtd.lab.service import Lab
 from mtd.model.command import Command
 from mtd.model.device import Outcome, TlsMode
-from mtd.sources.routeros_api import RouterOsApiSettings, RouterOsApiSource, test_connection
+from mtd.sources.routeros_api import RouterOsApiConfig, RouterOsApiSource, test_connection
 from mtd.sources.routeros_api.opening import shared_patterns
 from mtd.testing import run_async
-from tests.integration.sources.devices import QUICK, connected, failure_of, lab_device
+from tests.integration.sources.devices import QUICK, NamesKnown, connected, failure_of, lab_device
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -166,11 +166,11 @@ def test_a_trusted_certificate_for_another_name_is_refused() -> None:
     async def main() -> None:
         async with lab(spec(tls=Tls.CA)) as (_, (endpoint,)):
             config = QUICK.model_copy(update={"tls_ca_file": endpoint.ca_file})
-            to = lab_device(endpoint, tls_mode=TlsMode.VERIFY, host="127.0.0.2")
-            result = await test_connection(to, config=config)
-            if result.outcome is not Outcome.REFUSED:  # the lab may listen on one address only
-                assert result.outcome is Outcome.TLS_FAILED
-                assert "not for 127.0.0.2" in result.reason
+            to = lab_device(endpoint, tls_mode=TlsMode.VERIFY, host="other.example")
+            result = await test_connection(to, config=config, reactor=NamesKnown("127.0.0.1"))
+            assert result.outcome is Outcome.TLS_FAILED
+            assert "not for other.example" in result.reason
+            assert result.tls_fingerprint == endpoint.fingerprint_sha256
 
     run_async(main())
 
@@ -254,7 +254,7 @@ def test_ten_million_rows_harm_nobody() -> None:
             connected(lab_device(well)) as other,
         ):
             running.inject("huge", FaultKind.HUGE, rows=10_000_000)
-            source = RouterOsApiSource(lab_device(huge, command_timeout_s=5.0), config=RouterOsApiSettings())
+            source = RouterOsApiSource(lab_device(huge, command_timeout_s=5.0), config=RouterOsApiConfig())
             await source.connect()
             flooded = asyncio.ensure_future(source.run([COUNTERS]))
             slowest = 0.0

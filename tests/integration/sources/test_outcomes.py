@@ -12,7 +12,7 @@ import pytest
 from mtd.model.device import Outcome, TlsMode
 from mtd.sources.routeros_api import RouterOsApiSource, test_connection
 from mtd.testing import run_async
-from tests.integration.sources.devices import QUICK, device
+from tests.integration.sources.devices import QUICK, NamesKnown, device
 from tests.integration.sources.scripted_router import Peer, ScriptedRouter, packed, running, tag_of
 
 
@@ -187,28 +187,12 @@ def test_a_pin_without_a_fingerprint_is_refused_before_anything_is_sent() -> Non
 
 
 def test_an_address_that_is_tried_in_vain_is_followed_by_the_next() -> None:
-    from twisted.internet import reactor
-
-    class TwoAddresses:
-        """The reactor, with a resolver that knows a dead address before the live one."""
-
-        def __init__(self) -> None:
-            self.nameResolver = self
-
-        def resolveHostName(self, receiver: Any, host: str) -> None:
-            from twisted.internet.address import IPv4Address
-
-            for address in ("127.0.0.77", "127.0.0.1"):
-                receiver.addressResolved(IPv4Address("TCP", address, 0))
-            receiver.resolutionComplete()
-
-        def __getattr__(self, name: str) -> Any:
-            return getattr(reactor, name)
-
     async def main() -> None:
         async with running(ScriptedRouter()) as router:
             source = RouterOsApiSource(
-                device(router.port, host="two.example"), config=QUICK, reactor=TwoAddresses()
+                device(router.port, host="two.example"),
+                config=QUICK,
+                reactor=NamesKnown("127.0.0.77", "127.0.0.1"),
             )
             await source.connect()
             assert source.connected

@@ -10,7 +10,7 @@ from zope.interface.verify import verifyObject
 from mtd.model.command import Command, Trap
 from mtd.model.device import Outcome
 from mtd.sources.interfaces import ISource
-from mtd.sources.routeros_api import RouterOsApiSettings, RouterOsApiSource
+from mtd.sources.routeros_api import RouterOsApiConfig, RouterOsApiSource
 from mtd.testing import run_async
 from tests.integration.sources.devices import QUICK, connected, device, failure_of
 from tests.integration.sources.scripted_router import (
@@ -86,7 +86,7 @@ def test_a_router_is_given_no_more_at_once_than_it_may_have_in_flight() -> None:
         await echo(peer, sentence)
 
     async def main() -> None:
-        config = RouterOsApiSettings(commands_in_flight=5)
+        config = RouterOsApiConfig(commands_in_flight=5)
         async with (
             running(ScriptedRouter(counting)) as router,
             connected(device(router.port), config) as source,
