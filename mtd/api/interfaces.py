@@ -6,33 +6,14 @@ its name or its id, and raises NotFound if the tenant has no such device.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
-from mtd.model.device import DeviceStatus, Outcome, Severity
+from mtd.model.device import Outcome, Severity
 from mtd.model.layout import Layout
-from mtd.model.metric import Lane
+from mtd.queries.records import DeviceView, InstanceName, LatestFrame, RangeAnswer, StoredEvent
 from mtd.storage.stores.devices import DeviceSettings
-
-
-@dataclass(frozen=True, slots=True)
-class DeviceView:
-    """A device of the inventory with what was learned about it."""
-
-    device_id: str
-    tenant_id: str
-    settings: DeviceSettings
-    revision: int
-    created_us: int
-    updated_us: int
-    status: DeviceStatus = DeviceStatus.UNKNOWN
-    status_reason: str = ""
-    last_seen_us: int | None = None
-    routeros_version: str = ""
-    board_name: str = ""
-    identity: str = ""
-    capabilities: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,72 +89,6 @@ class InventoryBackend(Protocol):
 
     async def refresh_capabilities(self, tenant_id: str, device: str) -> DeviceView:
         """Probe a device now and return it with its capabilities."""
-
-
-@dataclass(frozen=True, slots=True)
-class LatestFrame:
-    """The newest frame of a poll group of a device. None and NaN: absent."""
-
-    tenant_id: str
-    device_id: str
-    layout: Layout
-    collected_us: int
-    received_us: int
-    counters: Sequence[int | None]
-    gauges: Sequence[float]
-    rates: Sequence[float]
-
-
-@dataclass(frozen=True, slots=True)
-class InstanceName:
-    """How a router names one of its things: a row of a current-state table."""
-
-    tenant_id: str
-    device_id: str
-    table: str  # "interface"
-    key: str  # the instance of its series: "*1"
-    name: str
-    comment: str
-
-
-@dataclass(frozen=True, slots=True)
-class SeriesPoints:
-    """Points of one series. ``counters`` are exact; the other lanes come as ``values``."""
-
-    metric: str
-    instance: str
-    lane: Lane
-    label: str
-    times_us: Sequence[int]
-    values: Sequence[float] = ()
-    counters: Sequence[int] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class RangeAnswer:
-    """Series with at least one point; ``bucket_us`` is 0 if the points are as stored."""
-
-    series: Sequence[SeriesPoints]
-    bucket_us: int
-
-
-@dataclass(frozen=True, slots=True)
-class StoredEvent:
-    """One event as operators read it."""
-
-    position: int
-    collected_us: int
-    device_id: str
-    device_name: str
-    event_type: str
-    severity: Severity
-    entity_type: str
-    entity_id: str
-    entity_label: str
-    field: str
-    old: str
-    new: str
-    message: str
 
 
 class TelemetryBackend(Protocol):

@@ -7,21 +7,17 @@ from collections.abc import Iterable, Mapping
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from mtd.api.interfaces import (
-    ConnectionReport,
-    DeviceView,
-    RangeAnswer,
-    StoredEvent,
-)
+from mtd.api.interfaces import ConnectionReport
 from mtd.core.errors import Refused
 from mtd.model.catalogue import Catalogue
 from mtd.model.device import InterfaceNaming, TlsMode
-from mtd.model.metric import Lane, Metric, Tier, full_key
+from mtd.model.metric import Lane, Tier
 from mtd.model.pb_enums import KIND, LANE, NAMING, OUTCOME, SEVERITY, STATUS, TIER, TLS_MODE
 from mtd.pb.common.v1 import device_pb2 as pb_device
 from mtd.pb.common.v1 import series_pb2
 from mtd.pb.inventory.v1 import inventory_service_pb2 as pb
 from mtd.pb.telemetry.v1 import telemetry_service_pb2 as telemetry
+from mtd.queries.records import DeviceView, RangeAnswer, StoredEvent
 from mtd.storage.stores.devices import DeviceSettings
 
 TIERS = frozenset(map(str, Tier))
@@ -213,17 +209,14 @@ def event_message(event: StoredEvent) -> telemetry.StreamEventsResponse:
     )
 
 
-def range_message(answer: RangeAnswer, catalogue: Mapping[str, Metric]) -> telemetry.QueryRangeResponse:
+def range_message(answer: RangeAnswer) -> telemetry.QueryRangeResponse:
     """Return stored points as the protocol shows them."""
     response = telemetry.QueryRangeResponse(bucket_us=answer.bucket_us)
     for points in answer.series:
-        known = catalogue.get(points.metric)
-        scope = known.scope if known is not None else points.metric.partition(".")[0]
-        label = points.label or points.instance
         target = response.series.add()
-        target.info.key = full_key(points.metric, scope, label)
-        target.info.label = label
-        target.info.unit = known.unit if known is not None else ""
+        target.info.key = points.key
+        target.info.label = points.label
+        target.info.unit = points.unit
         target.info.series.metric = points.metric
         target.info.series.instance = points.instance
         target.info.series.lane = LANE.to_pb(points.lane)

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from mtd.model.device import Device, InterfaceNaming
+from mtd.storage.stores.catalogue import LABEL_TABLES
 
-LABELLED_TABLES: Mapping[str, str] = {"interface": "iface"}
+LABELLED_TABLES: Mapping[str, str] = {table: scope for scope, table in LABEL_TABLES.items()}
 """Current-state tables whose rows name instances, and the scope of the metrics that they name."""
 
 

@@ -20,9 +20,10 @@ from mtd.api import metrics
 from mtd.api.config import GrpcConfig
 from mtd.api.errors import StreamsClosed, TooManyStreams
 from mtd.api.grpc.globs import Globs
-from mtd.api.interfaces import StoredEvent, TelemetryBackend
+from mtd.api.interfaces import TelemetryBackend
 from mtd.core.service import TaskGroup
 from mtd.model.device import Severity
+from mtd.queries.records import StoredEvent
 
 logger = logging.getLogger(__name__)
 

@@ -21,7 +21,7 @@ from mtd.api.grpc.directory import LABELLED_TABLES, Directory
 from mtd.api.grpc.globs import Globs
 from mtd.api.grpc.latest_stream import Group, LatestStream
 from mtd.api.grpc.layouts import KnownLayout, LayoutBook
-from mtd.api.interfaces import LatestFrame, TelemetryBackend
+from mtd.api.interfaces import TelemetryBackend
 from mtd.core.errors import Retryable
 from mtd.core.service import TaskGroup
 from mtd.model.catalogue import Catalogue
@@ -31,6 +31,7 @@ from mtd.model.layout import Layout
 from mtd.pb.events.v1.envelope_pb2 import Envelope
 from mtd.pb.events.v1.state_pb2 import TableDelta
 from mtd.pb.telemetry.v1.telemetry_service_pb2 import LatestUpdate
+from mtd.queries.records import LatestFrame
 
 logger = logging.getLogger(__name__)
 

@@ -13,13 +13,14 @@ from mtd.api.grpc.globs import Globs
 from mtd.api.grpc.inventory import named
 from mtd.api.grpc.stream_hub import StreamHub
 from mtd.api.grpc.types import Context
-from mtd.api.interfaces import RangeAnswer, TelemetryBackend
+from mtd.api.interfaces import TelemetryBackend
 from mtd.core.errors import Refused
 from mtd.model.catalogue import Catalogue
 from mtd.model.device import Severity
 from mtd.model.pb_enums import SEVERITY
 from mtd.pb.telemetry.v1 import telemetry_service_pb2 as pb
 from mtd.pb.telemetry.v1.telemetry_service_pb2_grpc import TelemetryServiceServicer
+from mtd.queries.records import RangeAnswer
 
 POSITION_KEY = "mtd-position"
 
@@ -70,7 +71,7 @@ class TelemetryServicer(TelemetryServiceServicer):
             min(request.max_points or DEFAULT_POINTS, MAX_POINTS),
         )
         self._check_size(answer)
-        return range_message(answer, self._catalogue.metrics)
+        return range_message(answer)
 
     async def StreamEvents(
         self, request: pb.StreamEventsRequest, context: Context

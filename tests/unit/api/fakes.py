@@ -14,17 +14,7 @@ from mtd.api.grpc.event_feed import EventFeeds
 from mtd.api.grpc.globs import Globs
 from mtd.api.grpc.server import ApiContext
 from mtd.api.grpc.stream_hub import StreamHub
-from mtd.api.interfaces import (
-    ConnectionReport,
-    DevicePage,
-    DeviceView,
-    InstanceName,
-    LatestFrame,
-    RangeAnswer,
-    ReadyCheck,
-    StoredEvent,
-    TestStep,
-)
+from mtd.api.interfaces import ConnectionReport, DevicePage, ReadyCheck, TestStep
 from mtd.core.errors import AlreadyExists, Conflict, NotFound
 from mtd.model.catalogue import Catalogue
 from mtd.model.device import DEFAULT_TENANT_ID, Device, DeviceStatus, InterfaceNaming, Outcome, Severity
@@ -33,6 +23,7 @@ from mtd.model.layout import Layout, Series
 from mtd.model.metric import Kind, Lane, Metric, Tier, Unit
 from mtd.model.observation import FrameValues, StateChange, TableChange
 from mtd.pb.events.v1.envelope_pb2 import Envelope
+from mtd.queries.records import DeviceView, InstanceName, LatestFrame, RangeAnswer, StoredEvent
 from mtd.storage.stores.devices import DeviceSettings
 
 TENANT = DEFAULT_TENANT_ID

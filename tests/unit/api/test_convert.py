@@ -12,11 +12,11 @@ from mtd.api.grpc.convert import (
     range_message,
     settings_of,
 )
-from mtd.api.interfaces import DeviceView, RangeAnswer, SeriesPoints
 from mtd.model.device import InterfaceNaming, TlsMode
 from mtd.model.metric import Lane, Tier
 from mtd.pb.common.v1 import device_pb2
 from mtd.pb.inventory.v1 import inventory_service_pb2 as pb
+from mtd.queries.records import DeviceView, RangeAnswer, SeriesPoints
 from mtd.storage.stores.devices import SETTING_NAMES, DeviceSettings
 from tests.unit.api.fakes import CATALOGUE, TENANT
 
@@ -132,11 +132,20 @@ def test_the_catalogue_tells_states_by_their_numbers_and_the_egg() -> None:
 def test_ranges_keep_counters_exact() -> None:
     points = (
         SeriesPoints(
-            "iface.rx_bytes_total", "*1", Lane.COUNTER, "ether1", [1, 2], counters=[2**53 + 1, 2**63 - 1]
+            "iface.rx_bytes_total",
+            "*1",
+            Lane.COUNTER,
+            "ether1",
+            "iface.ether1.rx_bytes_total",
+            "bytes",
+            [1, 2],
+            counters=[2**53 + 1, 2**63 - 1],
         ),
-        SeriesPoints("system.cpu.load_pct", "", Lane.GAUGE, "", [1], values=[5.5]),
+        SeriesPoints(
+            "system.cpu.load_pct", "", Lane.GAUGE, "", "system.cpu.load_pct", "percent", [1], values=[5.5]
+        ),
     )
-    message = range_message(RangeAnswer(points, 60), CATALOGUE.metrics)
+    message = range_message(RangeAnswer(points, 60))
     assert message.bucket_us == 60
     first, second = message.series
     assert (first.info.key, first.info.unit) == ("iface.ether1.rx_bytes_total", "bytes")

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mtd.api.grpc.globs import MAX_PATTERN_LENGTH, Globs
+from mtd.api.grpc.globs import Globs
 from mtd.core.errors import Refused
+from mtd.queries.patterns import MAX_LENGTH
 
 ALPHABET = "ab.*?[]\n"
 PATTERN = st.text(ALPHABET, min_size=1, max_size=8)
@@ -40,7 +41,7 @@ def test_one_of_several_names_is_enough() -> None:
     assert not globs.matches("iface.rx_bps", "iface.ether10.rx_bps")
 
 
-@pytest.mark.parametrize("pattern", ["", "x" * (MAX_PATTERN_LENGTH + 1)])
+@pytest.mark.parametrize("pattern", ["", "x" * (MAX_LENGTH + 1)])
 def test_refuses_patterns_of_no_use(pattern: str) -> None:
     with pytest.raises(Refused, match="characters"):
         Globs([pattern])

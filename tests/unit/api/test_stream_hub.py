@@ -12,11 +12,11 @@ from prometheus_client import REGISTRY
 from mtd.api.errors import StreamsClosed, TooManyStreams
 from mtd.api.grpc.latest_stream import LatestStream
 from mtd.api.grpc.stream_hub import StreamHub
-from mtd.api.interfaces import InstanceName, LatestFrame
 from mtd.core.errors import Refused
 from mtd.model.device import InterfaceNaming
 from mtd.model.layout import Layout
 from mtd.pb.telemetry.v1.telemetry_service_pb2 import LatestUpdate, StreamLatestResponse
+from mtd.queries.records import InstanceName, LatestFrame
 from mtd.testing import run_async
 from tests.unit.api.fakes import (
     LAYOUT,
