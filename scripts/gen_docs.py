@@ -251,22 +251,24 @@ def commands_page() -> str:
     from mtd.cli import main as program
 
     parts = [NOTICE, "# Commands\n"]
-    for name, command in commands(program, "mtd"):
-        context = click.Context(command, info_name=name, terminal_width=WIDTH, max_content_width=WIDTH)
-        help_text = "\n".join(line.rstrip() for line in command.get_help(context).splitlines())
+    for name, context in commands(program, "mtd"):
+        help_text = "\n".join(line.rstrip() for line in context.get_help().splitlines())
         parts += [f"## `{name}`\n", f"```text\n{help_text}\n```\n"]
     return "\n".join(parts).rstrip() + "\n"
 
 
-def commands(command: click.Command, name: str) -> Iterator[tuple[str, click.Command]]:
-    """Yield (full name, command) of a command and of those below it."""
-    yield name, command
+def commands(
+    command: click.Command, name: str, parent: click.Context | None = None
+) -> Iterator[tuple[str, click.Context]]:
+    """Yield (full name, context) of a command and of those below it."""
+    settings = command.context_settings | {"terminal_width": WIDTH, "max_content_width": WIDTH}
+    context = click.Context(command, parent, info_name=name, **settings)
+    yield context.command_path, context
     if isinstance(command, click.Group):
-        context = click.Context(command, info_name=name)
         for child in command.list_commands(context):
             found = command.get_command(context, child)
-            assert found is not None, f"{name} lists {child} but hasn't got it"
-            yield from commands(found, f"{name} {child}")
+            assert found is not None, f"{context.command_path} lists {child} but hasn't got it"
+            yield from commands(found, child, context)
 
 
 DOCUMENTS: Mapping[str, Callable[[], str]] = {
