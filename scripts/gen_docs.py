@@ -261,7 +261,7 @@ def commands(
     command: click.Command, name: str, parent: click.Context | None = None
 ) -> Iterator[tuple[str, click.Context]]:
     """Yield (full name, context) of a command and of those below it."""
-    settings = command.context_settings | {"terminal_width": WIDTH, "max_content_width": WIDTH}
+    settings = {**command.context_settings, "terminal_width": WIDTH, "max_content_width": WIDTH}
     context = click.Context(command, parent, info_name=name, **settings)
     yield context.command_path, context
     if isinstance(command, click.Group):
