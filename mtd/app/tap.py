@@ -32,11 +32,11 @@ class Options(usage.Options):
 
     synopsis = "[options]"
     longdesc = "The mtd daemon. twistd must run it on the asyncio reactor; `mtd run` does so by itself."
-    optParameters = [  # noqa: RUF012 - the name and shape are Twisted's
+    optParameters = [
         ["config", "c", os.environ.get("MTD_CONFIG"), "Configuration file (TOML)."],
     ]
 
-    def postOptions(self) -> None:  # noqa: N802 - the name is Twisted's
+    def postOptions(self) -> None:
         """Install the reactor that gRPC needs, while none is in yet."""
         try:
             install_reactor()
@@ -57,7 +57,7 @@ class DaemonService(Service):
         self._starting: asyncio.Task[None] | None = None
         self.failed = False
 
-    def startService(self) -> None:  # noqa: N802 - the name is Twisted's
+    def startService(self) -> None:
         """Start the daemon in the background; a failure stops the reactor."""
         super().startService()
         configure_logging(self._settings.log)
@@ -65,7 +65,7 @@ class DaemonService(Service):
         loop.add_signal_handler(signal.SIGHUP, self._reload)
         self._starting = loop.create_task(self._start())
 
-    def stopService(self) -> Deferred[None]:  # noqa: N802 - the name is Twisted's
+    def stopService(self) -> Deferred[None]:
         """Drain and stop, within the time that the configuration gives."""
         super().stopService()
         return as_deferred(self._stop())
@@ -77,7 +77,7 @@ class DaemonService(Service):
         try:
             await self._daemon.start()
         except MtdError as error:
-            logger.error("mtd can't start: %s", error)  # noqa: TRY400 - it is the operator's to mend
+            logger.error("mtd can't start: %s", error)
             self._fail()
         except Exception:
             logger.exception("mtd can't start, by an error of its own")
@@ -103,7 +103,7 @@ class DaemonService(Service):
         try:
             settings = load_config(type(self._settings), self._config_path)
         except ConfigInvalid as invalid:
-            logger.error("reload refused, going on as before:\n%s", invalid)  # noqa: TRY400
+            logger.error("reload refused, going on as before:\n%s", invalid)
             return
         if self._daemon is not None:
             asyncio.ensure_future(self._daemon.reload(settings))  # noqa: RUF006 - the daemon logs its end
@@ -120,7 +120,7 @@ def _load(config_path: Path | None) -> Settings:
         raise SystemExit(1) from None
 
 
-def makeService(options: Options) -> DaemonService:  # noqa: N802 - the name is Twisted's
+def makeService(options: Options) -> DaemonService:
     """Return the service for these options."""
     path = options["config"]
     return DaemonService(Path(path) if path else None)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from pathlib import Path
+from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,58 +11,13 @@ from rich.live import Live
 from rich.table import Table
 
 from mtd.cli.output import console, explain_errors, json_option, print_json
+from mtd.cli.router_options import login_options, read_password
 from mtd.core.aio import as_deferred, install_reactor
 from mtd.model.device import DEFAULT_TENANT_ID, Device, InterfaceNaming, TlsMode
 
 if TYPE_CHECKING:
     from mtd.app.direct import DirectPoll
     from mtd.model.observation import ProbeFacts
-
-
-def login_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Options that tell how to log in to a router."""
-    options = [
-        click.option("--port", type=click.IntRange(1, 65535), help="TCP port. Default: 8728, with TLS 8729."),
-        click.option("--user", "username", required=True, help="RouterOS user; one with the policies read and api is enough."),
-        click.option(
-            "--password",
-            envvar="MTD_PASSWORD",
-            help="Password; better in the environment variable MTD_PASSWORD or a file. Asked for if not given.",
-        ),
-        click.option(
-            "--password-file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="File that holds the password."
-        ),
-        click.option(
-            "--tls",
-            "tls_mode",
-            type=click.Choice([mode.value for mode in TlsMode]),
-            default=TlsMode.OFF.value,
-            show_default=True,
-            help="Transport security: off; verify (trusted CA); pinned (by --fingerprint); "
-            "anonymous (API-SSL without a certificate); insecure (any certificate).",
-        ),
-        click.option("--fingerprint", default="", help="SHA-256 fingerprint of the router's certificate, for --tls pinned."),
-        click.option(
-            "--naming",
-            type=click.Choice([naming.value for naming in InterfaceNaming]),
-            default=InterfaceNaming.NAME.value,
-            show_default=True,
-            help="How interfaces are labelled.",
-        ),
-    ]
-    for option in reversed(options):
-        command = option(command)
-    return command
-
-
-def read_password(password: str | None, password_file: Path | None) -> str:
-    """Return the password from wherever it was given; ask for it otherwise."""
-    if password_file is not None:
-        return password_file.read_text(encoding="utf-8").strip("\r\n")
-    if password is not None:
-        return password
-    answer: str = click.prompt("Password", hide_input=True, default="", show_default=False, err=True)
-    return answer
 
 
 @click.command()
@@ -73,36 +27,24 @@ def read_password(password: str | None, password_file: Path | None) -> str:
 @click.option("--count", type=click.IntRange(1), help="Stop after so many polls. Default: go on until Ctrl-C.")
 @json_option
 @explain_errors
-def poll(
-    host: str,
-    port: int | None,
-    username: str,
-    password: str | None,
-    password_file: Path | None,
-    tls_mode: str,
-    fingerprint: str,
-    naming: str,
-    interval_s: float,
-    count: int | None,
-    as_json: bool,
-) -> None:
+def poll(host: str, interval_s: float, count: int | None, as_json: bool, **login: Any) -> None:
     """Print live values of the router HOST, with no daemon and no database.
 
     It logs in once, keeps the session, and reads what the T0 tier reads. With
     --json, each poll is one line.
     """
-    mode = TlsMode(tls_mode)
+    mode = TlsMode(login["tls_mode"])
     device = Device(
         device_id="",
         tenant_id=DEFAULT_TENANT_ID,
         name=host,
         host=host,
-        port=port or (8728 if mode is TlsMode.OFF else 8729),
-        username=username,
-        password=read_password(password, password_file),
+        port=login["port"] or (8728 if mode is TlsMode.OFF else 8729),
+        username=login["username"],
+        password=read_password(login["password"], login["password_file"]),
         tls_mode=mode,
-        tls_fingerprint=fingerprint,
-        naming=InterfaceNaming(naming),
+        tls_fingerprint=login["fingerprint"],
+        naming=InterfaceNaming(login["naming"]),
     )
     run_on_reactor(_poll(device, interval_s, count, as_json))
 
@@ -180,7 +122,7 @@ def _rate(bits_per_second: float | None) -> str:
     if bits_per_second is None:
         return ""
     for unit in ("b/s", "kb/s", "Mb/s"):
-        if bits_per_second < 1000:  # noqa: PLR2004
+        if bits_per_second < 1000:
             return f"{bits_per_second:,.1f} {unit}"
         bits_per_second /= 1000
     return f"{bits_per_second:,.1f} Gb/s"

@@ -15,7 +15,7 @@ class EventLogSettings(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     path: Path = Field(
-        default=Path("var/log/events.db"), description="File of the embedded log. Its folder is created."
+        default=Path("events.db"), description="File of the embedded log. Its folder is created."
     )
     retention_s: float = Field(
         default=24 * 3600.0,

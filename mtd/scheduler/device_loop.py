@@ -279,7 +279,7 @@ class DeviceLoop:
             try:
                 await asyncio.wait_for(self._probe_wanted.wait(), self._parts.settings.probe_interval_s)
             except TimeoutError:
-                pass  # noqa: S110 - the regular time has come
+                pass
             self._probe_wanted.clear()
             await self._probe(source)
 

@@ -29,7 +29,7 @@ class CpuGuard:
 
     def update(self, load_pct: float) -> bool:
         """Take one CPU load; return whether the guard changed its mind. NaN is ignored."""
-        if load_pct != load_pct:  # noqa: PLR0124 - NaN: the router gave no value
+        if load_pct != load_pct:
             return False
         contrary = load_pct < self._release_pct if self.active else load_pct >= self._limit_pct
         self._run = self._run + 1 if contrary else 0

@@ -213,7 +213,7 @@ class Stage:
 
     def http(self, path: str) -> str:
         """Read a page of the daemon's HTTP door."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.http_port}{path}", timeout=5) as answer:  # noqa: S310
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.http_port}{path}", timeout=5) as answer:
             body: bytes = answer.read()
         return body.decode()
 

@@ -1,0 +1,272 @@
+"""The daemon: its parts, made and joined by hand, started in order, stopped in reverse."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+from collections.abc import Awaitable, Callable, Sequence
+
+from mtd.api.grpc.event_feed import EventFeeds
+from mtd.api.grpc.server import ApiContext, GrpcServer
+from mtd.api.grpc.stream_hub import StreamHub
+from mtd.api.http.server import HttpServer
+from mtd.api.interfaces import ReadyCheck
+from mtd.app.backends import Inventory, Telemetry
+from mtd.app.config import Settings
+from mtd.core.clock import SYSTEM_CLOCK
+from mtd.core.errors import Retryable
+from mtd.core.limits import Gate
+from mtd.core.report import configure_logging
+from mtd.core.service import TaskGroup
+from mtd.eventlog.sqlite.log import SqliteEventLog
+from mtd.ingest.recorder import Recorder
+from mtd.model.device import Device
+from mtd.model.metric import Tier
+from mtd.plugin.manager import PluginManager
+from mtd.projections.all import default_projections
+from mtd.projections.runner import ProjectionRunner
+from mtd.scheduler.device_loop import Parts
+from mtd.scheduler.service import Scheduler
+from mtd.security.vault import Vault
+from mtd.sources.routeros_api.source import RouterOsApiSource
+from mtd.storage.embedded.server import EmbeddedPostgres
+from mtd.storage.partitions import Partitions
+from mtd.storage.pool import Database
+from mtd.storage.schema import migrate
+from mtd.storage.stores.catalogue import CatalogueStore
+from mtd.storage.stores.devices import DeviceStore
+
+logger = logging.getLogger(__name__)
+
+# What the projections may still write down when the daemon is told to stop.
+_CATCH_UP_S = 1.5
+_RETRY_S = 2.0
+
+Stop = Callable[[], Awaitable[object]]
+
+
+class Daemon:
+    """Everything of one process. ``start`` returns when it polls; ``stop`` drains first."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._stops: list[tuple[str, Stop]] = []
+        self._tasks = TaskGroup("app")
+        self._starting = "the configuration"
+        self._plugins = PluginManager.of()
+        self._collecting: Scheduler | None = None
+        self._devices: Sequence[Device] = ()
+
+    async def start(self) -> None:
+        """Start all parts, each when what it needs is there.
+
+        Raises Misconfigured if the operator has to change something first. A
+        database that is away is waited for: ``/readyz`` says so meanwhile.
+        """
+        settings = self._settings
+        data_dir = settings.daemon.data_dir
+        # Under root, PostgreSQL runs as another user and has to pass through; it can't list what is there.
+        data_dir.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, parents=True, exist_ok=True)
+        http = HttpServer(self, settings.http)
+        await self._begin("http", http.start(), http.stop)
+        vault = await asyncio.to_thread(Vault.from_file, settings.master_key_path)
+        self._plugins = PluginManager.load(settings=settings.plugins)
+        self._database = await self._start_database()
+        log_config = settings.event_log.model_copy(update={"path": settings.event_log_path})
+        self._log = SqliteEventLog(log_config)
+        await self._begin("event log", self._log.start(), self._log.stop)
+        self._store = DeviceStore(self._database, vault)
+        catalogue = self._plugins.catalogue
+        metrics = [(metric, catalogue.collector_of(metric.key)) for metric in catalogue]
+        await CatalogueStore(self._database).put(catalogue.version, metrics)
+        self._telemetry = Telemetry(self._database)
+        await self._start_projections()
+        await self._start_grpc()
+        await self._start_collecting()
+        self._write_runtime(http.port)
+        self._starting = ""
+        logger.info(
+            "mtd is ready: %d devices, gRPC on port %d, HTTP on port %d", len(self._devices), self._grpc.port, http.port
+        )
+
+    async def stop(self) -> None:
+        """Stop polling, write down what was observed, close everything. Bounded in time."""
+        self._starting = "stopping"
+        started = SYSTEM_CLOCK.monotonic()
+        while self._stops:
+            name, stop = self._stops.pop()
+            try:
+                async with asyncio.timeout(self._settings.daemon.drain_timeout_s):
+                    await stop()
+            except Exception:
+                # The other parts still have to be stopped.
+                logger.exception("%s did not stop as it should", name)
+        await self._tasks.stop()
+        logger.info("stopped within %.1f s", SYSTEM_CLOCK.monotonic() - started)
+
+    async def reload(self, settings: Settings) -> None:
+        """Take changed settings: logs and polling at once, the rest at the next start."""
+        old, self._settings = self._settings, settings
+        configure_logging(settings.log)
+        collecting = {"scheduler", "routeros_api", "plugins"}
+        changed = {name for name in Settings.model_fields if getattr(old, name) != getattr(settings, name)}
+        waiting = sorted(changed - collecting - {"log"})
+        if waiting:
+            logger.warning("changes of %s take effect at the next start", ", ".join(waiting))
+        if changed & collecting and self._collecting is not None:
+            await self._collecting.stop()
+            self._collecting = self._make_scheduler()
+            await self._collecting.apply(self._devices)
+        logger.info("configuration reloaded; changed: %s", ", ".join(sorted(changed)) or "nothing")
+
+    def checks(self) -> Sequence[ReadyCheck]:
+        """Return the state of each part, for ``/readyz``."""
+        if self._starting:
+            return [ReadyCheck("start", ready=False, reason=f"waiting for {self._starting}")]
+        stats = self._log.stats()
+        return [
+            ReadyCheck("event log", stats.available, stats.reason),
+            ReadyCheck("projections", not self._runner.failure, self._runner.failure),
+            ReadyCheck("partitions", not self._partitions.failure, self._partitions.failure),
+        ]
+
+    # -- starting -------------------------------------------------------------
+
+    async def _begin(self, name: str, start: Awaitable[object], stop: Stop) -> None:
+        self._starting = name
+        # Registered before it started: a part that fails half-way is stopped, too.
+        self._stops.append((name, stop))
+        await start
+
+    async def _start_database(self) -> Database:
+        settings = self._settings
+        self._dsn = settings.database.read_dsn()
+        if not self._dsn:
+            embedded = EmbeddedPostgres(settings.daemon.data_dir / "postgres", settings.database.embedded)
+            await self._begin("PostgreSQL", embedded.start(), embedded.stop)
+            self._dsn = embedded.dsn
+        self._starting = "the database"
+        await _until_available(lambda: migrate(self._dsn), "migrating the database")
+        database = Database(self._dsn, settings.database)
+        await self._begin("database", _until_available(database.start, "the database"), database.stop)
+        return database
+
+    async def _start_projections(self) -> None:
+        settings = self._settings
+        self._partitions = Partitions(self._database, settings.database.partitions)
+        await self._begin("partitions", self._partitions.start(), self._partitions.stop)
+        self._feeds = EventFeeds(self._telemetry, settings.grpc)
+        self._hub = StreamHub(self._telemetry, self._plugins.catalogue, settings.grpc, self._feeds.wake)
+        self._runner = ProjectionRunner(
+            self._log,
+            self._database,
+            default_projections(self._partitions, settings.projections),
+            self._hub.publish,
+            config=settings.projections,
+        )
+        await self._begin("projections", self._runner.start(), self._stop_projections)
+
+    async def _stop_projections(self) -> None:
+        try:
+            async with asyncio.timeout(_CATCH_UP_S):
+                await self._runner.wait_for(self._log.stats().last_seq)
+        except TimeoutError:
+            logger.info("the log is ahead of PostgreSQL; it will be projected after the next start")
+        await self._runner.stop()
+
+    async def _start_grpc(self) -> None:
+        self._devices = await self._store.snapshot()
+        self._hub.apply_devices(self._devices)
+        await self._begin("streams", self._hub.start(), self._stop_streams)
+        inventory = Inventory(
+            self._database,
+            self._store,
+            self._settings.routeros_api,
+            lambda: self._collecting,
+            self._wait_until_projected,
+        )
+        context = ApiContext(
+            inventory, self._telemetry, self._plugins.catalogue, self._hub, self._feeds, self._settings.grpc
+        )
+        self._grpc = GrpcServer(context)
+        await self._begin("gRPC", self._grpc.start(), self._grpc.stop)
+
+    async def _wait_until_projected(self) -> None:
+        """Wait until everything observed so far is in PostgreSQL."""
+        await self._recorder.flush()
+        await self._runner.wait_for(self._log.stats().last_seq)
+
+    async def _stop_streams(self) -> None:
+        await self._hub.stop()
+        await self._feeds.stop()
+
+    async def _start_collecting(self) -> None:
+        settings = self._settings
+        self._recorder = Recorder(self._log, collector_id=settings.daemon.collector_id, settings=settings.ingest)
+        await self._begin("ingest", self._recorder.start(), self._recorder.stop)
+        self._gates = (
+            Gate("connect", settings.scheduler.max_connecting),
+            Gate("reconnect", settings.scheduler.max_reconnecting),
+        )
+        self._collecting = self._make_scheduler()
+        self._stops.append(("scheduler", self._stop_collecting))
+        self._tasks.spawn("inventory", self._follow_inventory())
+
+    async def _stop_collecting(self) -> None:
+        await self._tasks.stop()
+        if self._collecting is not None:
+            await self._collecting.stop()
+
+    def _make_scheduler(self) -> Scheduler:
+        settings = self._settings
+        intervals = {tier: settings.scheduler.intervals_s.of(tier) for tier in Tier}
+        plugins = PluginManager.load(settings=settings.plugins)
+        fresh, retry = self._gates
+        return Scheduler(
+            Parts(
+                settings=settings.scheduler,
+                clock=SYSTEM_CLOCK,
+                recorder=self._recorder,
+                make_source=lambda device: RouterOsApiSource(device, config=settings.routeros_api),
+                make_mapper=lambda device: plugins.mapper(device, intervals_s=intervals),
+                fresh_gate=fresh,
+                retry_gate=retry,
+            )
+        )
+
+    async def _follow_inventory(self) -> None:
+        """Keep what is polled and shown equal to the inventory."""
+        while True:
+            try:
+                async for _ in self._store.watch():
+                    self._devices = await self._store.snapshot()
+                    self._hub.apply_devices(self._devices)
+                    if self._collecting is not None:
+                        await self._collecting.apply(self._devices)
+            except Retryable as error:
+                # What is polled goes on; changes of the inventory wait for the database.
+                logger.warning("the inventory can't be followed at the moment: %s", error)
+            await asyncio.sleep(_RETRY_S)
+
+    def _write_runtime(self, http_port: int) -> None:
+        """Tell other programs of this machine's operator where the daemon is to be found."""
+        path = self._settings.daemon.data_dir / "runtime.json"
+        content = {"pid": os.getpid(), "dsn": self._dsn, "grpc_port": self._grpc.port, "http_port": http_port}
+        temporary = path.with_suffix(".tmp")
+        # The DSN holds a password: nobody else may read it, at no moment.
+        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            json.dump(content, file)
+        temporary.rename(path)
+
+
+async def _until_available(attempt: Callable[[], Awaitable[object]], what: str) -> None:
+    while True:
+        try:
+            await attempt()
+        except Retryable as error:
+            logger.warning("waiting for %s: %s", what, error)
+            await asyncio.sleep(_RETRY_S)
+        else:
+            return

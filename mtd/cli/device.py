@@ -1,0 +1,249 @@
+"""``mtd device``: the inventory of the running daemon."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.progress import track
+from rich.table import Table
+
+from mtd.cli.output import console, explain_errors, json_option, print_json, progress_console, server_option
+from mtd.cli.router_options import login_options, read_password, settings_from
+from mtd.client import MtdClient
+from mtd.client.errors import MtdClientError
+from mtd.client.values import ConnectionTest, Device
+
+_STATUS_STYLE = {"up": "green", "degraded": "yellow", "down": "red", "disabled": "dim"}
+
+
+@click.group()
+def device() -> None:
+    """Add, list, test, change and remove routers. Asks the running daemon."""
+
+
+@device.command()
+@click.argument("name")
+@click.argument("host")
+@login_options
+@click.option("--label", "labels", multiple=True, metavar="KEY=VALUE", help="A free label; may be given several times.")
+@server_option
+@json_option
+@explain_errors
+def add(name: str, host: str, server: str, labels: tuple[str, ...], as_json: bool, **login: Any) -> None:
+    """Add the router at HOST under NAME. Polling begins at once.
+
+    \b
+    mtd device add core-1 10.0.0.1 --user monitor
+    mtd device add core-2 10.0.0.2 --user monitor --tls pinned --fingerprint 4F:...
+    """
+    password = read_password(login.pop("password"), login.pop("password_file"))
+    with MtdClient(server) as client:
+        created = client.create_device(
+            name=name, host=host, password=password, labels=_labels(labels), **settings_from(login)
+        )
+    _show([created], as_json)
+
+
+@device.command("list")
+@server_option
+@json_option
+@explain_errors
+def list_devices(server: str, as_json: bool) -> None:
+    """List all routers with their status."""
+    with MtdClient(server) as client:
+        _show(client.list_devices(), as_json)
+
+
+@device.command()
+@click.argument("name")
+@server_option
+@json_option
+@explain_errors
+def show(name: str, server: str, as_json: bool) -> None:
+    """Show what is known about the router NAME."""
+    with MtdClient(server) as client:
+        found = client.get_device(name)
+    if as_json:
+        print_json(found)
+        return
+    table = Table("Device", found.name)
+    for key in ("id", "host", "port", "username", "tls_mode", "status", "status_reason", "last_seen_at"):
+        table.add_row(key.replace("_", " "), str(getattr(found, key) or ""))
+    for key in ("routeros_version", "board_name", "identity", "labels", "notes", "revision"):
+        table.add_row(key.replace("_", " "), str(getattr(found, key) or ""))
+    capabilities = [f"{key} {detail}".strip() for key, detail in sorted(found.capabilities.items())]
+    table.add_row("can do", "\n".join(capabilities))
+    console.print(table)
+
+
+@device.command("set")
+@click.argument("name")
+@click.argument("settings", nargs=-1, required=True, metavar="KEY=VALUE...")
+@server_option
+@json_option
+@explain_errors
+def set_settings(name: str, settings: tuple[str, ...], server: str, as_json: bool) -> None:
+    """Change settings of the router NAME: host, port, username, tls_mode, enabled, interface_naming, ...
+
+    \b
+    mtd device set core-1 interface_naming=both enabled=false
+    """
+    changes: dict[str, Any] = dict(_pair(text) for text in settings)
+    if "enabled" in changes:
+        changes["enabled"] = changes["enabled"].lower() in ("true", "yes", "1", "on")
+    for key, convert in (("port", int), ("connect_timeout_s", float), ("command_timeout_s", float)):
+        if key in changes:
+            changes[key] = _converted(key, changes[key], convert)
+    with MtdClient(server) as client:
+        _show([client.update_device(name, **changes)], as_json)
+
+
+@device.command()
+@click.argument("name")
+@server_option
+@explain_errors
+def remove(name: str, server: str) -> None:
+    """Stop polling the router NAME and remove it. What was observed stays."""
+    with MtdClient(server) as client:
+        client.delete_device(name)
+    console.print(f"{name} is removed.")
+
+
+@device.command()
+@click.argument("name")
+@server_option
+@json_option
+@explain_errors
+def test(name: str, server: str, as_json: bool) -> None:
+    """Connect to the router NAME and log in, step by step; say what is wrong and what to do.
+
+    Ends with code 1 if the router can't be polled like this.
+    """
+    with MtdClient(server) as client:
+        result = client.test_connection(name)
+    if as_json:
+        print_json(result)
+    else:
+        _show_test(result)
+    if not result.ok:
+        raise SystemExit(1)
+
+
+@device.command()
+@click.argument("name")
+@server_option
+@json_option
+@explain_errors
+def refresh(name: str, server: str, as_json: bool) -> None:
+    """Probe now what the router NAME can do."""
+    with MtdClient(server) as client:
+        _show([client.refresh_capabilities(name)], as_json)
+
+
+@device.command("import")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--dry-run", is_flag=True, help="Only check the file.")
+@server_option
+@json_option
+@explain_errors
+def import_devices(file: Path, dry_run: bool, server: str, as_json: bool) -> None:
+    """Add the routers of a CSV file: name,host,username,password and any of port,tls_mode,
+    tls_fingerprint,interface_naming,code_page,notes,label:KEY.
+
+    Every line is tried; what fails is reported with its line. Ends with code 1
+    if anything failed.
+    """
+    rows = list(_read_csv(file))
+    failures = []
+    added = 0
+    with MtdClient(server) as client:
+        for number, row in track(rows, "adding", console=progress_console, disable=as_json, transient=True):
+            try:
+                if not dry_run:
+                    client.create_device(**row)
+                added += 1
+            except MtdClientError as error:
+                failures.append({"line": number, "name": row["name"], "error": str(error)})
+    if as_json:
+        print_json({"added": added, "failed": failures, "dry_run": dry_run})
+    else:
+        console.print(f"{added} router(s) {'are fine' if dry_run else 'added'}, {len(failures)} failed.")
+        for failure in failures:
+            console.print(f"  line {failure['line']}, {failure['name']}: [red]{failure['error']}[/]")
+    if failures:
+        raise SystemExit(1)
+
+
+_CSV_REQUIRED = ("name", "host", "username", "password")
+_CSV_OPTIONAL = ("port", "tls_mode", "tls_fingerprint", "interface_naming", "code_page", "notes")
+
+
+def _read_csv(file: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    with file.open(newline="", encoding="utf-8-sig") as text:
+        reader = csv.DictReader(text)
+        columns = reader.fieldnames or []
+        missing = [name for name in _CSV_REQUIRED if name not in columns]
+        unknown = [
+            name for name in columns if name not in _CSV_REQUIRED + _CSV_OPTIONAL and not name.startswith("label:")
+        ]
+        if missing or unknown:
+            problems = [f"column {name!r} is missing" for name in missing]
+            problems += [f"column {name!r} is not known" for name in unknown]
+            raise click.ClickException(f"{file}:1: {'; '.join(problems)}")
+        for row in reader:
+            settings: dict[str, Any] = {key: row[key] for key in columns if row.get(key) and ":" not in key}
+            if "port" in settings:
+                settings["port"] = _converted(f"{file}:{reader.line_num}: port", settings["port"], int)
+            labels = {key.partition(":")[2]: row[key] for key in columns if ":" in key and row.get(key)}
+            empty = [name for name in _CSV_REQUIRED[:3] if not row.get(name)]
+            if empty:
+                raise click.ClickException(f"{file}:{reader.line_num}: {', '.join(empty)} must not be empty")
+            yield reader.line_num, settings | {"labels": labels}
+
+
+def _converted(key: str, value: str, convert: type[int] | type[float]) -> int | float:
+    try:
+        return convert(value)
+    except ValueError:
+        raise click.ClickException(f"{key}: {value!r} is not a number") from None
+
+
+def _pair(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not equals or not key:
+        raise click.ClickException(f"{text!r} is not KEY=VALUE")
+    return key, value
+
+
+def _labels(texts: tuple[str, ...]) -> dict[str, str]:
+    return dict(_pair(text) for text in texts)
+
+
+def _show(devices: list[Device], as_json: bool) -> None:
+    if as_json:
+        print_json(devices)
+        return
+    table = Table("Name", "Host", "Status", "Last seen", "RouterOS", "Model", "Reason")
+    for found in devices:
+        style = _STATUS_STYLE.get(found.status, "dim")
+        seen = found.last_seen_at.astimezone().strftime("%Y-%m-%d %H:%M:%S") if found.last_seen_at else "never"
+        reason = "" if found.status == "up" else found.status_reason
+        status = f"[{style}]{found.status}[/]"
+        table.add_row(
+            found.name, f"{found.host}:{found.port}", status, seen, found.routeros_version, found.board_name, reason
+        )
+    console.print(table)
+
+
+def _show_test(result: ConnectionTest) -> None:
+    for step in result.steps:
+        mark = "[green]ok[/]  " if step.ok else "[red]fail[/]"
+        console.print(f"{mark} {step.name:8} {step.duration_us / 1000:8.1f} ms  {step.detail}")
+    if result.ok:
+        console.print(f"[green]{result.identity}[/]: RouterOS {result.routeros_version} on {result.board_name}")
+    else:
+        console.print(f"[red]{result.outcome}[/]: {result.reason}")

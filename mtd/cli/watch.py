@@ -1,0 +1,220 @@
+"""``mtd watch``, ``mtd query`` and ``mtd events``: what the daemon knows, live and stored."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import time
+from collections.abc import Callable, Iterator
+
+import click
+from rich.live import Live
+from rich.markup import escape
+from rich.table import Table
+
+from mtd.cli.output import console, explain_errors, json_option, print_json, server_option
+from mtd.client import MtdClient
+from mtd.client.live import Sample
+
+_REDRAW_S = 0.5
+_GIVE_UP_AFTER_S = 15.0
+_SEVERITY_STYLE = {"warning": "yellow", "critical": "bold red"}
+
+device_option = click.option("--device", "-d", "devices", multiple=True, help="Device by name or id; * and ? are wildcards.")
+metric_option = click.option(
+    "--metric",
+    "-m",
+    "metrics",
+    multiple=True,
+    help="Metric by catalogue key (iface.rx_bps) or full key (iface.ether1.rx_bps); * and ? are wildcards.",
+)
+
+
+@click.command()
+@device_option
+@metric_option
+@click.option("--seconds", type=click.FloatRange(min=0, min_open=True), help="Stop after so long. Default: Ctrl-C.")
+@server_option
+@json_option
+@explain_errors
+def watch(
+    devices: tuple[str, ...], metrics: tuple[str, ...], seconds: float | None, server: str, as_json: bool
+) -> None:
+    """Show live values as they come, through the whole way: router, log, PostgreSQL, gRPC.
+
+    \b
+    mtd watch                                       a summary of every device
+    mtd watch -d core-1 -m 'iface.*bps'             traffic of one router
+    mtd watch -m system.cpu.load_pct --json         one line per value, for scripts
+    """
+    wanted = metrics or (() if as_json else _SUMMARY)
+    deadline = None if seconds is None else time.monotonic() + seconds
+    with MtdClient(server) as client:
+        samples = client.watch(devices=devices, metrics=wanted, give_up_after_s=_GIVE_UP_AFTER_S)
+        try:
+            if as_json:
+                _print_samples(samples, deadline)
+            elif metrics:
+                _draw(samples, deadline, _values_table)
+            else:
+                _draw(samples, deadline, _summary_table)
+        except KeyboardInterrupt:
+            pass  # the way to end it
+
+
+_SUMMARY = ("system.cpu.load_pct", "system.memory.*_bytes", "system.uptime_seconds", "iface.rx_bps", "iface.tx_bps", "iface.oper_state")
+_Values = dict[tuple[str, str], Sample]
+_Render = Callable[[_Values], Table]
+
+
+def _print_samples(samples: Iterator[Sample], deadline: float | None) -> None:
+    for sample in samples:
+        if deadline is not None and time.monotonic() >= deadline:
+            return
+        value = sample.value if sample.value_int is None else sample.value_int
+        print_json(
+            {
+                "device": sample.device,
+                "key": sample.key,
+                "metric": sample.metric,
+                "instance": sample.instance,
+                "unit": sample.unit,
+                "value": value,
+                "collected_at": sample.collected_at.isoformat(),
+            }
+        )
+
+
+def _draw(samples: Iterator[Sample], deadline: float | None, render: _Render) -> None:
+    values: _Values = {}
+    drawn = 0.0
+    with Live(console=console, auto_refresh=False) as live:
+        for sample in samples:
+            values[sample.device, sample.key] = sample
+            now = time.monotonic()
+            if deadline is not None and now >= deadline:
+                break
+            if now - drawn >= _REDRAW_S:
+                drawn = now
+                live.update(render(values), refresh=True)
+        live.update(render(values), refresh=True)
+
+
+def _values_table(values: _Values) -> Table:
+    table = Table("Device", "Metric", "Value", "Unit", "Age")
+    now = dt.datetime.now(dt.UTC)
+    for (device, key), sample in sorted(values.items())[: console.height - 6]:
+        value = f"{sample.value:,.2f}" if sample.value_int is None else f"{sample.value_int:,}"
+        age = (now - sample.collected_at).total_seconds()
+        table.add_row(escape(device), escape(key), value, sample.unit, f"{age:.1f} s")
+    hidden = len(values) - table.row_count
+    if hidden > 0:
+        table.caption = f"{hidden} more; choose with --device and --metric"
+    return table
+
+
+def _summary_table(values: _Values) -> Table:
+    table = Table("Device", "CPU", "Memory used", "Links up", "rx", "tx", "Age")
+    by_device: dict[str, list[Sample]] = {}
+    for sample in values.values():
+        by_device.setdefault(sample.device, []).append(sample)
+    now = dt.datetime.now(dt.UTC)
+    for device, samples in sorted(by_device.items())[: console.height - 6]:
+        system = {sample.metric: sample.value for sample in samples if not sample.instance}
+        links = [sample.value for sample in samples if sample.metric == "iface.oper_state"]
+        age = (now - max(sample.collected_at for sample in samples)).total_seconds()
+        table.add_row(
+            escape(device),
+            _percent(system.get("system.cpu.load_pct")),
+            _percent(_used_pct(system)),
+            f"{sum(1 for up in links if up)}/{len(links)}",
+            _rate(sum(sample.value for sample in samples if sample.metric == "iface.rx_bps")),
+            _rate(sum(sample.value for sample in samples if sample.metric == "iface.tx_bps")),
+            f"[{'red' if age > 5 else 'green'}]{age:.1f} s[/]",  # noqa: PLR2004
+        )
+    if len(by_device) > table.row_count:
+        table.caption = f"{len(by_device) - table.row_count} more devices"
+    return table
+
+
+def _used_pct(system: dict[str, float]) -> float | None:
+    free, total = system.get("system.memory.free_bytes"), system.get("system.memory.total_bytes")
+    return None if free is None or not total else 100.0 * (1.0 - free / total)
+
+
+def _percent(value: float | None) -> str:
+    return "" if value is None else f"{value:.0f} %"
+
+
+def _rate(bits_per_second: float) -> str:
+    for unit in ("b/s", "kb/s", "Mb/s"):
+        if bits_per_second < 1000:  # noqa: PLR2004
+            return f"{bits_per_second:,.1f} {unit}"
+        bits_per_second /= 1000
+    return f"{bits_per_second:,.1f} Gb/s"
+
+
+@click.command()
+@click.argument("device")
+@click.argument("metrics", nargs=-1, required=True)
+@click.option("--last", default="15m", show_default=True, help="How far back: 90s, 15m, 24h, 7d.")
+@click.option("--points", type=click.IntRange(1, 100_000), default=600, show_default=True, help="Most points per series.")
+@server_option
+@json_option
+@explain_errors
+def query(device: str, metrics: tuple[str, ...], last: str, points: int, server: str, as_json: bool) -> None:
+    """Read stored values of DEVICE: METRICS are keys or patterns, such as 'iface.ether1.*'."""
+    end = dt.datetime.now(dt.UTC)
+    with MtdClient(server) as client:
+        result = client.query_range(device, metrics, start=end - _duration(last), end=end, max_points=points)
+    if as_json:
+        print_json({"bucket_us": result.bucket_us, "series": result.series})
+        return
+    table = Table("Metric", "Points", "First", "Last", "Min", "Max", "Unit")
+    for series in result.series:
+        first, newest = series.values[0], series.values[-1]
+        figures = [f"{value:,}" if isinstance(value, int) else f"{value:,.2f}" for value in (first, newest, min(series.values), max(series.values))]
+        table.add_row(escape(series.key), str(len(series.values)), *figures, series.unit)
+    if result.bucket_us:
+        table.caption = f"thinned to one point per {result.bucket_us / 1e6:g} s"
+    console.print(table if result.series else f"Nothing stored for {device} in the last {last} that matches.")
+
+
+@click.command()
+@device_option
+@click.option("--follow", "-f", is_flag=True, help="Go on with new events, until Ctrl-C.")
+@click.option("--severity", type=click.Choice(["info", "warning", "critical"]), default="info", show_default=True, help="Lowest severity.")
+@click.option("--after", "after_position", type=int, default=0, help="Only events after this position.")
+@server_option
+@json_option
+@explain_errors
+def events(
+    devices: tuple[str, ...], follow: bool, severity: str, after_position: int, server: str, as_json: bool
+) -> None:
+    """Print what happened: links, reboots, failed polls, changes of capabilities."""
+    with MtdClient(server) as client:
+        found = client.events(
+            after_position=after_position,
+            devices=devices,
+            min_severity=severity,
+            until_now=not follow,
+            give_up_after_s=_GIVE_UP_AFTER_S,
+        )
+        try:
+            for event in found:
+                if as_json:
+                    print_json(event)
+                    continue
+                style = _SEVERITY_STYLE.get(event.severity, "default")
+                moment = event.collected_at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+                console.print(f"{moment} [{style}]{event.severity:8}[/] {escape(event.device_name):12} {escape(event.message)}")
+        except KeyboardInterrupt:
+            pass  # the way to end it
+
+
+def _duration(text: str) -> dt.timedelta:
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smhdw])", text)
+    if found is None:
+        raise click.BadParameter(f"{text!r} is not a duration such as 90s, 15m, 24h or 7d", param_hint="--last")
+    unit = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}[found.group(2)]
+    return dt.timedelta(**{unit: float(found.group(1))})
