@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+# An outage is over, and told of, when this much of the buffer is free again: telling takes room too.
+_CALM_FILL = 0.5
+
 
 class Flusher:
     """Takes entries from a buffer and appends them to a log.
@@ -65,8 +68,10 @@ class Flusher:
             self._filled.clear()
             self._hurry.clear()
             while entries := self._buffer.take(self._settings.flush_events, self._settings.flush_bytes):
-                await self._append(entries)
+                appended = await self._append(entries)
                 self._settle(entries)
+                if appended and self._buffer.fill < _CALM_FILL:
+                    self._incidents.append_succeeded()
 
     async def flush(self) -> None:
         """Return when all that was recorded before is durable, or was given up."""
@@ -85,8 +90,11 @@ class Flusher:
         self._settled.set()
         self._settled = asyncio.Event()
 
-    async def _append(self, entries: Sequence[Entry]) -> None:
-        """Append entries as one batch, however long it takes; or one by one if the log refuses that."""
+    async def _append(self, entries: Sequence[Entry]) -> bool:
+        """Append entries as one batch, however long it takes; or one by one if the log refuses that.
+
+        Returns whether anything was appended.
+        """
         envelopes = [envelope for entry in entries for envelope in entry.envelopes]
         batch_id = uuid.uuid4().bytes
         backoff = Backoff(self._settings.retry_first_s, self._settings.retry_cap_s)
@@ -97,10 +105,8 @@ class Flusher:
                 logger.error("the log refuses a batch of %d events: %s", len(envelopes), error)
                 if len(entries) == 1:
                     self._lost(entries, "refused")
-                    return
-                for entry in entries:
-                    await self._append([entry])
-                return
+                    return False
+                return any([await self._append([entry]) for entry in entries])
             except Retryable as error:
                 self._incidents.append_failed(error, self._buffer.events)
             except Exception as error:
@@ -110,7 +116,6 @@ class Flusher:
                 self._incidents.append_failed(error, self._buffer.events)
             else:
                 metrics.FLUSHED_EVENTS.observe(len(envelopes))
-                self._incidents.append_succeeded()
-                return
+                return True
             metrics.PRESSURE.set(self._buffer.fill)
             await asyncio.sleep(backoff.next_delay())
