@@ -93,41 +93,43 @@ class CallInterceptor(Interceptor):
 
     @asynccontextmanager
     async def _account(self, method: str, context: Context) -> AsyncIterator[None]:
+        """Count a call, and turn what it raises into a status. Counted first, so that who got it may look."""
         started = self._clock.monotonic()
-        code = grpc.StatusCode.OK
-        running = metrics.GRPC_IN_PROGRESS.labels(method=method)
-        running.inc()
+        metrics.GRPC_IN_PROGRESS.labels(method=method).inc()
         try:
             yield
         except asyncio.CancelledError:
             remaining = context.time_remaining()
             late = remaining is not None and remaining <= 0
             code = grpc.StatusCode.DEADLINE_EXCEEDED if late else grpc.StatusCode.CANCELLED
+            self._ended(method, code, started, context)
             raise
         except grpc.aio.AbortError:
-            code = _code_of(context)
+            self._ended(method, _code_of(context), started, context)
             raise
         except Exception as error:
             status = status_of(error)
-            code = status.code
-            if code in OURS:
+            if status.code in OURS:
                 logger.exception("%s failed", method)
-            await context.abort(code, status.message, status.metadata())
-        finally:
-            running.dec()
-            seconds = self._clock.monotonic() - started
-            metrics.GRPC_CALLS.labels(method=method, code=code.name).inc()
-            metrics.GRPC_SECONDS.labels(method=method).observe(seconds)
-            level = logging.DEBUG if method.startswith(QUIET_PREFIXES) else logging.INFO
-            logger.log(
-                level,
-                "%s %s in %.1f ms from %s",
-                method,
-                code.name,
-                seconds * 1000,
-                context.peer(),
-                extra={"method": method, "code": code.name, "seconds": round(seconds, 6)},
-            )
+            self._ended(method, status.code, started, context)
+            await context.abort(status.code, status.message, status.metadata())
+        else:
+            self._ended(method, grpc.StatusCode.OK, started, context)
+
+    def _ended(self, method: str, code: grpc.StatusCode, started: float, context: Context) -> None:
+        seconds = self._clock.monotonic() - started
+        metrics.GRPC_IN_PROGRESS.labels(method=method).dec()
+        metrics.GRPC_CALLS.labels(method=method, code=code.name).inc()
+        metrics.GRPC_SECONDS.labels(method=method).observe(seconds)
+        logger.log(
+            logging.DEBUG if method.startswith(QUIET_PREFIXES) else logging.INFO,
+            "%s %s in %.1f ms from %s",
+            method,
+            code.name,
+            seconds * 1000,
+            context.peer(),
+            extra={"method": method, "code": code.name, "seconds": round(seconds, 6)},
+        )
 
 
 def _code_of(context: Context) -> grpc.StatusCode:

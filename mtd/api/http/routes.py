@@ -88,6 +88,7 @@ class Pages:
 def _answer(request: Request, code: int, content_type: str, body: bytes) -> bytes:
     request.setResponseCode(code)
     request.setHeader("content-type", content_type)
+    request.setHeader("content-length", str(len(body)))
     request.setHeader("cache-control", "no-store")
     request.setHeader("x-content-type-options", "nosniff")
     return body
