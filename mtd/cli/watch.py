@@ -47,7 +47,7 @@ def watch(
     mtd watch -d core-1 -m 'iface.*bps'             traffic of one router
     mtd watch -m system.cpu.load_pct --json         one line per value, for scripts
     """
-    wanted = metrics or (() if as_json else _SUMMARY)
+    wanted = metrics or (() if as_json else SUMMARY)
     deadline = None if seconds is None else time.monotonic() + seconds
     with MtdClient(server) as client:
         samples = client.watch(devices=devices, metrics=wanted, give_up_after_s=_GIVE_UP_AFTER_S)
@@ -57,12 +57,12 @@ def watch(
             elif metrics:
                 _draw(samples, deadline, _values_table)
             else:
-                _draw(samples, deadline, _summary_table)
+                _draw(samples, deadline, summary_table)
         except KeyboardInterrupt:
             pass  # the way to end it
 
 
-_SUMMARY = ("system.cpu.load_pct", "system.memory.*_bytes", "system.uptime_seconds", "iface.rx_bps", "iface.tx_bps", "iface.oper_state")
+SUMMARY = ("system.cpu.load_pct", "system.memory.*_bytes", "system.uptime_seconds", "iface.rx_bps", "iface.tx_bps", "iface.oper_state")
 _Values = dict[tuple[str, str], Sample]
 _Render = Callable[[_Values], Table]
 
@@ -113,7 +113,7 @@ def _values_table(values: _Values) -> Table:
     return table
 
 
-def _summary_table(values: _Values) -> Table:
+def summary_table(values: _Values) -> Table:
     table = Table("Device", "CPU", "Memory used", "Links up", "rx", "tx", "Age")
     by_device: dict[str, list[Sample]] = {}
     for sample in values.values():

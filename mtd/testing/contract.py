@@ -30,6 +30,7 @@ from mtd.plugin.checks import problems_of
 from mtd.plugin.declaration import Collector, Menu, TableKind
 from mtd.plugin.manager import PluginManager
 from mtd.plugin.mapper import DeviceMapper
+from mtd.plugin.reboot import UPTIME_COMMAND, UPTIME_FIELD
 from mtd.testing.observations import all_values, series_name, values_of
 from mtd.testing.replies import replies_from, reply
 from mtd.testing.strategies import rows
@@ -37,6 +38,7 @@ from mtd.testing.strategies import rows
 # What a poll may cost a router, per menu. Over that, count or lower the tier.
 MAX_PROPERTIES = 40
 MAX_ROWS = {Tier.T0: 5_000, Tier.T1: 20_000, Tier.T2: 50_000, Tier.T3: 50_000}
+_UP_S = 1_000_000
 _FAR_APART_S = 1e6  # so that no poll of one test is near to another's
 
 
@@ -88,10 +90,14 @@ class Replay:
         return self.mapper.observe(tier, self.answers(commands, poll["menus"]))
 
     def answers(self, commands: Sequence[Command], menus: Mapping[str, Any]) -> list[Reply]:
-        """Answer commands as the sample says: rows, ``{"trap": text}``, ``{"count": n}``, or no such menu."""
+        """Answer commands as the sample says: rows, ``{"trap": text}``, ``{"count": n}``, or no such menu.
+
+        A sample needn't tell the uptime, which every router has: it runs with the polls' time.
+        """
+        running = {UPTIME_COMMAND.path: [{UPTIME_FIELD: f"{_UP_S + self.clock.at:.0f}s"}]}
         answers = []
         for command in commands:
-            content = menus.get(command.path)
+            content = menus.get(command.path, running.get(command.path))
             if isinstance(content, dict):
                 answers.append(
                     reply(command, at=self.clock.at, trap=content.get("trap"), ret=content.get("count"))
@@ -176,11 +182,14 @@ class EggContract:
         """A router without any of the menus is left alone after the first answer."""
         replay = Replay(self.collector, {})
         for tier in Tier:
-            observation = replay.poll({"tier": tier, "menus": {}})
+            missing = {
+                command.path: {"trap": "no such command prefix"} for command in replay.mapper.commands(tier)
+            }
+            observation = replay.poll({"tier": tier, "menus": missing})
             assert observation.frame is None
             assert _quarantines(observation) == []
             remaining = {command.path for command in replay.mapper.commands(tier)}
-            assert remaining <= {"/system/resource/print"}
+            assert remaining <= {UPTIME_COMMAND.path}
 
     def test_garbage_never_raises(self) -> None:
         """Whatever a router sends, nothing raises; what can't be read has no value."""

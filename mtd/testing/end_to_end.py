@@ -20,7 +20,13 @@ import psycopg
 from mtd.lab.world import World
 from mtd.testing.ages import AgeFigures, SqlAges, StreamAges
 from mtd.testing.harness import HarnessFailed, Stage, usage_of
-from mtd.testing.truth_check import TruthCheck, TruthFigures
+from mtd.testing.truth_check import (
+    COUNTER_PROPERTIES,
+    RESOURCE_PROPERTIES,
+    STATE_PROPERTIES,
+    TruthCheck,
+    TruthFigures,
+)
 
 Say = Callable[[str], None]
 
@@ -49,8 +55,8 @@ def running_stage(folder: Path, plan: Plan, say: Say) -> Iterator[tuple[Stage, d
         state = stage.start_lab(*plan.lab_arguments)
         say("starting the daemon with its own PostgreSQL")
         stage.start_daemon()
-        say(f"adding {len(state['routers'])} routers to the inventory")
-        stage.add_devices(state["routers"], **plan.device_settings)
+        say(f"adding {len(state['endpoints'])} routers to the inventory")
+        stage.add_devices(state["endpoints"], **plan.device_settings)
         yield stage, state
 
 
@@ -92,7 +98,7 @@ def measure(stage: Stage, plan: Plan, say: Say) -> dict[str, Any]:
     figures |= {
         "skipped": int(stage.metric("mtd_scheduler_polls_skipped_total") - skipped_before),
         "discarded": int(stage.metric("mtd_scheduler_rates_discarded_total")),
-        "dropped": int(stage.metric("mtd_ingest_dropped_total")),
+        "dropped": int(stage.metric("mtd_ingest_dropped_events_total")),
         "stream_updates": stream.updates,
     }
     figures |= _age_figures(AgeFigures.of(stream.all_ages()), AgeFigures.of(sql.all_ages()))
@@ -126,21 +132,20 @@ def _accounts(stage: Stage) -> dict[str, Any]:
     """Return CPU and memory of each process. PostgreSQL is a child of the daemon."""
     assert stage.lab is not None
     assert stage.daemon is not None
-    whole = usage_of(stage.daemon.pid)
-    postmaster = int((stage.data_dir / "runtime_postgres_pid").read_text()) if False else _postmaster_pid(stage)
-    accounts = {"lab": usage_of(stage.lab.pid), "daemon": whole, "harness": usage_of(os.getpid())}
-    if postmaster:
-        accounts["postgresql"] = usage_of(postmaster)
-    return accounts
+    postmaster = _postmaster_pid(stage)
+    postgres = usage_of(postmaster)
+    # The embedded PostgreSQL may be a child of the daemon, or of nobody if it was adopted.
+    daemon = usage_of(stage.daemon.pid, without=[postmaster])
+    lab = usage_of(stage.lab.pid)
+    harness = usage_of(os.getpid(), without=[stage.daemon.pid, stage.lab.pid])
+    return {"lab": lab, "daemon": daemon, "postgresql": postgres, "harness": harness}
 
 
 def _postmaster_pid(stage: Stage) -> int:
-    row_pid = 0
     with psycopg.connect(stage.dsn()) as connection:
         row = connection.execute("SELECT pg_read_file('postmaster.pid')").fetchone()
-        if row is not None:
-            row_pid = int(str(row[0]).splitlines()[0])
-    return row_pid
+    assert row is not None
+    return int(str(row[0]).splitlines()[0])
 
 
 def _figures(stage: Stage, world: World, plan: Plan, start_us: int, end_us: int) -> dict[str, Any]:
@@ -149,8 +154,7 @@ def _figures(stage: Stage, world: World, plan: Plan, start_us: int, end_us: int)
         checked = [truth.spec.name for truth in world][: plan.routers_checked]
         truth = TruthCheck(connection, world).run(checked, start_us, end_us)
     expected_polls = len(world) * int((end_us - start_us) / 1e6)
-    values_per_second = sum(_values_per_poll(world, router.spec.name) for router in world)
-    expected_points = values_per_second * int((end_us - start_us) / 1e6)
+    expected_points = _values_per_poll(world) * int((end_us - start_us) / 1e6)
     coverage = 100.0 * min(polls / expected_polls, points / expected_points, 1.0)
     return {
         "seconds": round((end_us - start_us) / 1e6, 1),
@@ -187,9 +191,14 @@ def _coverage(
     return polls, points, short
 
 
-def _values_per_poll(world: World, router: str) -> int:
-    """Return how many values a T0 poll of a lab router holds, by the lab's truth."""
-    raise NotImplementedError
+def _values_per_poll(world: World) -> int:
+    """Return how many values a T0 poll of all lab routers holds.
+
+    A lab router gives every counter and both states of each lasting interface;
+    sessions' dynamic interfaces are no series.
+    """
+    per_interface = len(COUNTER_PROPERTIES) + len(STATE_PROPERTIES)
+    return sum(router.spec.interfaces * per_interface + len(RESOURCE_PROPERTIES) for router in world)
 
 
 def _truth_figures(truth: TruthFigures) -> dict[str, Any]:

@@ -15,7 +15,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -100,8 +100,8 @@ class Usage:
     rss_bytes: int
 
 
-def usage_of(pid: int) -> Usage:
-    """Return CPU seconds and resident bytes of a process and its descendants."""
+def usage_of(pid: int, *, without: Collection[int] = ()) -> Usage:
+    """Return CPU seconds and memory of a process and its descendants, less those below ``without``."""
     ticks = os.sysconf("SC_CLK_TCK")
     parents: dict[int, int] = {}
     stats: dict[int, tuple[float, int]] = {}
@@ -119,7 +119,7 @@ def usage_of(pid: int) -> Usage:
     family = {pid}
     grown = True
     while grown:
-        more = {child for child, parent in parents.items() if parent in family} - family
+        more = {child for child, parent in parents.items() if parent in family and child not in without} - family
         family |= more
         grown = bool(more)
     found = [stats[member] for member in family if member in stats]
@@ -242,7 +242,8 @@ class Stage:
                     port=router["port"],
                     username=router["username"],
                     password=router["password"],
-                    tls_mode=router.get("tls_mode", "off"),
+                    tls_mode=router["client_tls"],
+                    tls_fingerprint=router["fingerprint_sha256"] if router["client_tls"] == "pinned" else "",
                     **settings,
                 )
 

@@ -29,6 +29,15 @@ COUNTER_PROPERTIES = {
     "iface.link_downs_total": "link-downs",
 }
 RATE_PROPERTIES = {"iface.rx_bps": ("rx-byte", 8), "iface.tx_bps": ("tx-byte", 8)}
+STATE_PROPERTIES = {"iface.oper_state": "running", "iface.admin_state": "disabled"}
+RESOURCE_PROPERTIES = {
+    "system.cpu.load_pct": "cpu-load",
+    "system.memory.free_bytes": "free-memory",
+    "system.memory.total_bytes": "total-memory",
+    "system.disk.free_bytes": "free-hdd-space",
+    "system.disk.total_bytes": "total-hdd-space",
+    "system.uptime_seconds": "uptime",
+}
 CPU_LOAD = "system.cpu.load_pct"
 # Slower flows are coarse by the rounding of the counter itself.
 _SLOWEST_RATE_PER_S = 1000.0

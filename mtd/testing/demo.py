@@ -1,0 +1,143 @@
+"""``scripts/demo``: lab routers, the daemon and its PostgreSQL, watched live and checked against the truth."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from mtd.client import MtdClient
+from mtd.testing.end_to_end import Plan, measure, running_stage, wait_for_first_polls
+from mtd.testing.harness import HarnessFailed, Stage
+
+_LIMITS = {
+    "coverage_pct": (">=", 99.5),
+    "t0_age_p95_s": ("<=", 2.0),
+    "t0_age_p99_s": ("<=", 5.0),
+    "rate10_error_max_pct": ("<=", 0.5),
+    "rate1_error_p99_pct": ("<=", 2.0),
+    "counter_errors": ("<=", 0),
+    "cpu_errors": ("<=", 0),
+    "dropped": ("<=", 0),
+}
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--seconds", type=click.FloatRange(min=15), help="Measure so long, print figures, end. Default: run until Ctrl-C.")
+@click.option("--json", "as_json", is_flag=True, help="Print the figures as one line of JSON, the last on standard output.")
+@click.option("--scenario", default="demo", show_default=True, help="Scenario of the lab; see `mtd lab --list`.")
+@click.option("--keep", is_flag=True, help="Keep the demo's folder with configuration, logs and data.")
+def main(seconds: float | None, as_json: bool, scenario: str, keep: bool) -> None:
+    """Show mtd at work on simulated routers: no router, no database server, nothing to configure.
+
+    Starts six lab routers (RouterOS 6 and 7), the daemon and a PostgreSQL of
+    its own in a temporary folder, all on loopback, and polls every second.
+    With --seconds it compares what arrived in PostgreSQL and on the gRPC
+    stream with what the routers truly did, and ends with code 0 if all is well.
+    """
+    console = Console(stderr=True)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    folder = Path(tempfile.mkdtemp(prefix="mtd-demo-"))
+    folder.chmod(0o711)
+    plan = Plan(seconds=seconds or 0, lab_arguments=("--scenario", scenario))
+    figures: dict[str, Any] | None = None
+    try:
+        with console.status("starting") as status, running_stage(folder, plan, status.update) as (stage, state):
+            wait_for_first_polls(stage, len(state["endpoints"]), status.update)
+            if seconds is None:
+                status.stop()
+                _explain(console, stage)
+                _watch(console, stage)
+            else:
+                figures = measure(stage, plan, status.update)
+    except HarnessFailed as failure:
+        console.print(f"[red]{failure}[/]\nEverything is kept in {folder}")
+        raise SystemExit(1) from None
+    except KeyboardInterrupt:
+        console.print("stopped")
+    _clean(console, folder, keep)
+    if figures is not None:
+        problems = _problems(figures)
+        _report(console, figures, problems)
+        if as_json:
+            click.echo(_line(figures))
+        if problems:
+            raise SystemExit(1)
+
+
+def _explain(console: Console, stage: Stage) -> None:
+    console.print(
+        f"""
+[bold]mtd is polling the lab's routers every second.[/] In another terminal, in this folder:
+
+  .venv/bin/mtd watch --server {stage.server}                       live values of all routers
+  .venv/bin/mtd watch --server {stage.server} -d core-1 -m 'iface.*bps'   traffic of one
+  .venv/bin/mtd device list --server {stage.server}                 the inventory
+  .venv/bin/mtd events -f --server {stage.server}                   what happens
+  curl http://127.0.0.1:{stage.http_port}/metrics                          mtd's own metrics
+  psql '{stage.dsn()}'                  SELECT * FROM mtd.metric_latest
+
+Ctrl-C ends everything and leaves nothing behind.
+"""
+    )
+
+
+def _watch(console: Console, stage: Stage) -> None:
+    from mtd.cli.watch import SUMMARY, summary_table
+
+    values = {}
+    drawn = 0.0
+    with MtdClient(stage.server) as client, Live(console=console, auto_refresh=False) as live:
+        for sample in client.watch(metrics=SUMMARY):
+            values[sample.device, sample.key] = sample
+            if time.monotonic() - drawn > 0.5:  # noqa: PLR2004
+                drawn = time.monotonic()
+                live.update(summary_table(values), refresh=True)
+
+
+def _problems(figures: dict[str, Any]) -> list[str]:
+    """Return which figures miss their limits. A figure that is no number misses it."""
+    return [
+        f"{name} is {figures[name]}, must be {sign} {limit}"
+        for name, (sign, limit) in _LIMITS.items()
+        if not (figures[name] >= limit if sign == ">=" else figures[name] <= limit)
+    ]
+
+
+def _report(console: Console, figures: dict[str, Any], problems: list[str]) -> None:
+    table = Table("Figure", "Measured", "Limit")
+    for name in ("routers", "interfaces", "polls", "points", "skipped", "discarded", "counters_checked"):
+        table.add_row(name, f"{figures[name]:,}", "")
+    for name, (sign, limit) in _LIMITS.items():
+        table.add_row(name, f"{figures[name]}", f"{sign} {limit:g}")
+    for name, used in figures["processes"].items():
+        table.add_row(f"{name}: CPU, memory", f"{used['cpu_pct']} %, {used['rss_mb']} MB", "")
+    console.print(table)
+    console.print("[green]All is well.[/]" if not problems else "[red]" + "\n".join(problems) + "[/]")
+
+
+def _line(figures: dict[str, Any]) -> str:
+    import json
+
+    return json.dumps(figures)
+
+
+def _clean(console: Console, folder: Path, keep: bool) -> None:
+    import shutil
+
+    if keep:
+        console.print(f"kept in {folder}")
+    else:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main(prog_name="scripts/demo")
