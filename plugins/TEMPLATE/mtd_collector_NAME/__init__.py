@@ -1,0 +1,14 @@
+"""Say in one line what this egg collects."""
+
+from __future__ import annotations
+
+from mtd.plugin import Collector, hookimpl
+from mtd_collector_NAME.declaration import COLLECTOR
+
+__all__ = ["COLLECTOR", "mtd_collectors"]
+
+
+@hookimpl
+def mtd_collectors() -> list[Collector]:
+    """Bring the collector of this egg."""
+    return [COLLECTOR]
