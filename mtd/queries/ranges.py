@@ -161,7 +161,7 @@ async def _points(
     else:
         combined, time, params, group = "v", "us", [], ""
     await tx.execute(
-        f"SELECT number, array_agg(t ORDER BY t), array_agg(v ORDER BY t) FROM ("
+        f"SELECT number, array_agg(t ORDER BY t), array_agg(v ORDER BY t) FROM ("  # noqa: S608 - composed of constants
         f" SELECT number, {time} AS t, {combined} AS v FROM ("
         f"  SELECT s.number, to_us(f.ts_collected) AS us, {value} AS v FROM telemetry_frame f"
         f"  JOIN unnest(%s::int4[], %s::int8[], %s::int2[]) AS s (number, layout_id, position)"

@@ -54,7 +54,14 @@ def bytea(values: Iterable[bytes]) -> str:
 
 def document(fields: Mapping[str, str]) -> str:
     """Return the text of a JSON object that PostgreSQL takes as ``jsonb``."""
-    # jsonb refuses U+0000 even where it is escaped.
-    return json.dumps(fields, ensure_ascii=False, sort_keys=True).replace(
-        "\\u0000", "\N{REPLACEMENT CHARACTER}"
-    )
+    text = json.dumps(fields, ensure_ascii=False, sort_keys=True)
+    if "\\u0000" in text:
+        # jsonb refuses U+0000 even escaped. The texts are cleaned, not the JSON: "\\u0000" may be a text as well.
+        text = json.dumps(
+            {_clean(key): _clean(value) for key, value in fields.items()}, ensure_ascii=False, sort_keys=True
+        )
+    return text
+
+
+def _clean(text: str) -> str:
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")

