@@ -132,7 +132,8 @@ def test_a_menu_that_fails_once_keeps_its_series_without_values(scene: Scene) ->
     after = scene.ports(2.0, port(1, byte=30)).frame
     assert first is not None
     assert after is not None
-    assert after.layout is first.layout
+    assert (after.layout, after.collected_us) == (first.layout, 2_000_000)
+    assert after.collected_us == 2_000_000
     assert values_of(after)["port.rx_bps[*1]"] == 80.0
 
 
