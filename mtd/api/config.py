@@ -33,6 +33,13 @@ class GrpcConfig(BaseModel):
     max_streams: int = Field(
         default=200, ge=1, description="Streams of values and of events at a time, each kind for itself."
     )
+    stream_batch_bytes: int = Field(
+        default=256 * 1024,
+        ge=1,
+        le=2 * MIB,
+        description="Updates that are ready at once go in messages of about this size: a message costs "
+        "more than what is in it. Clients accept 4 MiB by default.",
+    )
     max_receive_bytes: int = Field(default=4 * MIB, ge=1024, description="Largest request.")
     max_send_bytes: int = Field(default=64 * MIB, ge=1024, description="Largest response.")
     keepalive_s: float = Field(

@@ -152,8 +152,7 @@ class AsyncMtdClient:
 
         async with aclosing(self._stream("StreamLatest", again, Resume(give_up_after_s))) as stream:
             async for response in stream:
-                frame = book.take(response)
-                if frame is not None:
+                for frame in book.take(response):
                     yield frame
 
     async def events(

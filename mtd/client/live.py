@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from mtd.client.values import moment, word
@@ -141,14 +141,21 @@ class LayoutBook:
         self._layouts.clear()
         self._numbers.clear()
 
-    def take(self, response: pb.StreamLatestResponse) -> LiveFrame | None:
-        """Return the frame of a message; None if it was a layout."""
-        if response.WhichOneof("message") == "layout":
+    def take(self, response: pb.StreamLatestResponse) -> list[LiveFrame]:
+        """Return the frames of a message; none if it was a layout."""
+        kind = response.WhichOneof("message")
+        if kind == "layout":
             self._declare(response.layout)
-            return None
-        update = response.update
-        layout = self._layouts.get(update.layout)
-        return LiveFrame(layout, update) if layout is not None else None
+            return []
+        if kind == "update":
+            return self._frames((response.update,))
+        for declared in response.batch.layouts:
+            self._declare(declared)
+        return self._frames(response.batch.updates)
+
+    def _frames(self, updates: Iterable[pb.LatestUpdate]) -> list[LiveFrame]:
+        known = ((self._layouts.get(update.layout), update) for update in updates)
+        return [LiveFrame(layout, update) for layout, update in known if layout is not None]
 
     def _declare(self, declared: pb.StreamLayout) -> None:
         group = (declared.device_id, declared.poll_group)

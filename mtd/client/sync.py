@@ -149,9 +149,7 @@ class MtdClient:
             return requests.latest_request(devices, metrics)
 
         for response in self._stream("StreamLatest", again, Resume(give_up_after_s)):
-            frame = book.take(response)
-            if frame is not None:
-                yield frame
+            yield from book.take(response)
 
     def events(
         self,

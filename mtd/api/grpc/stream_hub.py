@@ -142,7 +142,13 @@ class StreamHub:
             raise StreamsClosed("the daemon stops serving")
         if len(self._streams) >= self._config.max_streams:
             raise TooManyStreams(f"{len(self._streams)} streams are open, as many as are allowed")
-        stream = LatestStream(tenant_id, Globs(devices), Globs(wanted), self._catalogue.metrics)
+        stream = LatestStream(
+            tenant_id,
+            Globs(devices),
+            Globs(wanted),
+            self._catalogue.metrics,
+            self._config.stream_batch_bytes,
+        )
         self._streams.add(stream)
         metrics.HUB_STREAMS.inc()
         try:

@@ -13,6 +13,9 @@ from mtd.model.metric import Lane, Metric, full_key
 from mtd.model.pb_enums import LANE
 from mtd.pb.telemetry.v1.telemetry_service_pb2 import LatestUpdate, SeriesInfo, StreamLayout
 
+WIDTHS = {Lane.COUNTER: 10, Lane.GAUGE: 8, Lane.RATE: 4}
+HEAD_BYTES = 64
+
 Pick = Callable[[Sequence[Any]], Sequence[Any]]
 
 
@@ -28,6 +31,7 @@ class View:
         "_rates",
         "_version",
         "empty",
+        "max_bytes",
         "number",
         "whole",
     )
@@ -42,6 +46,8 @@ class View:
         chosen = sum(map(len, indexes.values()))
         self.empty = chosen == 0
         self.whole = chosen == len(known.layout.series)
+        # A varint takes ten bytes at most.
+        self.max_bytes = sum(len(indexes[lane]) * width for lane, width in WIDTHS.items()) + HEAD_BYTES
         self._counter_indexes = indexes[Lane.COUNTER]
         self._counters = _picker(indexes[Lane.COUNTER])
         self._gauges = _picker(indexes[Lane.GAUGE])

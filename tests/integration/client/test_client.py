@@ -224,6 +224,24 @@ def test_watch_gives_samples_under_their_names() -> None:
     run_async(main())
 
 
+def test_many_devices_arrive_whole_whatever_the_size_of_messages() -> None:
+    async def main() -> None:
+        async with running() as daemon, AsyncMtdClient(daemon.target) as client:
+            names = {f"r{number}": f"d{number}" for number in range(300)}
+            daemon.hub.apply_devices([device(device_id, name) for name, device_id in names.items()])
+            for at_us in (1, 2):
+                daemon.hub.publish(numbered(*(frame(at_us, device_id=key) for key in names.values())))
+            seen: dict[str, int] = {}
+            async with aclosing(client.watch_frames()) as frames:
+                async for live in frames:
+                    seen[live.layout.device_name] = live.collected_at_us
+                    if len(seen) == 300:
+                        break
+            assert seen == dict.fromkeys(names, 2)
+
+    run_async(main())
+
+
 def test_watching_goes_on_over_a_restart_of_the_daemon() -> None:
     async def main() -> None:
         async with running() as daemon:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from prometheus_client import REGISTRY
 
 from mtd.api.errors import StreamsClosed, TooManyStreams
-from mtd.api.grpc.latest_stream import LatestStream
+from mtd.api.grpc.latest_stream import VIEWS_AT_ONCE, LatestStream
 from mtd.api.grpc.stream_hub import StreamHub
 from mtd.core.errors import Refused
 from mtd.model.device import InterfaceNaming
@@ -39,11 +40,23 @@ def make_hub(telemetry: FakeTelemetry | None = None, **settings: Any) -> StreamH
     return context(telemetry or FakeTelemetry(), **settings).hub
 
 
+def flat(messages: Iterable[StreamLatestResponse]) -> list[StreamLatestResponse]:
+    """Return layouts and updates one by one, whether or not they came in batches."""
+    singles = []
+    for message in messages:
+        if message.HasField("batch"):
+            singles += [StreamLatestResponse(layout=layout) for layout in message.batch.layouts]
+            singles += [StreamLatestResponse(update=update) for update in message.batch.updates]
+        else:
+            singles.append(message)
+    return singles
+
+
 def drain(stream: LatestStream) -> list[StreamLatestResponse]:
-    taken = []
+    taken: list[StreamLatestResponse] = []
     while stream.waiting:
         taken += stream.take()
-    return taken
+    return flat(taken)
 
 
 def updates(messages: list[StreamLatestResponse]) -> list[LatestUpdate]:
@@ -348,7 +361,7 @@ def test_coalescing_keeps_the_newest_and_counts_the_rest(steps: list[int | str])
         for step in steps:
             if step == "take":
                 if stream.waiting:
-                    read(stream.take())
+                    read(flat(stream.take()))
             else:
                 name = f"d{step}"
                 published[name] = published.get(name, 0) + 1
@@ -371,6 +384,35 @@ def test_a_stream_that_nobody_reads_costs_only_itself() -> None:
         assert asleep.waiting == 10
         late = updates(drain(asleep))
         assert {(update.collected_at_us, update.skipped) for update in late} == {(49, 48)}
+
+
+def test_what_is_ready_at_once_goes_in_messages_of_bounded_size() -> None:
+    hub = make_hub(stream_batch_bytes=1000)
+    devices = [f"d{number}" for number in range(40)]
+    hub.publish(numbered(declared(), *(frame(1, device_id=name) for name in devices)))
+    with hub.open_stream(TENANT) as stream:
+        drain(stream)
+        hub.publish(numbered(*(frame(2, device_id=name) for name in devices)))
+        sizes = []
+        while stream.waiting:
+            (message,) = stream.take()
+            assert not message.batch.layouts
+            sizes.append(len(message.batch.updates))
+            assert message.ByteSize() <= 1000 + 200
+        assert sum(sizes) == 40
+        assert 2 <= len(sizes) < 20
+        hub.publish(numbered(frame(3)))
+        (single,) = stream.take()
+        assert single.update.collected_at_us == 3
+
+
+def test_only_so_many_views_are_compiled_at_once() -> None:
+    hub = make_hub()
+    hub.publish(numbered(declared(), *(frame(1, device_id=f"d{number}") for number in range(40))))
+    with hub.open_stream(TENANT) as stream:
+        (message,) = stream.take()
+        assert len(message.batch.layouts) == len(message.batch.updates) == VIEWS_AT_ONCE
+        assert [one.layout for one in message.batch.updates] == [one.layout for one in message.batch.layouts]
 
 
 def test_stop_ends_streams_and_refuses_new_ones() -> None:
@@ -398,7 +440,7 @@ def test_compiling_many_views_that_show_nothing_lets_others_run() -> None:
             while stream.waiting:
                 await asyncio.sleep(0)
                 turns += 1
-            assert turns >= 50
+            assert turns >= 50 / VIEWS_AT_ONCE
             reading.cancel()
             await asyncio.gather(reading, return_exceptions=True)
 

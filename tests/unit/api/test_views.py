@@ -82,11 +82,11 @@ def test_a_reader_gets_exactly_the_selected_values(
             expected[series] = (key, label, value)
 
     book = ClientBook()
-    assert book.take(StreamLatestResponse(layout=message)) is None
+    assert book.take(StreamLatestResponse(layout=message)) == []
     update = LatestUpdate()
     view.fill(update, whole(counters, gauges, rates))
-    live = book.take(StreamLatestResponse(update=update))
-    assert live is not None
+    assert update.ByteSize() <= view.max_bytes
+    (live,) = book.take(StreamLatestResponse(update=update))
     assert (live.collected_at_us, live.received_at_us, update.layout) == (77, 88, 3)
     got = {
         (sample.metric, sample.instance, sample.value_int is not None): (

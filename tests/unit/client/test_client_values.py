@@ -66,9 +66,8 @@ def update(number: int, **values: object) -> pb.StreamLatestResponse:
 
 def test_samples_carry_names_exact_integers_and_exact_times() -> None:
     book = LayoutBook()
-    assert book.take(layout(1)) is None
-    frame = book.take(update(1))
-    assert frame is not None
+    assert book.take(layout(1)) == []
+    (frame,) = book.take(update(1))
     samples = list(frame.samples())
     assert [(one.metric, one.value, one.value_int) for one in samples] == [
         ("state", 1.0, None),
@@ -83,8 +82,7 @@ def test_samples_carry_names_exact_integers_and_exact_times() -> None:
 def test_what_is_absent_gives_no_sample() -> None:
     book = LayoutBook()
     book.take(layout(1))
-    frame = book.take(update(1, counters_present=b"\x02", gauges=[math.nan], rates=[math.nan]))
-    assert frame is not None
+    (frame,) = book.take(update(1, counters_present=b"\x02", gauges=[math.nan], rates=[math.nan]))
     assert [(one.metric, one.value_int) for one in frame.samples()] == [("tx", 5)]
 
 
@@ -93,10 +91,8 @@ def test_a_new_layout_of_a_group_replaces_the_old_one() -> None:
     book.take(layout(1))
     book.take(layout(2, device_id="d2"))
     book.take(layout(3, label="wan"))
-    assert book.take(update(1)) is None
-    first, second = book.take(update(3)), book.take(update(2))
-    assert first is not None
-    assert second is not None
+    assert book.take(update(1)) == []
+    (first,), (second,) = book.take(update(3)), book.take(update(2))
     assert (first.layout.series[0].label, second.layout.device_id) == ("wan", "d2")
 
 
@@ -107,8 +103,17 @@ def test_numbers_of_an_earlier_stream_mean_nothing() -> None:
     book.clear()
     book.take(layout(1, device_id="d2"))
     book.take(layout(2, device_id="d1"))
-    frames = [book.take(update(number)) for number in (1, 2)]
-    assert [frame.layout.device_id for frame in frames if frame is not None] == ["d2", "d1"]
+    frames = [frame for number in (1, 2) for frame in book.take(update(number))]
+    assert [frame.layout.device_id for frame in frames] == ["d2", "d1"]
+
+
+def test_batches_are_read_like_single_messages() -> None:
+    batch = pb.LatestBatch(
+        layouts=[layout(1).layout, layout(2, device_id="d2").layout],
+        updates=[update(2).update, update(1).update, update(7).update],
+    )
+    frames = LayoutBook().take(pb.StreamLatestResponse(batch=batch))
+    assert [frame.layout.device_id for frame in frames] == ["d2", "d1"]
 
 
 # -- requests -----------------------------------------------------------------------

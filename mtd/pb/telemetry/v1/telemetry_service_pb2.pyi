@@ -68,13 +68,23 @@ class LatestUpdate(_message.Message):
     skipped: int
     def __init__(self, layout: _Optional[int] = ..., collected_at_us: _Optional[int] = ..., received_at_us: _Optional[int] = ..., counters: _Optional[_Iterable[int]] = ..., counters_present: _Optional[bytes] = ..., gauges: _Optional[_Iterable[float]] = ..., rates: _Optional[_Iterable[float]] = ..., skipped: _Optional[int] = ...) -> None: ...
 
+class LatestBatch(_message.Message):
+    __slots__ = ("layouts", "updates")
+    LAYOUTS_FIELD_NUMBER: _ClassVar[int]
+    UPDATES_FIELD_NUMBER: _ClassVar[int]
+    layouts: _containers.RepeatedCompositeFieldContainer[StreamLayout]
+    updates: _containers.RepeatedCompositeFieldContainer[LatestUpdate]
+    def __init__(self, layouts: _Optional[_Iterable[_Union[StreamLayout, _Mapping]]] = ..., updates: _Optional[_Iterable[_Union[LatestUpdate, _Mapping]]] = ...) -> None: ...
+
 class StreamLatestResponse(_message.Message):
-    __slots__ = ("layout", "update")
+    __slots__ = ("layout", "update", "batch")
     LAYOUT_FIELD_NUMBER: _ClassVar[int]
     UPDATE_FIELD_NUMBER: _ClassVar[int]
+    BATCH_FIELD_NUMBER: _ClassVar[int]
     layout: StreamLayout
     update: LatestUpdate
-    def __init__(self, layout: _Optional[_Union[StreamLayout, _Mapping]] = ..., update: _Optional[_Union[LatestUpdate, _Mapping]] = ...) -> None: ...
+    batch: LatestBatch
+    def __init__(self, layout: _Optional[_Union[StreamLayout, _Mapping]] = ..., update: _Optional[_Union[LatestUpdate, _Mapping]] = ..., batch: _Optional[_Union[LatestBatch, _Mapping]] = ...) -> None: ...
 
 class QueryRangeRequest(_message.Message):
     __slots__ = ("device", "metrics", "start_us", "end_us", "max_points")

@@ -1,0 +1,217 @@
+"""The gRPC door on a real socket: values and events, live and stored."""
+
+from __future__ import annotations
+
+import asyncio
+
+import grpc
+import grpc.aio
+from prometheus_client import REGISTRY
+
+from mtd.model.metric import Lane
+from mtd.pb.telemetry.v1 import telemetry_service_pb2 as telemetry_pb
+from mtd.pb.telemetry.v1.telemetry_service_pb2_grpc import TelemetryServiceStub
+from mtd.queries.records import RangeAnswer, SeriesPoints
+from mtd.testing import run_async
+from tests.integration.api.door import CODE, fails, metadata_of, opened
+from tests.unit.api.fakes import (
+    CATALOGUE,
+    TENANT,
+    declared,
+    device,
+    event,
+    frame,
+    link_change,
+    numbered,
+)
+
+# -- values ------------------------------------------------------------------------------
+
+
+def test_latest_values_come_at_once_and_then_live() -> None:
+    async def main() -> None:
+        async with opened() as door:
+            hub = door.api.hub
+            hub.apply_devices([device()])
+            hub.publish(numbered(declared(), frame(1_000)))
+            stream = door.telemetry.StreamLatest(
+                telemetry_pb.StreamLatestRequest(
+                    selector={"devices": ["r*"], "metrics": ["iface.rx_bytes_total"]}
+                )
+            )
+            layout = (await stream.read()).layout
+            assert [info.key for info in layout.series] == [
+                "iface.*1.rx_bytes_total",
+                "iface.*2.rx_bytes_total",
+            ]
+            assert list((await stream.read()).update.counters) == [10, 30]
+            for at_us in (2_000, 3_000):
+                hub.publish(numbered(frame(at_us, counters=(at_us, 0, at_us + 1, 0))))
+                update = (await stream.read()).update
+                assert (update.collected_at_us, list(update.counters)) == (at_us, [at_us, at_us + 1])
+            stream.cancel()
+
+    run_async(main())
+
+
+def test_a_reader_that_does_not_read_costs_only_itself() -> None:
+    """Its transport fills, its queue coalesces; the other reader gets every update meanwhile."""
+
+    async def main() -> None:
+        # A small window, so that few updates fill it.
+        narrow = [("grpc.http2.bdp_probe", 0), ("grpc.http2.lookahead_bytes", 16_384)]
+        async with opened(narrow) as door:
+            hub = door.api.hub
+            hub.publish(numbered(declared()))
+            asleep = door.telemetry.StreamLatest(telemetry_pb.StreamLatestRequest())
+            other = grpc.aio.insecure_channel(f"127.0.0.1:{door.server.port}")
+            awake = TelemetryServiceStub(other).StreamLatest(telemetry_pb.StreamLatestRequest())
+            hub.publish(numbered(frame(1)))
+            await asleep.read()
+            assert (await awake.read()).HasField("layout")
+            assert (await awake.read()).update.collected_at_us == 1
+
+            skipped_before = REGISTRY.get_sample_value("mtd_api_hub_updates_skipped_total") or 0.0
+            at_us = 1
+            async with asyncio.timeout(15):
+                while (
+                    REGISTRY.get_sample_value("mtd_api_hub_updates_skipped_total") or 0.0
+                ) - skipped_before < 100:
+                    at_us += 1
+                    hub.publish(numbered(frame(at_us)))
+                    update = (await awake.read()).update
+                    assert (update.collected_at_us, update.skipped) == (at_us, 0)
+
+            # It wakes: what its window held, then the newest, and it is told how many it missed.
+            seen = []
+            async with asyncio.timeout(10):
+                while not seen or seen[-1].collected_at_us < at_us:
+                    message = await asleep.read()
+                    if message.HasField("update"):
+                        seen.append(message.update)
+            times = [update.collected_at_us for update in seen]
+            assert times == sorted(set(times))
+            assert seen[-1].skipped >= 100
+            assert len(seen) + seen[-1].skipped == at_us
+            asleep.cancel()
+            awake.cancel()
+            await other.close()
+
+    run_async(main(), timeout_s=40)
+
+
+def test_streams_above_the_limit_are_refused_and_those_that_end_make_room() -> None:
+    async def main() -> None:
+        async with opened(max_streams=1) as door:
+            door.api.hub.publish(numbered(declared(), frame(1)))
+            request = telemetry_pb.StreamLatestRequest()
+            first = door.telemetry.StreamLatest(request)
+            await first.read()
+            refused = await fails(door.telemetry.StreamLatest(request).read())
+            assert refused.code() is CODE.RESOURCE_EXHAUSTED
+            first.cancel()
+            async with asyncio.timeout(5):
+                while REGISTRY.get_sample_value("mtd_api_hub_streams"):
+                    await asyncio.sleep(0.005)
+            again = door.telemetry.StreamLatest(request)
+            await again.read()
+            again.cancel()
+
+    run_async(main())
+
+
+def test_closing_the_door_ends_streams_with_unavailable() -> None:
+    async def main() -> None:
+        async with opened() as door:
+            door.api.hub.publish(numbered(declared(), frame(1)))
+            values = door.telemetry.StreamLatest(telemetry_pb.StreamLatestRequest())
+            await values.read()
+            await values.read()
+            events = door.telemetry.StreamEvents(telemetry_pb.StreamEventsRequest())
+            await events.initial_metadata()
+            reading = [asyncio.ensure_future(fails(stream.read())) for stream in (values, events)]
+            await asyncio.sleep(0)
+            started = asyncio.get_running_loop().time()
+            await door.server.stop()
+            assert asyncio.get_running_loop().time() - started < 2
+            for failed in await asyncio.gather(*reading):
+                assert failed.code() is CODE.UNAVAILABLE
+                assert metadata_of(failed)["mtd-reason"] == "STREAMS_CLOSED"
+
+    run_async(main())
+
+
+def test_ranges_are_asked_for_and_kept_within_bounds() -> None:
+    async def main() -> None:
+        async with opened(max_points_per_answer=1000, max_patterns=2) as door:
+            points = SeriesPoints(
+                "iface.rx_bytes_total", "*1", Lane.COUNTER, "ether1", "iface.ether1.rx_bytes_total", "bytes", [5], counters=[2**62 + 1]
+            )  # fmt: skip
+            door.stored.answer = RangeAnswer([points], 0)
+            ask = {"device": "r1", "metrics": ["iface.*"], "start_us": 1, "end_us": 9}
+            answer = await door.telemetry.QueryRange(telemetry_pb.QueryRangeRequest(**ask))
+            assert list(answer.series[0].counters) == [2**62 + 1]
+            await door.telemetry.QueryRange(telemetry_pb.QueryRangeRequest(**ask, max_points=10**6))
+            assert [asked[-1] for asked in door.stored.asked] == [600, 100_000]
+            assert door.stored.asked[0] == (TENANT, "r1", ("iface.*",), 1, 9, 600)
+
+            for wrong in ({"end_us": 1}, {"device": ""}, {"metrics": [""]}, {"metrics": ["a", "b", "c"]}):
+                failed = await fails(door.telemetry.QueryRange(telemetry_pb.QueryRangeRequest(**ask | wrong)))
+                assert failed.code() is CODE.INVALID_ARGUMENT, wrong
+            many = SeriesPoints("m", "", Lane.GAUGE, "", "m", "", list(range(1001)), values=[0.0] * 1001)
+            door.stored.answer = RangeAnswer([many], 0)
+            failed = await fails(door.telemetry.QueryRange(telemetry_pb.QueryRangeRequest(**ask)))
+            assert "1001 points" in failed.details()
+
+    run_async(main())
+
+
+def test_the_catalogue_is_listed() -> None:
+    async def main() -> None:
+        async with opened() as door:
+            answer = await door.telemetry.ListMetrics(telemetry_pb.ListMetricsRequest())
+            assert [metric.key for metric in answer.metrics] == sorted(CATALOGUE.metrics)
+
+    run_async(main())
+
+
+# -- events ------------------------------------------------------------------------------
+
+
+def test_events_stored_then_live() -> None:
+    async def main() -> None:
+        async with opened() as door:
+            door.stored.events = [event(position) for position in (1, 2, 3)]
+            stream = door.telemetry.StreamEvents(telemetry_pb.StreamEventsRequest(after_position=1))
+            assert [(await stream.read()).event.position for _ in range(2)] == [2, 3]
+            door.stored.events.append(event(7))
+            door.api.hub.publish(numbered(link_change(7)))
+            assert (await stream.read()).event.position == 7
+            stream.cancel()
+
+    run_async(main())
+
+
+def test_only_new_events_and_where_they_begin() -> None:
+    async def main() -> None:
+        async with opened() as door:
+            door.stored.events = [event(position) for position in (1, 2, 3)]
+            stream = door.telemetry.StreamEvents(telemetry_pb.StreamEventsRequest(only_new=True))
+            assert dict(tuple(await stream.initial_metadata()))["mtd-position"] == "3"
+            door.stored.events.append(event(4))
+            door.api.hub.publish(numbered(link_change(4)))
+            assert (await stream.read()).event.position == 4
+            stream.cancel()
+
+    run_async(main())
+
+
+def test_events_until_now_end() -> None:
+    async def main() -> None:
+        async with opened() as door:
+            door.stored.events = [event(position) for position in (1, 2, 3)]
+            request = telemetry_pb.StreamEventsRequest(until_now=True, devices=["name-*"])
+            got = [message.event.position async for message in door.telemetry.StreamEvents(request)]
+            assert got == [1, 2, 3]
+
+    run_async(main())
