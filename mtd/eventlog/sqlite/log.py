@@ -102,12 +102,16 @@ class SqliteEventLog:
         writer, self._writer = self._writer, None
         if writer is None:
             return
-        if not await asyncio.to_thread(writer.stop, self._settings.stop_timeout_s):
+        ended = await asyncio.to_thread(writer.stop, self._settings.stop_timeout_s)
+        self._tail.close()
+        if not ended:
             logger.error(
-                "the event log's disk did not answer in %s s; not waiting", self._settings.stop_timeout_s
+                "the event log's disk did not answer in %g s; not waiting", self._settings.stop_timeout_s
             )
             self._abandon()
-        self._tail.close()
+            # The lock stays: what hangs may still reach the disk. It goes with the process.
+            self._threads.shutdown(wait=False)
+            return
         await asyncio.to_thread(self._threads.shutdown)
         self._reader.close()
         self._lock.release()

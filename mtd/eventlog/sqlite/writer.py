@@ -223,6 +223,13 @@ class Writer:
             self._fail(group, failure_reason(error), str(error))
             self._keeper.drop_connection()
             return
+        except Exception as error:
+            # An error of ours: loud and counted, but events go on as soon as it lets them.
+            TASK_FAILURES.labels(task="eventlog").inc()
+            logger.exception("committing to the event log failed by an error of mtd")
+            self._fail(group, "error", repr(error))
+            self._keeper.drop_connection()
+            return
         metrics.COMMIT_SECONDS.observe(time.monotonic() - started)
         if fitting:
             self._succeed(group[:fitting], results, now_us)

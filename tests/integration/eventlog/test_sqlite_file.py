@@ -26,6 +26,7 @@ from tests.contract.loop import run
 from tests.integration.eventlog.test_sqlite import make_log
 
 FILE = Path("log") / "events.db"
+CHECKOUT = Path(__file__).resolve().parents[3]
 
 
 class ManualClock:
@@ -115,7 +116,7 @@ def test_a_foreign_file_is_refused_and_left_alone(
     assert path.read_bytes()[100:] == before
     # The lock was given back.
     path.unlink()
-    run(make_log(tmp_path).start())
+    fill_and_close(tmp_path)
 
 
 def test_a_newer_format_is_refused(tmp_path: Path) -> None:
@@ -273,16 +274,14 @@ def read_acknowledged(child: subprocess.Popen[str], at_least: int) -> list[tuple
 
 
 @pytest.mark.parametrize("at_least", [1, 100, 700])
-def test_killed_under_load_nothing_acknowledged_is_lost_or_doubled(
-    tmp_path: Path, checkout: Path, at_least: int
-) -> None:
+def test_killed_under_load_nothing_acknowledged_is_lost_or_doubled(tmp_path: Path, at_least: int) -> None:
     acknowledged: dict[int, tuple[int, int]] = {}
     for _ in range(2):  # killed, started again, killed again
         child = subprocess.Popen(
             [sys.executable, "-c", textwrap.dedent(CHILD), str(tmp_path / FILE)],
             stdout=subprocess.PIPE,
             text=True,
-            cwd=checkout,
+            cwd=CHECKOUT,
         )
         for first_seq, last_seq, number in read_acknowledged(child, at_least):
             # The second child sends the same batches again: they keep their places.

@@ -20,6 +20,7 @@ from mtd.model.metric import Lane
 from mtd.model.observation import FrameValues, Observation
 from tests.contract.loop import run
 
+CHECKOUT = Path(__file__).resolve().parents[3]
 LAYOUT = Layout.of("t0", tuple(Series("m.total", f"*{n}", Lane.COUNTER) for n in range(50)))
 DEVICES = [
     Device(f"10000000-0000-4000-8000-{n:012}", DEFAULT_TENANT_ID, f"r{n}", "h", 1, "u", "p")
@@ -105,13 +106,13 @@ CHILD = """
 """
 
 
-def test_killed_under_load_what_was_flushed_is_there_once(tmp_path: Path, checkout: Path) -> None:
+def test_killed_under_load_what_was_flushed_is_there_once(tmp_path: Path) -> None:
     path = tmp_path / "e.db"
     child = subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(CHILD), str(path)],
         stdout=subprocess.PIPE,
         text=True,
-        cwd=checkout,
+        cwd=CHECKOUT,
     )
     assert child.stdout is not None
     lines = [child.stdout.readline() for _ in range(150)]
