@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mtd.core.errors import Retryable
+from mtd.core.errors import Refused, Retryable
 
 
 class StreamsClosed(Retryable):
@@ -15,3 +15,9 @@ class TooManyStreams(Retryable):
     """As many streams are open as the configuration allows."""
 
     hint = "close a stream, or raise grpc.max_streams"
+
+
+class PositionBeyondEnd(Refused):
+    """A reader wants to resume behind an event that isn't stored here."""
+
+    hint = "the database was replaced or restored: begin at 0, or with new events only"

@@ -18,7 +18,7 @@ from typing import TypeVar
 
 from mtd.api import metrics
 from mtd.api.config import GrpcConfig
-from mtd.api.errors import StreamsClosed, TooManyStreams
+from mtd.api.errors import PositionBeyondEnd, StreamsClosed, TooManyStreams
 from mtd.api.grpc.globs import Globs
 from mtd.api.interfaces import TelemetryBackend
 from mtd.core.service import TaskGroup
@@ -169,11 +169,15 @@ class EventFeeds:
     ) -> AsyncGenerator[StoredEvent, None]:
         """Yield events behind a position; ``until_now``: only those that are stored already.
 
-        Raises StreamsClosed and TooManyStreams.
+        Raises StreamsClosed, TooManyStreams and PositionBeyondEnd.
         """
         async with self._open(tenant_id) as feed:
+            end = await feed.end()
+            # No end, no verdict: retention may have taken every event.
+            if after > end > 0:
+                raise PositionBeyondEnd(f"position {after} lies behind the last event, {end}")
             if until_now:
-                async for event in self._stored(feed, wanted, after, await feed.end()):
+                async for event in self._stored(feed, wanted, after, end):
                     yield event
                 return
             while True:

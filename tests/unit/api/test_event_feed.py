@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from prometheus_client import REGISTRY
 
 from mtd.api.config import GrpcConfig
-from mtd.api.errors import StreamsClosed, TooManyStreams
+from mtd.api.errors import PositionBeyondEnd, StreamsClosed, TooManyStreams
 from mtd.api.grpc import event_feed
 from mtd.api.grpc.event_feed import EventFeeds, EventFilter
 from mtd.api.grpc.globs import Globs
@@ -68,9 +68,7 @@ def test_stored_then_live_without_gaps_or_doubles(seed: int, tail: int, page: in
         positions = sorted(rng.sample(range(1, 1000), stored + 60))
         telemetry.events = [event(position) for position in positions[:stored]]
         feeds = make(telemetry, event_tail=tail, event_page=page)
-        starts = [
-            after for after in (0, rng.choice(positions), rng.choice(positions)) if after < positions[-1]
-        ]
+        starts = [0, *rng.choices([0, *positions[:stored]], k=2)]
         readers = [
             asyncio.ensure_future(take(feeds, after, positions[-1], pause=rng.choice([0, 0.001])))
             for after in starts
@@ -132,6 +130,24 @@ def test_until_now_ends_with_what_is_stored(page: int) -> None:
         got = [one.position async for one in feeds.events(TENANT, EVERYTHING, 3, until_now=True)]
         assert got == [5, 8, 13]
         assert [one async for one in feeds.events(TENANT, EVERYTHING, 13, until_now=True)] == []
+        await feeds.stop()
+
+    run_async(main())
+
+
+def test_a_position_of_another_database_is_told_instead_of_waited_for() -> None:
+    async def main() -> None:
+        telemetry = FakeTelemetry()
+        feeds = make(telemetry)
+        telemetry.events = [event(7)]
+        with pytest.raises(PositionBeyondEnd, match="position 8 lies behind the last event, 7"):
+            await take(feeds, 8, 9)
+        telemetry.events.append(event(8))
+        reading = asyncio.ensure_future(take(feeds, 8, 9))
+        await asyncio.sleep(0.01)
+        telemetry.events.append(event(9))
+        feeds.wake([TENANT])
+        assert await reading == [9]
         await feeds.stop()
 
     run_async(main())
