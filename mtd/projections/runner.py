@@ -153,6 +153,7 @@ class ProjectionRunner:
         while True:
             try:
                 self._lanes = await self._group()
+                await self._announce()
                 await self._run_lanes()
                 continue
             except Retryable as error:
@@ -217,6 +218,12 @@ class ProjectionRunner:
         if lane.name == LIVE:
             self._newest_us = events[-1][1].received_at_us
             self._publish(events)
+        await self._announce()
+
+    async def _announce(self) -> None:
+        """Tell those who wait for a position."""
+        if self.position >= self._log.stats().last_seq:
+            self.failure = ""  # nothing waits, whatever went wrong before
         async with self._moved:
             self._moved.notify_all()
 

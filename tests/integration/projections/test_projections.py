@@ -1,0 +1,300 @@
+from __future__ import annotations
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from mtd.model.device import DeviceStatus, Outcome, Severity
+from tests.integration.projections.kit import (
+    DEVICE,
+    LAYOUT,
+    OTHER_DEVICE,
+    OTHER_LAYOUT,
+    T1_LAYOUT,
+    World,
+    change,
+    declare,
+    frame,
+    in_world,
+    now_us,
+    outcome,
+    probe,
+    snapshot,
+    table,
+)
+
+SECOND = 1_000_000
+LATEST = "SELECT poll_group, layout_id, counters, gauges, seq FROM latest ORDER BY poll_group"
+EVENTS = "SELECT event_type, severity, field, old_value, new_value FROM event ORDER BY position"
+STATUS = "SELECT status, outcome, reason, to_us(since), to_us(last_ok_at) FROM device_status"
+
+
+def test_latest_never_goes_back(postgres_dsn: str) -> None:
+    async def body(world: World) -> None:
+        at = now_us()
+        await world.project(declare(), frame(at, counter=5))
+        await world.project(frame(at - SECOND, counter=4))
+        assert await world.value("SELECT counters[1] FROM latest") == 5
+        # Both in one batch, the newer one first.
+        await world.project(frame(at + 2 * SECOND, counter=7), frame(at + SECOND, counter=6))
+        assert await world.value("SELECT counters[1] FROM latest") == 7
+        assert await world.value("SELECT count(*) FROM telemetry_frame") == 4
+
+    in_world(postgres_dsn, body, max_ahead_s=60)
+
+
+def test_latest_is_replaced_whole_when_the_layout_changes(postgres_dsn: str) -> None:
+    async def body(world: World) -> None:
+        at = now_us() - 10 * SECOND
+        other = {"layout": OTHER_LAYOUT, "counters": [], "gauges": [42.0], "rates": [], "low_confidence": ()}
+        memory = {**other, "layout": T1_LAYOUT, "gauges": [7.0]}
+        await world.project(declare(), frame(at), declare(T1_LAYOUT), frame(at, **memory))
+        assert [row[:2] for row in await world.ask(LATEST)] == [
+            ("t0", LAYOUT.layout_id),
+            ("t1", T1_LAYOUT.layout_id),
+        ]
+        # Old and new layout in one batch: one row for the group.
+        await world.project(
+            frame(at + 1), declare(OTHER_LAYOUT), frame(at + 3, **other), frame(at + 2, counter=9)
+        )
+        assert (await world.ask(LATEST))[0][:4] == ("t0", OTHER_LAYOUT.layout_id, [], [42.0])
+
+    in_world(postgres_dsn, body)
+
+
+def test_latest_is_updated_in_place(postgres_dsn: str) -> None:
+    """Also where the rows are larger than half a page: an array goes out of line."""
+    from mtd.model.layout import Layout, Series
+    from mtd.model.metric import Lane
+
+    wide = Layout.of("t0", tuple(Series("iface.rx_bytes_total", f"*{n}", Lane.COUNTER) for n in range(700)))
+
+    async def body(world: World) -> None:
+        at = now_us() - 3600 * SECOND
+        for n in range(40):
+            values = {"layout": wide, "counters": [n] * 700, "gauges": [], "rates": [], "low_confidence": ()}
+            await world.project(*([declare(wide)] if n == 0 else []), frame(at + n, **values))
+        await world.ask("SELECT pg_stat_force_next_flush()")
+        updates, hot = (
+            await world.ask(
+                "SELECT pg_stat_get_xact_tuples_updated(c.oid) + n_tup_upd, n_tup_hot_upd"
+                " FROM pg_stat_user_tables s JOIN pg_class c ON c.oid = s.relid WHERE s.relname = 'latest'"
+            )
+        )[0]
+        assert hot == updates
+        assert await world.value("SELECT pg_relation_size('latest')") <= 2 * 8192
+
+    in_world(postgres_dsn, body)
+
+
+def test_a_frame_whose_layout_nobody_declared_is_kept(postgres_dsn: str) -> None:
+    async def body(world: World) -> None:
+        at = now_us() - SECOND
+        await world.project(frame(at))
+        assert await world.value("SELECT count(*) FROM latest") == 0
+        assert await world.value("SELECT count(*) FROM telemetry_frame") == 1
+        await world.project(declare(), frame(at + 1))
+        assert await world.value("SELECT count(*) FROM latest") == 1
+
+    in_world(postgres_dsn, body)
+
+
+def test_layouts_are_stored_once(postgres_dsn: str) -> None:
+    async def body(world: World) -> None:
+        await world.project(declare(), declare())
+        await world.project(declare())
+        rows = await world.ask(
+            "SELECT lane, position, metric, instance FROM series_layout_entry ORDER BY lane, position"
+        )
+        assert rows == [
+            ("counter", 1, "iface.rx_bytes_total", "*1"),
+            ("counter", 2, "iface.rx_bytes_total", "*2"),
+            ("gauge", 1, "system.cpu.load_pct", ""),
+            ("gauge", 2, "iface.oper_state", "*1"),
+            ("rate", 1, "iface.rx_bps", "*1"),
+            ("rate", 2, "iface.rx_bps", "*2"),
+        ]
+        assert await world.ask("SELECT poll_group, counters, gauges, rates FROM series_layout") == [
+            ("t0", 2, 2, 2)
+        ]
+
+    in_world(postgres_dsn, body)
+
+
+def test_state_changes_become_events_in_order(postgres_dsn: str) -> None:
+    async def body(world: World) -> None:
+        at = now_us()
+        await world.project(change(at), change(at - SECOND, "up", Severity.INFO), change(at, device=""))
+        assert await world.ask(EVENTS) == [
+            ("interface.oper.changed", 2, "running", "up", "down"),
+            ("interface.oper.changed", 1, "running", "up", "up"),
+            ("interface.oper.changed", 2, "running", "up", "down"),
+        ]
+        assert await world.value("SELECT count(*) FROM event WHERE device_id IS NULL") == 1
+        assert await world.value("SELECT count(DISTINCT position) FROM event") == 3
+
+    in_world(postgres_dsn, body)
+
+
+def test_outcomes_make_a_timeline_a_status_and_events_only_for_changes(postgres_dsn: str) -> None:
+    async def body(world: World) -> None:
+        at = now_us() - 100 * SECOND
+        down = DeviceStatus.DOWN
+        await world.project(
+            outcome(at, Outcome.OK, DeviceStatus.UP, ""),
+            outcome(at + SECOND, Outcome.LOGIN_FAILED, down, "wrong password"),
+            outcome(at + 2 * SECOND, Outcome.LOGIN_FAILED, down, "wrong password"),
+        )
+        await world.project(
+            outcome(at + 3 * SECOND, Outcome.UNREACHABLE, down, "no route"),
+            outcome(at + 4 * SECOND, Outcome.TIMED_OUT, DeviceStatus.DEGRADED, "slow"),
+        )
+        assert await world.ask(STATUS) == [("degraded", "timed_out", "slow", at + 4 * SECOND, at)]
+        await world.project(outcome(at + 5 * SECOND, Outcome.OK, DeviceStatus.UP, ""))
+        assert await world.ask(STATUS) == [("up", "ok", "", at + 5 * SECOND, at + 5 * SECOND)]
+        assert await world.ask(EVENTS) == [
+            ("device.up", 1, "status", "unknown", "up"),
+            ("device.login_failed", 3, "status", "up", "down"),
+            ("device.unreachable", 3, "status", "down", "down"),
+            ("device.timed_out", 2, "status", "down", "degraded"),
+            ("device.recovered", 1, "status", "degraded", "up"),
+        ]
+        health = await world.ask(
+            "SELECT outcome, status, reason, consecutive_failures, polls_missed, retry_in_s FROM device_health ORDER BY seq"
+        )
+        assert len(health) == 6
+        assert health[1] == ("login_failed", "down", "wrong password", 3, 1, 1.5)
+
+    in_world(postgres_dsn, body)
+
+
+def test_a_late_outcome_does_not_change_the_status(postgres_dsn: str) -> None:
+    async def body(world: World) -> None:
+        at = now_us()
+        await world.project(outcome(at, Outcome.OK, DeviceStatus.UP))
+        await world.project(outcome(at - SECOND, Outcome.REFUSED, DeviceStatus.DOWN))
+        assert await world.value("SELECT status FROM device_status") == "up"
+        assert await world.value("SELECT count(*) FROM device_health") == 2
+        assert len(await world.ask(EVENTS)) == 1
+
+    in_world(postgres_dsn, body)
+
+
+def test_probes_fill_the_status_and_tell_what_changed(postgres_dsn: str) -> None:
+    async def body(world: World) -> None:
+        at = now_us()
+        await world.project(probe(at - 3, wifi=True, lte=False))
+        assert await world.ask(EVENTS) == []  # the first is no change
+        await world.project(probe(at - 2, wifi=True, lte=False))
+        assert await world.ask(EVENTS) == []
+        await world.project(probe(at - 1, version="7.17", wifi=False, lte=False, container=True))
+        assert await world.ask(
+            "SELECT event_type, part, old_value, new_value, message FROM event ORDER BY position"
+        ) == [
+            ("device.version.changed", 0, "7.16", "7.17", "routeros version changed from 7.16 to 7.17"),
+            ("device.capabilities.changed", 1, "", "", "Capabilities changed: -wifi, +container"),
+        ]
+        assert await world.ask(
+            "SELECT routeros_version, routeros_major, board_name, identity FROM device_status"
+        ) == [("7.17", 7, "CHR", "core")]
+        assert await world.ask("SELECT name, present FROM device_capability ORDER BY name") == [
+            ("container", True),
+            ("lte", False),
+            ("wifi", False),
+        ]
+
+    in_world(postgres_dsn, body)
+
+
+def test_tables_follow_their_changes(postgres_dsn: str) -> None:
+    rows = "SELECT row_key, fields, to_us(first_seen), to_us(changed_at) FROM state_row ORDER BY row_key"
+
+    async def body(world: World) -> None:
+        at = now_us() - 10 * SECOND
+        one, two = {"name": "ether1"}, {"name": "ether2"}
+        await world.project(table(at, {"*1": one, "*2": two}, complete=True))
+        await world.project(table(at + 1, {"*1": {**one, "comment": "Uplink"}, "*2": two}))
+        assert await world.ask(rows) == [
+            ("*1", {"name": "ether1", "comment": "Uplink"}, at, at + 1),
+            ("*2", two, at, at),  # the same again is no change
+        ]
+        await world.project(table(at + 2, {"*3": two}, ["*2"]), table(at + 3, {}, ["*3"]))
+        assert [row[0] for row in await world.ask(rows)] == ["*1"]
+        await world.project(table(at + 4, {"*9": one}, complete=True))
+        assert [row[0] for row in await world.ask(rows)] == ["*9"]
+        await world.project(table(at + 5, {}, complete=True))
+        assert await world.ask(rows) == []
+
+    in_world(postgres_dsn, body)
+
+
+KEYS = st.sampled_from(["*1", "*2", "*3"])
+DELTAS = st.tuples(
+    st.dictionaries(KEYS, st.fixed_dictionaries({"name": st.sampled_from(["a", "b"])}), max_size=3),
+    st.lists(KEYS, max_size=2, unique=True),
+    st.booleans(),
+)
+
+
+def test_many_changes_at_once_come_to_the_same_as_one_by_one(postgres_dsn: str) -> None:
+    async def body(world: World) -> None:
+        from mtd.projections.frames import FrameEncoder
+        from mtd.projections.tables import TablesProjection
+
+        async def outcome_of(deltas: list[tuple[dict[str, dict[str, str]], list[str], bool]]) -> list[object]:
+            async def write(tx: object) -> None:
+                batch = TablesProjection().begin(world.log.log_id, FrameEncoder())
+                for seq, (upserted, removed, complete) in enumerate(deltas, 1):
+                    batch.add(seq, table(seq, upserted, removed, complete=complete))
+                await batch.write(tx)  # type: ignore[arg-type]
+
+            await world.db.run("test.tables", write)
+            return await world.ask("SELECT row_key, fields FROM state_row ORDER BY row_key")
+
+        examples: list[list[tuple[dict[str, dict[str, str]], list[str], bool]]] = []
+
+        @settings(max_examples=40, database=None, suppress_health_check=list(HealthCheck))
+        @given(st.lists(DELTAS, min_size=1, max_size=6))
+        def collect(deltas: list[tuple[dict[str, dict[str, str]], list[str], bool]]) -> None:
+            examples.append(deltas)
+
+        collect()
+        for deltas in examples:
+            expected: dict[str, dict[str, str]] = {}
+            for upserted, removed, complete in deltas:
+                if complete:
+                    expected = {}
+                for key in () if complete else removed:
+                    expected.pop(key, None)
+                expected.update(upserted)
+            await world.ask("DELETE FROM state_row")
+            assert await outcome_of(deltas) == sorted(expected.items())
+
+    in_world(postgres_dsn, body)
+
+
+def test_documents_are_stored_when_they_differ(postgres_dsn: str) -> None:
+    async def body(world: World) -> None:
+        at = now_us()
+        first, second = b'{"a":1}', '{"a":"\N{SNOWMAN}"}'.encode()
+        await world.project(
+            snapshot(at - 4, first),
+            snapshot(at - 3, first),
+            snapshot(at - 2, second),
+            snapshot(at - 1, first),
+        )
+        rows = await world.ask("SELECT content FROM snapshot ORDER BY ts_collected")
+        assert [content.encode() for (content,) in rows] == [first, second, first]
+        await world.project(snapshot(at, b"\xff\xfe"))
+        assert await world.ask("SELECT projection FROM dead_letter") == [("snapshots",)]
+
+    in_world(postgres_dsn, body)
+
+
+def test_two_devices_are_two(postgres_dsn: str) -> None:
+    async def body(world: World) -> None:
+        at = now_us()
+        await world.project(declare(), frame(at, counter=1), frame(at, counter=2, device=OTHER_DEVICE))
+        rows = await world.ask("SELECT device_id, counters[1] FROM latest ORDER BY device_id")
+        assert rows == [(DEVICE, 1), (OTHER_DEVICE, 2)]
+
+    in_world(postgres_dsn, body)

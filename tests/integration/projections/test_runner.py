@@ -1,0 +1,509 @@
+from __future__ import annotations
+
+import asyncio
+import random
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from zope.interface.verify import verifyClass, verifyObject
+
+from mtd.core.errors import NotFound
+from mtd.eventlog.interfaces import LoggedBatch
+from mtd.projections.all import default_projections
+from mtd.projections.frames import FrameEncoder
+from mtd.projections.interfaces import IBatchWriter, IProjection
+from mtd.storage.txn import Transaction
+from tests.integration.projections.kit import (
+    DEVICE,
+    LAYOUT,
+    OTHER_DEVICE,
+    World,
+    change,
+    declare,
+    frame,
+    in_world,
+    now_us,
+    snapshot,
+    table,
+)
+
+if TYPE_CHECKING:
+    from mtd.pb.events.v1.envelope_pb2 import Envelope
+
+SEQS = "SELECT array_agg(seq ORDER BY seq) FROM telemetry_frame"
+POSITIONS = "SELECT array_agg(DISTINCT position) FROM projection_position"
+
+
+def frames(count: int, start: int, device: str = DEVICE) -> list[Envelope]:
+    return [frame(start + n, counter=n, device=device) for n in range(count)]
+
+
+def test_every_projection_keeps_to_its_port(postgres_dsn: str) -> None:
+    async def body(world: World) -> None:
+        for projection in default_projections(world.partitions):
+            verifyObject(IProjection, projection)
+            writer = projection.begin("log", FrameEncoder())
+            verifyObject(IBatchWriter, writer)
+            assert verifyClass(IBatchWriter, type(writer))
+
+    in_world(postgres_dsn, body)
+
+
+def test_each_event_once_in_order_and_told_after_the_commit(postgres_dsn: str) -> None:
+    async def body(world: World) -> None:
+        start = now_us()
+        await world.project(declare())
+        for chunk in range(20):
+            await world.log.append(frames(37, start + chunk * 37))
+        await world.project()
+        assert await world.value(SEQS) == list(range(2, 742))
+        assert await world.value(POSITIONS) == [741]
+        assert world.committed == list(range(1, 742))
+
+    in_world(postgres_dsn, body, batch_events=50)
+
+
+def test_values_are_exact(postgres_dsn: str) -> None:
+    async def body(world: World) -> None:
+        at = now_us()
+        largest = 2**63 - 1
+        await world.project(
+            declare(), frame(at, counter=largest, counters=[largest, 2**53 + 1], gauges=[0.1, 2.0])
+        )
+        (row,) = await world.ask(
+            "SELECT counters, gauges, rates, low_confidence, to_us(ts_collected), to_us(ts_received), device_id,"
+            " tenant_id, poll_duration_us, layout_id, log_id FROM telemetry_frame"
+        )
+        envelope = frame(at)
+        assert row == (
+            [largest, 2**53 + 1],
+            [0.1, 2.0],
+            [1000.5, None],
+            [1],
+            at,
+            at + 10,
+            DEVICE,
+            envelope.tenant_id,
+            1234,
+            LAYOUT.layout_id,
+            world.log.log_id,
+        )
+
+    in_world(postgres_dsn, body)
+
+
+def test_absent_stays_absent(postgres_dsn: str) -> None:
+    async def body(world: World) -> None:
+        await world.project(declare(), frame(now_us()), frame(now_us(), low_confidence=()))
+        rows = await world.ask(
+            "SELECT counters, gauges, rates, low_confidence FROM telemetry_frame ORDER BY seq"
+        )
+        assert rows == [
+            ([1, None], [None, 1.0], [1000.5, None], [1]),
+            ([1, None], [None, 1.0], [1000.5, None], None),
+        ]
+
+    in_world(postgres_dsn, body)
+
+
+def test_stopped_and_started_at_random_nothing_is_lost_or_doubled(postgres_dsn: str) -> None:
+    async def body(world: World) -> None:
+        rng = random.Random(7)
+        start = now_us()
+        await world.log.append([declare()])
+        for chunk in range(25):
+            await world.log.append(frames(20, start + chunk * 20))
+        last = world.log.stats().last_seq
+        while not world.runners or world.runners[-1].position < last:
+            runner = world.runner()
+            await runner.start()
+            try:
+                async with asyncio.timeout(rng.uniform(0.02, 0.15)):
+                    await runner.wait_for(last)
+            except TimeoutError:
+                pass
+            await runner.stop()
+        assert await world.value(SEQS) == list(range(2, last + 1))
+
+    in_world(postgres_dsn, body, batch_events=16)
+
+
+def test_two_projectors_on_one_log_do_the_work_once(postgres_dsn: str) -> None:
+    async def body(world: World) -> None:
+        one, other = world.runner(), world.runner()
+        await one.start()
+        await other.start()
+        start = now_us()
+        await world.log.append([declare()])
+        for chunk in range(10):
+            await world.log.append(frames(30, start + chunk * 30))
+            await asyncio.sleep(0)
+        last = world.log.stats().last_seq
+        await asyncio.gather(one.wait_for(last), other.wait_for(last))
+        assert await world.value(SEQS) == list(range(2, last + 1))
+
+    in_world(postgres_dsn, body, batch_events=10)
+
+
+def test_cut_connections_cost_nothing(postgres_dsn: str) -> None:
+    async def body(world: World) -> None:
+        start = now_us()
+        await world.project(declare())
+        for chunk in range(15):
+            await world.log.append(frames(20, start + chunk * 20))
+            await world.ask(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND application_name = 'mtd'"
+            )
+        await world.project()
+        assert await world.value(SEQS) == list(range(2, world.log.stats().last_seq + 1))
+        assert world.committed == sorted(set(world.committed))
+
+    in_world(postgres_dsn, body, batch_events=8)
+
+
+def test_a_commit_without_an_answer_is_found_out(postgres_dsn: str) -> None:
+    """The connection breaks in the commit, once before and once after it took effect."""
+
+    async def body(world: World) -> None:
+        await world.project(declare())
+        # Deferred: runs at the commit, and cuts the connection in the transaction that writes counter 1000.
+        await world.ask(
+            "CREATE FUNCTION cut() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+            " IF nextval('cuts') = 1 THEN PERFORM pg_terminate_backend(pg_backend_pid()); PERFORM pg_sleep(1); END IF;"
+            " RETURN NULL; END $$"
+        )
+        await world.ask("CREATE SEQUENCE cuts")
+        await world.ask(
+            "CREATE CONSTRAINT TRIGGER cut AFTER UPDATE ON projection_position DEFERRABLE INITIALLY DEFERRED"
+            " FOR EACH ROW WHEN (NEW.name = 'telemetry') EXECUTE FUNCTION cut()"
+        )
+        await world.project(*frames(3, now_us()))
+        assert await world.value(SEQS) == [2, 3, 4]
+        assert await world.value("SELECT last_value FROM cuts") > 1
+
+    in_world(postgres_dsn, body)
+
+
+class Breaking:
+    """A projection that PostgreSQL refuses for marked events, in ``write``."""
+
+    name = "breaking"
+    kinds = ("frame",)
+    tables = ()
+
+    def __init__(self, *, in_add: bool = False) -> None:
+        self.in_add = in_add
+
+    def begin(self, log_id: str, frames: FrameEncoder) -> Any:
+        return _BreakingBatch(self.in_add)
+
+
+class _BreakingBatch:
+    def __init__(self, in_add: bool) -> None:
+        self.in_add = in_add
+        self.counters: list[int] = []
+
+    def add(self, seq: int, envelope: Envelope) -> None:
+        if self.in_add and envelope.frame.counters[0] == 666:
+            raise KeyError("poison")
+        self.counters.append(envelope.frame.counters[0])
+
+    async def prepare(self) -> None:
+        pass
+
+    async def write(self, tx: Transaction) -> None:
+        if 666 in self.counters:
+            await tx.execute("SELECT 'poison'::int")
+
+
+@pytest.mark.parametrize("in_add", [True, False])
+def test_a_poisoned_event_is_put_aside_and_the_rest_goes_on(postgres_dsn: str, in_add: bool) -> None:
+    async def body(world: World) -> None:
+        await world.runner([*default_projections(world.partitions), Breaking(in_add=in_add)]).start()
+        at = now_us()
+        poisoned = [frame(at + n, counter=666 if n in (3, 17) else n) for n in range(30)]
+        await world.project(declare(), *poisoned)
+        # The other projections have it.
+        assert await world.value(SEQS) == list(range(2, 32))
+        letters = await world.ask(
+            "SELECT seq, projection, reason, envelope, tenant_id FROM dead_letter ORDER BY seq"
+        )
+        assert [(seq, name) for seq, name, *_ in letters] == [(5, "breaking"), (19, "breaking")]
+        assert all("poison" in reason for _, _, reason, *_ in letters)
+        assert bytes(letters[0][3]) == poisoned[3].SerializeToString()
+        assert world.committed == list(range(1, 32))
+
+    in_world(postgres_dsn, body)
+
+
+def test_an_event_that_is_wrong_all_over(postgres_dsn: str) -> None:
+    async def body(world: World) -> None:
+        bad = frame(now_us())
+        bad.tenant_id = "no uuid"
+        bad.device_id = '"},{"'
+        await world.project(declare(), frame(now_us()), bad, frame(now_us()))
+        assert await world.value(SEQS) == [2, 4]
+        assert {name for _, name in await world.ask("SELECT seq, projection FROM dead_letter")} == {
+            "telemetry",
+            "latest",
+        }
+
+    in_world(postgres_dsn, body)
+
+
+def test_texts_with_nul_quotes_and_backslashes_arrive(postgres_dsn: str) -> None:
+    async def body(world: World) -> None:
+        nasty = "a\0b \"{}\\\\u0000\\ \N{SNOWMAN} '%s"
+        await world.project(change(now_us(), new=nasty), table(now_us(), {"*1": {"name": nasty, nasty: "x"}}))
+        clean = nasty.replace("\0", "\N{REPLACEMENT CHARACTER}")
+        assert await world.value("SELECT new_value FROM event") == clean
+        assert await world.value("SELECT fields FROM state_row") == {"name": clean, clean: "x"}
+        assert await world.value("SELECT count(*) FROM dead_letter") == 0
+
+    in_world(postgres_dsn, body)
+
+
+def test_clocks_that_are_wrong_are_not_followed(postgres_dsn: str) -> None:
+    async def body(world: World) -> None:
+        at = now_us()
+        day = 86_400_000_000
+        ahead = frame(at)
+        ahead.collected_at_us = at + day
+        ancient = frame(at)
+        ancient.collected_at_us = 1_000_000
+        await world.project(declare(), ahead, ancient, frame(at, counter=5))
+        assert await world.value("SELECT array_agg(seq) FROM telemetry_frame") == [4]
+        assert await world.value("SELECT counters[1] FROM latest") == 5
+        assert await world.value("SELECT count(*) FROM dead_letter") == 0
+
+    in_world(postgres_dsn, body)
+
+
+def test_late_frames_find_a_partition(postgres_dsn: str) -> None:
+    async def body(world: World) -> None:
+        late = now_us() - 40 * 86_400_000_000
+        await world.project(declare(), frame(late), frame(now_us()))
+        assert await world.value("SELECT count(*) FROM telemetry_frame") == 2
+
+    in_world(postgres_dsn, body)
+
+
+def test_postgresql_away_then_back(postgres_dsn: str) -> None:
+    async def body(world: World) -> None:
+        await world.project(declare())
+        name = await world.value("SELECT current_database()")
+        other = world.dsn.replace(f"dbname={name}", "dbname=postgres")
+        await asyncio.to_thread(_admin, other, f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
+        await asyncio.to_thread(
+            _admin, other, f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
+        )
+        await world.log.append(frames(10, now_us()))
+        runner = world.runners[-1]
+        await asyncio.sleep(0.2)
+        assert runner.lag()["telemetry"].events == 10
+        await asyncio.to_thread(_admin, other, f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
+        await world.project()
+        assert runner.lag()["telemetry"].events == 0
+        assert runner.failure == ""
+        assert await world.value(SEQS) == list(range(2, 12))
+
+    in_world(postgres_dsn, body)
+
+
+def _admin(dsn: str, statement: str) -> None:
+    from mtd.storage.embedded.databases import execute
+
+    execute(dsn, statement)
+
+
+LATEST = "SELECT device_id, poll_group, counters, seq FROM latest ORDER BY device_id, poll_group"
+
+
+def test_a_rebuilt_projection_is_what_it_was(postgres_dsn: str) -> None:
+    async def body(world: World) -> None:
+        at = now_us()
+        await world.project(declare(), *frames(30, at), *frames(30, at, OTHER_DEVICE))
+        before = await world.ask(LATEST)
+        await world.ask(
+            "UPDATE latest SET counters = '{0,0}', ts_collected = ts_collected + interval '1 hour'"
+        )
+        runner = world.runners[-1]
+        await runner.rebuild("latest")
+        more = asyncio.ensure_future(world.log.append([frame(at + 99, counter=99)]))
+        await runner.wait_for(world.log.stats().last_seq)
+        await more
+        await runner.wait_for(world.log.stats().last_seq)
+        after = await world.ask(LATEST)
+        assert after == [(DEVICE, "t0", [99, None], 62), before[1]]
+        # It has joined: one position for all, and no second row of telemetry.
+        assert await world.value(POSITIONS) == [62]
+        assert await world.value(SEQS) == list(range(2, 63))
+        assert world.committed == list(range(1, 63))
+
+    in_world(postgres_dsn, body, batch_events=7)
+
+
+@pytest.mark.parametrize("name", ["telemetry", "latest", "events", "tables", "snapshots"])
+def test_every_projection_can_be_rebuilt(postgres_dsn: str, name: str) -> None:
+    tables = {
+        "telemetry_frame": "seq, device_id, counters, gauges, rates",
+        "latest": "device_id, seq, counters",
+        "event": "seq, part, event_type, new_value",
+        "device_health": "seq, outcome",
+        "state_row": "row_key, seq, fields",
+        "snapshot": "seq, content",
+    }
+
+    async def content(world: World) -> dict[str, list[Any]]:
+        return {
+            table_name: await world.ask(f"SELECT {columns} FROM {table_name} ORDER BY {columns}")
+            for table_name, columns in tables.items()
+        }
+
+    async def body(world: World) -> None:
+        at = now_us()
+        await world.project(
+            declare(),
+            *frames(10, at),
+            change(at),
+            table(at, {"*1": {"name": "ether1"}, "*2": {"name": "ether2"}}, complete=True),
+            table(at, {}, ["*2"]),
+            snapshot(at, b'{"a":1}'),
+        )
+        before = await content(world)
+        assert all(before[table_name] for table_name in tables if table_name != "device_health")
+        await world.runners[-1].rebuild(name)
+        await world.project()
+        assert await content(world) == before
+
+    in_world(postgres_dsn, body, batch_events=3)
+
+
+def test_a_rebuild_that_was_interrupted_goes_on_after_the_next_start(postgres_dsn: str) -> None:
+    async def body(world: World) -> None:
+        at = now_us()
+        await world.project(declare(), *frames(200, at))
+        await world.runners[-1].rebuild("latest")
+        await world.runners[-1].stop()
+        assert await world.value("SELECT count(*) FROM latest") in (0, 1)
+        again = world.runner()
+        await again.start()
+        await world.project()
+        assert await world.ask(LATEST) == [(DEVICE, "t0", [199, None], 201)]
+        assert await world.value(POSITIONS) == [201]
+        assert await world.value(SEQS) == list(range(2, 202))
+
+    in_world(postgres_dsn, body, batch_events=4)
+
+
+def test_a_rebuild_keeps_what_the_log_has_no_more(postgres_dsn: str) -> None:
+    async def body(world: World) -> None:
+        at = now_us()
+        await world.project(declare())
+        for device in (DEVICE, OTHER_DEVICE):
+            await world.log.append([frame(at, device=device)])
+        await world.project()
+        world.log.unpin("projections")
+        await world.log.trim(3)
+        assert world.log.stats().first_seq == 3
+        await world.runners[-1].rebuild("latest")
+        await world.project()
+        assert [device for device, *_ in await world.ask(LATEST)] == [DEVICE, OTHER_DEVICE]
+
+    in_world(postgres_dsn, body)
+
+
+def test_only_known_projections_can_be_rebuilt(postgres_dsn: str) -> None:
+    async def body(world: World) -> None:
+        await world.project(declare())
+        with pytest.raises(NotFound, match="there are events, latest, snapshots, tables, telemetry"):
+            await world.runners[-1].rebuild("weather")
+
+    in_world(postgres_dsn, body)
+
+
+def test_a_projection_added_later_catches_up_and_joins(postgres_dsn: str) -> None:
+    async def body(world: World) -> None:
+        everything = default_projections(world.partitions)
+        await world.runner([one for one in everything if one.name != "latest"]).start()
+        at = now_us()
+        await world.project(declare(), *frames(50, at))
+        await world.runners[-1].stop()
+        await world.runner(everything).start()
+        await world.project(frame(at + 60, counter=60))
+        assert await world.ask(LATEST) == [(DEVICE, "t0", [60, None], 52)]
+        assert await world.value(POSITIONS) == [52]
+        assert await world.value(SEQS) == list(range(2, 53))
+
+    in_world(postgres_dsn, body, batch_events=10)
+
+
+def test_a_failing_subscriber_does_not_stop_anything(postgres_dsn: str) -> None:
+    async def body(world: World) -> None:
+        runner = world.runner()
+
+        def fail(_: Any) -> None:
+            raise RuntimeError("subscriber")
+
+        runner._on_committed = fail
+        await runner.start()
+        await world.project(declare(), *frames(3, now_us()))
+        assert await world.value(SEQS) == [2, 3, 4]
+
+    in_world(postgres_dsn, body)
+
+
+def test_the_log_keeps_what_postgresql_may_lose(postgres_dsn: str) -> None:
+    async def body(world: World) -> None:
+        await world.project(declare(), *frames(3, now_us()))
+        runner = world.runners[-1]
+        runner._let_go()
+        assert world.log.stats().consumers.get("projections", 0) == 0
+        for _ in range(50):
+            await asyncio.sleep(0.05)
+            runner._let_go()
+            if world.log.stats().consumers.get("projections") == 4:
+                break
+        assert world.log.stats().consumers["projections"] == 4
+
+    in_world(postgres_dsn, body, settle_s=0.3)
+
+
+def test_positions_are_of_one_log(postgres_dsn: str) -> None:
+    async def body(world: World) -> None:
+        await world.project(declare(), *frames(3, now_us()))
+        second = type(world.log)()
+        await second.start()
+        world.log = second
+        await world.runner().start()
+        await world.project(declare(), *frames(2, now_us()))
+        found = dict(await world.ask("SELECT log_id, max(position) FROM projection_position GROUP BY 1"))
+        assert sorted(found.values()) == [3, 4]
+        assert found[second.log_id] == 3
+        assert await world.value("SELECT count(*) FROM telemetry_frame") == 5
+
+    in_world(postgres_dsn, body)
+
+
+def test_batches_are_not_cut_where_the_log_cut_them() -> None:
+    """Grouping is by count, not by the log's batches: large ones are split, small ones joined."""
+    from mtd.projections.reader import ReadAhead
+    from mtd.testing import run_async
+
+    class Log:
+        async def subscribe(self, after: int) -> Any:
+            seq = after
+            for size in (1, 1, 7, 1):
+                yield LoggedBatch(seq + 1, seq + size, [frame(now_us()) for _ in range(size)])
+                seq += size
+            await asyncio.sleep(60)
+
+    async def main() -> list[list[int]]:
+        reader = ReadAhead("test", Log(), 4, 8)
+        await asyncio.sleep(0.05)
+        groups = [[seq for seq, _ in await reader.take(4)] for _ in range(3)]
+        await reader.close()
+        return groups
+
+    assert run_async(main()) == [[5, 6, 7, 8], [9, 10, 11, 12], [13, 14]]
