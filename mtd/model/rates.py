@@ -2,7 +2,7 @@
 
 Pure. Time is the collector's monotonic clock, in seconds; a step of the wall
 clock can't reach it. One ``RateBank`` serves all counters that one reply of one
-device brings, so that they share their times; 270 rates take about 10
+device brings, so that they share their times; 270 rates take about 7
 microseconds with NumPy (20 as a loop in Python).
 """
 

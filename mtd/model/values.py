@@ -179,7 +179,7 @@ class CounterColumn:
 
 
 def counters(column: Sequence[Raw]) -> CounterColumn:
-    """Parse counters, all at once if they are clean: 300 in about 11 microseconds.
+    """Parse counters, all at once if they are clean: 300 of ten digits in about 17 microseconds.
 
     A counter is a non-negative integer below 2**63; anything else is absent.
     """
