@@ -55,9 +55,14 @@ class Flusher:
     def notice(self) -> None:
         """Note that something was added to the buffer."""
         self._filled.set()
-        buffer = self._buffer
-        if buffer.events >= self._settings.flush_events or buffer.size >= self._settings.flush_bytes:
+        if self._is_much():
             self._hurry.set()
+
+    def _is_much(self) -> bool:
+        return (
+            self._buffer.events >= self._settings.flush_events
+            or self._buffer.size >= self._settings.flush_bytes
+        )
 
     async def run(self) -> None:
         """Append what is buffered every ``flush_interval_s``, or when it is much. Until cancelled."""
@@ -72,6 +77,10 @@ class Flusher:
                 self._settle(entries)
                 if appended and self._buffer.fill < _CALM_FILL:
                     self._incidents.append_succeeded()
+                if not self._is_much():
+                    break
+            if self._buffer.events:
+                self._filled.set()
 
     async def flush(self) -> None:
         """Return when all that was recorded before is durable, or was given up."""

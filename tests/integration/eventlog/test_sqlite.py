@@ -4,15 +4,10 @@ from pathlib import Path
 
 from hypothesis import settings
 
-from mtd.eventlog.config import EventLogSettings
 from mtd.eventlog.sqlite import SqliteEventLog
 from tests.contract.event_log_machine import EventLogMachine
 from tests.contract.event_log_suite import EventLogSuite
-
-
-def make_log(folder: Path, **changes: float) -> SqliteEventLog:
-    quick = {"commit_interval_s": 0.0, "min_free_bytes": 0} | changes
-    return SqliteEventLog(EventLogSettings(path=folder / "log" / "events.db", **quick))
+from tests.integration.eventlog.helpers import make_log
 
 
 class TestSqliteEventLog(EventLogSuite):

@@ -21,8 +21,7 @@ from mtd.eventlog.sqlite.store import Store
 from mtd.eventlog.sqlite.writer import Writer
 from tests.contract.event_log_suite import make_events, numbers
 from tests.contract.loop import run
-from tests.integration.eventlog.test_sqlite import make_log
-from tests.integration.eventlog.test_sqlite_file import FILE, until
+from tests.integration.eventlog.helpers import FILE, make_log, until
 
 
 def metric(name: str, **labels: str) -> float:
