@@ -343,7 +343,7 @@ SELECT f.tenant_id, f.device_id, d.name AS device, e.metric, e.instance,
        f.ts_collected AS ts,
        v.value,
        CASE WHEN e.lane = 'counter' THEN f.counters[e.position] END AS value_int,
-       m.states ->> (v.value::int8::text) AS value_text,
+       CASE WHEN m.kind = 'state' AND abs(v.value) < 1e9 THEN m.states ->> (v.value::int4::text) END AS value_text,
        e.lane = 'rate' AND coalesce(e.position = ANY (f.low_confidence), false) AS low_confidence,
        e.lane, m.unit
 FROM mtd.telemetry_frame f
@@ -354,7 +354,6 @@ CROSS JOIN LATERAL (
                WHEN 'gauge' THEN f.gauges[e.position]
                ELSE f.rates[e.position]::float8
            END AS value
-    OFFSET 0
 ) v
 JOIN mtd.device d ON d.tenant_id = f.tenant_id AND d.device_id = f.device_id
 LEFT JOIN mtd.metric m ON m.tenant_id = e.tenant_id AND m.key = e.metric
@@ -372,7 +371,7 @@ SELECT f.tenant_id, f.device_id, d.name AS device, f.poll_group, e.metric, e.ins
        f.ts_collected AS ts,
        v.value,
        CASE WHEN e.lane = 'counter' THEN f.counters[e.position] END AS value_int,
-       m.states ->> (v.value::int8::text) AS value_text,
+       CASE WHEN m.kind = 'state' AND abs(v.value) < 1e9 THEN m.states ->> (v.value::int4::text) END AS value_text,
        e.lane = 'rate' AND coalesce(e.position = ANY (f.low_confidence), false) AS low_confidence,
        e.lane, m.unit
 FROM mtd.latest f
@@ -383,7 +382,6 @@ CROSS JOIN LATERAL (
                WHEN 'gauge' THEN f.gauges[e.position]
                ELSE f.rates[e.position]::float8
            END AS value
-    OFFSET 0
 ) v
 JOIN mtd.device d ON d.tenant_id = f.tenant_id AND d.device_id = f.device_id
 LEFT JOIN mtd.metric m ON m.tenant_id = e.tenant_id AND m.key = e.metric

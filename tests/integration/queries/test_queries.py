@@ -1,0 +1,358 @@
+from __future__ import annotations
+
+import math
+import uuid
+from dataclasses import replace
+
+import pytest
+
+from mtd.core.errors import NotFound, Refused
+from mtd.model.device import DeviceStatus, InterfaceNaming, Outcome, Severity
+from mtd.model.metric import Kind, Lane, Metric, Tier, Unit
+from mtd.queries.catalogue import CatalogueQueries
+from mtd.queries.devices import DeviceQueries
+from mtd.queries.events import EventQueries
+from mtd.queries.latest import LatestQueries
+from mtd.queries.ranges import RangeQueries
+from mtd.queries.records import InstanceName
+from mtd.security.keyfile import MasterKey
+from mtd.security.vault import Vault
+from mtd.storage.stores.catalogue import CatalogueStore
+from mtd.storage.stores.devices import DeviceSettings, DeviceStore
+from tests.integration.projections.kit import (
+    LAYOUT,
+    OTHER_LAYOUT,
+    TENANT,
+    World,
+    change,
+    declare,
+    frame,
+    in_world,
+    now_us,
+    outcome,
+    probe,
+    table,
+)
+
+SECOND = 1_000_000
+SETTINGS = DeviceSettings(name="core-1", host="192.0.2.1", username="mtd", naming=InterfaceNaming.BOTH)
+METRICS = [
+    Metric("iface.rx_bytes_total", Unit.BYTES, Kind.COUNTER, Tier.T0, "Bytes received.", "1", scope="iface"),
+    Metric("iface.rx_bps", Unit.BITS_PER_SECOND, Kind.RATE, Tier.T0, "Received.", "1", scope="iface"),
+    Metric(
+        "iface.oper_state",
+        Unit.STATE,
+        Kind.STATE,
+        Tier.T0,
+        "Whether it runs.",
+        "1",
+        scope="iface",
+        states={"down": 0, "up": 1},
+    ),
+    Metric(
+        "system.cpu.load_pct",
+        Unit.PERCENT,
+        Kind.GAUGE,
+        Tier.T0,
+        "Load.",
+        "1",
+        expected_min=0.0,
+        expected_max=100.0,
+    ),
+]
+
+
+async def device(world: World, **changes: object) -> str:
+    """Put a device, its catalogue and the names of its interfaces in place; return its id."""
+    store = DeviceStore(world.db, Vault([MasterKey.of(bytes(32))]))
+    created = await store.create(replace(SETTINGS, **changes), "secret")  # type: ignore[arg-type]
+    await CatalogueStore(world.db).put("1+test", [(metric, "test") for metric in METRICS])
+    names = table(now_us(), {"*1": {"name": "ether1", "comment": "Uplink"}, "*2": {"name": "ether2"}})
+    names.device_id = created.device_id
+    await world.project(declare(), declare(OTHER_LAYOUT), names)
+    return created.device_id
+
+
+def test_the_telemetry_view_names_labels_and_types_values(postgres_dsn: str) -> None:
+    async def body(world: World) -> None:
+        device_id = await device(world)
+        at = now_us()
+        largest = 2**63 - 1
+        await world.project(frame(at, counter=largest, device=device_id, gauges=[12.5, 1.0]))
+        for view in ("telemetry", "metric_latest"):
+            rows = await world.ask(
+                f"SELECT device, key, metric, instance, label, value, value_int, value_text, low_confidence, unit,"
+                f" to_us(ts) FROM {view} ORDER BY key"
+            )
+            both = "ether1 (Uplink)"
+            assert rows == [
+                ("core-1", f"iface.{both}.oper_state", "iface.oper_state", "*1", both, 1.0, None, "up", False, "state", at),
+                ("core-1", f"iface.{both}.rx_bps", "iface.rx_bps", "*1", both, 1000.5, None, None, True,
+                 "bits_per_second", at),
+                ("core-1", f"iface.{both}.rx_bytes_total", "iface.rx_bytes_total", "*1", both, float(largest), largest,
+                 None, False, "bytes", at),
+                ("core-1", "system.cpu.load_pct", "system.cpu.load_pct", "", "", 12.5, None, None, False, "percent", at),
+            ]  # fmt: skip
+
+    in_world(postgres_dsn, body)
+
+
+def test_a_rename_keeps_history(postgres_dsn: str) -> None:
+    async def body(world: World) -> None:
+        device_id = await device(world, naming=InterfaceNaming.NAME)
+        at = now_us() - 10 * SECOND
+        await world.project(frame(at, device=device_id))
+        renamed = table(at + 1, {"*1": {"name": "wan"}})
+        renamed.device_id = device_id
+        await world.project(renamed, frame(at + 2, device=device_id))
+        assert await world.ask("SELECT DISTINCT label FROM telemetry WHERE instance = '*1'") == [("wan",)]
+        answer = await RangeQueries(world.db).query_range("core-1", ["iface.wan.rx_bps"], at, at + SECOND)
+        assert answer.series[0].times_us == [at, at + 2]
+
+    in_world(postgres_dsn, body)
+
+
+def test_the_view_reads_only_the_partitions_and_rows_that_it_needs(postgres_dsn: str) -> None:
+    """The plan of a usual question: one of nine partitions, by the btree of device and time."""
+
+    async def body(world: World) -> None:
+        device_id = await device(world)
+        at = now_us()
+        devices = [device_id, *(str(uuid.UUID(int=n)) for n in range(100, 200))]
+        for chunk in range(20):
+            await world.log.append([frame(at + chunk, device=one) for one in devices])
+        await world.project()
+        await world.ask("ANALYZE")
+        plan = await world.ask(
+            "EXPLAIN (ANALYZE, BUFFERS OFF) SELECT ts, value FROM telemetry WHERE device_id = %s"
+            " AND metric = 'iface.rx_bps' AND instance = '*1' AND ts >= now() - interval '1 minute'"
+            " AND ts < now() + interval '1 minute' AND tenant_id = %s",
+            device_id,
+            TENANT,
+        )
+        text = "\n".join(line for (line,) in plan)
+        assert "Subplans Removed" in text
+        scanned = [line for line in text.splitlines() if "Scan on telemetry_frame_" in line]
+        # Of the heap and, in a bitmap scan, of its index; of two partitions around midnight.
+        assert 1 <= len(scanned) <= 4, text
+        assert all("Bitmap" in line or "Index" in line for line in scanned), text
+
+    in_world(postgres_dsn, body)
+
+
+def test_a_day_given_as_a_constant_is_pruned_while_planning(postgres_dsn: str) -> None:
+    async def body(world: World) -> None:
+        device_id = await device(world)
+        await world.project(frame(now_us(), device=device_id))
+        plan = await world.ask(
+            "EXPLAIN SELECT ts, value FROM telemetry WHERE device_id = %s AND ts >= '2020-01-01+00' AND ts < '2020-01-02+00'",
+            device_id,
+        )
+        assert "telemetry_frame_" not in "\n".join(line for (line,) in plan)
+
+    in_world(postgres_dsn, body)
+
+
+def test_a_range_as_stored(postgres_dsn: str) -> None:
+    async def body(world: World) -> None:
+        device_id = await device(world)
+        at = now_us() - 100 * SECOND
+        await world.project(*(frame(at + n * SECOND, counter=2**53 + n, device=device_id) for n in range(10)))
+        ranges = RangeQueries(world.db)
+        answer = await ranges.query_range("core-1", ["iface.rx_bytes_total"], at, at + 5 * SECOND)
+        (series,) = answer.series  # the second interface's counter is absent throughout
+        assert answer.bucket_us == 0
+        assert series.counters == [2**53 + n for n in range(5)]
+        assert series.times_us == [at + n * SECOND for n in range(5)]
+        assert (series.instance, series.label, series.lane, series.unit) == (
+            "*1",
+            "ether1 (Uplink)",
+            Lane.COUNTER,
+            "bytes",
+        )
+        everything = await ranges.query_range(device_id, [], at, at + SECOND)
+        assert [one.metric for one in everything.series] == [
+            "iface.oper_state",
+            "iface.rx_bps",
+            "iface.rx_bytes_total",
+        ]
+        by_key = await ranges.query_range("core-1", ["iface.ether1 (Up*).rx_b??"], at, at + SECOND)
+        assert [one.values for one in by_key.series] == [[1000.5]]
+
+    in_world(postgres_dsn, body)
+
+
+def test_a_range_in_buckets(postgres_dsn: str) -> None:
+    async def body(world: World) -> None:
+        device_id = await device(world)
+        at = now_us() - 1000 * SECOND
+        await world.project(
+            *(
+                frame(
+                    at + n * SECOND,
+                    counter=n,
+                    device=device_id,
+                    gauges=[float(n) if n % 2 else math.nan, 1.0],
+                )
+                for n in range(100)
+            )
+        )
+        answer = await RangeQueries(world.db).query_range(
+            "core-1", ["system.cpu.*", "iface.rx_bytes_total"], at, at + 100 * SECOND, max_points=10
+        )
+        assert answer.bucket_us == 10 * SECOND
+        counter, load = answer.series
+        assert counter.times_us == load.times_us == [at + n * 10 * SECOND for n in range(10)]
+        assert counter.counters == [9 + 10 * n for n in range(10)]  # the last of each
+        assert load.values == [5.0 + 10 * n for n in range(10)]  # the mean of what is there
+
+    in_world(postgres_dsn, body)
+
+
+def test_a_series_goes_on_over_a_change_of_layout(postgres_dsn: str) -> None:
+    async def body(world: World) -> None:
+        device_id = await device(world)
+        at = now_us() - 100 * SECOND
+        other = {"layout": OTHER_LAYOUT, "counters": [], "gauges": [9.0], "rates": [], "low_confidence": ()}
+        await world.project(
+            frame(at, device=device_id, gauges=[1.0, 1.0]),
+            frame(at + 1, device=device_id, **other),
+            frame(at + 2, device=device_id, gauges=[3.0, 1.0]),
+        )
+        (series,) = (await RangeQueries(world.db).query_range("core-1", ["system.*"], at, at + SECOND)).series
+        assert series.values == [1.0, 9.0, 3.0]
+
+    in_world(postgres_dsn, body)
+
+
+def test_ranges_that_cannot_be(postgres_dsn: str) -> None:
+    async def body(world: World) -> None:
+        await device(world)
+        ranges = RangeQueries(world.db)
+        with pytest.raises(NotFound, match="'core-9'"):
+            await ranges.query_range("core-9", [], 0, 1)
+        with pytest.raises(NotFound):
+            await ranges.query_range("core-1", [], 0, 1, tenant_id="00000000-0000-4000-8000-00000000000f")
+        with pytest.raises(Refused, match="empty"):
+            await ranges.query_range("core-1", [], 5, 5)
+        assert (await ranges.query_range("core-1", [], 0, 1)).series == []
+
+    in_world(postgres_dsn, body)
+
+
+def test_latest_frames_and_names(postgres_dsn: str) -> None:
+    async def body(world: World) -> None:
+        device_id = await device(world)
+        at = now_us()
+        await world.project(
+            frame(at, counter=7, device=device_id), frame(at, counter=8)
+        )  # the second: of no device
+        latest = LatestQueries(world.db)
+        (found,) = await latest.latest_all()
+        assert (found.device_id, found.collected_us, found.received_us) == (device_id, at, at + 10)
+        assert found.layout.layout_id == LAYOUT.layout_id
+        assert [found.layout.lane(lane) for lane in Lane] == [LAYOUT.lane(lane) for lane in Lane]
+        assert found.counters == [7, None]
+        assert math.isnan(found.gauges[0])
+        assert found.rates[0] == 1000.5
+        assert await latest.latest_all("00000000-0000-4000-8000-00000000000f") == []
+        assert await latest.layout(TENANT, 12345) is None
+        assert await latest.names_all() == [
+            InstanceName(TENANT, device_id, "interface", "*1", "ether1", "Uplink"),
+            InstanceName(TENANT, device_id, "interface", "*2", "ether2", ""),
+        ]
+
+    in_world(postgres_dsn, body)
+
+
+def test_events_from_a_position_on(postgres_dsn: str) -> None:
+    async def body(world: World) -> None:
+        device_id = await device(world)
+        events = EventQueries(world.db)
+        assert await events.last_position() == 0
+        at = now_us()
+        await world.project(
+            change(at, "a", Severity.INFO, device_id),
+            change(at, "b", Severity.CRITICAL, device_id),
+            change(at, "c", Severity.WARNING),
+            change(at, "d", Severity.CRITICAL, ""),
+        )
+        stored = await events.after(0, 10)
+        assert [event.new for event in stored] == ["a", "b", "c", "d"]
+        assert [event.device_name for event in stored] == ["core-1", "core-1", "", ""]
+        assert stored[3].device_id == ""
+        positions = [event.position for event in stored]
+        assert positions == sorted(set(positions))
+        assert await events.last_position() == positions[-1]
+        assert [event.new for event in await events.after(positions[1], 1)] == ["c"]
+        assert [event.new for event in await events.after(0, 10, min_severity=Severity.CRITICAL)] == [
+            "b",
+            "d",
+        ]
+        assert [event.new for event in await events.after(0, 10, devices=["cor?-*"])] == ["a", "b"]
+        assert [event.new for event in await events.after(0, 10, devices=["nothing", device_id])] == [
+            "a",
+            "b",
+        ]
+        assert await events.after(0, 10, devices=["core_1"]) == []
+        assert await events.after(0, 10, tenant_id="00000000-0000-4000-8000-00000000000f") == []
+
+    in_world(postgres_dsn, body)
+
+
+def test_devices_with_what_was_learned(postgres_dsn: str) -> None:
+    async def body(world: World) -> None:
+        device_id = await device(world)
+        devices = DeviceQueries(world.db)
+        fresh = await devices.get("core-1")
+        assert (fresh.status, fresh.last_seen_us, fresh.capabilities) == (DeviceStatus.UNKNOWN, None, {})
+        at = now_us() - 10 * SECOND
+        probed = probe(at, wifi=True, lte=False)
+        probed.device_id = device_id
+        await world.project(outcome(at, Outcome.OK, DeviceStatus.UP, "", device_id), probed)
+        await world.project(outcome(at + 1, Outcome.REFUSED, DeviceStatus.DOWN, "wrong port", device_id))
+        view = await devices.get(device_id)
+        assert (view.status, view.status_reason, view.status_since_us) == (
+            DeviceStatus.DOWN,
+            "wrong port",
+            at + 1,
+        )
+        assert view.last_seen_us == at
+        assert (view.routeros_version, view.board_name, view.identity) == ("7.16", "CHR", "core")
+        assert view.capabilities == {"wifi": ""}
+        await world.project(frame(at + 5, device=device_id))
+        assert (await devices.get("core-1")).last_seen_us == at + 5
+        assert [one.settings.name for one in await devices.list()] == ["core-1"]
+        assert await devices.list(after_name="core-1") == []
+        with pytest.raises(NotFound):
+            await devices.get("core-9")
+
+    in_world(postgres_dsn, body)
+
+
+def test_a_device_that_is_switched_off_is_disabled(postgres_dsn: str) -> None:
+    async def body(world: World) -> None:
+        device_id = await device(world, enabled=False)
+        await world.project(outcome(now_us(), Outcome.OK, DeviceStatus.UP, "", device_id))
+        assert (await DeviceQueries(world.db).get("core-1")).status is DeviceStatus.DISABLED
+
+    in_world(postgres_dsn, body)
+
+
+def test_the_catalogue_as_stored(postgres_dsn: str) -> None:
+    async def body(world: World) -> None:
+        await device(world)
+        store, queries = CatalogueStore(world.db), CatalogueQueries(world.db)
+        found = {record.key: record for record in await queries.metrics()}
+        assert sorted(found) == sorted(metric.key for metric in METRICS)
+        assert found["iface.oper_state"].states == {0: "down", 1: "up"}
+        load = found["system.cpu.load_pct"]
+        assert (load.unit, load.kind, load.tier, load.collector) == ("percent", "gauge", "t0", "test")
+        assert (load.expected_min, load.expected_max) == (0.0, 100.0)
+        # A later catalogue: what changed is changed, what is gone stays for the stored series.
+        await store.put("2+test", [(replace(METRICS[0], description="Better words."), "other")])
+        again = {record.key: record for record in await queries.metrics()}
+        assert again["iface.rx_bytes_total"].description == "Better words."
+        assert sorted(again) == sorted(found)
+
+    in_world(postgres_dsn, body)
