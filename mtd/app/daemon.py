@@ -43,6 +43,7 @@ logger = logging.getLogger(__name__)
 # What the projections may still write down when the daemon is told to stop.
 _CATCH_UP_S = 1.5
 _RETRY_S = 2.0
+_FOLLOW_S = 0.5
 
 Stop = Callable[[], Awaitable[object]]
 
@@ -245,6 +246,8 @@ class Daemon:
                     self._hub.apply_devices(self._devices)
                     if self._collecting is not None:
                         await self._collecting.apply(self._devices)
+                    # A thousand devices are added in a few steps, not in a thousand.
+                    await asyncio.sleep(_FOLLOW_S)
             except Retryable as error:
                 # What is polled goes on; changes of the inventory wait for the database.
                 logger.warning("the inventory can't be followed at the moment: %s", error)
