@@ -35,7 +35,10 @@ class EmbeddedConfig(BaseModel):
     )
     start_timeout_s: float = Field(60.0, gt=0, description="Longest start, recovery after a crash included.")
     stop_timeout_s: float = Field(
-        10.0, gt=0, description="Longest orderly stop, before it is ended by force."
+        3.0,
+        gt=0,
+        description="Longest orderly stop, which writes all buffers; after it the server is stopped at once, and replays"
+        " its log at the next start.",
     )
     log_max_bytes: int = Field(
         16 * 1024 * 1024, ge=65536, description="Size at which the server's log is turned over."

@@ -173,7 +173,8 @@ CREATE TABLE mtd.latest (
     low_confidence      int2[],
     PRIMARY KEY (tenant_id, device_id, poll_group)
 ) WITH (fillfactor = 50, toast_tuple_target = 4000, autovacuum_vacuum_scale_factor = 0.5,
-        autovacuum_vacuum_cost_delay = 0, autovacuum_analyze_scale_factor = 1);
+        autovacuum_vacuum_cost_delay = 0, autovacuum_analyze_scale_factor = 1,
+        toast.autovacuum_vacuum_cost_delay = 0);
 ALTER TABLE mtd.latest ALTER counters SET STORAGE EXTERNAL;
 ALTER TABLE mtd.latest ALTER gauges SET STORAGE EXTERNAL;
 ALTER TABLE mtd.latest ALTER rates SET STORAGE EXTERNAL;

@@ -65,6 +65,10 @@ OTHER_LAYOUT = Layout.of("t0", (Series("system.cpu.load_pct", "", Lane.GAUGE),))
 T1_LAYOUT = Layout.of("t1", (Series("system.memory.free_bytes", "", Lane.GAUGE),))
 
 
+SEQS = "SELECT array_agg(seq ORDER BY seq) FROM telemetry_frame"
+POSITIONS = "SELECT array_agg(DISTINCT position) FROM projection_position"
+
+
 def now_us() -> int:
     return SYSTEM_CLOCK.now_us()
 
@@ -90,6 +94,10 @@ def frame(at: int, counter: int = 1, device: str = DEVICE, **changes: Any) -> En
         **changes,
     }
     return frame_event(origin(device), FrameValues(**values), at + 10)
+
+
+def frames(count: int, start: int, device: str = DEVICE) -> list[Envelope]:
+    return [frame(start + n, counter=n, device=device) for n in range(count)]
 
 
 def outcome(

@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from mtd.core.errors import NotFound
+from mtd.projections.all import default_projections
+from tests.integration.projections.kit import (
+    DEVICE,
+    OTHER_DEVICE,
+    POSITIONS,
+    SEQS,
+    World,
+    change,
+    declare,
+    frame,
+    frames,
+    in_world,
+    now_us,
+    snapshot,
+    table,
+)
+
+LATEST = "SELECT device_id, poll_group, counters, seq FROM latest ORDER BY device_id, poll_group"
+
+
+def test_a_rebuilt_projection_is_what_it_was(postgres_dsn: str) -> None:
+    async def body(world: World) -> None:
+        at = now_us()
+        await world.project(declare(), *frames(30, at), *frames(30, at, OTHER_DEVICE))
+        before = await world.ask(LATEST)
+        await world.ask(
+            "UPDATE latest SET counters = '{0,0}', ts_collected = ts_collected + interval '1 hour'"
+        )
+        runner = world.runners[-1]
+        await runner.rebuild("latest")
+        more = asyncio.ensure_future(world.log.append([frame(at + 99, counter=99)]))
+        await runner.wait_for(world.log.stats().last_seq)
+        await more
+        await runner.wait_for(world.log.stats().last_seq)
+        after = await world.ask(LATEST)
+        assert after == [(DEVICE, "t0", [99, None], 62), before[1]]
+        # It has joined: one position for all, and no second row of telemetry.
+        assert await world.value(POSITIONS) == [62]
+        assert await world.value(SEQS) == list(range(2, 63))
+        assert world.committed == list(range(1, 63))
+
+    in_world(postgres_dsn, body, batch_events=7)
+
+
+@pytest.mark.parametrize("name", ["telemetry", "latest", "events", "tables", "snapshots"])
+def test_every_projection_can_be_rebuilt(postgres_dsn: str, name: str) -> None:
+    tables = {
+        "telemetry_frame": "seq, device_id, counters, gauges, rates",
+        "latest": "device_id, seq, counters",
+        "event": "seq, part, event_type, new_value",
+        "device_health": "seq, outcome",
+        "state_row": "row_key, seq, fields",
+        "snapshot": "seq, content",
+    }
+
+    async def content(world: World) -> dict[str, list[Any]]:
+        return {
+            table_name: await world.ask(f"SELECT {columns} FROM {table_name} ORDER BY {columns}")
+            for table_name, columns in tables.items()
+        }
+
+    async def body(world: World) -> None:
+        at = now_us()
+        await world.project(
+            declare(),
+            *frames(10, at),
+            change(at),
+            table(at, {"*1": {"name": "ether1"}, "*2": {"name": "ether2"}}, complete=True),
+            table(at, {}, ["*2"]),
+            snapshot(at, b'{"a":1}'),
+        )
+        before = await content(world)
+        assert all(before[table_name] for table_name in tables if table_name != "device_health")
+        await world.runners[-1].rebuild(name)
+        await world.project()
+        assert await content(world) == before
+
+    in_world(postgres_dsn, body, batch_events=3)
+
+
+def test_a_rebuild_that_was_interrupted_goes_on_after_the_next_start(postgres_dsn: str) -> None:
+    async def body(world: World) -> None:
+        at = now_us()
+        await world.project(declare(), *frames(200, at))
+        await world.runners[-1].rebuild("latest")
+        await world.runners[-1].stop()
+        assert await world.value("SELECT count(*) FROM latest") in (0, 1)
+        again = world.runner()
+        await again.start()
+        await world.project()
+        assert await world.ask(LATEST) == [(DEVICE, "t0", [199, None], 201)]
+        assert await world.value(POSITIONS) == [201]
+        assert await world.value(SEQS) == list(range(2, 202))
+
+    in_world(postgres_dsn, body, batch_events=4)
+
+
+def test_a_rebuild_keeps_what_the_log_has_no_more(postgres_dsn: str) -> None:
+    async def body(world: World) -> None:
+        at = now_us()
+        await world.project(declare())
+        for device in (DEVICE, OTHER_DEVICE):
+            await world.log.append([frame(at, device=device)])
+        await world.project()
+        world.log.unpin("projections")
+        await world.log.trim(3)
+        assert world.log.stats().first_seq == 3
+        await world.runners[-1].rebuild("latest")
+        await world.project()
+        assert [device for device, *_ in await world.ask(LATEST)] == [DEVICE, OTHER_DEVICE]
+
+    in_world(postgres_dsn, body)
+
+
+def test_only_known_projections_can_be_rebuilt(postgres_dsn: str) -> None:
+    async def body(world: World) -> None:
+        await world.project(declare())
+        with pytest.raises(NotFound, match="there are events, latest, snapshots, tables, telemetry"):
+            await world.runners[-1].rebuild("weather")
+
+    in_world(postgres_dsn, body)
+
+
+def test_a_projection_added_later_catches_up_and_joins(postgres_dsn: str) -> None:
+    async def body(world: World) -> None:
+        everything = default_projections(world.partitions)
+        await world.runner([one for one in everything if one.name != "latest"]).start()
+        at = now_us()
+        await world.project(declare(), *frames(50, at))
+        await world.runners[-1].stop()
+        await world.runner(everything).start()
+        await world.project(frame(at + 60, counter=60))
+        assert await world.ask(LATEST) == [(DEVICE, "t0", [60, None], 52)]
+        assert await world.value(POSITIONS) == [52]
+        assert await world.value(SEQS) == list(range(2, 53))
+
+    in_world(postgres_dsn, body, batch_events=10)
