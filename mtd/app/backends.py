@@ -85,7 +85,9 @@ class Inventory:
         password = await self._store.password(record.device_id, tenant_id)
         return await self._test(to_device(record, password))
 
-    async def test_settings(self, tenant_id: str, settings: DeviceSettings, password: str) -> ConnectionReport:
+    async def test_settings(
+        self, tenant_id: str, settings: DeviceSettings, password: str
+    ) -> ConnectionReport:
         """Try to reach a device that isn't stored."""
         never = dt.datetime.fromtimestamp(0, dt.UTC)
         record = DeviceRecord(tenant_id, "", settings.checked(), 0, never, never)

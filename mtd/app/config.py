@@ -9,8 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveFloat
 
 from mtd.api.config import GrpcConfig, HttpConfig
 from mtd.core.report import LogConfig
-from mtd.eventlog.config import EventLogSettings as EventLogConfig
-from mtd.ingest.config import IngestSettings as IngestConfig
+from mtd.eventlog.config import EventLogConfig
+from mtd.ingest.config import IngestConfig
 from mtd.plugin.config import PluginConfig
 from mtd.projections.config import ProjectionsConfig
 from mtd.scheduler.config import SchedulerConfig

@@ -89,7 +89,10 @@ class Daemon:
         self._write_runtime(http.port)
         self._starting = ""
         logger.info(
-            "mtd is ready: %d devices, gRPC on port %d, HTTP on port %d", len(self._devices), self._grpc.port, http.port
+            "mtd is ready: %d devices, gRPC on port %d, HTTP on port %d",
+            len(self._devices),
+            self._grpc.port,
+            http.port,
         )
 
     async def stop(self) -> None:
@@ -205,7 +208,9 @@ class Daemon:
 
     async def _start_collecting(self) -> None:
         settings = self._settings
-        self._recorder = Recorder(self._log, collector_id=settings.daemon.collector_id, settings=settings.ingest)
+        self._recorder = Recorder(
+            self._log, collector_id=settings.daemon.collector_id, settings=settings.ingest
+        )
         await self._begin("ingest", self._recorder.start(), self._recorder.stop)
         self._gates = (
             Gate("connect", settings.scheduler.max_connecting),

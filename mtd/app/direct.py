@@ -50,7 +50,9 @@ class DirectPoller:
     async def open(self) -> ProbeFacts:
         """Connect and probe. Raises SessionFailed, which says what to do."""
         await self._source.connect()
-        facts = self._mapper.probe_facts(await self._source.run(self._mapper.probe_commands(), self._timeout_s))
+        facts = self._mapper.probe_facts(
+            await self._source.run(self._mapper.probe_commands(), self._timeout_s)
+        )
         self._mapper.set_capabilities(facts)
         # Names and link speeds come with the slower tiers; without them rates can't be judged.
         for tier in (Tier.T1, Tier.T2):

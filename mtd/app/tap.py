@@ -59,7 +59,7 @@ class DaemonService(Service):
 
     def startService(self) -> None:
         """Start the daemon in the background; a failure stops the reactor."""
-        super().startService()
+        super().startService()  # type: ignore[no-untyped-call]
         configure_logging(self._settings.log)
         loop = asyncio.get_event_loop()
         loop.add_signal_handler(signal.SIGHUP, self._reload)
@@ -67,7 +67,7 @@ class DaemonService(Service):
 
     def stopService(self) -> Deferred[None]:
         """Drain and stop, within the time that the configuration gives."""
-        super().stopService()
+        super().stopService()  # type: ignore[no-untyped-call]
         return as_deferred(self._stop())
 
     async def _start(self) -> None:
@@ -96,7 +96,7 @@ class DaemonService(Service):
         self.failed = True
         if self._on_failure is not None:
             self._on_failure()
-        reactor.callLater(0, reactor.stop)  # type: ignore[attr-defined]
+        reactor.callLater(0, reactor.stop)
 
     def _reload(self) -> None:
         """Take a changed configuration; keep the old one if the new can't be used."""

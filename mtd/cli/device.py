@@ -29,7 +29,9 @@ def device() -> None:
 @click.argument("name")
 @click.argument("host")
 @login_options
-@click.option("--label", "labels", multiple=True, metavar="KEY=VALUE", help="A free label; may be given several times.")
+@click.option(
+    "--label", "labels", multiple=True, metavar="KEY=VALUE", help="A free label; may be given several times."
+)
 @server_option
 @json_option
 @explain_errors
@@ -151,10 +153,11 @@ def refresh(name: str, server: str, as_json: bool) -> None:
 @json_option
 @explain_errors
 def import_devices(file: Path, dry_run: bool, server: str, as_json: bool) -> None:
-    """Add the routers of a CSV file: name,host,username,password and any of port,tls_mode,
-    tls_fingerprint,interface_naming,code_page,notes,label:KEY.
+    """Add the routers of a CSV file.
 
-    Every line is tried; what fails is reported with its line. Ends with code 1
+    Its first line names the columns: name, host, username, password, and any
+    of port, tls_mode, tls_fingerprint, interface_naming, code_page, notes and
+    label:KEY. Every line is tried; what fails is reported with its line. Ends with code 1
     if anything failed.
     """
     rows = list(_read_csv(file))
@@ -188,7 +191,9 @@ def _read_csv(file: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         columns = reader.fieldnames or []
         missing = [name for name in _CSV_REQUIRED if name not in columns]
         unknown = [
-            name for name in columns if name not in _CSV_REQUIRED + _CSV_OPTIONAL and not name.startswith("label:")
+            name
+            for name in columns
+            if name not in _CSV_REQUIRED + _CSV_OPTIONAL and not name.startswith("label:")
         ]
         if missing or unknown:
             problems = [f"column {name!r} is missing" for name in missing]
@@ -230,11 +235,19 @@ def _show(devices: list[Device], as_json: bool) -> None:
     table = Table("Name", "Host", "Status", "Last seen", "RouterOS", "Model", "Reason")
     for found in devices:
         style = _STATUS_STYLE.get(found.status, "dim")
-        seen = found.last_seen_at.astimezone().strftime("%Y-%m-%d %H:%M:%S") if found.last_seen_at else "never"
+        seen = (
+            found.last_seen_at.astimezone().strftime("%Y-%m-%d %H:%M:%S") if found.last_seen_at else "never"
+        )
         reason = "" if found.status == "up" else found.status_reason
         status = f"[{style}]{found.status}[/]"
         table.add_row(
-            found.name, f"{found.host}:{found.port}", status, seen, found.routeros_version, found.board_name, reason
+            found.name,
+            f"{found.host}:{found.port}",
+            status,
+            seen,
+            found.routeros_version,
+            found.board_name,
+            reason,
         )
     console.print(table)
 
@@ -244,6 +257,8 @@ def _show_test(result: ConnectionTest) -> None:
         mark = "[green]ok[/]  " if step.ok else "[red]fail[/]"
         console.print(f"{mark} {step.name:8} {step.duration_us / 1000:8.1f} ms  {step.detail}")
     if result.ok:
-        console.print(f"[green]{result.identity}[/]: RouterOS {result.routeros_version} on {result.board_name}")
+        console.print(
+            f"[green]{result.identity}[/]: RouterOS {result.routeros_version} on {result.board_name}"
+        )
     else:
         console.print(f"[red]{result.outcome}[/]: {result.reason}")

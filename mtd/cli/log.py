@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.progress import Progress
@@ -55,7 +56,7 @@ def verify(config_path: Path | None, database: bool, as_json: bool) -> None:
             settings.event_log_path,
             lambda done, total: progress.update(task, completed=done, total=total),
         )
-    result = {
+    result: dict[str, Any] = {
         "ok": report.ok,
         "log_id": report.log_id,
         "first_seq": report.first_seq,
@@ -76,10 +77,14 @@ def verify(config_path: Path | None, database: bool, as_json: bool) -> None:
         print_json(result)
     else:
         verdict = "[green]good[/]" if result["ok"] else "[red]NOT good[/]"
-        console.print(f"The log is {verdict}: {report.events} events in {report.batches} batches, {report.duration_s:.1f} s")
+        console.print(
+            f"The log is {verdict}: {report.events} events in {report.batches} batches, {report.duration_s:.1f} s"
+        )
         for problem in report.problems:
-            console.print(f"  [red]{problem.kind}[/] at {problem.first_seq}-{problem.last_seq}: {problem.detail}")
+            console.print(
+                f"  [red]{problem.kind}[/] at {problem.first_seq}-{problem.last_seq}: {problem.detail}"
+            )
         if database:
-            console.print(f"  PostgreSQL: {comparison.describe()}")
+            console.print(f"  PostgreSQL: {result['database'].describe()}")
     if not result["ok"]:
         raise SystemExit(1)

@@ -51,6 +51,17 @@ def _plain(value: Any) -> Any:
     return str(value)
 
 
+def format_rate(bits_per_second: float | None) -> str:
+    """Return a rate for people: "12.3 Mb/s"; nothing where there is none."""
+    if bits_per_second is None:
+        return ""
+    for unit in ("b/s", "kb/s", "Mb/s"):
+        if bits_per_second < 1000:
+            return f"{bits_per_second:,.1f} {unit}"
+        bits_per_second /= 1000
+    return f"{bits_per_second:,.1f} Gb/s"
+
+
 def explain_errors(command: Callable[P, R]) -> Callable[P, R]:
     """Turn expected errors into a message and exit code 1, without a traceback."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.table import Table
@@ -24,23 +25,29 @@ def plugins() -> None:
 def list_plugins(config_path: Path | None, as_json: bool) -> None:
     """List the plugins that are installed, and what each reads from a router."""
     manager = PluginManager.load(blocked=load_settings(config_path).plugins.blocked)
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "name": collector.name,
             "version": collector.version,
             "menus": [{"path": menu.path, "tier": menu.tier.value} for menu in collector.menus],
-            "metrics": sum(1 for key in manager.catalogue.metrics if manager.catalogue.collector_of(key) == collector.name),
+            "metrics": sum(
+                1
+                for key in manager.catalogue.metrics
+                if manager.catalogue.collector_of(key) == collector.name
+            ),
         }
         for collector in manager.collectors
     ]
     if as_json:
-        print_json(rows)
+        print_json({"plugins": rows, "problems": manager.problems})
         return
     table = Table("Plugin", "Version", "Reads", "Metrics")
     for row in rows:
         menus = "\n".join(f"{menu['tier']}  {menu['path']}" for menu in row["menus"])
         table.add_row(row["name"], row["version"], menus, str(row["metrics"]))
     console.print(table)
+    for problem in manager.problems:
+        console.print(f"[red]{problem}[/]")
 
 
 @click.command()

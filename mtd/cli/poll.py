@@ -10,7 +10,7 @@ import click
 from rich.live import Live
 from rich.table import Table
 
-from mtd.cli.output import console, explain_errors, json_option, print_json
+from mtd.cli.output import console, explain_errors, format_rate, json_option, print_json
 from mtd.cli.router_options import login_options, read_password
 from mtd.core.aio import as_deferred, install_reactor
 from mtd.model.device import DEFAULT_TENANT_ID, Device, InterfaceNaming, TlsMode
@@ -23,8 +23,17 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("host")
 @login_options
-@click.option("--interval", "interval_s", type=click.FloatRange(0.2, 3600), default=1.0, show_default=True, help="Seconds between polls.")
-@click.option("--count", type=click.IntRange(1), help="Stop after so many polls. Default: go on until Ctrl-C.")
+@click.option(
+    "--interval",
+    "interval_s",
+    type=click.FloatRange(0.2, 3600),
+    default=1.0,
+    show_default=True,
+    help="Seconds between polls.",
+)
+@click.option(
+    "--count", type=click.IntRange(1), help="Stop after so many polls. Default: go on until Ctrl-C."
+)
 @json_option
 @explain_errors
 def poll(host: str, interval_s: float, count: int | None, as_json: bool, **login: Any) -> None:
@@ -61,13 +70,13 @@ def run_on_reactor(work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.ensure_future(work)
         deferred = as_deferred(_await(task))
         deferred.addErrback(failures.append)
-        deferred.addBoth(lambda _: reactor.stop() if reactor.running else None)  # type: ignore[attr-defined]
-        reactor.addSystemEventTrigger("before", "shutdown", task.cancel)  # type: ignore[attr-defined]
+        deferred.addBoth(lambda _: reactor.stop() if reactor.running else None)
+        reactor.addSystemEventTrigger("before", "shutdown", task.cancel)
 
-    reactor.callWhenRunning(begin)  # type: ignore[attr-defined]
-    reactor.run()  # type: ignore[attr-defined]
+    reactor.callWhenRunning(begin)
+    reactor.run()
     if failures and not failures[0].check(asyncio.CancelledError):
-        raise failures[0].value
+        failures[0].raiseException()
 
 
 async def _await(task: asyncio.Task[None]) -> None:
@@ -87,7 +96,13 @@ async def _poll(device: Device, interval_s: float, count: int | None, as_json: b
                 number += 1
                 if as_json:
                     values = {reading.key: reading.value for reading in result.readings}
-                    print_json({"collected_us": result.collected_us, "duration_s": result.duration_s, "values": values})
+                    print_json(
+                        {
+                            "collected_us": result.collected_us,
+                            "duration_s": result.duration_s,
+                            "values": values,
+                        }
+                    )
                 else:
                     live.update(_render(device, facts, result), refresh=True)
                 if count is not None and number >= count:
@@ -109,20 +124,11 @@ def _render(device: Device, facts: ProbeFacts, result: DirectPoll) -> Table:
     for label, values in sorted(interfaces.items()):
         running = values.get("oper_state")
         state = "" if running is None else ("[green]up[/]" if running else "[red]down[/]")
-        cells = [_rate(values.get("rx_bps")), _rate(values.get("tx_bps"))]
+        cells = [format_rate(values.get("rx_bps")), format_rate(values.get("tx_bps"))]
         cells += ["" if values.get(name) is None else f"{values[name]:,.0f}" for name in _COLUMNS[2:]]
         table.add_row(label, state, *cells)
     system = {reading.metric: reading.value for reading in result.readings if not reading.label}
-    table.caption = "   ".join(f"{key.removeprefix('system.')} {value:,.0f}" for key, value in sorted(system.items()))
+    table.caption = "   ".join(
+        f"{key.removeprefix('system.')} {value:,.0f}" for key, value in sorted(system.items())
+    )
     return table
-
-
-def _rate(bits_per_second: float | None) -> str:
-    """Return a rate for people: "12.3 Mb/s"; nothing where there is none."""
-    if bits_per_second is None:
-        return ""
-    for unit in ("b/s", "kb/s", "Mb/s"):
-        if bits_per_second < 1000:
-            return f"{bits_per_second:,.1f} {unit}"
-        bits_per_second /= 1000
-    return f"{bits_per_second:,.1f} Gb/s"

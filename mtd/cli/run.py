@@ -26,9 +26,9 @@ def run(config_path: Path | None) -> None:
     from mtd.app.tap import DaemonService
 
     service = DaemonService(config_path)
-    reactor.addSystemEventTrigger("before", "shutdown", service.stopService)  # type: ignore[attr-defined]
-    reactor.callWhenRunning(service.startService)  # type: ignore[attr-defined]
-    reactor.run()  # type: ignore[attr-defined]
+    reactor.addSystemEventTrigger("before", "shutdown", service.stopService)
+    reactor.callWhenRunning(service.startService)
+    reactor.run()
     if service.failed:
         raise SystemExit(1)
 

@@ -12,7 +12,7 @@ from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
-from mtd.cli.output import console, explain_errors, json_option, print_json, server_option
+from mtd.cli.output import console, explain_errors, format_rate, json_option, print_json, server_option
 from mtd.client import MtdClient
 from mtd.client.live import Sample
 
@@ -20,7 +20,9 @@ _REDRAW_S = 0.5
 _GIVE_UP_AFTER_S = 15.0
 _SEVERITY_STYLE = {"warning": "yellow", "critical": "bold red"}
 
-device_option = click.option("--device", "-d", "devices", multiple=True, help="Device by name or id; * and ? are wildcards.")
+device_option = click.option(
+    "--device", "-d", "devices", multiple=True, help="Device by name or id; * and ? are wildcards."
+)
 metric_option = click.option(
     "--metric",
     "-m",
@@ -33,7 +35,9 @@ metric_option = click.option(
 @click.command()
 @device_option
 @metric_option
-@click.option("--seconds", type=click.FloatRange(min=0, min_open=True), help="Stop after so long. Default: Ctrl-C.")
+@click.option(
+    "--seconds", type=click.FloatRange(min=0, min_open=True), help="Stop after so long. Default: Ctrl-C."
+)
 @server_option
 @json_option
 @explain_errors
@@ -62,7 +66,14 @@ def watch(
             pass  # the way to end it
 
 
-SUMMARY = ("system.cpu.load_pct", "system.memory.*_bytes", "system.uptime_seconds", "iface.rx_bps", "iface.tx_bps", "iface.oper_state")
+SUMMARY = (
+    "system.cpu.load_pct",
+    "system.memory.*_bytes",
+    "system.uptime_seconds",
+    "iface.rx_bps",
+    "iface.tx_bps",
+    "iface.oper_state",
+)
 _Values = dict[tuple[str, str], Sample]
 _Render = Callable[[_Values], Table]
 
@@ -114,6 +125,7 @@ def _values_table(values: _Values) -> Table:
 
 
 def summary_table(values: _Values) -> Table:
+    """Return a line per device from the newest samples of SUMMARY, by device and key."""
     table = Table("Device", "CPU", "Memory used", "Links up", "rx", "tx", "Age")
     by_device: dict[str, list[Sample]] = {}
     for sample in values.values():
@@ -128,9 +140,9 @@ def summary_table(values: _Values) -> Table:
             _percent(system.get("system.cpu.load_pct")),
             _percent(_used_pct(system)),
             f"{sum(1 for up in links if up)}/{len(links)}",
-            _rate(sum(sample.value for sample in samples if sample.metric == "iface.rx_bps")),
-            _rate(sum(sample.value for sample in samples if sample.metric == "iface.tx_bps")),
-            f"[{'red' if age > 5 else 'green'}]{age:.1f} s[/]",  # noqa: PLR2004
+            format_rate(sum(sample.value for sample in samples if sample.metric == "iface.rx_bps")),
+            format_rate(sum(sample.value for sample in samples if sample.metric == "iface.tx_bps")),
+            f"[{'red' if age > 5 else 'green'}]{age:.1f} s[/]",
         )
     if len(by_device) > table.row_count:
         table.caption = f"{len(by_device) - table.row_count} more devices"
@@ -146,19 +158,17 @@ def _percent(value: float | None) -> str:
     return "" if value is None else f"{value:.0f} %"
 
 
-def _rate(bits_per_second: float) -> str:
-    for unit in ("b/s", "kb/s", "Mb/s"):
-        if bits_per_second < 1000:  # noqa: PLR2004
-            return f"{bits_per_second:,.1f} {unit}"
-        bits_per_second /= 1000
-    return f"{bits_per_second:,.1f} Gb/s"
-
-
 @click.command()
 @click.argument("device")
 @click.argument("metrics", nargs=-1, required=True)
 @click.option("--last", default="15m", show_default=True, help="How far back: 90s, 15m, 24h, 7d.")
-@click.option("--points", type=click.IntRange(1, 100_000), default=600, show_default=True, help="Most points per series.")
+@click.option(
+    "--points",
+    type=click.IntRange(1, 100_000),
+    default=600,
+    show_default=True,
+    help="Most points per series.",
+)
 @server_option
 @json_option
 @explain_errors
@@ -173,7 +183,10 @@ def query(device: str, metrics: tuple[str, ...], last: str, points: int, server:
     table = Table("Metric", "Points", "First", "Last", "Min", "Max", "Unit")
     for series in result.series:
         first, newest = series.values[0], series.values[-1]
-        figures = [f"{value:,}" if isinstance(value, int) else f"{value:,.2f}" for value in (first, newest, min(series.values), max(series.values))]
+        figures = [
+            f"{value:,}" if isinstance(value, int) else f"{value:,.2f}"
+            for value in (first, newest, min(series.values), max(series.values))
+        ]
         table.add_row(escape(series.key), str(len(series.values)), *figures, series.unit)
     if result.bucket_us:
         table.caption = f"thinned to one point per {result.bucket_us / 1e6:g} s"
@@ -183,7 +196,13 @@ def query(device: str, metrics: tuple[str, ...], last: str, points: int, server:
 @click.command()
 @device_option
 @click.option("--follow", "-f", is_flag=True, help="Go on with new events, until Ctrl-C.")
-@click.option("--severity", type=click.Choice(["info", "warning", "critical"]), default="info", show_default=True, help="Lowest severity.")
+@click.option(
+    "--severity",
+    type=click.Choice(["info", "warning", "critical"]),
+    default="info",
+    show_default=True,
+    help="Lowest severity.",
+)
 @click.option("--after", "after_position", type=int, default=0, help="Only events after this position.")
 @server_option
 @json_option
@@ -207,7 +226,9 @@ def events(
                     continue
                 style = _SEVERITY_STYLE.get(event.severity, "default")
                 moment = event.collected_at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
-                console.print(f"{moment} [{style}]{event.severity:8}[/] {escape(event.device_name):12} {escape(event.message)}")
+                console.print(
+                    f"{moment} [{style}]{event.severity:8}[/] {escape(event.device_name):12} {escape(event.message)}"
+                )
         except KeyboardInterrupt:
             pass  # the way to end it
 
@@ -215,6 +236,8 @@ def events(
 def _duration(text: str) -> dt.timedelta:
     found = re.fullmatch(r"(\d+(?:\.\d+)?)([smhdw])", text)
     if found is None:
-        raise click.BadParameter(f"{text!r} is not a duration such as 90s, 15m, 24h or 7d", param_hint="--last")
+        raise click.BadParameter(
+            f"{text!r} is not a duration such as 90s, 15m, 24h or 7d", param_hint="--last"
+        )
     unit = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}[found.group(2)]
     return dt.timedelta(**{unit: float(found.group(1))})

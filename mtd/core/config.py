@@ -62,7 +62,9 @@ def load_config(
         return model.model_validate(data)
     except ValidationError as invalid:
         lines = _KeyLines(text)
-        raise ConfigInvalid([_problem(error, path, lines, origins, model) for error in invalid.errors()]) from None
+        raise ConfigInvalid(
+            [_problem(error, path, lines, origins, model) for error in invalid.errors()]
+        ) from None
 
 
 def _read(path: Path) -> str:

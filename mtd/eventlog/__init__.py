@@ -6,13 +6,13 @@ It never changes, reorders or interprets an event, and never says that
 something is stored before it is on the disk.
 """
 
-from mtd.eventlog.config import EventLogSettings
+from mtd.eventlog.config import EventLogConfig
 from mtd.eventlog.errors import LogDamaged, LogUnavailable, PositionBeyondEnd
 from mtd.eventlog.interfaces import AppendResult, IEventLog, LoggedBatch, LogProblem, LogReport, LogStats
 
 __all__ = [
     "AppendResult",
-    "EventLogSettings",
+    "EventLogConfig",
     "IEventLog",
     "LogDamaged",
     "LogProblem",

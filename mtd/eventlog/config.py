@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 MIB = 1024 * 1024
 
 
-class EventLogSettings(BaseModel):
+class EventLogConfig(BaseModel):
     """Where the log lives, how long it remembers, and how it commits."""
 
     model_config = ConfigDict(extra="forbid")

@@ -6,7 +6,7 @@ log in batches. Never waits for the disk where a poll is made, never interprets
 a value, and never loses anything without counting it.
 """
 
-from mtd.ingest.config import IngestSettings
+from mtd.ingest.config import IngestConfig
 from mtd.ingest.recorder import Recorder
 
-__all__ = ["IngestSettings", "Recorder"]
+__all__ = ["IngestConfig", "Recorder"]

@@ -9,7 +9,7 @@ from mtd.model.device import DEFAULT_TENANT_ID
 MIB = 1024 * 1024
 
 
-class IngestSettings(BaseModel):
+class IngestConfig(BaseModel):
     """How observations are checked, buffered and passed to the event log."""
 
     model_config = ConfigDict(extra="forbid")

@@ -17,7 +17,7 @@ from mtd.ingest import metrics
 if TYPE_CHECKING:
     from mtd.eventlog.interfaces import IEventLog
     from mtd.ingest.buffer import Buffer, Entry
-    from mtd.ingest.config import IngestSettings
+    from mtd.ingest.config import IngestConfig
     from mtd.ingest.incidents import Incidents
 
 logger = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ class Flusher:
         self,
         log: IEventLog,
         buffer: Buffer,
-        settings: IngestSettings,
+        settings: IngestConfig,
         incidents: Incidents,
         lost: Callable[[Sequence[Entry], str], None],
     ) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from mtd.model.events import payload_kind
 
 if TYPE_CHECKING:
-    from mtd.ingest.config import IngestSettings
+    from mtd.ingest.config import IngestConfig
     from mtd.model.layout import Layout
     from mtd.model.observation import Document
     from mtd.pb.events.v1.envelope_pb2 import Envelope
@@ -18,7 +18,7 @@ _Owner = tuple[str, str]  # tenant, device
 class Known:
     """Remembers per device, and forgets what was not seen for long. Times are monotonic seconds."""
 
-    def __init__(self, settings: IngestSettings) -> None:
+    def __init__(self, settings: IngestConfig) -> None:
         self._settings = settings
         self._layouts: dict[tuple[_Owner, int], float] = {}  # when to declare it again
         self._documents: dict[tuple[_Owner, str], tuple[bytes, float]] = {}  # checksum, when last seen

@@ -13,7 +13,7 @@ from mtd.core.limits import TokenBucket
 from mtd.core.service import TaskGroup
 from mtd.ingest import metrics
 from mtd.ingest.buffer import Buffer, Entry, Urgency
-from mtd.ingest.config import IngestSettings
+from mtd.ingest.config import IngestConfig
 from mtd.ingest.flusher import Flusher
 from mtd.ingest.incidents import Incidents
 from mtd.ingest.known import Known
@@ -50,10 +50,10 @@ class Recorder:
         log: IEventLog,
         *,
         collector_id: str,
-        settings: IngestSettings | None = None,
+        settings: IngestConfig | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
-        self._settings = settings or IngestSettings()
+        self._settings = settings or IngestConfig()
         self._collector_id = collector_id
         self._clock = clock
         self._buffer = Buffer(self._settings.buffer_events, self._settings.buffer_bytes)

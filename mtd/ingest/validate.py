@@ -11,7 +11,7 @@ from mtd.model.metric import Lane
 if TYPE_CHECKING:
     from collections.abc import Sized
 
-    from mtd.ingest.config import IngestSettings
+    from mtd.ingest.config import IngestConfig
     from mtd.model.layout import Layout
     from mtd.model.observation import Document, FrameValues, TableChange
 
@@ -32,7 +32,7 @@ class NotAccepted(Refused):
 class Validator:
     """Checks parts of observations against the caps."""
 
-    def __init__(self, settings: IngestSettings) -> None:
+    def __init__(self, settings: IngestConfig) -> None:
         self._settings = settings
         self._lane_sizes: dict[int, tuple[int, int, int]] = {}
 

@@ -13,7 +13,9 @@ class Intervals(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     t0: PositiveFloat = Field(default=DEFAULT_INTERVAL_S[Tier.T0], description="Live values, seconds.")
-    t1: PositiveFloat = Field(default=DEFAULT_INTERVAL_S[Tier.T1], description="Sessions and neighbours, seconds.")
+    t1: PositiveFloat = Field(
+        default=DEFAULT_INTERVAL_S[Tier.T1], description="Sessions and neighbours, seconds."
+    )
     t2: PositiveFloat = Field(default=DEFAULT_INTERVAL_S[Tier.T2], description="Tables and health, seconds.")
     t3: PositiveFloat = Field(default=DEFAULT_INTERVAL_S[Tier.T3], description="Inventory, seconds.")
 
@@ -32,16 +34,22 @@ class SchedulerConfig(BaseModel):
         default=64, description="Connections and logins under way at once; sessions are not limited."
     )
     max_reconnecting: PositiveInt = Field(
-        default=32, description="Of devices that failed before: they wait apart, so that dead ones don't delay live ones."
+        default=32,
+        description="Of devices that failed before: they wait apart, so that dead ones don't delay live ones.",
     )
     backoff_first_s: PositiveFloat = Field(default=1.0, description="Wait after the first failure, seconds.")
     backoff_cap_s: PositiveFloat = Field(default=30.0, description="Longest wait after a failure, seconds.")
     breaker_failures: PositiveInt = Field(
         default=5, description="Failures in a row after which a device is only tried every breaker_open_s."
     )
-    breaker_open_s: PositiveFloat = Field(default=60.0, description="Pause of a device that keeps failing, seconds.")
+    breaker_open_s: PositiveFloat = Field(
+        default=60.0, description="Pause of a device that keeps failing, seconds."
+    )
     cpu_guard_pct: float = Field(
-        default=90.0, gt=0, le=101, description="Router CPU load at which tiers below T0 stop; 101 switches it off."
+        default=90.0,
+        gt=0,
+        le=101,
+        description="Router CPU load at which tiers below T0 stop; 101 switches it off.",
     )
     cpu_guard_release_pct: float = Field(
         default=75.0, gt=0, le=100, description="Router CPU load below which they go on."

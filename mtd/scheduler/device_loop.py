@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from mtd.core.backoff import Backoff
 from mtd.core.breaker import Breaker
+from mtd.core.errors import Bug
 from mtd.model.device import Outcome, Severity
 from mtd.model.metric import Lane, Tier
 from mtd.model.observation import StateChange
@@ -90,13 +92,16 @@ class DeviceLoop:
         while True:
             try:
                 await self._session()
-            except SessionFailed as failure:
-                outcome, reason = failure.outcome, failure.reason
+            except SessionFailed as failed:
+                failure = failed
             except Exception as error:
                 # Nothing that one device does may end its watching: loud, counted, and on.
+                metrics.INTERNAL_ERRORS.inc()
                 logger.exception("polling %s failed by an error of mtd", self.device.name)
-                outcome, reason = Outcome.COMMAND_FAILED, f"internal error of mtd: {error!r}; see its log"
-            await self._wait_after(outcome, reason)
+                failure = SessionFailed(
+                    Outcome.COMMAND_FAILED, f"internal error of mtd: {error!r}; see its log"
+                )
+            await self._wait_after(failure)
 
     async def refresh_capabilities(self) -> ProbeFacts:
         """Probe the device now, and return what was found. SessionFailed if it isn't connected."""
@@ -110,8 +115,8 @@ class DeviceLoop:
     def _interval_s(self, tier: Tier) -> float:
         return self.device.intervals_s.get(tier) or self._parts.settings.intervals_s.of(tier)
 
-    async def _session(self) -> None:
-        """Open a session and poll until it fails."""
+    async def _session(self) -> NoReturn:
+        """Open a session and poll until it fails; raise why it failed."""
         source = self._parts.make_source(self.device)
         gate = self._parts.retry_gate if self.health.failures else self._parts.fresh_gate
         failure: SessionFailed | None = None
@@ -133,8 +138,9 @@ class DeviceLoop:
             self.connected = False
             self._fail_waiters()
             await source.close()
-        if failure is not None:
-            raise failure
+        if failure is None:
+            raise Bug("the tiers of a session ended without an error")
+        raise failure
 
     async def _poll_tier(self, source: ISource, tier: Tier) -> None:
         clock = self._parts.clock
@@ -244,7 +250,9 @@ class DeviceLoop:
         settings = self._parts.settings
         active = self._cpu_guard.active
         if active:
-            text = f"CPU load {load:.0f} % is over {settings.cpu_guard_pct:.0f} %: only live values are polled"
+            text = (
+                f"CPU load {load:.0f} % is over {settings.cpu_guard_pct:.0f} %: only live values are polled"
+            )
             self._report(self.health.degrade("cpu", Outcome.BUSY, text))
         else:
             text = f"CPU load {load:.0f} % is under {settings.cpu_guard_release_pct:.0f} %: all tiers are polled again"
@@ -276,10 +284,8 @@ class DeviceLoop:
 
     async def _probe_regularly(self, source: ISource) -> None:
         while True:
-            try:
+            with contextlib.suppress(TimeoutError):  # then the regular time has come
                 await asyncio.wait_for(self._probe_wanted.wait(), self._parts.settings.probe_interval_s)
-            except TimeoutError:
-                pass
             self._probe_wanted.clear()
             await self._probe(source)
 
@@ -312,11 +318,11 @@ class DeviceLoop:
         metrics.POLLS_MISSED.labels(tier=Tier.T0).inc(missed)
         return missed
 
-    async def _wait_after(self, outcome: Outcome, reason: str) -> None:
+    async def _wait_after(self, failure: SessionFailed) -> None:
         now = self._parts.clock.monotonic()
         self._breaker.failed(now)
         delay = max(self._backoff.next_delay(), self._breaker.wait_s(now))
-        self._report(self.health.failed(outcome, reason, retry_in_s=delay))
+        self._report(self.health.failed(failure.outcome, failure.reason, retry_in_s=delay))
         await asyncio.sleep(delay)
 
     def _report(self, report: OutcomeReport | None) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from mtd.core.metrics import Counter, Gauge, Histogram
 
 POLLS = Counter("mtd_scheduler_polls_total", "Polls that were answered.", ["tier"])
-POLLS_FAILED = Counter("mtd_scheduler_polls_failed_total", "Polls that failed, by cause.", ["tier", "outcome"])
+POLLS_FAILED = Counter(
+    "mtd_scheduler_polls_failed_total", "Polls that failed, by cause.", ["tier", "outcome"]
+)
 POLLS_SKIPPED = Counter(
     "mtd_scheduler_polls_skipped_total",
     "Polls that were due and not made: the one before was still running (overrun), the router's CPU "
@@ -25,6 +27,9 @@ LATENESS_SECONDS = Histogram(
     "mtd_scheduler_lateness_seconds",
     "How much later than due a T0 poll started.",
     buckets=(0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2),
+)
+INTERNAL_ERRORS = Counter(
+    "mtd_scheduler_internal_errors_total", "Sessions that ended by an error of mtd itself; the log has it."
 )
 DEVICES = Gauge("mtd_scheduler_devices", "Devices by status.", ["status"])
 RATES_DISCARDED = Counter(

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Iterable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from mtd.core.errors import NotFound
@@ -30,7 +31,7 @@ class Scheduler:
         self._loops: dict[str, DeviceLoop] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         for status in DeviceStatus:
-            metrics.DEVICES.labels(status=status).set_function(lambda status=status: self.statuses()[status])
+            metrics.DEVICES.labels(status=status).set_function(partial(self._count, status))
 
     async def apply(self, devices: Iterable[Device]) -> None:
         """Make the running loops those of these devices. Unchanged devices aren't touched."""
@@ -63,6 +64,9 @@ class Scheduler:
         counts = Counter(loop.health.status for loop in self._loops.values())
         counts[DeviceStatus.DISABLED] = len(self._devices) - len(self._loops)
         return counts
+
+    def _count(self, status: DeviceStatus) -> float:
+        return self.statuses()[status]
 
     def _begin(self, device: Device) -> None:
         loop = DeviceLoop(device, self._parts)

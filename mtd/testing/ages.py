@@ -58,6 +58,7 @@ class _Sampler(threading.Thread):
             self.error = error
 
     def stop(self) -> None:
+        """End; raise what went wrong while sampling."""
         self._stopping.set()
         self.join(10)
         if self.error is not None:
@@ -79,6 +80,7 @@ class StreamAges(_Sampler):
         self.updates = 0
 
     def start(self) -> None:
+        """Begin to read and to sample."""
         self._reader.start()
         super().start()
 
@@ -89,6 +91,7 @@ class StreamAges(_Sampler):
                 self.updates += 1
 
     def stop(self) -> None:
+        """End both; raise what went wrong while sampling."""
         self._client.close()
         super().stop()
 
@@ -109,5 +112,6 @@ class SqlAges(_Sampler):
         return dict(rows.fetchall())
 
     def stop(self) -> None:
+        """End; raise what went wrong while sampling."""
         super().stop()
         self._connection.close()

@@ -22,9 +22,15 @@ def main() -> None:
 
 
 @main.command()
-@click.option("--routers", type=click.IntRange(1, 20_000), default=1000, show_default=True, help="Lab routers.")
-@click.option("--interfaces", type=click.IntRange(1, 4000), default=30, show_default=True, help="Of each router.")
-@click.option("--seconds", type=click.FloatRange(min=15), default=60.0, show_default=True, help="How long to measure.")
+@click.option(
+    "--routers", type=click.IntRange(1, 20_000), default=1000, show_default=True, help="Lab routers."
+)
+@click.option(
+    "--interfaces", type=click.IntRange(1, 4000), default=30, show_default=True, help="Of each router."
+)
+@click.option(
+    "--seconds", type=click.FloatRange(min=15), default=60.0, show_default=True, help="How long to measure."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as one line of JSON.")
 @click.option("--keep", is_flag=True, help="Keep the folder with logs and data.")
 def end2end(routers: int, interfaces: int, seconds: float, as_json: bool, keep: bool) -> None:

@@ -31,9 +31,20 @@ _LIMITS = {
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--seconds", type=click.FloatRange(min=15), help="Measure so long, print figures, end. Default: run until Ctrl-C.")
-@click.option("--json", "as_json", is_flag=True, help="Print the figures as one line of JSON, the last on standard output.")
-@click.option("--scenario", default="demo", show_default=True, help="Scenario of the lab; see `mtd lab --list`.")
+@click.option(
+    "--seconds",
+    type=click.FloatRange(min=15),
+    help="Measure so long, print figures, end. Default: run until Ctrl-C.",
+)
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="Print the figures as one line of JSON, the last on standard output.",
+)
+@click.option(
+    "--scenario", default="demo", show_default=True, help="Scenario of the lab; see `mtd lab --list`."
+)
 @click.option("--keep", is_flag=True, help="Keep the demo's folder with configuration, logs and data.")
 def main(seconds: float | None, as_json: bool, scenario: str, keep: bool) -> None:
     """Show mtd at work on simulated routers: no router, no database server, nothing to configure.
@@ -50,7 +61,10 @@ def main(seconds: float | None, as_json: bool, scenario: str, keep: bool) -> Non
     plan = Plan(seconds=seconds or 0, lab_arguments=("--scenario", scenario))
     figures: dict[str, Any] | None = None
     try:
-        with console.status("starting") as status, running_stage(folder, plan, status.update) as (stage, state):
+        with (
+            console.status("starting") as status,
+            running_stage(folder, plan, status.update) as (stage, state),
+        ):
             wait_for_first_polls(stage, len(state["endpoints"]), status.update)
             if seconds is None:
                 status.stop()
@@ -83,7 +97,7 @@ def _explain(console: Console, stage: Stage) -> None:
   .venv/bin/mtd device list --server {stage.server}                 the inventory
   .venv/bin/mtd events -f --server {stage.server}                   what happens
   curl http://127.0.0.1:{stage.http_port}/metrics                          mtd's own metrics
-  psql '{stage.dsn()}'                  SELECT * FROM mtd.metric_latest
+  psql '{stage.dsn()}'   the views telemetry and metric_latest of schema mtd
 
 Ctrl-C ends everything and leaves nothing behind.
 """
@@ -98,7 +112,7 @@ def _watch(console: Console, stage: Stage) -> None:
     with MtdClient(stage.server) as client, Live(console=console, auto_refresh=False) as live:
         for sample in client.watch(metrics=SUMMARY):
             values[sample.device, sample.key] = sample
-            if time.monotonic() - drawn > 0.5:  # noqa: PLR2004
+            if time.monotonic() - drawn > 0.5:
                 drawn = time.monotonic()
                 live.update(summary_table(values), refresh=True)
 

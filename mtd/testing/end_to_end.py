@@ -70,7 +70,9 @@ def wait_for_first_polls(stage: Stage, routers: int, say: Say) -> None:
             if polled >= routers:
                 return
             if time.monotonic() > deadline:
-                raise HarnessFailed(f"only {polled} of {routers} routers were polled in {_FIRST_POLLS_TIMEOUT_S} s")
+                raise HarnessFailed(
+                    f"only {polled} of {routers} routers were polled in {_FIRST_POLLS_TIMEOUT_S} s"
+                )
             _check_processes(stage)
             say(f"{polled} of {routers} routers polled")
             time.sleep(0.5)  # noqa: TID251 - a script's own wait, no reactor here

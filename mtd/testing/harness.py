@@ -119,7 +119,9 @@ def usage_of(pid: int, *, without: Collection[int] = ()) -> Usage:
     family = {pid}
     grown = True
     while grown:
-        more = {child for child, parent in parents.items() if parent in family and child not in without} - family
+        more = {
+            child for child, parent in parents.items() if parent in family and child not in without
+        } - family
         family |= more
         grown = bool(more)
     found = [stats[member] for member in family if member in stats]

@@ -127,7 +127,9 @@ class TruthCheck:
 
     def _check_counters(self, router: str, frame: _Frame) -> None:
         values: dict[str, dict[str, int]] = {}
-        for (metric, instance), value in zip(self._lane(frame.layout_id, "counter"), frame.counters, strict=True):
+        for (metric, instance), value in zip(
+            self._lane(frame.layout_id, "counter"), frame.counters, strict=True
+        ):
             if value is not None:
                 values.setdefault(instance, {})[COUNTER_PROPERTIES[metric]] = value
         first, last = self._ticks(frame)
@@ -154,7 +156,9 @@ class TruthCheck:
         for before, frame in zip(frames, frames[1:], strict=False):
             if frame.collected_us - before.collected_us > 2_500_000:
                 continue
-            for (metric, instance), rate in zip(self._lane(frame.layout_id, "rate"), frame.rates, strict=True):
+            for (metric, instance), rate in zip(
+                self._lane(frame.layout_id, "rate"), frame.rates, strict=True
+            ):
                 if rate is None or metric not in RATE_PROPERTIES:
                     continue
                 prop, scale = RATE_PROPERTIES[metric]

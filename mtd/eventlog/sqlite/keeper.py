@@ -19,7 +19,7 @@ from mtd.eventlog.sqlite.schema import disk_bytes
 
 if TYPE_CHECKING:
     from mtd.core.clock import Clock
-    from mtd.eventlog.config import EventLogSettings
+    from mtd.eventlog.config import EventLogConfig
     from mtd.eventlog.sqlite.store import Store
 
 logger = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ class Keeper:
     """Trims and tidies a store. ``consumers`` returns a copy of the registered positions."""
 
     def __init__(
-        self, store: Store, settings: EventLogSettings, clock: Clock, consumers: Callable[[], dict[str, int]]
+        self, store: Store, settings: EventLogConfig, clock: Clock, consumers: Callable[[], dict[str, int]]
     ) -> None:
         self._store = store
         self._settings = settings

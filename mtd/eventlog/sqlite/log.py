@@ -28,7 +28,7 @@ from mtd.eventlog.subscription import follow
 from mtd.eventlog.tail import Tail
 
 if TYPE_CHECKING:
-    from mtd.eventlog.config import EventLogSettings
+    from mtd.eventlog.config import EventLogConfig
     from mtd.pb.events.v1.envelope_pb2 import Envelope
 
 logger = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ class SqliteEventLog:
 
     log_id: str = ""
 
-    def __init__(self, settings: EventLogSettings, *, clock: Clock = SYSTEM_CLOCK) -> None:
+    def __init__(self, settings: EventLogConfig, *, clock: Clock = SYSTEM_CLOCK) -> None:
         self._settings = settings
         self._clock = clock
         self._lock = FileLock(settings.path)

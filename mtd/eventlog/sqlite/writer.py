@@ -23,7 +23,7 @@ from mtd.eventlog.sqlite.store import NewBatch, Store
 
 if TYPE_CHECKING:
     from mtd.core.clock import Clock
-    from mtd.eventlog.config import EventLogSettings
+    from mtd.eventlog.config import EventLogConfig
     from mtd.pb.events.v1.envelope_pb2 import Envelope
 
 logger = logging.getLogger(__name__)
@@ -75,7 +75,7 @@ class Writer:
         self,
         store: Store,
         keeper: Keeper,
-        settings: EventLogSettings,
+        settings: EventLogConfig,
         clock: Clock,
         settle: Callable[[Settled], None],
     ) -> None:

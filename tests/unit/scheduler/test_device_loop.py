@@ -213,7 +213,9 @@ def test_a_slow_router_skips_polls_instead_of_piling_them_up() -> None:
     live_polls = scene.mapper.polled.count(Tier.T0)
     assert 5 <= live_polls <= 12, "one at a time, not one per 20 ms"
     assert loop.health.status is DeviceStatus.DEGRADED
-    assert all(late for tier, late in zip(scene.mapper.polled, scene.mapper.late, strict=True) if tier is Tier.T0)
+    assert all(
+        late for tier, late in zip(scene.mapper.polled, scene.mapper.late, strict=True) if tier is Tier.T0
+    )
 
 
 def test_a_busy_router_is_left_alone_but_for_live_values() -> None:
