@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
-from mtd.eventlog.config import EventLogSettings
+from mtd.eventlog.config import EventLogConfig
 from mtd.eventlog.interfaces import LoggedBatch
 from mtd.eventlog.sqlite import SqliteEventLog
 
@@ -15,7 +15,7 @@ FILE = Path("log") / "events.db"
 
 def make_log(folder: Path, **changes: float) -> SqliteEventLog:
     quick = {"commit_interval_s": 0.0, "min_free_bytes": 0} | changes
-    return SqliteEventLog(EventLogSettings(path=folder / FILE, **quick))
+    return SqliteEventLog(EventLogConfig(path=folder / FILE, **quick))
 
 
 class ManualClock:

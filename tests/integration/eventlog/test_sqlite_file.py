@@ -217,7 +217,7 @@ def test_who_gave_up_waiting_disturbs_nobody(tmp_path: Path) -> None:
 CHILD = """
     import asyncio, sys
     from pathlib import Path
-    from mtd.eventlog import EventLogSettings
+    from mtd.eventlog import EventLogConfig
     from mtd.eventlog.sqlite import SqliteEventLog
     from mtd.pb.events.v1.envelope_pb2 import Envelope
 
@@ -235,7 +235,7 @@ CHILD = """
             sys.stdout.flush()
 
     async def main():
-        log = SqliteEventLog(EventLogSettings(path=Path(sys.argv[1]), commit_interval_s=0.005))
+        log = SqliteEventLog(EventLogConfig(path=Path(sys.argv[1]), commit_interval_s=0.005))
         await log.start()
         await asyncio.gather(*(append(log, worker) for worker in range(1, 9)))
 

@@ -10,9 +10,9 @@ import sys
 import textwrap
 from pathlib import Path
 
-from mtd.eventlog.config import EventLogSettings
+from mtd.eventlog.config import EventLogConfig
 from mtd.eventlog.sqlite import SqliteEventLog, verify_file
-from mtd.ingest import IngestSettings, Recorder
+from mtd.ingest import IngestConfig, Recorder
 from mtd.model.device import DEFAULT_TENANT_ID, Device
 from mtd.model.events import payload_kind
 from mtd.model.layout import Layout, Series
@@ -46,10 +46,10 @@ async def frames_of(log: SqliteEventLog) -> dict[str, list[int]]:
 
 def test_an_outage_of_the_disk_costs_no_event(tmp_path: Path) -> None:
     async def main() -> None:
-        settings = EventLogSettings(path=tmp_path / "e.db", commit_interval_s=0.0)
+        settings = EventLogConfig(path=tmp_path / "e.db", commit_interval_s=0.0)
         log = SqliteEventLog(settings)
         await log.start()
-        quick = IngestSettings(flush_interval_s=0.005, retry_first_s=0.005, retry_cap_s=0.02)
+        quick = IngestConfig(flush_interval_s=0.005, retry_first_s=0.005, retry_cap_s=0.02)
         recorder = Recorder(log, collector_id="c", settings=quick)
         await recorder.start()
         free = settings.min_free_bytes
@@ -79,9 +79,9 @@ def test_an_outage_of_the_disk_costs_no_event(tmp_path: Path) -> None:
 CHILD = """
     import asyncio, sys
     from pathlib import Path
-    from mtd.eventlog.config import EventLogSettings
+    from mtd.eventlog.config import EventLogConfig
     from mtd.eventlog.sqlite import SqliteEventLog
-    from mtd.ingest import IngestSettings, Recorder
+    from mtd.ingest import IngestConfig, Recorder
     from mtd.model.device import DEFAULT_TENANT_ID, Device
     from mtd.model.layout import Layout, Series
     from mtd.model.metric import Lane
@@ -91,9 +91,9 @@ CHILD = """
     DEVICE = Device("10000000-0000-4000-8000-000000000000", DEFAULT_TENANT_ID, "r", "h", 1, "u", "p")
 
     async def main():
-        log = SqliteEventLog(EventLogSettings(path=Path(sys.argv[1]), commit_interval_s=0.0))
+        log = SqliteEventLog(EventLogConfig(path=Path(sys.argv[1]), commit_interval_s=0.0))
         await log.start()
-        recorder = Recorder(log, collector_id="c", settings=IngestSettings(flush_interval_s=0.002))
+        recorder = Recorder(log, collector_id="c", settings=IngestConfig(flush_interval_s=0.002))
         await recorder.start()
         for number in range(1_000_000):
             at = 1_760_000_000_000_000 + number
@@ -126,7 +126,7 @@ def test_killed_under_load_what_was_flushed_is_there_once(tmp_path: Path) -> Non
     assert report.ok, report.problems
 
     async def main() -> None:
-        log = SqliteEventLog(EventLogSettings(path=path))
+        log = SqliteEventLog(EventLogConfig(path=path))
         await log.start()
         (numbers,) = (await frames_of(log)).values()
         assert numbers == list(range(len(numbers)))
@@ -138,9 +138,9 @@ def test_killed_under_load_what_was_flushed_is_there_once(tmp_path: Path) -> Non
 
 def test_two_tenants_declare_the_same_layout_apart(tmp_path: Path) -> None:
     async def main() -> None:
-        log = SqliteEventLog(EventLogSettings(path=tmp_path / "e.db", commit_interval_s=0.0))
+        log = SqliteEventLog(EventLogConfig(path=tmp_path / "e.db", commit_interval_s=0.0))
         await log.start()
-        recorder = Recorder(log, collector_id="c", settings=IngestSettings(flush_interval_s=0.005))
+        recorder = Recorder(log, collector_id="c", settings=IngestConfig(flush_interval_s=0.005))
         await recorder.start()
         for tenant in ("a", "b", "a"):
             recorder.record(dataclasses.replace(DEVICES[0], tenant_id=tenant), observation(1))

@@ -10,7 +10,7 @@ from prometheus_client import REGISTRY
 
 from mtd.core.clock import SystemClock
 from mtd.eventlog.memory import MemoryEventLog
-from mtd.ingest import IngestSettings, Recorder
+from mtd.ingest import IngestConfig, Recorder
 from mtd.model.device import Device, Severity
 from mtd.model.events import payload_kind
 from mtd.model.layout import Layout, Series
@@ -60,7 +60,7 @@ class Bench:
         self.clock = ManualClock()
         self.log = MemoryEventLog()
         self.recorder = Recorder(
-            self.log, collector_id="edge-7", settings=IngestSettings(**(QUICK | changes)), clock=self.clock
+            self.log, collector_id="edge-7", settings=IngestConfig(**(QUICK | changes)), clock=self.clock
         )
 
     async def events(self) -> list[Envelope]:
