@@ -27,6 +27,7 @@ from mtd.model.metric import Tier
 from mtd.plugin.manager import PluginManager
 from mtd.projections.all import default_projections
 from mtd.projections.runner import ProjectionRunner
+from mtd.queries.tables import TableQueries
 from mtd.scheduler.device_loop import Parts
 from mtd.scheduler.service import Scheduler
 from mtd.security.vault import Vault
@@ -58,6 +59,7 @@ class Daemon:
         self._starting = "the configuration"
         self._plugins = PluginManager.of()
         self._collecting: Scheduler | None = None
+        self._collecting_turn = asyncio.Lock()  # a reload and a change of the inventory may meet
         self._devices: Sequence[Device] = ()
 
     async def start(self) -> None:
@@ -114,15 +116,16 @@ class Daemon:
         """Take changed settings: logs and polling at once, the rest at the next start."""
         old, self._settings = self._settings, settings
         configure_logging(settings.log)
-        collecting = {"scheduler", "routeros_api", "plugins"}
+        collecting = {"scheduler", "routeros_api"}
         changed = {name for name in Settings.model_fields if getattr(old, name) != getattr(settings, name)}
         waiting = sorted(changed - collecting - {"log"})
         if waiting:
             logger.warning("changes of %s take effect at the next start", ", ".join(waiting))
         if changed & collecting and self._collecting is not None:
-            await self._collecting.stop()
-            self._collecting = self._make_scheduler()
-            await self._collecting.apply(self._devices)
+            async with self._collecting_turn:
+                await self._collecting.stop()
+                self._collecting = self._make_scheduler()
+                await self._collecting.apply(self._devices)
         logger.info("configuration reloaded; changed: %s", ", ".join(sorted(changed)) or "nothing")
 
     def checks(self) -> Sequence[ReadyCheck]:
@@ -228,7 +231,6 @@ class Daemon:
     def _make_scheduler(self) -> Scheduler:
         settings = self._settings
         intervals = {tier: settings.scheduler.intervals_s.of(tier) for tier in Tier}
-        plugins = PluginManager.load(settings=settings.plugins)
         fresh, retry = self._gates
         return Scheduler(
             Parts(
@@ -236,9 +238,10 @@ class Daemon:
                 clock=SYSTEM_CLOCK,
                 recorder=self._recorder,
                 make_source=lambda device: RouterOsApiSource(device, config=settings.routeros_api),
-                make_mapper=lambda device: plugins.mapper(device, intervals_s=intervals),
+                make_mapper=lambda device: self._plugins.mapper(device, intervals_s=intervals),
                 fresh_gate=fresh,
                 retry_gate=retry,
+                load_tables=TableQueries(self._database).rows_of,
             )
         )
 
@@ -249,8 +252,9 @@ class Daemon:
                 async for _ in self._store.watch():
                     self._devices = await self._store.snapshot()
                     self._hub.apply_devices(self._devices)
-                    if self._collecting is not None:
-                        await self._collecting.apply(self._devices)
+                    async with self._collecting_turn:
+                        if self._collecting is not None:
+                            await self._collecting.apply(self._devices)
                     # A thousand devices are added in a few steps, not in a thousand.
                     await asyncio.sleep(_FOLLOW_S)
             except Retryable as error:

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NoReturn
 
@@ -51,6 +51,13 @@ _REFUSAL_ADVICE = {
 }
 
 
+Tables = Mapping[str, Mapping[str, Mapping[str, str]]]
+"""Current-state tables of a device as they were last seen: table -> row key -> fields."""
+
+LoadTables = Callable[[Iterable[str]], Awaitable[Mapping[str, Tables]]]
+"""Returns the tables of devices, by the devices' ids."""
+
+
 @dataclass(frozen=True, slots=True)
 class Parts:
     """What a device loop works with, the same for all devices."""
@@ -60,6 +67,7 @@ class Parts:
     recorder: Recorder
     make_source: Callable[[Device], ISource]
     make_mapper: Callable[[Device], DeviceMapper]
+    load_tables: LoadTables
     fresh_gate: Gate
     retry_gate: Gate
     rng: random.Random = field(default_factory=random.Random)
@@ -68,13 +76,15 @@ class Parts:
 class DeviceLoop:
     """Polls one device until it is cancelled. Whatever fails, it goes on."""
 
-    def __init__(self, device: Device, parts: Parts) -> None:
+    def __init__(self, device: Device, parts: Parts, tables: Tables | None = None) -> None:
         settings = parts.settings
         self.device = device
         self.health = DeviceHealth()
         self.connected = False
         self._parts = parts
         self._mapper = parts.make_mapper(device)
+        for table, rows in (tables or {}).items():
+            self._mapper.restore_table(table, rows)
         self._backoff = Backoff(settings.backoff_first_s, settings.backoff_cap_s, rng=parts.rng)
         self._breaker = Breaker(settings.breaker_failures, settings.breaker_open_s)
         self._cpu_guard = CpuGuard(

@@ -13,7 +13,7 @@ from mtd.core.errors import NotFound
 from mtd.model.device import DeviceStatus, Outcome
 from mtd.model.observation import OutcomeReport
 from mtd.scheduler import metrics
-from mtd.scheduler.device_loop import DeviceLoop, Parts
+from mtd.scheduler.device_loop import DeviceLoop, Parts, Tables
 
 if TYPE_CHECKING:
     from mtd.model.device import Device
@@ -38,12 +38,12 @@ class Scheduler:
         wanted = {device.device_id: device for device in devices}
         changed = [old for key, old in self._devices.items() if wanted.get(key) != old]
         await asyncio.gather(*(self._end(device.device_id) for device in changed))
-        for key, device in wanted.items():
-            if self._devices.get(key) == device:
-                continue
-            self._devices[key] = device
+        begun = [device for key, device in wanted.items() if key not in self._devices]
+        tables = await self._parts.load_tables(device.device_id for device in begun if device.enabled)
+        for device in begun:
+            self._devices[device.device_id] = device
             if device.enabled:
-                self._begin(device)
+                self._begin(device, tables.get(device.device_id, {}))
             else:
                 report = OutcomeReport(Outcome.OK, DeviceStatus.DISABLED, "", "switched off in the inventory")
                 self._parts.recorder.record_outcome(device, report)
@@ -68,8 +68,8 @@ class Scheduler:
     def _count(self, status: DeviceStatus) -> float:
         return self.statuses()[status]
 
-    def _begin(self, device: Device) -> None:
-        loop = DeviceLoop(device, self._parts)
+    def _begin(self, device: Device, tables: Tables) -> None:
+        loop = DeviceLoop(device, self._parts, tables)
         self._loops[device.device_id] = loop
         self._tasks[device.device_id] = asyncio.get_running_loop().create_task(
             loop.run(), name=f"device.{device.name}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -80,6 +80,7 @@ class ScriptedMapper:
     polled: list[Tier] = field(default_factory=list)
     late: list[bool] = field(default_factory=list)
     facts: list[ProbeFacts] = field(default_factory=list)
+    restored: dict[str, Mapping[str, Mapping[str, str]]] = field(default_factory=dict)
 
     def commands(self, tier: Tier) -> list[Command]:
         return [Command(f"/{tier}/print")]
@@ -91,6 +92,9 @@ class ScriptedMapper:
         return Observation(0, frame)
 
     def session_restarted(self) -> None: ...
+
+    def restore_table(self, table: str, rows: Mapping[str, Mapping[str, str]]) -> None:
+        self.restored[table] = rows
 
     def probe_commands(self) -> list[Command]:
         return [Command("/system/resource/print")]
@@ -130,6 +134,10 @@ class Scene:
     source: ScriptedSource = field(default_factory=ScriptedSource)
     mapper: ScriptedMapper = field(default_factory=ScriptedMapper)
     recorder: ListRecorder = field(default_factory=ListRecorder)
+    tables: dict[str, dict[str, dict[str, dict[str, str]]]] = field(default_factory=dict)
+
+    async def load_tables(self, device_ids: Iterable[str]) -> dict[str, dict[str, dict[str, dict[str, str]]]]:
+        return {device_id: self.tables.get(device_id, {}) for device_id in device_ids}
 
     def parts(self, settings: SchedulerConfig = FAST) -> Parts:
         fakes: dict[str, Any] = {
@@ -138,6 +146,7 @@ class Scene:
             "make_mapper": lambda device: self.mapper,
             "fresh_gate": OpenGate(),
             "retry_gate": OpenGate(),
+            "load_tables": self.load_tables,
         }
         return Parts(settings=settings, clock=SYSTEM_CLOCK, rng=random.Random(7), **fakes)
 
@@ -259,7 +268,9 @@ def test_the_scheduler_follows_the_inventory() -> None:
 
     async def run() -> None:
         scheduler = Scheduler(scene.parts())
+        scene.tables = {other.device_id: {"interface": {"*1": {"name": "ether1"}}}}
         await scheduler.apply([DEVICE, other])
+        assert scene.mapper.restored == {"interface": {"*1": {"name": "ether1"}}}
         await asyncio.sleep(0.1)
         assert scheduler.statuses()[DeviceStatus.UP] == 2
         await scheduler.apply([replace(DEVICE, enabled=False), other])
