@@ -10,6 +10,7 @@ import pytest
 
 from mtd.core.errors import Refused
 from mtd.storage.config import PartitionsConfig
+from mtd.storage.metrics import MAINTENANCE_FAILURES
 from mtd.storage.partitions import EVENT, TELEMETRY_FRAME, Partitions, day_of
 from mtd.storage.pool import Database
 from mtd.testing import run_async
@@ -150,3 +151,24 @@ INSERT = (
     "INSERT INTO mtd.telemetry_frame VALUES (gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 1, 1, %s, %s, 0,"
     " '{}', '{}', '{}') RETURNING 1"
 )
+
+
+def test_maintenance_that_fails_says_so_and_comes_again(postgres_dsn: str) -> None:
+    async def body(under_test: Partitions, clock: FixedClock) -> None:
+        before = MAINTENANCE_FAILURES._value.get()
+        await under_test.start()
+        assert under_test.failure == ""
+        query(postgres_dsn, "ALTER TABLE mtd.telemetry_frame RENAME TO away")
+        await until(lambda: bool(under_test.failure))
+        assert MAINTENANCE_FAILURES._value.get() > before
+        query(postgres_dsn, "ALTER TABLE mtd.away RENAME TO telemetry_frame")
+        await until(lambda: not under_test.failure)
+        await under_test.stop()
+
+    with_partitions(postgres_dsn, body, interval_s=0.02)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while not condition():
+            await asyncio.sleep(0.02)
