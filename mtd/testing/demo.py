@@ -92,15 +92,18 @@ def _explain(console: Console, stage: Stage) -> None:
         f"""
 [bold]mtd is polling the lab's routers every second.[/] In another terminal, in this folder:
 
-  .venv/bin/mtd watch --server {stage.server}                       live values of all routers
-  .venv/bin/mtd watch --server {stage.server} -d core-1 -m 'iface.*bps'   traffic of one
-  .venv/bin/mtd device list --server {stage.server}                 the inventory
-  .venv/bin/mtd events -f --server {stage.server}                   what happens
-  curl http://127.0.0.1:{stage.http_port}/metrics                          mtd's own metrics
-  psql '{stage.dsn()}'   the views telemetry and metric_latest of schema mtd
+  . .venv/bin/activate; export MTD_SERVER={stage.server}
+  mtd watch -d core-1 -m 'iface.*bps'     traffic of one router
+  mtd device list                         the inventory
+  mtd events -f                           what happens; a link of access-2 flaps
+  mtd query core-1 'iface.*.rx_bps'       what is stored
+  curl http://127.0.0.1:{stage.http_port}/metrics     mtd's own metrics
+  psql "{stage.dsn()}"
 
 Ctrl-C ends everything and leaves nothing behind.
-"""
+""",
+        soft_wrap=True,
+        highlight=False,
     )
 
 
