@@ -40,6 +40,15 @@ async def take(
     return positions
 
 
+async def settled(telemetry: FakeTelemetry, reads: int) -> None:
+    """Wait until the database was asked so often and the answers are worked off."""
+    async with asyncio.timeout(5):
+        while telemetry.reads < reads:
+            await asyncio.sleep(0)
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
 async def append(
     telemetry: FakeTelemetry, feeds: EventFeeds, positions: list[int], rng: random.Random
 ) -> None:
@@ -86,7 +95,7 @@ def test_readers_that_are_up_to_date_share_one_read() -> None:
         telemetry = FakeTelemetry()
         feeds = make(telemetry)
         readers = [asyncio.ensure_future(take(feeds, 0, 1)) for _ in range(20)]
-        await asyncio.sleep(0.01)
+        await settled(telemetry, reads=21)
         before = telemetry.reads
         telemetry.events.append(event(1))
         feeds.wake([TENANT])
@@ -110,7 +119,7 @@ def test_filters_hold_for_stored_and_for_new_events() -> None:
         ]
         telemetry.events = several.copy()
         reading = asyncio.ensure_future(take(feeds, 0, 14, wanted))
-        await asyncio.sleep(0.01)
+        await settled(telemetry, reads=3)
         telemetry.events += [
             event(one.position + 10, device_id=one.device_id, severity=one.severity) for one in several
         ]
@@ -144,7 +153,7 @@ def test_a_position_of_another_database_is_told_instead_of_waited_for() -> None:
             await take(feeds, 8, 9)
         telemetry.events.append(event(8))
         reading = asyncio.ensure_future(take(feeds, 8, 9))
-        await asyncio.sleep(0.01)
+        await settled(telemetry, reads=4)
         telemetry.events.append(event(9))
         feeds.wake([TENANT])
         assert await reading == [9]
@@ -161,7 +170,7 @@ def test_a_read_that_fails_is_counted_and_repeated(monkeypatch: pytest.MonkeyPat
         feeds = make(telemetry)
         failed = REGISTRY.get_sample_value("mtd_api_event_read_failures_total") or 0
         reading = asyncio.ensure_future(take(feeds, 0, 1))
-        await asyncio.sleep(0.01)
+        await settled(telemetry, reads=2)
         telemetry.failures = [Retryable("away"), ValueError("a bug")]
         telemetry.events.append(event(1))
         feeds.wake([TENANT])
@@ -188,9 +197,10 @@ def test_a_stream_can_not_open_while_the_database_is_away() -> None:
 
 def test_stop_ends_streams_and_refuses_new_ones() -> None:
     async def main() -> None:
-        feeds = make(FakeTelemetry())
+        telemetry = FakeTelemetry()
+        feeds = make(telemetry)
         reading = asyncio.ensure_future(take(feeds, 0, 1))
-        await asyncio.sleep(0.01)
+        await settled(telemetry, reads=2)
         await feeds.stop()
         with pytest.raises(StreamsClosed):
             await reading
@@ -205,16 +215,16 @@ def test_streams_are_limited_and_feeds_end_with_their_last_reader() -> None:
         telemetry = FakeTelemetry()
         feeds = make(telemetry, max_streams=1)
         reading = asyncio.ensure_future(take(feeds, 0, 1))
-        await asyncio.sleep(0.01)
+        await settled(telemetry, reads=2)
         with pytest.raises(TooManyStreams):
             await take(feeds, 0, 1)
         reading.cancel()
         await asyncio.gather(reading, return_exceptions=True)
-        await asyncio.sleep(0.01)
+        await settled(telemetry, reads=2)
         before = telemetry.reads
         telemetry.events.append(event(1))
         feeds.wake([TENANT])
-        await asyncio.sleep(0.01)
+        await settled(telemetry, reads=2)
         assert telemetry.reads == before
         assert REGISTRY.get_sample_value("mtd_api_event_streams") == 0
         assert await take(feeds, 0, 1) == [1]
