@@ -55,6 +55,11 @@ def day_of(us: int) -> dt.date:
     return _EPOCH + dt.timedelta(days=us // _DAY_US)
 
 
+def oldest_us(config: PartitionsConfig, now_us: int) -> int:
+    """Return the oldest time that is within the retention; both in microseconds since the epoch."""
+    return now_us // _DAY_US * _DAY_US - (config.telemetry_days - 1) * _DAY_US
+
+
 class Partitions:
     """Knows which partitions exist and keeps them fit."""
 
@@ -80,7 +85,7 @@ class Partitions:
 
     def oldest_us(self) -> int:
         """Return the oldest time of telemetry that is taken in: what is older would be dropped at once."""
-        return self._midnight_us() - (self._config.telemetry_days - 1) * _DAY_US
+        return oldest_us(self._config, self._clock.now_us())
 
     def newest_us(self) -> int:
         """Return the newest time that is taken in: a clock ahead of it is wrong."""

@@ -95,7 +95,7 @@ def migrate_blocking(
     Raises SchemaTooNew, Misconfigured (can't log in) and StorageUnavailable.
     """
     known = list(steps) if steps is not None else migrations()
-    connection = _connect(dsn)
+    connection = connect_blocking(dsn)
     try:
         with connection, connection.cursor() as cursor:
             # Held until the end of the transaction: a second migration waits, then finds nothing due.
@@ -123,7 +123,7 @@ def check_blocking(dsn: str) -> SchemaState:
 
     Raises SchemaTooOld, SchemaTooNew, Misconfigured and StorageUnavailable.
     """
-    connection = _connect(dsn)
+    connection = connect_blocking(dsn)
     try:
         with connection, connection.cursor() as cursor:
             cursor.execute("SELECT to_regclass('mtd.schema_version') IS NOT NULL")
@@ -152,9 +152,10 @@ async def check(dsn: str) -> SchemaState:
     return await asyncio.to_thread(check_blocking, dsn)
 
 
-def _connect(dsn: str) -> Any:
+def connect_blocking(dsn: str, application_name: str = "mtd migrate") -> Any:
+    """Return a connection of psycopg2. Raises Misconfigured (can't log in) and StorageUnavailable."""
     try:
-        return psycopg2.connect(dsn, connect_timeout=_CONNECT_TIMEOUT_S, application_name="mtd migrate")
+        return psycopg2.connect(dsn, connect_timeout=_CONNECT_TIMEOUT_S, application_name=application_name)
     except psycopg2.OperationalError as error:
         message = str(error).strip()
         if "authentication failed" in message or "does not exist" in message:

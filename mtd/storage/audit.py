@@ -1,0 +1,121 @@
+"""Counting what is stored, to hold it against the event log.
+
+Blocking, on a connection of its own, so that the command line needs no reactor.
+Reads only; a daemon may be writing meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+
+import psycopg2
+
+from mtd.core.errors import Bug
+from mtd.storage.errors import SchemaTooOld, StorageUnavailable
+from mtd.storage.schema import connect_blocking
+
+TABLES = frozenset({"telemetry_frame", "event", "device_health"})
+"""Tables in which every row is named by the event that it came from."""
+
+
+class Span(NamedTuple):
+    """Events of a log, by position and time of collection; both ends belong to it."""
+
+    first_seq: int
+    last_seq: int
+    first_us: int
+    last_us: int
+
+
+class Newest(NamedTuple):
+    """What a row of ``latest`` holds; times in microseconds since the epoch."""
+
+    log_id: str
+    seq: int
+    collected_us: int
+
+
+class Audit:
+    """Reads positions and names of rows. Use it as a context manager."""
+
+    def __init__(self, dsn: str, log_id: str) -> None:
+        self._connection = connect_blocking(dsn, "mtd verify")
+        self._connection.set_session(readonly=True, autocommit=True)
+        self._log_id = log_id
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._connection.close()
+
+    def positions(self) -> dict[str, int]:
+        """Return how far each projection is in the log."""
+        rows = self._rows(
+            "SELECT name, position FROM mtd.projection_position WHERE log_id = %s", [self._log_id]
+        )
+        return {str(name): int(position) for name, position in rows}
+
+    def dead_letters(self) -> dict[str, set[int]]:
+        """Return the events that a projection could not take, by its name."""
+        found: dict[str, set[int]] = {}
+        for projection, seq in self._rows(
+            "SELECT projection, seq FROM mtd.dead_letter WHERE log_id = %s", [self._log_id]
+        ):
+            found.setdefault(projection, set()).add(seq)
+        return found
+
+    def rows(self, table: str, span: Span) -> list[tuple[int, int]]:
+        """Return (seq, part) of each row that came from the events of a span.
+
+        The times choose the partitions and, by their index, the pages.
+        """
+        if table not in TABLES:
+            raise Bug(f"rows of {table} are not named by events")
+        part = "part" if table == "event" else "0"
+        return self._rows(
+            f"SELECT seq, {part} FROM mtd.{table} WHERE log_id = %s AND seq BETWEEN %s AND %s"
+            " AND ts_collected BETWEEN mtd.from_us(%s) AND mtd.from_us(%s)",
+            [self._log_id, *span],
+        )
+
+    def poll_groups(self) -> dict[tuple[str, int], str]:
+        """Return the poll group of each layout, by tenant and layout."""
+        rows = self._rows("SELECT tenant_id::text, layout_id, poll_group FROM mtd.series_layout", [])
+        return {(tenant_id, layout_id): group for tenant_id, layout_id, group in rows}
+
+    def newest(self) -> dict[tuple[str, str, str], Newest]:
+        """Return what ``latest`` holds, by tenant, device and poll group."""
+        rows = self._rows(
+            "SELECT tenant_id::text, device_id::text, poll_group, log_id::text, seq, mtd.to_us(ts_collected)"
+            " FROM mtd.latest",
+            [],
+        )
+        return {
+            (tenant_id, device_id, group): Newest(*values) for tenant_id, device_id, group, *values in rows
+        }
+
+    def devices(self) -> set[tuple[str, str]]:
+        """Return tenant and id of the devices of the inventory."""
+        return set(self._rows("SELECT tenant_id::text, device_id::text FROM mtd.device", []))
+
+    def _rows(self, sql: str, params: list[Any]) -> list[Any]:
+        with _explained(), self._connection.cursor() as cursor:
+            cursor.execute(sql, params)
+            rows: list[Any] = cursor.fetchall()
+            return rows
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    try:
+        yield
+    except psycopg2.errors.UndefinedTable as error:
+        raise SchemaTooOld(f"the database lacks tables of mtd, run `mtd migrate`: {error}") from error
+    except psycopg2.OperationalError as error:
+        raise StorageUnavailable(f"reading PostgreSQL: {str(error).strip()}") from error
