@@ -22,6 +22,7 @@ from mtd.storage.embedded import EmbeddedPostgres
 from mtd.storage.embedded.databases import create_database, drop_database
 
 _TEMPLATE = "mtd_template"
+_MEMORY_NEEDED_BYTES = 2 * 1024**3
 _numbers = itertools.count(1)
 
 
@@ -32,12 +33,20 @@ def server_folder() -> Iterator[Path]:
     pytest's own folders can't be entered by the user that PostgreSQL runs as
     when the tests run as root.
     """
-    folder = Path(tempfile.mkdtemp(prefix="mtd-pg-"))
+    folder = Path(tempfile.mkdtemp(prefix="mtd-pg-", dir=_memory_folder()))
     folder.chmod(0o711)
     try:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _memory_folder() -> str | None:
+    """Return a folder in memory where there is room: each database is a thousand files. None: the usual one."""
+    shared = Path("/dev/shm")  # noqa: S108 - the folder made there is our own
+    if os.access(shared, os.W_OK) and shutil.disk_usage(shared).free > _MEMORY_NEEDED_BYTES:
+        return str(shared)
+    return None
 
 
 def quick_config(**settings: object) -> EmbeddedConfig:

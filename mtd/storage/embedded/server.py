@@ -7,6 +7,7 @@ import fcntl
 import hashlib
 import logging
 import os
+import secrets
 import socket
 import subprocess
 import tempfile
@@ -157,8 +158,7 @@ class EmbeddedPostgres:
         """Return the folder for the cluster: ours, or another one if the account can't enter it."""
         if account.can_enter(self._dir):
             return self._dir
-        mark = hashlib.sha256(str(self._dir).encode()).hexdigest()[:12]
-        home = self._config.fallback_dir / mark
+        home = self._elsewhere()
         if not home.exists():
             home.mkdir(parents=True, mode=0o755)
             logger.warning(
@@ -170,6 +170,17 @@ class EmbeddedPostgres:
                 "choose another folder with database.embedded.fallback_dir, or set database.dsn"
             )
         return home
+
+    def _elsewhere(self) -> Path:
+        """Return the place for what can't be in our folder; noted there, so that a new folder gets a new place."""
+        note = self._dir / "location"
+        if note.exists():
+            return Path(note.read_text(encoding="utf-8").strip())
+        temporary = Path(tempfile.gettempdir())
+        base = temporary if self._dir.is_relative_to(temporary) else self._config.fallback_dir
+        place = base / f"mtd-postgres-{secrets.token_hex(6)}"
+        note.write_text(f"{place}\n", encoding="utf-8")
+        return place
 
     @staticmethod
     def _make_socket_dir(home: Path, account: Account) -> Path:

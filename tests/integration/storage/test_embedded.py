@@ -241,30 +241,51 @@ def test_a_cluster_of_another_version_is_left_alone(
         started(folder)
 
 
-@pytest.mark.skipif(not AS_ROOT, reason="only root changes users")
-def test_a_folder_that_the_server_s_user_cannot_enter(started: Callable[..., EmbeddedPostgres]) -> None:
-    closed = Path(tempfile.mkdtemp(prefix="mtd-closed-"))  # mode 0700
-    try:
-        with server_folder() as fallback:
-            server = started(closed / "postgres", fallback_dir=str(fallback))
-            assert ask(server.dsn, "SELECT 1") == 1
-            assert server.data.is_relative_to(fallback)
-            assert stat.S_IMODE(closed.stat().st_mode) == 0o700
-            assert (closed / "postgres" / "password").exists()
-            server.stop_blocking()
-    finally:
-        shutil.rmtree(closed)
+@pytest.fixture
+def closed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder that only we can enter, and that isn't a temporary one as far as the server knows."""
+    found = Path(tempfile.mkdtemp(prefix="mtd-closed-"))  # mode 0700
+    monkeypatch.setattr(tempfile, "tempdir", str(found / "tmp"))
+    yield found / "home"
+    assert stat.S_IMODE(found.stat().st_mode) == 0o700
+    shutil.rmtree(found)
 
 
 @pytest.mark.skipif(not AS_ROOT, reason="only root changes users")
-def test_no_folder_that_the_server_s_user_can_enter(started: Callable[..., EmbeddedPostgres]) -> None:
-    closed = Path(tempfile.mkdtemp(prefix="mtd-closed-"))
-    try:
-        with pytest.raises(Misconfigured, match="can enter neither"):
-            started(closed / "postgres", fallback_dir=str(closed / "fallback"))
-        assert stat.S_IMODE(closed.stat().st_mode) == 0o700
-    finally:
-        shutil.rmtree(closed)
+def test_a_folder_that_the_server_s_user_cannot_enter(
+    closed: Path, folder: Path, started: Callable[..., EmbeddedPostgres]
+) -> None:
+    server = started(closed, fallback_dir=str(folder))
+    ask(server.dsn, "CREATE TABLE kept AS SELECT 42 AS value")
+    assert server.data.is_relative_to(folder)
+    assert (closed / "password").exists()
+    server.stop_blocking()
+    again = started(closed, fallback_dir=str(folder))
+    assert ask(again.dsn, "SELECT value FROM kept") == 42
+    again.stop_blocking()
+    # A new folder in the same place begins anew.
+    shutil.rmtree(closed)
+    renewed = started(closed, fallback_dir=str(folder))
+    assert ask(renewed.dsn, "SELECT to_regclass('kept') IS NULL") is True
+    renewed.stop_blocking()
+
+
+@pytest.mark.skipif(not AS_ROOT, reason="only root changes users")
+def test_what_was_temporary_stays_temporary(
+    folder: Path, started: Callable[..., EmbeddedPostgres], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    closed = folder / "closed"
+    closed.mkdir(mode=0o700)
+    server = started(closed / "postgres", fallback_dir="/nowhere")
+    assert server.data.is_relative_to(folder)
+    assert not server.data.is_relative_to(closed)
+
+
+@pytest.mark.skipif(not AS_ROOT, reason="only root changes users")
+def test_no_folder_that_the_server_s_user_can_enter(closed: Path) -> None:
+    with pytest.raises(Misconfigured, match="can enter neither"):
+        EmbeddedPostgres(closed, quick_config(fallback_dir=str(closed / "fallback"))).start_blocking()
 
 
 @pytest.mark.skipif(not AS_ROOT, reason="only root changes users")
