@@ -104,7 +104,7 @@ CASES = (
     Case("no-such-name", "plain", "name_not_found", "spelling", changes=(("host", "no-such-host.invalid"),)),
     Case("mute", "mute", "timed_out", "nothing answered the login"),
     Case("web-server", "http", "protocol_error", "a web server answers on this port"),
-    Case("garbage", "garbage", "protocol_error", "not the RouterOS API"),
+    Case("garbage", "garbage", "protocol_error", "check that the host and port"),
     Case("length-1gb", "length", "protocol_error", "a word of 1,073,741,824 bytes was announced"),
     # Between two attempts to stop the flood its other replies are polled.
     Case("rows-10m", "rows", "reply_too_large", "rows", status="down or degraded"),

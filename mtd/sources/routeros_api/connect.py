@@ -71,7 +71,7 @@ async def resolve(host: str, reactor: Any, timeout_s: float) -> list[str]:
     except TimeoutError:
         raise SessionFailed(
             Outcome.NAME_NOT_FOUND,
-            f"the name server gave no answer about {host!r} within {timeout_s:g} s: check the "
+            f"the name server gave no answer about {host!r} within {timeout_s:.3g} s: check the "
             "collector's DNS, or use an address",
         ) from None
     if not addresses:
@@ -125,7 +125,7 @@ async def _connect_one(address: str, port: int, reactor: Any, timeout_s: float) 
     except (twisted_error.TimeoutError, twisted_error.UserError) as error:
         raise SessionFailed(
             Outcome.UNREACHABLE,
-            f"{where} didn't answer within {timeout_s:g} s: the host is down, or a firewall drops the packets",
+            f"{where} didn't answer within {timeout_s:.3g} s: the host is down, or a firewall drops the packets",
         ) from error
     except twisted_error.ConnectError as error:
         raise SessionFailed(Outcome.UNREACHABLE, f"{where}: {_connect_text(error)}") from error
@@ -168,7 +168,7 @@ async def secure(protocol: ApiProtocol, client: TlsClient, timeout_s: float) -> 
         protocol.abort()
         raise SessionFailed(
             Outcome.TLS_FAILED,
-            f"no answer to the TLS handshake within {timeout_s:g} s: the port may be that of the plain API "
+            f"no answer to the TLS handshake within {timeout_s:.3g} s: the port may be that of the plain API "
             "(8728), or the path loses large packets",
         ) from None
     except BaseException:

@@ -96,7 +96,12 @@ def _denied(device: Device, reply: Reply) -> SessionFailed:
             f"user {device.username!r} may log in, but not read {reply.command.path} ({message}): give its "
             "group the policies 'read' and 'api'",
         )
-    return SessionFailed(Outcome.COMMAND_FAILED, f"{reply.command.path} failed: {message}")
+    outcome = Outcome.COMMAND_FAILED
+    if reply.trap is not None and reply.trap.too_large:
+        outcome = Outcome.REPLY_TOO_LARGE
+    elif reply.trap is not None and reply.trap.timed_out:
+        outcome = Outcome.TIMED_OUT
+    return SessionFailed(outcome, f"{reply.command.path} failed: {message}")
 
 
 def _text(device: Device, reply: Reply, key: str) -> str:
