@@ -7,6 +7,7 @@ import json
 import logging
 import os
 from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
 
 from mtd.api.grpc.event_feed import EventFeeds
 from mtd.api.grpc.server import ApiContext, GrpcServer
@@ -16,7 +17,7 @@ from mtd.api.interfaces import ReadyCheck
 from mtd.app.backends import Inventory, Telemetry
 from mtd.app.config import Settings
 from mtd.core.clock import SYSTEM_CLOCK
-from mtd.core.errors import Retryable
+from mtd.core.errors import Misconfigured, Retryable
 from mtd.core.limits import Gate
 from mtd.core.report import configure_logging
 from mtd.core.service import TaskGroup
@@ -69,9 +70,7 @@ class Daemon:
         database that is away is waited for: ``/readyz`` says so meanwhile.
         """
         settings = self._settings
-        data_dir = settings.daemon.data_dir
-        # Under root, PostgreSQL runs as another user and has to pass through; it can't list what is there.
-        data_dir.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, parents=True, exist_ok=True)
+        _make_data_dir(settings.daemon.data_dir)
         http = HttpServer(self, settings.http)
         await self._begin("http", http.start(), http.stop)
         vault = await asyncio.to_thread(Vault.from_file, settings.master_key_path)
@@ -271,6 +270,21 @@ class Daemon:
         with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
             json.dump(content, file)
         temporary.rename(path)
+
+
+def _make_data_dir(path: Path) -> None:
+    """Make the data folder unless it is there; Misconfigured if it can't be used."""
+    try:
+        # Under root, PostgreSQL runs as another user and has to pass through; it can't list what is there.
+        path.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise Misconfigured(
+            f"daemon.data_dir: {path} can't be made ({error.strerror}): give another folder, or the right to make it"
+        ) from None
+    if not os.access(path, os.R_OK | os.W_OK | os.X_OK):
+        raise Misconfigured(
+            f"daemon.data_dir: {path} can't be read and written by this user: change its owner, or give another folder"
+        )
 
 
 async def _until_available(attempt: Callable[[], Awaitable[object]], what: str) -> None:
