@@ -1,0 +1,86 @@
+"""Every command explains itself, and speaks JSON where it says so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from mtd.cli import main
+from tests.e2e.kit import Rig, rig
+
+
+def commands(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    """Yield each command below with the words that call it."""
+    yield path, command
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            found = command.get_command(context, name)
+            assert found is not None
+            yield from commands(found, (*path, name))
+
+
+ALL = dict(commands(main))
+# With what each command that has --json is called; commands that change things are in other modules.
+CALLS: dict[tuple[str, ...], tuple[str, ...]] = {
+    ("check",): (),
+    ("migrate",): (),
+    ("lab",): ("--list",),
+    ("device", "add"): ("added", "127.0.0.1", "--user", "x", "--password", "y", "--label", "site=here"),
+    ("device", "list"): (),
+    ("device", "show"): ("lab-0001",),
+    ("device", "set"): ("lab-0001", "notes=hello"),
+    ("device", "test"): ("lab-0001",),
+    ("device", "refresh"): ("lab-0001",),
+    ("device", "import"): ("--dry-run", "FILE"),
+    ("watch",): ("--seconds", "1.5"),
+    ("query",): ("lab-0001", "system.*", "--last", "5m"),
+    ("events",): (),
+    ("poll",): ("127.0.0.1", "--port", "PORT", "--user", "mtd", "--password", "lab-password", "--count", "1"),
+    ("plugins", "list"): (),
+    ("catalogue",): (),
+    ("log", "stats"): (),
+    ("log", "verify"): ("--database",),
+}
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Rig]:
+    with rig("fleet", "--routers", "2", "--interfaces", "4") as stage:
+        stage.add_all()
+        (stage.folder / "devices.csv").write_text("name,host,username,password\nx,127.0.0.1,u,p\n")
+        yield stage
+
+
+@pytest.mark.parametrize("path", ALL, ids=lambda path: " ".join(path) or "mtd")
+def test_every_command_explains_itself(path: tuple[str, ...]) -> None:
+    result = CliRunner().invoke(main, [*path, "--help"])
+    assert result.exit_code == 0
+    command = ALL[path]
+    assert command.help
+    assert len(command.help) > 20
+    for option in command.params:
+        assert not isinstance(option, click.Option) or option.help, f"{option.name} has no help"
+
+
+def with_json() -> list[tuple[str, ...]]:
+    return [path for path, command in ALL.items() if any("--json" in option.opts for option in command.params)]
+
+
+@pytest.mark.parametrize("path", with_json(), ids=" ".join)
+def test_json_is_json(running: Rig, path: tuple[str, ...]) -> None:
+    stand_ins = {
+        "FILE": str(running.folder / "devices.csv"),
+        "PORT": str(running.routers["lab-0001"]["port"]),
+    }
+    arguments = [stand_ins.get(word, word) for word in CALLS[path]]
+    answer = running.mtd(*path, *arguments, "--json")
+    assert answer.lines(), "nothing was printed"
+    # And the same for people: something else, and no error.
+    if path != ("device", "add"):
+        spoken = running.mtd(*path, *arguments)
+        assert spoken.out.strip()
+        assert spoken.out != answer.out
