@@ -18,6 +18,7 @@ from mtd.app.backends import Inventory, Telemetry
 from mtd.app.config import Settings
 from mtd.core.clock import SYSTEM_CLOCK
 from mtd.core.errors import Misconfigured, Retryable
+from mtd.core.garbage import QuietGarbage
 from mtd.core.limits import Gate
 from mtd.core.report import configure_logging
 from mtd.core.service import TaskGroup
@@ -57,6 +58,7 @@ class Daemon:
         self._settings = settings
         self._stops: list[tuple[str, Stop]] = []
         self._tasks = TaskGroup("app")
+        self._garbage = QuietGarbage()
         self._starting = "the configuration"
         self._plugins = PluginManager.of()
         self._collecting: Scheduler | None = None
@@ -89,6 +91,7 @@ class Daemon:
         await self._start_collecting()
         self._write_runtime(http.port)
         self._starting = ""
+        self._garbage.start()
         logger.info(
             "mtd is ready: %d devices, gRPC on port %d, HTTP on port %d",
             len(self._devices),
@@ -99,6 +102,7 @@ class Daemon:
     async def stop(self) -> None:
         """Stop polling, write down what was observed, close everything. Bounded in time."""
         self._starting = "stopping"
+        self._garbage.stop()
         started = SYSTEM_CLOCK.monotonic()
         while self._stops:
             name, stop = self._stops.pop()

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mtd.model.device import Severity
-from mtd.model.layout import Layout, Series
+from mtd.model.layout import Layout, shared_series
 from mtd.model.metric import Lane
 from mtd.model.observation import CapabilityFact, Document, ProbeFacts, StateChange, TableChange
 from mtd.model.pb_enums import LANE, OUTCOME, SEVERITY, STATUS
@@ -199,7 +199,7 @@ def frame_counters(frame: Frame) -> list[int | None]:
 def layout_of(declared: SeriesLayout) -> Layout:
     """Return the layout that a ``SeriesLayout`` declares, with the id it was declared under."""
     series = tuple(
-        Series(entry.metric, entry.instance, LANE.from_pb(entry.lane, Lane.GAUGE))
+        shared_series(entry.metric, entry.instance, LANE.from_pb(entry.lane, Lane.GAUGE))
         for entry in declared.series
     )
     return Layout(declared.poll_group, series, declared.layout_id)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 from mtd.model import values
 from mtd.model.command import Rows
-from mtd.model.layout import Series
+from mtd.model.layout import Series, shared_series
 from mtd.model.metric import Lane
 from mtd.model.observation import Observation
 from mtd.model.rates import RateBank
@@ -138,16 +138,14 @@ class MetricsMenu:
     def _arrange(self) -> None:
         """Work out the series; baselines of rates stay with metric and instance."""
         instances = self._picker.instances
-        counters = [Series(c.key, i, Lane.COUNTER) for c in self._counters for i in instances]
-        gauges = [Series(g.field.key, i, Lane.GAUGE) for g in self._gauges for i in instances]
+        counters = [shared_series(c.key, i, Lane.COUNTER) for c in self._counters for i in instances]
+        gauges = [shared_series(g.field.key, i, Lane.GAUGE) for g in self._gauges for i in instances]
         if self._pattern is not None:
             gauges = [series for series, there in zip(gauges, self._pattern, strict=True) if there]
-        rates = [Series(r.key, i, Lane.RATE) for r in self._rates for i in instances]
+        rates = [shared_series(r.key, i, Lane.RATE) for r in self._rates for i in instances]
         series = (*counters, *gauges, *rates)
         self._rated = len(rates)
-        self._bank.arrange(
-            [(s.metric, s.instance) for s in rates], [rate.scale for rate in self._rates for _ in instances]
-        )
+        self._bank.arrange(rates, [rate.scale for rate in self._rates for _ in instances])
         self._speeds_version = -1
         if series != self.series:
             self.series = series

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection
 
-from mtd.model.layout import Layout, Series
+from mtd.model.layout import Layout, shared_series
 from mtd.model.metric import Lane
 from mtd.queries.records import InstanceName, LatestFrame
 from mtd.storage import literals
@@ -65,7 +65,7 @@ class LatestQueries:
             "queries.layouts", read
         ):
             series = tuple(
-                Series(metric, instance, Lane(lane))
+                shared_series(metric, instance, Lane(lane))
                 for lane, metric, instance in zip(lanes, metrics, instances, strict=True)
                 if metric is not None
             )

@@ -1,0 +1,91 @@
+import gc
+from collections.abc import Iterator
+
+import pytest
+
+from mtd.core.garbage import PAUSES, QuietGarbage
+
+
+class Node:
+    """Part of a cycle, which only the collector can free."""
+
+    alive = 0
+
+    def __init__(self) -> None:
+        self.me = self
+        Node.alive += 1
+
+    def __del__(self) -> None:
+        Node.alive -= 1
+
+
+@pytest.fixture
+def clean() -> Iterator[None]:
+    Node.alive = 0
+    before = gc.get_threshold(), list(gc.callbacks)
+    yield
+    gc.unfreeze()
+    gc.collect()
+    assert (gc.get_threshold(), list(gc.callbacks)) == before, "stop() must leave things as they were"
+
+
+@pytest.mark.usefixtures("clean")
+def test_survivors_of_a_long_collection_are_not_walked_again() -> None:
+    garbage = QuietGarbage(long_s=0.0)
+    garbage.start()
+    try:
+        kept = [[] for _ in range(50_000)]
+        gc.collect()
+        assert gc.get_freeze_count() > len(kept)
+        assert len(gc.get_objects()) < len(kept)
+    finally:
+        garbage.stop()
+    assert gc.get_freeze_count() == 0
+
+
+@pytest.mark.usefixtures("clean")
+def test_a_short_collection_sets_nothing_aside() -> None:
+    garbage = QuietGarbage(long_s=3600.0)
+    garbage.start()
+    try:
+        at_start = gc.get_freeze_count()
+        kept = [[] for _ in range(10_000)]
+        gc.collect()
+        assert gc.get_freeze_count() <= at_start < at_start + len(kept)
+    finally:
+        garbage.stop()
+
+
+@pytest.mark.usefixtures("clean")
+def test_cycles_that_were_set_aside_are_freed_when_it_has_doubled() -> None:
+    garbage = QuietGarbage(long_s=0.0)
+    garbage.start()
+    try:
+        nodes: list[Node] = [Node() for _ in range(100)]
+        gc.collect()  # sets them aside
+        nodes.clear()
+        gc.collect()
+        assert Node.alive == 100, "they are garbage, and nobody looks"
+        kept = [[] for _ in range(2 * gc.get_freeze_count())]
+        gc.collect()  # doubled: all is taken back
+        gc.collect()
+        assert Node.alive == 0
+        assert gc.get_freeze_count() > len(kept), "and set aside again"
+    finally:
+        garbage.stop()
+
+
+@pytest.mark.usefixtures("clean")
+def test_pauses_are_measured() -> None:
+    def count() -> float:
+        samples = next(iter(PAUSES.collect())).samples
+        return sum(s.value for s in samples if s.name.endswith("_count") and s.labels["generation"] == "2")
+
+    garbage = QuietGarbage()
+    garbage.start()
+    try:
+        before = count()
+        gc.collect()
+        assert count() == before + 1
+    finally:
+        garbage.stop()
