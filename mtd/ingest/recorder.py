@@ -194,7 +194,7 @@ class Recorder:
         """Put an event into the buffer. Raises NotAccepted if it is too large."""
         size = envelope.ByteSize()
         self._validator.check_size(size)
-        metrics.RECORDED_EVENTS.labels(kind=payload_kind(envelope)).inc()
+        metrics.recorded(payload_kind(envelope)).inc()
         lost = self._buffer.add(urgency, (envelope,), size)
         if lost:
             self._lost(lost, "buffer_full")

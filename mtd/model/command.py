@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,21 @@ class Command:
     arguments: tuple[tuple[str, str], ...] = ()
     max_rows: int = 10_000
     max_bytes: int = 8 * 1024 * 1024
+    # Each poll looks its commands up a dozen times.
+    _hash: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        known = (self.path, self.proplist, self.queries, self.arguments, self.max_rows, self.max_bytes)
+        object.__setattr__(self, "_hash", hash(known))
+
+    def __hash__(self) -> int:
+        return self._hash
+
+
+@lru_cache(maxsize=4096)
+def shared_command(command: Command) -> Command:
+    """Return an equal command that is the same object for all devices: it is found without comparing."""
+    return command
 
 
 @dataclass(slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from mtd.model.command import Command
+from mtd.model.command import Command, shared_command
 from mtd.plugin.declaration import TableKind
 from mtd.plugin.metrics_menu import MetricsMenu
 from mtd.plugin.reboot import UPTIME_COMMAND, UPTIME_FIELD
@@ -60,6 +60,7 @@ def build_plan(menus: Iterable[AnyMenu], ids: Mapping[tuple[str, str], tuple[str
         shared.command = _widened(shared.command, UPTIME_COMMAND)
     planned = list(steps.values())
     for step in planned:
+        step.command = shared_command(step.command)
         step.tells_uptime = step.command.path == UPTIME_COMMAND.path and UPTIME_FIELD in step.command.proplist
     return Plan(planned, [s.command for s in planned], metrics, {s.command: s for s in planned})
 

@@ -197,8 +197,8 @@ class DeviceLoop:
         if observation.frame is not None:
             observation.frame.poll_duration_us = round(duration * 1e6)
         self._parts.recorder.record(self.device, observation)
-        metrics.POLLS.labels(tier=tier).inc()
-        metrics.POLL_SECONDS.labels(tier=tier).observe(duration)
+        metrics.POLLS_OF[tier].inc()
+        metrics.POLL_SECONDS_OF[tier].observe(duration)
         if observation.discarded_rates:
             metrics.RATES_DISCARDED.inc(observation.discarded_rates)
         self._after_poll(tier, replies)
@@ -223,6 +223,8 @@ class DeviceLoop:
 
     def _follow_refusals(self, tier: Tier, refused: Sequence[Reply]) -> None:
         """Degrade the device while commands are denied, too slow or too large; a menu may be missing."""
+        if not refused and not self.health.degraded:
+            return
         causes: dict[Outcome, list[str]] = {}
         for reply in refused:
             trap = reply.trap

@@ -19,6 +19,11 @@ class DeviceHealth:
         self.failures = 0
         self._reasons: dict[str, tuple[Outcome, str]] = {}
 
+    @property
+    def degraded(self) -> bool:
+        """Whether any reason stands."""
+        return bool(self._reasons)
+
     def failed(
         self, outcome: Outcome, reason: str, *, poll_group: str = "", missed: int = 0, retry_in_s: float = 0.0
     ) -> OutcomeReport:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mtd.core.metrics import Counter, Gauge, Histogram
+from mtd.model.metric import Tier
 
 POLLS = Counter("mtd_scheduler_polls_total", "Polls that were answered.", ["tier"])
 POLLS_FAILED = Counter(
@@ -35,3 +36,7 @@ DEVICES = Gauge("mtd_scheduler_devices", "Devices by status.", ["status"])
 RATES_DISCARDED = Counter(
     "mtd_scheduler_rates_discarded_total", "Rates that exceeded the speed of their link twice."
 )
+
+# Looking a label up costs as much as counting: those of every poll are looked up once.
+POLLS_OF = {tier: POLLS.labels(tier=tier) for tier in Tier}
+POLL_SECONDS_OF = {tier: POLL_SECONDS.labels(tier=tier) for tier in Tier}

@@ -69,8 +69,13 @@ class ApiProtocol(Protocol):
 
     def write(self, data: bytes) -> None:
         """Send bytes, all in one go."""
-        if self.transport is not None and self.lost is None:
-            self.transport.write(data)
+        transport = self.transport
+        if transport is None or self.lost is not None:
+            return
+        transport.write(data)
+        # Now, not when the reactor comes to it: that would be a second event for each poll.
+        # What doesn't fit, and what goes wrong, is left to the reactor.
+        transport.doWrite()  # type: ignore[attr-defined]  # IWriteDescriptor has it
 
     def lose(self) -> None:
         """Close in good order, once all is sent."""
