@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, NoReturn
 from mtd.core.backoff import Backoff
 from mtd.core.breaker import Breaker
 from mtd.core.errors import Bug
-from mtd.model.device import Outcome, Severity
-from mtd.model.metric import Lane, Tier
-from mtd.model.observation import StateChange
+from mtd.model.device import Outcome
+from mtd.model.metric import Tier
 from mtd.scheduler import metrics
-from mtd.scheduler.guards import PRESSURE_LIMIT, CpuGuard
+from mtd.scheduler.conditions import Conditions
+from mtd.scheduler.guards import PRESSURE_LIMIT
 from mtd.scheduler.health import DeviceHealth
+from mtd.scheduler.missed import MissedPolls
 from mtd.scheduler.pacing import Pacer
 from mtd.sources.errors import SessionFailed
 
@@ -30,26 +31,21 @@ if TYPE_CHECKING:
     from mtd.ingest.recorder import Recorder
     from mtd.model.command import Reply
     from mtd.model.device import Device
-    from mtd.model.observation import FrameValues, OutcomeReport, ProbeFacts
+    from mtd.model.observation import ProbeFacts
     from mtd.plugin.mapper import DeviceMapper
     from mtd.scheduler.config import SchedulerConfig
     from mtd.sources.interfaces import ISource
 
 logger = logging.getLogger(__name__)
 
-CPU_LOAD = "system.cpu.load_pct"
 # First polls of the lower tiers after a connect, so that tables and links are known soon.
 _FIRST_POLL_WITHIN_S = {Tier.T1: 1.0, Tier.T2: 3.0, Tier.T3: 5.0}
 # A device that reconnects quickly isn't probed again: nothing can have changed.
 _PROBE_AGAIN_AFTER_S = 60.0
-_SLOW_POLLS_TO_DEGRADE = 5
-_REFUSAL_ADVICE = {
-    Outcome.NOT_PERMITTED: "user {user} may not read {menus}; give its group the right",
-    Outcome.TIMED_OUT: "{menus} was not answered in time; look at the router's load",
-    Outcome.REPLY_TOO_LARGE: "{menus} has more rows than we read; raise the cap if they are wanted",
-    Outcome.COMMAND_FAILED: "{menus} was answered with an error; see the events",
-}
-
+# A tier, or the probe, that hung while live polls were answered rests so long, then twice as long.
+_REST_FIRST_S = 60.0
+_REST_CAP_S = 3600.0
+_JITTER = 0.3
 
 Tables = Mapping[str, Mapping[str, Mapping[str, str]]]
 """Current-state tables of a device as they were last seen: table -> row key -> fields."""
@@ -73,6 +69,21 @@ class Parts:
     rng: random.Random = field(default_factory=random.Random)
 
 
+@dataclass(slots=True)
+class _Rest:
+    """When something that hung may be asked again."""
+
+    backoff: Backoff
+    until: float = 0.0
+
+    def hung(self, now: float) -> None:
+        self.until = now + self.backoff.next_delay()
+
+    def answered(self) -> None:
+        self.backoff.reset()
+        self.until = 0.0
+
+
 class DeviceLoop:
     """Polls one device until it is cancelled. Whatever fails, it goes on."""
 
@@ -85,20 +96,26 @@ class DeviceLoop:
         self._mapper = parts.make_mapper(device)
         for table, rows in (tables or {}).items():
             self._mapper.restore_table(table, rows)
+        self._conditions = Conditions(device, self.health, parts.recorder, settings)
+        self._intervals_s = {
+            tier: device.intervals_s.get(tier) or settings.intervals_s.of(tier) for tier in Tier
+        }
+        self._missed = MissedPolls(self._intervals_s)
+        self._missed_live = 0  # T0 polls missed since the last report that told of them
         self._backoff = Backoff(settings.backoff_first_s, settings.backoff_cap_s, rng=parts.rng)
         self._breaker = Breaker(settings.breaker_failures, settings.breaker_open_s)
-        self._cpu_guard = CpuGuard(
-            settings.cpu_guard_pct, settings.cpu_guard_release_pct, settings.cpu_guard_polls
-        )
-        self._cpu_position: tuple[int, int | None] = (0, None)  # layout id, position among the gauges
-        self._last_polled: float | None = None  # monotonic time of the last T0 poll that was answered
+        self._rests = {tier: self._new_rest() for tier in Tier}
+        self._probe_rest = self._new_rest()
+        self._session_since = 0.0
+        self._last_polled = float("-inf")  # monotonic time of the last T0 poll that was answered
         self._last_probed: float | None = None
-        self._slow_polls = 0
         self._probe_wanted = asyncio.Event()
+        self._probe_tried = asyncio.Event()  # in this session, or not due
         self._probe_waiters: list[asyncio.Future[ProbeFacts]] = []
 
     async def run(self) -> None:
         """Poll until cancelled."""
+        self._missed.went_down(self._parts.clock.monotonic())
         while True:
             try:
                 await self._session()
@@ -114,16 +131,19 @@ class DeviceLoop:
             await self._wait_after(failure)
 
     async def refresh_capabilities(self) -> ProbeFacts:
-        """Probe the device now, and return what was found. SessionFailed if it isn't connected."""
+        """Probe the device now, and return what was found. SessionFailed if it doesn't answer."""
         if not self.connected:
             raise SessionFailed(Outcome.UNREACHABLE, f"{self.device.name} has no session at the moment")
         waiter: asyncio.Future[ProbeFacts] = asyncio.get_running_loop().create_future()
         self._probe_waiters.append(waiter)
         self._probe_wanted.set()
-        return await asyncio.wait_for(waiter, self.device.command_timeout_s * 2)
+        try:
+            # One probe may be under way already: the answer comes from the next.
+            return await asyncio.wait_for(waiter, self._probe_timeout_s() * 2)
+        except TimeoutError:
+            raise SessionFailed(Outcome.TIMED_OUT, f"{self.device.name} didn't answer the probe") from None
 
-    def _interval_s(self, tier: Tier) -> float:
-        return self.device.intervals_s.get(tier) or self._parts.settings.intervals_s.of(tier)
+    # -- one session ----------------------------------------------------------
 
     async def _session(self) -> NoReturn:
         """Open a session and poll until it fails; raise why it failed."""
@@ -133,10 +153,7 @@ class DeviceLoop:
         try:
             async with gate:
                 await source.connect()
-            self.connected = True
-            self._mapper.session_restarted()
-            if self._probe_due():
-                await self._probe(source)
+            self._connected()
             async with asyncio.TaskGroup() as tasks:
                 for tier in Tier:
                     tasks.create_task(self._poll_tier(source, tier))
@@ -145,16 +162,33 @@ class DeviceLoop:
             # One lost session fails every command in flight: the first tells as much as all.
             failure = next(_leaves(failures))
         finally:
-            self.connected = False
-            self._fail_waiters()
+            self._disconnected()
             await source.close()
         if failure is None:
             raise Bug("the tiers of a session ended without an error")
         raise failure
 
-    async def _poll_tier(self, source: ISource, tier: Tier) -> None:
+    def _connected(self) -> None:
+        self.connected = True
+        now = self._parts.clock.monotonic()
+        self._session_since = now
+        self._count_missed(self._missed.came_up(now))
+        self._probe_tried.clear()
+        self._mapper.session_restarted()
+
+    def _disconnected(self) -> None:
+        self._missed.went_down(self._parts.clock.monotonic())
+        self.connected = False
+        waiters, self._probe_waiters = self._probe_waiters, []
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_exception(SessionFailed(Outcome.BUSY, "the session ended before the probe did"))
+
+    async def _poll_tier(self, source: ISource, tier: Tier) -> NoReturn:
         clock = self._parts.clock
-        interval = self._interval_s(tier)
+        interval = self._intervals_s[tier]
+        if tier is not Tier.T0:
+            await self._probe_tried.wait()
         first_within = _FIRST_POLL_WITHIN_S.get(tier, interval)
         pacer = Pacer(interval, clock.monotonic() + self._parts.rng.random() * min(first_within, interval))
         while True:
@@ -165,23 +199,37 @@ class DeviceLoop:
             if reason is not None:
                 metrics.POLLS_SKIPPED.labels(tier=tier, reason=reason).inc()
             else:
-                await self._poll(source, tier, pacer.next_due, interval)
+                await self._poll(source, tier, pacer.next_due)
             passed = pacer.advance(clock.monotonic())
             if passed:
                 metrics.POLLS_SKIPPED.labels(tier=tier, reason="overrun").inc(passed)
             if tier is Tier.T0 and reason is None:
-                self._follow_slowness(passed, interval)
+                self._conditions.follow_slowness(passed, interval)
 
     def _reason_to_skip(self, tier: Tier) -> str | None:
         if self._parts.recorder.pressure >= PRESSURE_LIMIT[tier]:
+            if tier is Tier.T0:
+                text = "mtd can't write down what it polls fast enough: polling pauses; see its own state"
+                self._conditions.set("pressure", Outcome.BUSY, text)
             return "pressure"
-        if tier is not Tier.T0 and self._cpu_guard.active:
+        if tier is Tier.T0:
+            if self.health.degraded:
+                self._conditions.clear("pressure")
+            return None
+        if self._conditions.cpu_is_high:
             return "cpu_guard"
-        return None
+        if self._parts.clock.monotonic() >= self._rests[tier].until:
+            return None
+        text = f"polls of tier {tier} rest: they were not answered while live polls were"
+        self._conditions.set(f"resting.{tier}", Outcome.TIMED_OUT, text)
+        return "resting"
 
-    async def _poll(self, source: ISource, tier: Tier, due: float, interval: float) -> None:
+    async def _poll(self, source: ISource, tier: Tier, due: float) -> None:
         commands = self._mapper.commands(tier)
         if not commands:
+            if tier is Tier.T0:
+                self._answered_live(self._parts.clock.monotonic())
+                self._conditions.set("empty", Outcome.COMMAND_FAILED, "no plugin reads live values from it")
             return
         clock = self._parts.clock
         started = clock.monotonic()
@@ -189,112 +237,58 @@ class DeviceLoop:
             replies = await source.run(commands, self.device.command_timeout_s)
         except SessionFailed as failure:
             metrics.POLLS_FAILED.labels(tier=tier, outcome=failure.outcome).inc()
+            if tier is not Tier.T0 and self._hung(started):
+                self._rests[tier].hung(clock.monotonic())
             raise
-        duration = clock.monotonic() - started
+        now = clock.monotonic()
         # A reply that took long was counted by the router at an unknown moment of that time.
-        late = duration > interval / 2
+        late = now - started > self._intervals_s[tier] / 2
         observation = self._mapper.observe(tier, replies, late=late)
         if observation.frame is not None:
-            observation.frame.poll_duration_us = round(duration * 1e6)
+            observation.frame.poll_duration_us = round((now - started) * 1e6)
         self._parts.recorder.record(self.device, observation)
         metrics.POLLS_OF[tier].inc()
-        metrics.POLL_SECONDS_OF[tier].observe(duration)
+        metrics.POLL_SECONDS_OF[tier].observe(now - started)
         if observation.discarded_rates:
             metrics.RATES_DISCARDED.inc(observation.discarded_rates)
-        self._after_poll(tier, replies)
         if self._mapper.probe_wanted:
             self._mapper.probe_wanted = False
             self._probe_wanted.set()
         if tier is Tier.T0:
             metrics.LATENESS_SECONDS.observe(max(0.0, started - due))
-            self._follow_cpu(observation.frame)
+            self._answered_live(now)
+            self._conditions.follow_cpu(observation.frame)
+        self._answered(tier, replies)
 
-    def _after_poll(self, tier: Tier, replies: Sequence[Reply]) -> None:
-        missed = 0
-        if tier is Tier.T0:
-            now = self._parts.clock.monotonic()
-            if self.health.failures:
-                missed = self._missed_polls(now)
-            self._last_polled = now
+    def _answered_live(self, now: float) -> None:
+        self._last_polled = now
+        if self.health.failures:
+            missed, self._missed_live = self._missed_live, 0
+            self._conditions.report(self.health.succeeded(Tier.T0, missed=missed))
+        else:
+            self._conditions.report(self.health.succeeded(Tier.T0))
+        # A session that ends soon after it began is a failure like those before.
+        if self._backoff.failures and now - self._session_since > self._parts.settings.backoff_cap_s:
             self._backoff.reset()
             self._breaker.succeeded()
-            self._report(self.health.succeeded(tier, missed=missed))
-        self._follow_refusals(tier, [reply for reply in replies if reply.trap is not None])
 
-    def _follow_refusals(self, tier: Tier, refused: Sequence[Reply]) -> None:
-        """Degrade the device while commands are denied, too slow or too large; a menu may be missing."""
-        if not refused and not self.health.degraded:
-            return
-        causes: dict[Outcome, list[str]] = {}
-        for reply in refused:
-            trap = reply.trap
-            if trap is None or trap.no_such_command:
-                continue
-            if trap.not_permitted:
-                outcome = Outcome.NOT_PERMITTED
-            elif trap.timed_out:
-                outcome = Outcome.TIMED_OUT
-            elif trap.too_large:
-                outcome = Outcome.REPLY_TOO_LARGE
-            else:
-                outcome = Outcome.COMMAND_FAILED
-            causes.setdefault(outcome, []).append(reply.command.path)
-        for outcome, advice in _REFUSAL_ADVICE.items():
-            key = f"{outcome}.{tier}"
-            if outcome in causes:
-                text = advice.format(user=self.device.username, menus=", ".join(causes[outcome]))
-                self._report(self.health.degrade(key, outcome, text))
-            else:
-                self._report(self.health.restore(key))
+    def _answered(self, tier: Tier, replies: Sequence[Reply]) -> None:
+        rest = self._rests[tier]
+        if rest.until:
+            rest.answered()
+            self._conditions.clear(f"resting.{tier}")
+        self._conditions.follow_refusals(tier, [reply for reply in replies if reply.trap is not None])
 
-    def _follow_slowness(self, passed: int, interval: float) -> None:
-        self._slow_polls = self._slow_polls + 1 if passed else 0
-        if self._slow_polls >= _SLOW_POLLS_TO_DEGRADE:
-            text = f"answers slower than the {interval:g} s between polls"
-            self._report(self.health.degrade("slow", Outcome.TIMED_OUT, text))
-        elif not passed:
-            self._report(self.health.restore("slow"))
+    def _hung(self, started: float) -> bool:
+        """Whether live polls were answered since, so that what began then hung by itself."""
+        return self._last_polled > started
 
-    def _follow_cpu(self, frame: FrameValues | None) -> None:
-        load = self._cpu_load(frame)
-        if load is None or not self._cpu_guard.update(load):
-            return
-        settings = self._parts.settings
-        active = self._cpu_guard.active
-        if active:
-            text = (
-                f"CPU load {load:.0f} % is over {settings.cpu_guard_pct:.0f} %: only live values are polled"
-            )
-            self._report(self.health.degrade("cpu", Outcome.BUSY, text))
-        else:
-            text = f"CPU load {load:.0f} % is under {settings.cpu_guard_release_pct:.0f} %: all tiers are polled again"
-            self._report(self.health.restore("cpu"))
-        self._parts.recorder.record_event(
-            StateChange(
-                event_type="device.polling.reduced" if active else "device.polling.restored",
-                severity=Severity.WARNING if active else Severity.INFO,
-                entity_type="device",
-                entity_id=self.device.device_id,
-                entity_label=self.device.name,
-                field="polling",
-                old="full" if active else "live only",
-                new="live only" if active else "full",
-                message=text,
-            ),
-            self.device,
-        )
+    # -- probing --------------------------------------------------------------
 
-    def _cpu_load(self, frame: FrameValues | None) -> float | None:
-        if frame is None:
-            return None
-        layout_id, position = self._cpu_position
-        if layout_id != frame.layout.layout_id:
-            names = [series.metric for series in frame.layout.lane(Lane.GAUGE)]
-            position = names.index(CPU_LOAD) if CPU_LOAD in names else None
-            self._cpu_position = (frame.layout.layout_id, position)
-        return None if position is None else frame.gauges[position]
-
-    async def _probe_regularly(self, source: ISource) -> None:
+    async def _probe_regularly(self, source: ISource) -> NoReturn:
+        if self._probe_due():
+            await self._probe(source)
+        self._probe_tried.set()
         while True:
             with contextlib.suppress(TimeoutError):  # then the regular time has come
                 await asyncio.wait_for(self._probe_wanted.wait(), self._parts.settings.probe_interval_s)
@@ -302,44 +296,55 @@ class DeviceLoop:
             await self._probe(source)
 
     def _probe_due(self) -> bool:
-        last = self._last_probed
-        return last is None or self._parts.clock.monotonic() - last > _PROBE_AGAIN_AFTER_S
+        now = self._parts.clock.monotonic()
+        if now < self._probe_rest.until:
+            return False
+        return self._last_probed is None or now - self._last_probed > _PROBE_AGAIN_AFTER_S
 
     async def _probe(self, source: ISource) -> None:
-        replies = await source.run(self._mapper.probe_commands(), self.device.command_timeout_s * 2)
+        started = self._parts.clock.monotonic()
+        try:
+            replies = await source.run(self._mapper.probe_commands(), self._probe_timeout_s())
+        except SessionFailed:
+            if self._hung(started):
+                # It is polled without: every menu's own answer will tell whether it is there.
+                self._probe_rest.hung(self._parts.clock.monotonic())
+            raise
         facts = self._mapper.probe_facts(replies)
         self._mapper.set_capabilities(facts)
         self._last_probed = self._parts.clock.monotonic()
+        self._probe_rest.answered()
         self._parts.recorder.record_probe(self.device, facts)
         waiters, self._probe_waiters = self._probe_waiters, []
         for waiter in waiters:
             if not waiter.done():
                 waiter.set_result(facts)
 
-    def _fail_waiters(self) -> None:
-        waiters, self._probe_waiters = self._probe_waiters, []
-        for waiter in waiters:
-            if not waiter.done():
-                waiter.set_exception(SessionFailed(Outcome.BUSY, "the session ended before the probe did"))
+    def _probe_timeout_s(self) -> float:
+        return self.device.command_timeout_s * 2
 
-    def _missed_polls(self, now: float) -> int:
-        """Return how many T0 polls were due since the last that was answered, and count them."""
-        if self._last_polled is None:
-            return 0
-        missed = max(0, int((now - self._last_polled) / self._interval_s(Tier.T0)) - 1)
-        metrics.POLLS_MISSED.labels(tier=Tier.T0).inc(missed)
-        return missed
+    # -- between sessions -----------------------------------------------------
 
     async def _wait_after(self, failure: SessionFailed) -> None:
         now = self._parts.clock.monotonic()
         self._breaker.failed(now)
-        delay = max(self._backoff.next_delay(), self._breaker.wait_s(now))
-        self._report(self.health.failed(failure.outcome, failure.reason, retry_in_s=delay))
+        # Routers that one failed link took down together don't come back together.
+        pause = self._breaker.wait_s(now) * (1.0 + _JITTER * self._parts.rng.random())
+        delay = max(self._backoff.next_delay(), pause)
+        self._count_missed(self._missed.advance(now))
+        missed, self._missed_live = self._missed_live, 0
+        self._conditions.report(
+            self.health.failed(failure.outcome, failure.reason, missed=missed, retry_in_s=delay)
+        )
         await asyncio.sleep(delay)
 
-    def _report(self, report: OutcomeReport | None) -> None:
-        if report is not None:
-            self._parts.recorder.record_outcome(self.device, report)
+    def _count_missed(self, missed: Mapping[Tier, int]) -> None:
+        for tier, count in missed.items():
+            metrics.POLLS_MISSED.labels(tier=tier).inc(count)
+        self._missed_live += missed.get(Tier.T0, 0)
+
+    def _new_rest(self) -> _Rest:
+        return _Rest(Backoff(_REST_FIRST_S, _REST_CAP_S, rng=self._parts.rng))
 
 
 def _leaves(group: BaseExceptionGroup[SessionFailed]) -> Iterator[SessionFailed]:

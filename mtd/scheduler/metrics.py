@@ -12,7 +12,8 @@ POLLS_FAILED = Counter(
 POLLS_SKIPPED = Counter(
     "mtd_scheduler_polls_skipped_total",
     "Polls that were due and not made: the one before was still running (overrun), the router's CPU "
-    "was high (cpu_guard), or the event log was under pressure (pressure).",
+    "was high (cpu_guard), the event log was under pressure (pressure), or this tier was not answered "
+    "lately (resting).",
     ["tier", "reason"],
 )
 POLLS_MISSED = Counter(
@@ -28,6 +29,10 @@ LATENESS_SECONDS = Histogram(
     "mtd_scheduler_lateness_seconds",
     "How much later than due a T0 poll started.",
     buckets=(0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2),
+)
+TABLES_NOT_LOADED = Counter(
+    "mtd_scheduler_tables_not_loaded_total",
+    "Devices whose polling began without the names of before, because the database was away.",
 )
 INTERNAL_ERRORS = Counter(
     "mtd_scheduler_internal_errors_total", "Sessions that ended by an error of mtd itself; the log has it."

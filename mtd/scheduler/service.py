@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from mtd.core.errors import NotFound
+from mtd.core.errors import NotFound, Retryable
+from mtd.core.service import TaskGroup
 from mtd.model.device import DeviceStatus, Outcome
 from mtd.model.observation import OutcomeReport
 from mtd.scheduler import metrics
@@ -29,6 +30,7 @@ class Scheduler:
         self._parts = parts
         self._devices: dict[str, Device] = {}
         self._loops: dict[str, DeviceLoop] = {}
+        self._running = TaskGroup("scheduler")
         self._tasks: dict[str, asyncio.Task[None]] = {}
         for status in DeviceStatus:
             metrics.DEVICES.labels(status=status).set_function(partial(self._count, status))
@@ -36,11 +38,12 @@ class Scheduler:
     async def apply(self, devices: Iterable[Device]) -> None:
         """Make the running loops those of these devices. Unchanged devices aren't touched."""
         wanted = {device.device_id: device for device in devices}
-        changed = [old for key, old in self._devices.items() if wanted.get(key) != old]
-        await asyncio.gather(*(self._end(device.device_id) for device in changed))
-        begun = [device for key, device in wanted.items() if key not in self._devices]
-        tables = await self._parts.load_tables(device.device_id for device in begun if device.enabled)
-        for device in begun:
+        new = [device for key, device in wanted.items() if self._devices.get(key) != device]
+        # Before anything is ended: what follows doesn't wait, so no device is left without its loop.
+        tables = await self._load_tables([device.device_id for device in new if device.enabled])
+        changed = [key for key, old in self._devices.items() if wanted.get(key) != old]
+        await asyncio.gather(*(self._end(key) for key in changed))
+        for device in new:
             self._devices[device.device_id] = device
             if device.enabled:
                 self._begin(device, tables.get(device.device_id, {}))
@@ -65,15 +68,24 @@ class Scheduler:
         counts[DeviceStatus.DISABLED] = len(self._devices) - len(self._loops)
         return counts
 
+    async def _load_tables(self, device_ids: Sequence[str]) -> Mapping[str, Tables]:
+        """Return how things were called before; without the database polling begins without."""
+        if not device_ids:
+            return {}
+        try:
+            return await self._parts.load_tables(device_ids)
+        except Retryable as error:
+            metrics.TABLES_NOT_LOADED.inc(len(device_ids))
+            logger.warning("polling begins without the names of before: %s", error)
+            return {}
+
     def _count(self, status: DeviceStatus) -> float:
         return self.statuses()[status]
 
     def _begin(self, device: Device, tables: Tables) -> None:
         loop = DeviceLoop(device, self._parts, tables)
         self._loops[device.device_id] = loop
-        self._tasks[device.device_id] = asyncio.get_running_loop().create_task(
-            loop.run(), name=f"device.{device.name}"
-        )
+        self._tasks[device.device_id] = self._running.spawn(device.name, loop.run())
         logger.debug("polling %s at %s:%d", device.name, device.host, device.port)
 
     async def _end(self, device_id: str) -> None:

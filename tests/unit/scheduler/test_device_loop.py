@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from mtd.core.clock import SYSTEM_CLOCK
+from mtd.core.errors import Retryable
 from mtd.model.command import Command, Reply, Rows, Trap
 from mtd.model.device import DEFAULT_TENANT_ID, Device, DeviceStatus, Outcome
 from mtd.model.layout import Layout, Series
@@ -53,6 +54,8 @@ class ScriptedSource:
     run_failures: list[Exception] = field(default_factory=list)
     answer_delay_s: float = 0.0
     trap: Trap | None = None
+    hanging: set[str] = field(default_factory=set)
+    asked_hanging: int = 0
     connects: int = 0
     closes: int = 0
 
@@ -62,6 +65,10 @@ class ScriptedSource:
             raise self.connect_failures.pop(0)
 
     async def run(self, commands: Sequence[Command], timeout_s: float | None = None) -> list[Reply]:
+        if self.hanging & {command.path for command in commands}:
+            self.asked_hanging += 1
+            await asyncio.sleep(0.06)  # live polls are answered meanwhile
+            raise SessionFailed(Outcome.TIMED_OUT, "not answered, and not cancelled")
         if self.run_failures:
             raise self.run_failures.pop(0)
         await asyncio.sleep(self.answer_delay_s)
@@ -135,6 +142,7 @@ class Scene:
     mapper: ScriptedMapper = field(default_factory=ScriptedMapper)
     recorder: ListRecorder = field(default_factory=ListRecorder)
     tables: dict[str, dict[str, dict[str, dict[str, str]]]] = field(default_factory=dict)
+    seed: int = 7
 
     async def load_tables(self, device_ids: Iterable[str]) -> dict[str, dict[str, dict[str, dict[str, str]]]]:
         return {device_id: self.tables.get(device_id, {}) for device_id in device_ids}
@@ -148,7 +156,7 @@ class Scene:
             "retry_gate": OpenGate(),
             "load_tables": self.load_tables,
         }
-        return Parts(settings=settings, clock=SYSTEM_CLOCK, rng=random.Random(7), **fakes)
+        return Parts(settings=settings, clock=SYSTEM_CLOCK, rng=random.Random(self.seed), **fakes)
 
 
 def live(scene: Scene, seconds: float, settings: SchedulerConfig = FAST) -> DeviceLoop:
@@ -284,3 +292,108 @@ def test_the_scheduler_follows_the_inventory() -> None:
 
     run_async(run())
     assert scene.source.closes == scene.source.connects == 2
+
+
+def test_a_probe_that_hangs_does_not_keep_a_router_from_being_polled() -> None:
+    scene = Scene()
+    scene.source.hanging = {"/system/resource/print"}
+    loop = live(scene, 0.5)
+    assert scene.source.asked_hanging == 1, "it rests, it isn't asked again in the next session"
+    assert scene.mapper.polled.count(Tier.T0) > 5
+    assert set(scene.mapper.polled) == set(Tier)
+    assert loop.health.status is DeviceStatus.UP
+
+
+def test_a_tier_that_hangs_rests_and_the_others_go_on() -> None:
+    scene = Scene()
+    scene.source.hanging = {"/t2/print"}
+    loop = live(scene, 0.6)
+    assert scene.source.asked_hanging == 1
+    assert scene.source.connects == 2
+    assert set(scene.mapper.polled) == {Tier.T0, Tier.T1, Tier.T3}
+    assert loop.health.status is DeviceStatus.DEGRADED
+    assert "tier t2" in scene.recorder.outcomes[-1].reason
+
+
+def test_sessions_that_end_soon_do_not_reset_the_back_off() -> None:
+    scene = Scene()
+    settings = FAST.model_copy(update={"backoff_cap_s": 30.0})
+
+    async def run() -> None:
+        task = asyncio.create_task(DeviceLoop(DEVICE, scene.parts(settings)).run())
+        for _ in range(3):
+            await asyncio.sleep(0.1)
+            scene.source.run_failures = [SessionFailed(Outcome.BUSY, "closed by the router")]
+        await asyncio.sleep(0.05)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    run_async(run())
+    waits = [report.retry_in_s for report in scene.recorder.outcomes if report.status is DeviceStatus.DOWN]
+    assert len(waits) == 3
+    assert waits[0] < waits[1] < waits[2]
+
+
+def test_polls_are_missed_while_there_is_no_session_each_once() -> None:
+    scene = Scene()
+    scene.source.connect_failures = [SessionFailed(Outcome.REFUSED, "nobody listens")] * 4
+    live(scene, 0.4)
+    up = next(report for report in scene.recorder.outcomes if report.status is DeviceStatus.UP)
+    missed = sum(report.polls_missed for report in scene.recorder.outcomes)
+    assert missed > 0
+    # As many as were due until the session came: no more, and none twice.
+    waited = sum(report.retry_in_s for report in scene.recorder.outcomes)
+    assert missed <= waited / FAST.intervals_s.t0 + 5
+    assert up.polls_missed <= missed
+
+
+def test_routers_that_failed_together_do_not_come_back_together() -> None:
+    settings = FAST.model_copy(update={"breaker_failures": 1, "breaker_open_s": 60.0})
+    waits = set()
+    for seed in range(5):
+        scene = Scene()
+        scene.source.connect_failures = [SessionFailed(Outcome.UNREACHABLE, "no route")]
+        scene.seed = seed
+        live(scene, 0.05, settings)
+        waits.add(scene.recorder.outcomes[0].retry_in_s)
+    assert len(waits) == 5
+    assert all(60.0 <= wait <= 78.0 for wait in waits)
+
+
+def test_pressure_that_stops_live_polls_is_told() -> None:
+    scene = Scene()
+
+    async def run() -> DeviceLoop:
+        loop = DeviceLoop(DEVICE, scene.parts())
+        task = asyncio.create_task(loop.run())
+        await asyncio.sleep(0.1)
+        scene.recorder.pressure = 1.0
+        await asyncio.sleep(0.1)
+        assert loop.health.status is DeviceStatus.DEGRADED
+        assert "mtd can't write down" in scene.recorder.outcomes[-1].reason
+        scene.recorder.pressure = 0.0
+        await asyncio.sleep(0.1)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        return loop
+
+    assert run_async(run()).health.status is DeviceStatus.UP
+
+
+def test_without_the_database_polling_goes_on() -> None:
+    scene = Scene()
+
+    async def away(device_ids: Iterable[str]) -> dict[str, Any]:
+        raise Retryable("PostgreSQL is away")
+
+    async def run() -> None:
+        scheduler = Scheduler(replace(scene.parts(), load_tables=away))
+        await scheduler.apply([DEVICE])
+        await asyncio.sleep(0.05)
+        await scheduler.apply([replace(DEVICE, port=8730)])
+        await asyncio.sleep(0.1)
+        assert scheduler.statuses()[DeviceStatus.UP] == 1
+        await scheduler.stop()
+
+    run_async(run())
+    assert scene.source.connects == 2
