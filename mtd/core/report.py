@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import functools
 import json
 import logging
 import sys
@@ -44,17 +45,43 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(entry, default=str, ensure_ascii=False)
 
 
-def configure_logging(settings: LogConfig) -> None:
-    """Send everything, Twisted's log included, to standard error."""
-    from twisted.python.log import PythonLoggingObserver
+class TwistdHandler(logging.Handler):
+    """Hands records to Twisted's log, which twistd writes where its operator asked for."""
 
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(
-        JsonFormatter()
-        if settings.format == "json"
-        else logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
-    )
+    def emit(self, record: logging.LogRecord) -> None:
+        """Pass a record on, with its level and its name."""
+        from twisted.logger import Logger, LogLevel
+
+        level = {"warning": "warn"}.get(record.levelname.lower(), record.levelname.lower())
+        try:
+            # As a value, not as the format: a message may hold braces.
+            Logger(record.name).emit(LogLevel.lookupByName(level), "{text}", text=self.format(record))
+        except Exception:
+            self.handleError(record)
+
+
+def configure_logging(settings: LogConfig) -> None:
+    """Send everything, Twisted's log included, to standard error; under twistd, to its log.
+
+    May be called again with other settings.
+    """
+    from twisted.logger import LoggingFile
+
+    # twistd has put its log in the place of standard error: sent there and back, a line would go round for ever.
+    under_twistd = isinstance(sys.stderr, LoggingFile)
+    handler = TwistdHandler() if under_twistd else logging.StreamHandler(sys.stderr)
+    text = "%(message)s" if under_twistd else "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
+    handler.setFormatter(JsonFormatter() if settings.format == "json" else logging.Formatter(text))
     logging.basicConfig(level=settings.level.upper(), handlers=[handler], force=True)
     # Twisted reports factories starting and stopping at info: noise with a thousand sessions.
     logging.getLogger("twisted").setLevel(logging.WARNING)
+    if not under_twistd:
+        _follow_twisted()
+
+
+@functools.cache
+def _follow_twisted() -> None:
+    """Pass Twisted's log on to Python's, once per process."""
+    from twisted.python.log import PythonLoggingObserver
+
     PythonLoggingObserver().start()

@@ -32,7 +32,7 @@ def test_healthz_readyz_metrics(running: Rig) -> None:
     assert len(ready["checks"]) >= 3
     assert not ready["reasons"]
     text = running.http("/metrics")
-    for name in ("mtd_scheduler_polls_total", "mtd_ingest_", "mtd_eventlog_", "mtd_projection", "mtd_grpc_"):
+    for name in ("mtd_scheduler_polls_total", "mtd_ingest_", "mtd_eventlog_", "mtd_projection", "mtd_api_grpc_"):
         assert name in text, name
     before = running.metric("mtd_scheduler_polls_total")
     wait_for(lambda: running.metric("mtd_scheduler_polls_total") > before, "polls are counted")
@@ -116,7 +116,11 @@ def test_twistd_runs_it(running: Rig, reactor: tuple[str, ...]) -> None:
         assert daemon.popen is not None
         # twistd ends itself by the signal that it was sent, once all is stopped.
         assert daemon.popen.returncode in (0, -signal.SIGTERM), daemon.tail()
-        assert "Traceback" not in other.daemon_log()
+        log = other.daemon_log()
+        assert "Traceback" not in log
+        # Each line once, in the log of twistd, with its level.
+        assert log.count("mtd is ready") == 1
+        assert "[mtd.app.daemon#info] mtd is ready" in log
         assert other.verify()["events_by_kind"]["frame"] >= len(other.routers)
 
 
