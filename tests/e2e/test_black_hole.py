@@ -44,9 +44,7 @@ def test_the_others_do_not_notice(fleet: Rig) -> None:
     with fleet.control() as control:
         for name, accept in SILENT.items():
             control.inject(name, "black-hole", accept=accept)
-        wait_for(
-            lambda: all(statuses(fleet)[name] == "down" for name in SILENT), "the silent are down", 15
-        )
+        wait_for(lambda: all(statuses(fleet)[name] == "down" for name in SILENT), "the silent are down", 15)
         during = ages(fleet)
         for name, accept in SILENT.items():
             reason = fleet.devices()[name]["status_reason"]

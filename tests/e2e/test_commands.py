@@ -12,7 +12,9 @@ from mtd.cli import main
 from tests.e2e.kit import Rig, rig
 
 
-def commands(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+def commands(
+    command: click.Command, path: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], click.Command]]:
     """Yield each command below with the words that call it."""
     yield path, command
     if isinstance(command, click.Group):
@@ -67,7 +69,9 @@ def test_every_command_explains_itself(path: tuple[str, ...]) -> None:
 
 
 def with_json() -> list[tuple[str, ...]]:
-    return [path for path, command in ALL.items() if any("--json" in option.opts for option in command.params)]
+    return [
+        path for path, command in ALL.items() if any("--json" in option.opts for option in command.params)
+    ]
 
 
 @pytest.mark.parametrize("path", with_json(), ids=" ".join)

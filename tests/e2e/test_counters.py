@@ -64,7 +64,9 @@ def test_no_rate_is_impossible(lived: Rig) -> None:
     """Whatever happened, a rate is what the link can carry, and what its neighbours in time say."""
     negative = lived.sql("SELECT device, key, ts, value FROM telemetry WHERE key LIKE '%%bps' AND value < 0")
     assert not negative
-    highest = dict(lived.sql("SELECT device, max(value) FROM telemetry WHERE key LIKE '%%bps' GROUP BY device"))
+    highest = dict(
+        lived.sql("SELECT device, max(value) FROM telemetry WHERE key LIKE '%%bps' GROUP BY device")
+    )
     assert set(highest) == set(lived.routers)
     # Nobody's traffic is ten times what it was in the quiet seconds before (a wrap read as
     # traffic would be 34 Gb/s, a reset read as a wrap likewise).
@@ -104,7 +106,8 @@ def test_a_reboot_is_an_event_and_no_rate_goes_across_it(lived: Rig, name: str) 
     uptimes = [
         value
         for (value,) in lived.sql(
-            "SELECT value FROM telemetry WHERE device = %s AND metric = 'system.uptime_seconds' ORDER BY ts", name
+            "SELECT value FROM telemetry WHERE device = %s AND metric = 'system.uptime_seconds' ORDER BY ts",
+            name,
         )
     ]
     falls = [old for old, new in zip(uptimes, uptimes[1:], strict=False) if new < old]

@@ -31,7 +31,9 @@ def postmaster(stage: Rig) -> int:
 def collected_after(stage: Rig, moment: float) -> int:
     """Return how many routers have live values that are newer than a time of PostgreSQL's clock."""
     return int(
-        stage.value("SELECT count(*) FROM latest WHERE poll_group = 't0' AND ts_collected > to_timestamp(%s)", moment)
+        stage.value(
+            "SELECT count(*) FROM latest WHERE poll_group = 't0' AND ts_collected > to_timestamp(%s)", moment
+        )
     )
 
 

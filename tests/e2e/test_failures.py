@@ -94,7 +94,9 @@ class Case:
 
 
 CASES = (
-    Case("wrong-password", "password", "login_failed", "check user and password", changes=(("password", "no"),)),
+    Case(
+        "wrong-password", "password", "login_failed", "check user and password", changes=(("password", "no"),)
+    ),
     Case("wrong-user", "password", "login_failed", "login of 'nobody'", changes=(("username", "nobody"),)),
     Case("wrong-port", "port", "refused", "on another port", changes=(("port", 9),)),
     Case("closed-port", "refused", "refused", "API service is disabled"),
@@ -166,7 +168,9 @@ def test_each_failure_has_its_name_reason_and_event(broken: Rig, case: Case) -> 
     device = broken.devices()[case.name]
     assert device["status"] in case.status
     assert case.says in device["status_reason"]
-    told = [event for event in broken.events("-d", case.name) if event["event_type"] == f"device.{case.outcome}"]
+    told = [
+        event for event in broken.events("-d", case.name) if event["event_type"] == f"device.{case.outcome}"
+    ]
     assert told, f"no event device.{case.outcome}"
     assert all(event["severity"] in ("warning", "critical") for event in told)
     assert any(case.says in event["message"] for event in told)

@@ -27,7 +27,6 @@ def login(stage: Rig, router: str) -> list[str]:
     return [*address, "--user", found["username"], "--password", found["password"]]
 
 
-
 def took(condition: Callable[[], object], what: str) -> float:
     started = time.monotonic()
     wait_for(condition, what, every_s=0.05)
@@ -61,10 +60,14 @@ def test_a_router_s_life_in_the_inventory(running: Rig) -> None:
 
     with running.client() as client:
         client.update_device("a", password="not this one")
-        assert took(lambda: running.devices()["a"]["status"] == "down", "the new password is in use") < POLLED_S
+        assert (
+            took(lambda: running.devices()["a"]["status"] == "down", "the new password is in use") < POLLED_S
+        )
         assert "password" in running.devices()["a"]["status_reason"]
         client.update_device("a", password=running.routers["lab-0001"]["password"])
-        assert took(lambda: running.devices()["a"]["status"] == "up", "the right password is in use") < POLLED_S
+        assert (
+            took(lambda: running.devices()["a"]["status"] == "up", "the right password is in use") < POLLED_S
+        )
 
         with pytest.raises(MtdClientError, match="already"):
             client.create_device(name="a", host="127.0.0.1", username="x", password="y")
@@ -93,7 +96,10 @@ def test_a_file_of_routers(running: Rig) -> None:
     header = "name,host,port,username,password,tls_mode,interface_naming,label:site,notes"
     lines = [
         header,
-        *(f"csv-{n},{r['host']},{r['port']},mtd,{r['password']},,both,Linz,\"a, b\"" for n, r in enumerate(good)),
+        *(
+            f'csv-{n},{r["host"]},{r["port"]},mtd,{r["password"]},,both,Linz,"a, b"'
+            for n, r in enumerate(good)
+        ),
         "csv-0,127.0.0.1,8728,mtd,x,,,,",  # a name that is taken
         "odd,127.0.0.1,8728,mtd,x,sometimes,,,",  # no such mode
         "",
@@ -128,7 +134,11 @@ def test_many_at_once_are_all_polled(running: Rig) -> None:
     with running.client() as client:
         for name in sorted(names):
             client.create_device(
-                name=name, host=router["host"], port=router["port"], username="mtd", password=router["password"]
+                name=name,
+                host=router["host"],
+                port=router["port"],
+                username="mtd",
+                password=router["password"],
             )
     wait_for(lambda: names <= set(running.collected()), "all of them are polled", timeout_s=25)
     with running.client() as client:

@@ -32,7 +32,13 @@ def test_healthz_readyz_metrics(running: Rig) -> None:
     assert len(ready["checks"]) >= 3
     assert not ready["reasons"]
     text = running.http("/metrics")
-    for name in ("mtd_scheduler_polls_total", "mtd_ingest_", "mtd_eventlog_", "mtd_projection", "mtd_api_grpc_"):
+    for name in (
+        "mtd_scheduler_polls_total",
+        "mtd_ingest_",
+        "mtd_eventlog_",
+        "mtd_projection",
+        "mtd_api_grpc_",
+    ):
         assert name in text, name
     before = running.metric("mtd_scheduler_polls_total")
     wait_for(lambda: running.metric("mtd_scheduler_polls_total") > before, "polls are counted")
@@ -71,7 +77,9 @@ def test_sighup_takes_new_intervals_without_a_restart(running: Rig) -> None:
     # What needs a restart is said to need one.
     running.config_path.write_text(original + "\n[projections]\nbatch_events = 100\n")
     running.daemon.popen.send_signal(signal.SIGHUP)  # type: ignore[union-attr]
-    wait_for(lambda: "changes of projections take effect at the next start" in running.daemon_log(), "the hint")
+    wait_for(
+        lambda: "changes of projections take effect at the next start" in running.daemon_log(), "the hint"
+    )
     pause(2)
     assert polls_in(running, 4) < 1.5
     assert (running.pid, running.is_ready()) == (pid, True)
@@ -104,7 +112,16 @@ def test_twistd_runs_it(running: Rig, reactor: tuple[str, ...]) -> None:
         other.lab_state_path.write_text(running.lab_state_path.read_text())
         other.routers = running.routers
         other.write_config()
-        command = [sys.executable, TWISTD, "-n", *reactor, "--pidfile=", "mtd", "--config", str(other.config_path)]
+        command = [
+            sys.executable,
+            TWISTD,
+            "-n",
+            *reactor,
+            "--pidfile=",
+            "mtd",
+            "--config",
+            str(other.config_path),
+        ]
         daemon = other.daemon = Process("daemon", command, path / "daemon.log", {"PWD": str(path)})
         daemon.start()
         try:

@@ -63,9 +63,7 @@ def test_routers_that_differ_differ_everywhere_and_over_time(running: Rig) -> No
 
 
 def test_both_routers_stand_beside_each_other_in_latest(running: Rig) -> None:
-    wait_for(
-        lambda: len(set(cpu_in_latest(running).values())) == 2, "two CPU values in latest", timeout_s=20
-    )
+    wait_for(lambda: len(set(cpu_in_latest(running).values())) == 2, "two CPU values in latest", timeout_s=20)
 
 
 def test_another_client_reads_what_mtd_stored(running: Rig) -> None:
@@ -110,7 +108,9 @@ def read_counters(api: Any) -> dict[tuple[str, str], int]:
 
 
 def test_dynamic_interfaces_are_no_series(running: Rig) -> None:
-    names = running.sql("SELECT DISTINCT label FROM telemetry WHERE device = 'one' AND metric = 'iface.rx_bps'")
+    names = running.sql(
+        "SELECT DISTINCT label FROM telemetry WHERE device = 'one' AND metric = 'iface.rx_bps'"
+    )
     assert len(names) == 6
     assert not any("pppoe" in name for (name,) in names)
 

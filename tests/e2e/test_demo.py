@@ -1,0 +1,39 @@
+"""The README's first command, on six routers of both generations."""
+
+from __future__ import annotations
+
+import glob
+import json
+
+from tests.e2e.kit import run
+
+REQUIRED = {
+    "routers", "interfaces", "polls", "skipped", "discarded", "dropped", "points", "coverage_pct", "t0_age_p95_s",
+    "t0_age_p99_s", "rate10_error_max_pct", "rate1_error_p99_pct", "counter_errors",
+}  # fmt: skip
+
+
+def test_the_demo_ends_well_and_leaves_nothing_behind() -> None:
+    before = set(glob.glob("/tmp/mtd-demo-*"))
+    answer = run("-m", "mtd.testing.demo", "--seconds", "20", "--json", timeout_s=110)
+    figures = json.loads(answer.out.splitlines()[-1])
+    assert set(figures) >= REQUIRED
+    assert figures["routers"] >= 6
+    assert figures["routers_v6"] >= 1
+    assert figures["routers_v7"] >= 1
+    assert figures["coverage_pct"] >= 99.5
+    assert figures["t0_age_p95_s"] <= 2
+    assert figures["t0_age_p99_s"] <= 5
+    assert figures["rate10_error_max_pct"] <= 0.5
+    assert figures["rate1_error_p99_pct"] <= 2
+    assert (figures["counter_errors"], figures["cpu_errors"], figures["dropped"]) == (0, 0, 0)
+    assert figures["polls"] >= 6 * 19
+    assert figures["counters_checked"] > 10_000
+    for view in figures["ages"].values():
+        assert view["samples"] > 500
+    assert set(glob.glob("/tmp/mtd-demo-*")) <= before
+
+
+def test_a_demo_without_lab_routers_fails() -> None:
+    answer = run("-m", "mtd.testing.demo", "--seconds", "15", "--scenario", "no-such", code=1, timeout_s=60)
+    assert "no scenario 'no-such'" in answer.err

@@ -1,0 +1,245 @@
+"""The event log held against PostgreSQL: each kind of difference is found, and nothing else."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from mtd.app import maintenance
+from mtd.app.config import Settings
+from mtd.app.maintenance import DatabaseComparison, compare_with_database, migrate_database
+from mtd.core.clock import SYSTEM_CLOCK
+from mtd.core.errors import Misconfigured
+from mtd.eventlog.config import EventLogConfig
+from mtd.eventlog.sqlite.log import SqliteEventLog
+from mtd.eventlog.sqlite.verify import verify_file
+from mtd.model.device import DEFAULT_TENANT_ID, DeviceStatus, Outcome, Severity
+from mtd.model.events import Origin, frame_event, layout_event, outcome_event, state_event
+from mtd.model.layout import Layout, Series
+from mtd.model.metric import Lane
+from mtd.model.observation import FrameValues, OutcomeReport, StateChange
+from mtd.projections.all import default_projections
+from mtd.projections.runner import ProjectionRunner
+from mtd.storage.partitions import Partitions
+from mtd.storage.pool import Database
+from mtd.testing import run_async
+
+DEVICES = [str(uuid.UUID(int=number)) for number in (1, 2)]
+LAYOUT = Layout.of("t0", (Series("iface.rx_bytes_total", "*1", Lane.COUNTER),))
+MINUTE_US = 60_000_000
+
+
+def origin(device: str) -> Origin:
+    return Origin(DEFAULT_TENANT_ID, "collector", device)
+
+
+def frame(device: str, at: int, received: int | None = None) -> Any:
+    values = FrameValues(layout=LAYOUT, collected_us=at, counters=[at], gauges=[], rates=[])
+    return frame_event(origin(device), values, received or at)
+
+
+def day(at: int) -> list[Any]:
+    """Return a layout, 40 frames of two devices, three outcomes and a change; the last is seq 45."""
+    report = OutcomeReport(Outcome.TIMED_OUT, DeviceStatus.DOWN, "t0", "silent", 1, 0, 1.0)
+    change = StateChange(
+        "interface.oper.changed", Severity.INFO, "interface", "*1", "e1", "running", "up", "down", "m"
+    )
+    return [
+        layout_event(origin(DEVICES[0]), LAYOUT, at, at),
+        *(frame(device, at + 1000 * n) for n in range(20) for device in DEVICES),
+        *(outcome_event(origin(DEVICES[0]), report, at + n, at + n) for n in range(3)),
+        state_event(origin(DEVICES[1]), change, at, at),
+    ]
+
+
+class Place:
+    """A log's file, a database, and the projections between them."""
+
+    def __init__(self, folder: Path, dsn: str) -> None:
+        self.dsn = dsn
+        self.settings = Settings.model_validate(
+            {"daemon": {"data_dir": str(folder)}, "database": {"dsn": dsn}}
+        )
+
+    def project(self, *batches: Sequence[Any]) -> None:
+        """Append to the log, and project what is in it."""
+        run_async(self._project(batches))
+
+    async def _project(self, batches: Sequence[Sequence[Any]]) -> None:
+        log = SqliteEventLog(EventLogConfig(path=self.settings.event_log_path, commit_interval_s=0))
+        await log.start()
+        db = Database(self.dsn)
+        await db.start()
+        partitions = Partitions(db)
+        await partitions.maintain()
+        runner = ProjectionRunner(log, db, default_projections(partitions))
+        await runner.start()
+        try:
+            for batch in batches:
+                await log.append(batch)
+            await runner.wait_for(log.stats().last_seq)
+        finally:
+            await runner.stop()
+            await db.stop()
+            await log.stop()
+
+    def append(self, batch: Sequence[Any]) -> None:
+        """Append to the log alone."""
+
+        async def work() -> None:
+            log = SqliteEventLog(EventLogConfig(path=self.settings.event_log_path, commit_interval_s=0))
+            await log.start()
+            await log.append(batch)
+            await log.stop()
+
+        run_async(work())
+
+    def compare(self) -> DatabaseComparison:
+        """Compare, as the command does."""
+        return compare_with_database(self.settings, verify_file(self.settings.event_log_path))
+
+    def sql(self, statement: str, *params: Any) -> None:
+        """Change what is stored."""
+        with psycopg.connect(self.dsn, autocommit=True, options="-c search_path=mtd") as connection:
+            connection.execute(statement, params or None)
+
+
+@pytest.fixture
+def place(tmp_path: Path, postgres_dsn: str) -> Place:
+    made = Place(tmp_path, postgres_dsn)
+    made.sql(
+        "INSERT INTO tenant (tenant_id, name) VALUES (%s, 'default') ON CONFLICT DO NOTHING",
+        DEFAULT_TENANT_ID,
+    )
+    for number, device in enumerate(DEVICES):
+        made.sql(
+            "INSERT INTO device (tenant_id, device_id, name, host, port, username, tls_mode)"
+            " VALUES (%s, %s, %s, 'h', 1, 'u', 'off')",
+            DEFAULT_TENANT_ID,
+            device,
+            f"device-{number}",
+        )
+    return made
+
+
+def now_us() -> int:
+    return SYSTEM_CLOCK.now_us()
+
+
+def test_what_was_projected_is_there(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(maintenance, "_EVENTS_AT_ONCE", 7)
+    place.project(day(now_us()), day(now_us() + MINUTE_US))
+    found = place.compare()
+    assert found.ok
+    assert {name: (table.expected, table.found) for name, table in found.tables.items()} == {
+        "telemetry_frame": (80, 80),
+        "device_health": (6, 6),
+        "event": (2, 2),
+    }
+    assert (found.latest_checked, found.events_behind) == (2, 0)
+    assert "as the log says" in found.describe()
+
+
+@pytest.mark.parametrize("table", ["telemetry_frame", "device_health", "event"])
+def test_a_missing_row_is_found(place: Place, table: str) -> None:
+    place.project(day(now_us()))
+    # Of the events, that which stands in the log as such; others are derived.
+    seq = 45 if table == "event" else f"(SELECT max(seq) FROM {table})"
+    place.sql(f"DELETE FROM {table} WHERE seq = {seq}")
+    found = place.compare()
+    assert not found.ok
+    assert [name for name, account in found.tables.items() if account.missing] == [table]
+    assert found.tables[table].missing == 1
+    assert any("is missing" in problem for problem in found.problems)
+    assert "NOT" in found.describe()
+
+
+@pytest.mark.parametrize("table", ["telemetry_frame", "device_health", "event"])
+def test_a_doubled_row_is_found(place: Place, table: str) -> None:
+    place.project(day(now_us()))
+    place.sql(f"INSERT INTO {table} SELECT * FROM {table} WHERE seq = (SELECT max(seq) FROM {table})")
+    found = place.compare()
+    assert not found.ok
+    assert {name: account.doubled for name, account in found.tables.items() if account.doubled} == {table: 1}
+
+
+def test_a_row_of_no_event_is_found(place: Place) -> None:
+    place.project(day(now_us()))
+    place.sql("UPDATE telemetry_frame SET seq = 43 WHERE seq = 20")  # 43 is the outcome of a poll
+    found = place.compare()
+    account = found.tables["telemetry_frame"]
+    assert (found.ok, account.missing) == (False, 1)
+
+
+def test_a_latest_row_of_the_past_is_found(place: Place) -> None:
+    place.project(day(now_us()))
+    place.sql(
+        "UPDATE latest SET seq = 2, ts_collected = ts_collected - interval '1 s' WHERE device_id = %s",
+        DEVICES[0],
+    )
+    found = place.compare()
+    assert (found.ok, found.latest_wrong) == (False, 1)
+    place.sql("DELETE FROM latest WHERE device_id = %s", DEVICES[0])
+    assert place.compare().latest_wrong == 1
+    place.sql("DELETE FROM device WHERE device_id = %s", DEVICES[0])
+    assert place.compare().ok, "a device that was removed has no newest values"
+
+
+def test_a_newer_latest_row_is_no_error(place: Place) -> None:
+    place.project(day(now_us()))
+    place.sql(
+        "UPDATE latest SET log_id = %s, seq = 1, ts_collected = ts_collected + interval '1 s'", uuid.uuid4()
+    )
+    assert place.compare().ok
+
+
+def test_a_log_that_lost_its_end_is_found(place: Place) -> None:
+    place.project(day(now_us()))
+    place.sql("UPDATE projection_position SET position = 46 WHERE name = 'events'")
+    found = place.compare()
+    assert not found.ok
+    assert found.problems == ["projection events is at 46, but the log ends at 45"]
+
+
+def test_what_waits_to_be_projected_is_no_error(place: Place) -> None:
+    place.project(day(now_us()))
+    place.append([frame(DEVICES[0], now_us() + MINUTE_US)])
+    found = place.compare()
+    assert (found.ok, found.events_behind) == (True, 1)
+    assert "1 events still to be projected" in found.describe()
+
+
+def test_what_is_not_stored_on_purpose_is_no_error(place: Place) -> None:
+    at = now_us()
+    future = frame(DEVICES[0], at + 60 * MINUTE_US, received=at)
+    ancient = frame(DEVICES[0], at - 200 * 24 * 60 * MINUTE_US)
+    broken = outcome_event(
+        Origin(DEFAULT_TENANT_ID, "collector", "no uuid"),
+        OutcomeReport(Outcome.OK, DeviceStatus.UP, "t0", "", 0, 0, 0.0),
+        at,
+        at,
+    )
+    place.project([*day(at), future, ancient, broken])
+    found = place.compare()
+    assert found.ok, found
+    assert found.tables["telemetry_frame"].refused == 2
+    assert found.tables["device_health"].refused == 1
+    assert found.dead_letters == {"events": 1}
+    assert "1 dead letters" in found.describe()
+
+
+def test_migrating_twice_changes_nothing(tmp_path: Path, empty_postgres_dsn: str) -> None:
+    place = Place(tmp_path, empty_postgres_dsn)
+    said: list[str] = []
+    with pytest.raises(Misconfigured, match="mtd migrate"):
+        place.append(day(now_us()))
+        place.compare()
+    applied = migrate_database(place.settings, said.append)
+    assert applied
+    assert len(said) == len(applied)
+    assert migrate_database(place.settings, said.append) == []
