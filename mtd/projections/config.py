@@ -10,7 +10,13 @@ class ProjectionsConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    batch_events: int = Field(256, ge=1, le=10_000, description="Most events in one transaction.")
+    batch_events: int = Field(
+        2048,
+        ge=1,
+        le=10_000,
+        description="Most events in one transaction: as many as wait, up to this. A transaction takes its "
+        "time however few it holds, so that small ones never catch up on a busy machine.",
+    )
     read_ahead_batches: int = Field(
         64, ge=1, description="Batches of the log that are read ahead; then it waits."
     )

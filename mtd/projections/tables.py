@@ -72,12 +72,14 @@ class TablesBatch:
 
     async def write(self, tx: Transaction) -> None:
         """Delete what is gone, then write what is there."""
-        gone: list[tuple[StateKey, str]] = []
-        for key, change in self._changes.items():
-            if change.complete:
-                await delete_all_but(tx, key, list(change.upserted))
-            else:
-                gone += ((key, row_key) for row_key in change.removed)
+        whole = {key: change.upserted for key, change in self._changes.items() if change.complete}
+        await delete_all_but(tx, whole)
+        gone = [
+            (key, row_key)
+            for key, change in self._changes.items()
+            if not change.complete
+            for row_key in change.removed
+        ]
         await delete_rows(tx, gone)
         await upsert_rows(
             tx, self._log_id, [row for change in self._changes.values() for row in change.upserted.values()]

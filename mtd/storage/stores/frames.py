@@ -26,6 +26,8 @@ class FrameRow(NamedTuple):
     low_confidence: str  # "{}": none is doubtful
 
 
+# About a megabyte of text in one statement: joining and sending it holds the loop.
+_ROWS_AT_ONCE = 256
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _COLUMNS = (
     "tenant_id, device_id, log_id, seq, layout_id, ts_collected, ts_received, poll_duration_us,"
@@ -93,8 +95,8 @@ class FrameName(NamedTuple):
 
 async def insert_frames(tx: Transaction, log_id: str, rows: Sequence[FrameRow]) -> None:
     """Store frames; their partitions exist."""
-    if rows:
-        await tx.execute(_INSERT_FRAMES, [log_id, *_columns(rows)])
+    for first in range(0, len(rows), _ROWS_AT_ONCE):
+        await tx.execute(_INSERT_FRAMES, [log_id, *_columns(rows[first : first + _ROWS_AT_ONCE])])
 
 
 async def upsert_latest(

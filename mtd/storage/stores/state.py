@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from mtd.storage import literals
@@ -74,12 +74,23 @@ async def delete_rows(tx: Transaction, keys: Sequence[tuple[StateKey, str]]) -> 
         )
 
 
-async def delete_all_but(tx: Transaction, key: StateKey, kept: Sequence[str]) -> None:
-    """Delete the rows of a table of a device whose keys aren't among those."""
+async def delete_all_but(tx: Transaction, kept: Mapping[StateKey, Collection[str]]) -> None:
+    """Delete the rows of these tables of devices whose keys aren't among those.
+
+    One statement, however many tables: at its start mtd learns those of all devices.
+    """
+    if not kept:
+        return
+    stay = [(key, row_key) for key, row_keys in kept.items() for row_key in row_keys]
+    devices = _columns([key for key, _ in stay]) if stay else ["{}"] * len(StateKey._fields)
     await tx.execute(
-        "DELETE FROM state_row WHERE tenant_id = %s AND device_id = %s AND table_name = %s"
-        " AND row_key <> ALL (%s::text[])",
-        [*key, literals.texts(kept)],
+        "DELETE FROM state_row s USING unnest(%s::uuid[], %s::uuid[], %s::text[])"
+        " AS t (tenant_id, device_id, table_name) WHERE s.tenant_id = t.tenant_id"
+        " AND s.device_id = t.device_id AND s.table_name = t.table_name AND NOT EXISTS ("
+        "  SELECT FROM unnest(%s::uuid[], %s::uuid[], %s::text[], %s::text[])"
+        "  AS k (tenant_id, device_id, table_name, row_key) WHERE k.tenant_id = s.tenant_id"
+        "  AND k.device_id = s.device_id AND k.table_name = s.table_name AND k.row_key = s.row_key)",
+        [*_columns(list(kept)), *devices, literals.texts(row_key for _, row_key in stay)],
     )
 
 

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mtd.model.device import DeviceStatus, Outcome, Severity
+from mtd.model.events import table_event
+from mtd.model.observation import TableChange
 from tests.integration.projections.kit import (
     DEVICE,
     LAYOUT,
@@ -16,11 +20,15 @@ from tests.integration.projections.kit import (
     frame,
     in_world,
     now_us,
+    origin,
     outcome,
     probe,
     snapshot,
     table,
 )
+
+if TYPE_CHECKING:
+    from mtd.pb.events.v1.envelope_pb2 import Envelope
 
 SECOND = 1_000_000
 LATEST = "SELECT poll_group, layout_id, counters, gauges, seq FROM latest ORDER BY poll_group"
@@ -223,6 +231,38 @@ def test_tables_follow_their_changes(postgres_dsn: str) -> None:
         assert [row[0] for row in await world.ask(rows)] == ["*9"]
         await world.project(table(at + 5, {}, complete=True))
         assert await world.ask(rows) == []
+
+    in_world(postgres_dsn, body)
+
+
+def test_whole_tables_of_many_devices_at_once(postgres_dsn: str) -> None:
+    """As at a start: what is gone from one is not taken from another."""
+
+    def whole(at: int, device: str, name: str, *keys: str) -> Envelope:
+        rows = {key: {"name": key} for key in keys}
+        return table_event(origin(device), TableChange(name, True, rows), at, at)
+
+    async def body(world: World) -> None:
+        at = now_us() - SECOND
+        await world.project(
+            whole(at, DEVICE, "interface", "*1", "*2"),
+            whole(at, DEVICE, "address", "*1", "*2"),
+            whole(at, OTHER_DEVICE, "interface", "*1", "*2"),
+            whole(at, OTHER_DEVICE, "address", "*1"),
+        )
+        await world.project(
+            whole(at + 1, DEVICE, "interface", "*2"),
+            whole(at + 1, OTHER_DEVICE, "interface"),
+            whole(at + 1, OTHER_DEVICE, "address", "*1", "*3"),
+        )
+        found = await world.ask("SELECT device_id, table_name, row_key FROM state_row ORDER BY 1, 2, 3")
+        assert found == [
+            (DEVICE, "address", "*1"),
+            (DEVICE, "address", "*2"),
+            (DEVICE, "interface", "*2"),
+            (OTHER_DEVICE, "address", "*1"),
+            (OTHER_DEVICE, "address", "*3"),
+        ]
 
     in_world(postgres_dsn, body)
 

@@ -8,6 +8,7 @@ import pytest
 from zope.interface.verify import verifyClass, verifyObject
 
 from mtd.eventlog.interfaces import LoggedBatch
+from mtd.projections import metrics
 from mtd.projections.all import default_projections
 from mtd.projections.frames import FrameEncoder
 from mtd.projections.interfaces import IBatchWriter, IProjection
@@ -54,6 +55,30 @@ def test_each_event_once_in_order_and_told_after_the_commit(postgres_dsn: str) -
         assert world.committed == list(range(1, 742))
 
     in_world(postgres_dsn, body, batch_events=50)
+
+
+def test_what_waits_is_taken_together_so_that_a_busy_machine_catches_up(postgres_dsn: str) -> None:
+    """A transaction waits for its turn on the loop a dozen times: small ones fell ever further behind."""
+
+    async def body(world: World) -> None:
+        start, chunks, size = now_us(), 20, 75
+        await world.log.append([declare()])
+        for chunk in range(chunks):
+            await world.log.append(frames(size, start + chunk * size))
+        before = transactions()
+        runner = world.runner()
+        await runner.start()
+        await runner.wait_for(chunks * size + 1)
+        assert transactions() - before <= 3
+        assert await world.value(SEQS) == list(range(2, chunks * size + 2))
+        assert await world.value("SELECT counters[1] FROM latest") == size - 1
+        assert world.committed == list(range(1, chunks * size + 2))
+
+    def transactions() -> float:
+        samples = next(iter(metrics.BATCH_EVENTS.collect())).samples
+        return next(sample.value for sample in samples if sample.name.endswith("_count"))
+
+    in_world(postgres_dsn, body)
 
 
 def test_values_are_exact(postgres_dsn: str) -> None:
