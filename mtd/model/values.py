@@ -15,6 +15,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from mtd.model.text import decode_text
+
 Raw: TypeAlias = bytes | None
 
 MAX_INT64 = 2**63 - 1
@@ -65,15 +67,8 @@ def is_blank(raw: Raw) -> bool:
     return raw is None or raw in _BLANKS
 
 
-def text(raw: bytes, code_page: str = "latin-1") -> str:
-    """Decode text: UTF-8, else the device's code page. Never an error.
-
-    RouterOS keeps the bytes that a client sent and doesn't tell their charset.
-    """
-    try:
-        return raw.decode()
-    except UnicodeDecodeError:
-        return raw.decode(code_page, errors="replace")
+text = decode_text
+"""Decode text, never with an error: see `mtd.model.text`."""
 
 
 def integer(raw: Raw) -> int | None:

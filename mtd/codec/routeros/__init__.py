@@ -9,7 +9,6 @@ interprets a value: that is for those who know the menu.
 from mtd.codec.routeros.decoder import Answer, Decoder, Event, Fatal, Limits, Overflow, Stamp
 from mtd.codec.routeros.errors import ProtocolDamaged
 from mtd.codec.routeros.shapes import PatternCache
-from mtd.codec.routeros.text import decode_text
 from mtd.codec.routeros.words import encode_command, encode_sentence
 
 __all__ = [
@@ -22,7 +21,6 @@ __all__ = [
     "PatternCache",
     "ProtocolDamaged",
     "Stamp",
-    "decode_text",
     "encode_command",
     "encode_sentence",
 ]

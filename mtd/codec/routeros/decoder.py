@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from mtd.codec.routeros.columns import RowsBuilder
 from mtd.codec.routeros.errors import ProtocolDamaged
 from mtd.codec.routeros.shapes import TAG, Draft, PatternCache, ShapeBook
-from mtd.codec.routeros.text import decode_text
 from mtd.codec.routeros.words import INCOMPLETE, decode_length, encode_word
 from mtd.model.command import Rows, Trap
+from mtd.model.text import decode_text
 
 if TYPE_CHECKING:
     from mtd.codec.routeros.patterns import RowPattern
@@ -22,8 +21,10 @@ _ROW = b"\x03!re"
 _PEEK = 64
 _BURSTS = 24  # per feed: a stream that breaks out of the pattern time and again is read word by word
 _DRAFTS_KEPT = 256
-
-key_name = lru_cache(maxsize=8192)(decode_text)
+_IGNORED_KEPT = 256
+# Compiling takes milliseconds of everybody's time: one at a time, so many at once, and then seldom.
+_COMPILATIONS = 32.0
+_COMPILATIONS_PER_S = 0.1
 
 
 class Stamp(NamedTuple):
@@ -41,6 +42,7 @@ class Limits:
     sentence_bytes: int = 4 * 1024 * 1024
     sentence_words: int = 4096
     session_bytes: int = 32 * 1024 * 1024
+    idle_sentences: int = 1024  # that belong to no answer, from one answer to the next
 
 
 @dataclass(slots=True)
@@ -125,6 +127,12 @@ class Decoder:
         self._pending: dict[bytes, _Pending] = {}
         self._hot: _Pending | None = None  # whose rows are probably next
         self._drafts: dict[Command, Draft] = {}  # which shape this router uses
+        self._ignored: dict[bytes, None] = {}  # tags whose answers nobody waits for
+        self._idle = 0  # sentences since the last answer that belong to none
+        self._compilations = _COMPILATIONS
+        self._compiled_at = 0.0
+        self._may_compile = True
+        self._fed_at = 0.0
         self._held = 0  # bytes of unfinished replies
         self._tail = bytearray()  # of an unfinished word
         self._need = 0  # bytes of tail that finish the word
@@ -147,17 +155,27 @@ class Decoder:
         if tag in self._pending:
             raise ValueError(f"tag {tag!r} is in flight already")
         book = self._patterns.book(command)
-        draft = self._drafts.get(command) or book.latest()
+        draft = self._drafts.get(command)
+        if draft is None and (draft := book.best()) is not None:
+            self._use(command, draft)
         pending = _Pending(tag, encode_word(b".tag=" + tag), command, book, draft)
         self._pending[tag] = pending
         if self._hot is None:
             self._hot = pending
+
+    def ignore(self, tag: bytes) -> None:
+        """Announce a command whose answer, if there will be one, says nothing."""
+        self._ignored[tag] = None
+        if len(self._ignored) > _IGNORED_KEPT:
+            del self._ignored[next(iter(self._ignored))]
 
     def feed(self, data: bytes, stamp: Stamp) -> list[Event]:
         """Take bytes as received at ``stamp``; return what they completed, in order.
 
         Raises `ProtocolDamaged` if the stream can't be read on.
         """
+        self._may_compile = True
+        self._fed_at = stamp.at
         if not self._tail and not self._words:
             self._stamp = stamp
         if self._tail:
@@ -258,7 +276,8 @@ class Decoder:
         words, size = self._words, self._sentence_size
         self._words, self._sentence_size = [], 0
         if not words:
-            return  # empty sentences are allowed, and mean nothing
+            self._skipped()  # empty sentences are allowed, and mean nothing
+            return
         self.counts.sentences += 1
         order: list[bytes] = []
         values: list[bytes] = []
@@ -285,7 +304,7 @@ class Decoder:
         self.counts.unknown_words += len(sentence.others)
         pending = self._pending.get(sentence.tag)
         if pending is None or reply not in (b"!re", b"!done", b"!trap", b"!empty"):
-            self.counts.unknown_sentences += 1
+            self._stray(sentence)
             return
         kept = self._account(pending, sentence.size, reply == b"!re", events)
         if reply == b"!re":
@@ -295,6 +314,21 @@ class Decoder:
         elif reply == b"!done":
             self._done(pending, sentence.attributes(), events)
 
+    def _stray(self, sentence: _Sentence) -> None:
+        if sentence.tag not in self._ignored:
+            self.counts.unknown_sentences += 1
+        elif sentence.reply == b"!done":
+            del self._ignored[sentence.tag]
+        self._skipped()
+
+    def _skipped(self) -> None:
+        """Bear with a sentence that says nothing, but not without end."""
+        self._idle += 1
+        if self._idle > self._limits.idle_sentences:
+            raise ProtocolDamaged(
+                f"over {self._limits.idle_sentences:,} sentences that answer nothing that was asked"
+            )
+
     def _row(self, pending: _Pending, sentence: _Sentence, kept: bool) -> None:
         self.counts.rows += 1
         self.counts.slow_rows += 1
@@ -302,12 +336,35 @@ class Decoder:
             pending.rows.add_row(sentence.attributes())
         self._hot = pending
         if not sentence.others:
-            draft = pending.book.learn(tuple(sentence.order), sentence.values)
-            if draft is not None and draft is not pending.draft:
-                pending.draft = draft
-                if len(self._drafts) >= _DRAFTS_KEPT:
-                    self._drafts.clear()
-                self._drafts[pending.command] = draft
+            self._learn(pending, sentence)
+
+    def _learn(self, pending: _Pending, sentence: _Sentence) -> None:
+        draft = pending.book.learn(tuple(sentence.order), sentence.values, pending.draft)
+        if draft is None:
+            return
+        if draft is not pending.draft:
+            pending.draft = draft
+            self._use(pending.command, draft)
+        if draft.due and self._take_compilation():
+            draft.compile()
+            if draft.pattern is not None:
+                pending.book.publish(draft, self._fed_at)
+
+    def _use(self, command: Command, draft: Draft) -> None:
+        if len(self._drafts) >= _DRAFTS_KEPT:
+            self._drafts.clear()
+        self._drafts[command] = draft
+
+    def _take_compilation(self) -> bool:
+        """Return whether this session may have something compiled now."""
+        if not self._may_compile:
+            return False
+        regained = (self._fed_at - self._compiled_at) * _COMPILATIONS_PER_S
+        left = min(_COMPILATIONS, self._compilations + regained)
+        if left < 1.0:
+            return False
+        self._compilations, self._compiled_at, self._may_compile = left - 1.0, self._fed_at, False
+        return True
 
     def _trap(self, attributes: dict[str, bytes]) -> Trap:
         category = attributes.get("category", b"")
@@ -318,6 +375,9 @@ class Decoder:
 
     def _done(self, pending: _Pending, attributes: dict[str, bytes], events: list[Event]) -> None:
         del self._pending[pending.tag]
+        self._idle = 0
+        if pending.draft is not None:
+            pending.draft.uses += 1
         # Replies mostly come in the order of their commands.
         self._hot = next(iter(self._pending.values()), None)
         if not pending.overflow:
@@ -375,4 +435,4 @@ class _Sentence:
 
     def attributes(self) -> dict[str, bytes]:
         """Return the attributes by name; the last one of equal names counts."""
-        return dict(zip(map(key_name, filter(None, self.order)), self.values, strict=True))  # without TAG
+        return dict(zip(map(decode_text, filter(None, self.order)), self.values, strict=True))  # without TAG

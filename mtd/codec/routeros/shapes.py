@@ -1,9 +1,15 @@
 """What the rows of a command look like, learned from rows read word by word.
 
-Routers print the same keys in the same order poll after poll. A `ShapeBook`
-merges the key orders it sees into drafts (one per order, since RouterOS 6 and
-7 differ), and compiles a draft into a `RowPattern` once it has seen enough.
-Books are shared by all sessions of a process, through a bounded `PatternCache`.
+Routers print the same keys in the same order poll after poll. A session merges
+the key orders it sees into a `Draft` (one per order, since RouterOS 6 and 7
+differ), compiles that into a `RowPattern` once it has seen enough, and then puts
+it into the command's `ShapeBook`, which all sessions of a process share through
+a bounded `PatternCache`.
+
+A router chooses what it sends, so it must not be able to make this dear for the
+others: no draft grows beyond what compiles within milliseconds, a session keeps
+its draft whatever becomes of the book, and a full book gives up what serves the
+fewest answers.
 """
 
 from __future__ import annotations
@@ -15,13 +21,21 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
-from mtd.codec.routeros.patterns import RowPattern, compile_pattern
+from mtd.codec.routeros.patterns import LONGEST_KEY, RowPattern, compile_pattern, effort
 
 if TYPE_CHECKING:
     from mtd.model.command import Command
 
 TAG = b""
 """Stands for the tag word among the keys of a row: no key is empty."""
+
+
+_FIRST_ROWS = 8
+# Ever more rows between compilations, but what a draft can still learn has an end.
+_MOST_ROWS = 256
+_FADE_S = 3600.0
+MOST_EFFORT = 5000
+"""Of `effort`: compiles in about 4 milliseconds."""
 
 
 class Kind(IntEnum):
@@ -70,40 +84,32 @@ def merge_orders(old: Sequence[bytes], new: Sequence[bytes]) -> tuple[bytes, ...
     return tuple(merged)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Draft:
-    """One order of keys: what was seen of it, and the pattern made from that."""
+    """One order of keys: what was seen of it, and the pattern made from that.
 
-    order: tuple[bytes, ...]
-    kinds: dict[bytes, Kind]
+    ``uses`` counts the answers that it served, lately.
+    """
+
+    order: tuple[bytes, ...] = ()
+    kinds: dict[bytes, Kind] = field(default_factory=dict)
     optional: set[bytes] = field(default_factory=set)
     pattern: RowPattern | None = None
+    uses: float = 0
     _changed: bool = True
     _rows_since_compiled: int = 0
-    _rows_wanted: int = 8
+    _rows_wanted: int = _FIRST_ROWS
     _full: frozenset[bytes] = frozenset()
 
-    def learn(self, order: tuple[bytes, ...], merged: tuple[bytes, ...], values: Sequence[bytes]) -> None:
-        """Widen the draft by one row, and compile it anew if that is due."""
-        self._widen(order, merged, values)
-        self._rows_since_compiled += 1
-        # Ever more rows between compilations: compiling takes milliseconds.
-        if self._changed and self._rows_since_compiled >= self._rows_wanted:
-            self.pattern = compile_pattern(
-                self.order, TAG, self.optional, {key: kind.name for key, kind in self.kinds.items()}
-            )
-            self._changed = False
-            self._rows_since_compiled = 0
-            self._rows_wanted *= 2
+    @property
+    def due(self) -> bool:
+        """Whether enough was seen, and changed, to compile."""
+        return self._changed and self._rows_since_compiled >= self._rows_wanted
 
-    def _widen(self, order: tuple[bytes, ...], merged: tuple[bytes, ...], values: Sequence[bytes]) -> None:
-        if order != self.order:
-            if not self._full:
-                self._full = frozenset(self.order)
-            absent = self._full.symmetric_difference(order) - self.optional
-            if absent or merged != self.order:
-                self.optional |= absent
-                self.order, self._full, self._changed = merged, frozenset(merged), True
+    def learn(self, order: tuple[bytes, ...], values: Sequence[bytes], max_keys: int) -> bool:
+        """Widen the draft by one row; return False if the row doesn't fit."""
+        if order != self.order and not self._widen(order, max_keys):
+            return False
         kinds = self.kinds
         for key, value in zip((key for key in order if key != TAG), values, strict=True):
             seen, known = kind_of(value), kinds.get(key)
@@ -111,39 +117,87 @@ class Draft:
             if wider != known:
                 kinds[key] = wider
                 self._changed = True
+        self._rows_since_compiled += 1
+        return True
+
+    def compile(self) -> None:
+        """Make the pattern. Takes milliseconds."""
+        kinds = {key: kind.name for key, kind in self.kinds.items()}
+        # An older pattern reads fewer rows, but those rightly.
+        self.pattern = compile_pattern(self.order, TAG, self.optional, kinds) or self.pattern
+        self._changed = False
+        self._rows_since_compiled = 0
+        self._rows_wanted = min(_MOST_ROWS, self._rows_wanted * 2)
+
+    def _widen(self, order: tuple[bytes, ...], max_keys: int) -> bool:
+        """Take the keys of a row in, unless the order forbids it or the pattern would be too large."""
+        merged = merge_orders(self.order, order)
+        if merged is None or len(merged) > max_keys:
+            return False
+        # What a draft begins with is absent from no row yet.
+        absent = self._full.symmetric_difference(order) - self.optional if self._full else set()
+        if absent or merged != self.order:
+            optional = self.optional | absent
+            if effort(merged, TAG, optional) > MOST_EFFORT:
+                return False
+            self.order, self._full, self._changed = merged, frozenset(merged), True
+            self.optional = optional
+        return True
 
 
 class ShapeBook:
-    """What is known of the rows of one command."""
+    """The shapes of one command that were compiled, by whatever session."""
 
     def __init__(self, max_orders: int = 4, max_keys: int = 64) -> None:
         self._drafts: list[Draft] = []
         self._max_orders = max_orders
         self._max_keys = max_keys
+        self._faded_at = 0.0
 
-    def latest(self) -> Draft | None:
+    def __len__(self) -> int:
+        return len(self._drafts)
+
+    def best(self) -> Draft | None:
         """Return the draft to try first for a session that has none yet."""
-        return self._drafts[0] if self._drafts else None
+        return max(self._drafts, key=_uses, default=None)
 
-    def learn(self, order: tuple[bytes, ...], values: Sequence[bytes]) -> Draft | None:
-        """Learn from a row; return the draft it belongs to, None if it fits no draft.
+    def learn(self, order: tuple[bytes, ...], values: Sequence[bytes], own: Draft | None) -> Draft | None:
+        """Learn from a row; return the draft it belongs to, None if it isn't worth one.
 
         ``order`` is the row's keys with `TAG` where the tag stood; ``values``
-        are those of the keys, without the tag's.
+        are those of the keys, without the tag's. ``own`` is the draft that the
+        session uses now; the answer may be another, or a new one.
         """
-        if TAG not in order or len(order) > self._max_keys or len(set(order)) != len(order):
+        if (
+            TAG not in order
+            or len(order) > self._max_keys
+            or len(set(order)) != len(order)
+            or max(map(len, order)) > LONGEST_KEY
+        ):
             return None
         for draft in self._drafts:
-            merged = draft.order if order == draft.order else merge_orders(draft.order, order)
-            if merged is not None and len(merged) <= self._max_keys:
-                draft.learn(order, merged, values)
+            if draft.learn(order, values, self._max_keys):
                 return draft
+        if own is not None and own not in self._drafts and own.learn(order, values, self._max_keys):
+            return own
+        draft = Draft()
+        return draft if draft.learn(order, values, self._max_keys) else None
+
+    def publish(self, draft: Draft, now: float) -> None:
+        """Share a draft with all sessions; the least used one makes room. ``now``: monotonic seconds."""
+        if draft in self._drafts:
+            return
+        if now - self._faded_at >= _FADE_S:  # by time: nobody can hurry it
+            self._faded_at = now
+            for known in self._drafts:
+                known.uses /= 2
         if len(self._drafts) >= self._max_orders:
-            return None
-        draft = Draft(order, {})
-        draft.learn(order, order, values)
+            self._drafts.remove(min(self._drafts, key=_uses))
         self._drafts.append(draft)
-        return draft
+
+
+def _uses(draft: Draft) -> float:
+    return draft.uses
 
 
 class PatternCache:

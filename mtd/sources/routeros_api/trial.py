@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from mtd.codec.routeros import decode_text
 from mtd.core.clock import SYSTEM_CLOCK
 from mtd.model.command import Command
 from mtd.model.device import Outcome
+from mtd.model.text import decode_text
 from mtd.sources.errors import SessionFailed
 from mtd.sources.routeros_api.config import RouterOsApiConfig
 from mtd.sources.routeros_api.opening import Steps, Tools, open_session, shared_patterns

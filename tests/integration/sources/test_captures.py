@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from librouteros.protocol import encode_length
 
-from mtd.codec.routeros import Answer, Decoder, Stamp, decode_text
+from mtd.codec.routeros import Answer, Decoder, Stamp
 from mtd.model.command import Command
+from mtd.model.text import decode_text
 
 NOW = Stamp(1.0, 1)
 

@@ -283,7 +283,7 @@ def test_sessions_share_what_they_learned() -> None:
             for endpoint in endpoints:
                 async with connected(lab_device(endpoint), patterns=patterns) as source:
                     await source.run([COUNTERS])
-            draft = patterns.book(COUNTERS).latest()
+            draft = patterns.book(COUNTERS).best()
             assert draft is not None
             assert draft.pattern is not None
 

@@ -54,7 +54,7 @@ class NeverLearns(PatternCache):
     """Patterns switched off: every row is read word by word."""
 
     class _Book(ShapeBook):
-        def learn(self, order: object, values: object) -> Draft | None:
+        def learn(self, order: object, values: object, own: object) -> Draft | None:
             return None
 
     def book(self, command: Command) -> ShapeBook:

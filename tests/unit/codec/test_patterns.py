@@ -200,7 +200,7 @@ def test_a_router_with_ever_new_keys_teaches_no_more_than_is_bounded() -> None:
     data = b"".join(sentence(b"!re", b".tag=1", b"=key-%d=1" % n, b"=other=2") for n in range(500))
     answers, _ = decode([data + done(b"1")], {b"1": COMMAND}, patterns)
     assert answers[b"1"].rows.count == 500
-    draft = patterns.book(COMMAND).latest()
+    draft = patterns.book(COMMAND).best()
     assert draft is not None
     assert len(draft.order) <= 64
 

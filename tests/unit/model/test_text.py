@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mtd.codec.routeros import decode_text
+from mtd.model import values
+from mtd.model.text import decode_text
 
 
 @pytest.mark.parametrize(
@@ -26,6 +27,7 @@ from mtd.codec.routeros import decode_text
 )
 def test_text_by_utf8_else_code_page(value: bytes, code_page: str, text: str) -> None:
     assert decode_text(value, code_page) == text
+    assert values.text(value, code_page) == text
 
 
 CODE_PAGES = [
