@@ -151,11 +151,11 @@ class DeviceStore:
         settings: DeviceSettings,
         mask: Sequence[str],
         *,
-        password: str = "",
+        password: str | None = None,
         revision: int = 0,
         tenant_id: str = DEFAULT_TENANT_ID,
     ) -> DeviceRecord:
-        """Change the settings that the mask names, and the password unless it is empty.
+        """Change the settings that the mask names, and the password unless it is None.
 
         Raises NotFound, Refused, AlreadyExists (the new name), and Conflict if
         the device was changed since ``revision`` (0: whatever it is).
@@ -185,7 +185,7 @@ class DeviceStore:
                 [*values.values(), tenant_id, before.device_id],
             )
             record = record_of(_one(tx, device))
-            if password:
+            if password is not None:
                 sealed = self._vault.seal(tenant_id, before.device_id, password)
                 await _put_secret(tx, tenant_id, before.device_id, sealed)
             return record
