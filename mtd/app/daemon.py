@@ -15,38 +15,36 @@ from mtd.api.grpc.stream_hub import StreamHub
 from mtd.api.http.server import HttpServer
 from mtd.api.interfaces import ReadyCheck
 from mtd.app.backends import Inventory, Telemetry
+from mtd.app.collecting import RELOADED, Collecting
 from mtd.app.config import Settings
 from mtd.core.clock import SYSTEM_CLOCK
-from mtd.core.errors import Misconfigured, Retryable
+from mtd.core.errors import Misconfigured, MtdError, Retryable
 from mtd.core.garbage import QuietGarbage
-from mtd.core.limits import Gate
 from mtd.core.report import configure_logging
 from mtd.core.service import TaskGroup
 from mtd.eventlog.sqlite.log import SqliteEventLog
 from mtd.ingest.recorder import Recorder
-from mtd.model.device import Device
-from mtd.model.metric import Tier
 from mtd.plugin.manager import PluginManager
 from mtd.projections.all import default_projections
 from mtd.projections.runner import ProjectionRunner
 from mtd.queries.tables import TableQueries
-from mtd.scheduler.device_loop import Parts
-from mtd.scheduler.service import Scheduler
 from mtd.security.vault import Vault
-from mtd.sources.routeros_api.source import RouterOsApiSource
 from mtd.storage.embedded.server import EmbeddedPostgres
 from mtd.storage.partitions import Partitions
 from mtd.storage.pool import Database
 from mtd.storage.schema import migrate
 from mtd.storage.stores.catalogue import CatalogueStore
 from mtd.storage.stores.devices import DeviceStore
+from mtd.storage.txn import Transaction
 
 logger = logging.getLogger(__name__)
 
 # What the projections may still write down when the daemon is told to stop.
 _CATCH_UP_S = 1.5
 _RETRY_S = 2.0
-_FOLLOW_S = 0.5
+_HELLO_S = 2.0
+_HELLO_DEADLINE_S = 2.0
+_LEAST_STOP_S = 0.1
 
 Stop = Callable[[], Awaitable[object]]
 
@@ -60,10 +58,9 @@ class Daemon:
         self._tasks = TaskGroup("app")
         self._garbage = QuietGarbage()
         self._starting = "the configuration"
+        self._database_failure = ""
         self._plugins = PluginManager.of()
-        self._collecting: Scheduler | None = None
-        self._collecting_turn = asyncio.Lock()  # a reload and a change of the inventory may meet
-        self._devices: Sequence[Device] = ()
+        self._collecting: Collecting | None = None
 
     async def start(self) -> None:
         """Start all parts, each when what it needs is there.
@@ -93,42 +90,47 @@ class Daemon:
         self._starting = ""
         self._garbage.start()
         logger.info(
-            "mtd is ready: %d devices, gRPC on port %d, HTTP on port %d",
-            len(self._devices),
+            "mtd is ready: gRPC on port %d, HTTP on port %d",
             self._grpc.port,
             http.port,
         )
 
     async def stop(self) -> None:
         """Stop polling, write down what was observed, close everything. Bounded in time."""
-        self._starting = "stopping"
+        self._starting = "the end: it is stopping"
         self._garbage.stop()
+        self._runtime_path.unlink(missing_ok=True)
         started = SYSTEM_CLOCK.monotonic()
+        deadline = started + self._settings.daemon.drain_timeout_s
         while self._stops:
             name, stop = self._stops.pop()
+            # One time for all: a part that hangs takes it from the others, but for a moment each.
+            left = max(_LEAST_STOP_S, deadline - SYSTEM_CLOCK.monotonic())
             try:
-                async with asyncio.timeout(self._settings.daemon.drain_timeout_s):
+                async with asyncio.timeout(left):
                     await stop()
+            except TimeoutError:
+                logger.warning("%s did not stop within %.1f s", name, left)
             except Exception:
                 # The other parts still have to be stopped.
                 logger.exception("%s did not stop as it should", name)
         await self._tasks.stop()
         logger.info("stopped within %.1f s", SYSTEM_CLOCK.monotonic() - started)
 
+    def request_reload(self, settings: Settings) -> None:
+        """Take changed settings, in the background; what comes of it is in the log."""
+        self._tasks.spawn("reload", self.reload(settings))
+
     async def reload(self, settings: Settings) -> None:
         """Take changed settings: logs and polling at once, the rest at the next start."""
         old, self._settings = self._settings, settings
         configure_logging(settings.log)
-        collecting = {"scheduler", "routeros_api"}
         changed = {name for name in Settings.model_fields if getattr(old, name) != getattr(settings, name)}
-        waiting = sorted(changed - collecting - {"log"})
+        waiting = sorted(changed - RELOADED - {"log"})
         if waiting:
             logger.warning("changes of %s take effect at the next start", ", ".join(waiting))
-        if changed & collecting and self._collecting is not None:
-            async with self._collecting_turn:
-                await self._collecting.stop()
-                self._collecting = self._make_scheduler()
-                await self._collecting.apply(self._devices)
+        if changed & RELOADED and self._collecting is not None:
+            await self._collecting.reload(settings)
         logger.info("configuration reloaded; changed: %s", ", ".join(sorted(changed)) or "nothing")
 
     def checks(self) -> Sequence[ReadyCheck]:
@@ -137,10 +139,20 @@ class Daemon:
             return [ReadyCheck("start", ready=False, reason=f"waiting for {self._starting}")]
         stats = self._log.stats()
         return [
+            ReadyCheck("database", not self._database_failure, self._database_failure),
+            ReadyCheck("inventory", not self._following_failure, self._following_failure),
             ReadyCheck("event log", stats.available, stats.reason),
             ReadyCheck("projections", not self._runner.failure, self._runner.failure),
             ReadyCheck("partitions", not self._partitions.failure, self._partitions.failure),
         ]
+
+    @property
+    def _following_failure(self) -> str:
+        return "" if self._collecting is None else self._collecting.failure
+
+    @property
+    def _runtime_path(self) -> Path:
+        return self._settings.daemon.data_dir / "runtime.json"
 
     # -- starting -------------------------------------------------------------
 
@@ -187,14 +199,13 @@ class Daemon:
         await self._runner.stop()
 
     async def _start_grpc(self) -> None:
-        self._devices = await self._store.snapshot()
-        self._hub.apply_devices(self._devices)
+        self._hub.apply_devices((await self._store.snapshot()).devices)
         await self._begin("streams", self._hub.start(), self._stop_streams)
         inventory = Inventory(
             self._database,
             self._store,
             self._settings.routeros_api,
-            lambda: self._collecting,
+            lambda: None if self._collecting is None else self._collecting.scheduler,
             self._wait_until_projected,
         )
         context = ApiContext(
@@ -218,56 +229,38 @@ class Daemon:
             self._log, collector_id=settings.daemon.collector_id, settings=settings.ingest
         )
         await self._begin("ingest", self._recorder.start(), self._recorder.stop)
-        self._gates = (
-            Gate("connect", settings.scheduler.max_connecting),
-            Gate("reconnect", settings.scheduler.max_reconnecting),
+        self._collecting = Collecting(
+            settings,
+            self._recorder,
+            self._store,
+            self._plugins,
+            TableQueries(self._database).rows_of,
+            self._hub.apply_devices,
         )
-        self._collecting = self._make_scheduler()
-        self._stops.append(("scheduler", self._stop_collecting))
-        self._tasks.spawn("inventory", self._follow_inventory())
+        self._stops.append(("polling", self._collecting.stop))
+        self._collecting.start()
+        self._tasks.spawn("database", self._watch_database())
 
-    async def _stop_collecting(self) -> None:
-        await self._tasks.stop()
-        if self._collecting is not None:
-            await self._collecting.stop()
+    async def _watch_database(self) -> None:
+        """Ask PostgreSQL now and then whether it answers, for ``/readyz`` and the health service."""
 
-    def _make_scheduler(self) -> Scheduler:
-        settings = self._settings
-        intervals = {tier: settings.scheduler.intervals_s.of(tier) for tier in Tier}
-        fresh, retry = self._gates
-        return Scheduler(
-            Parts(
-                settings=settings.scheduler,
-                clock=SYSTEM_CLOCK,
-                recorder=self._recorder,
-                make_source=lambda device: RouterOsApiSource(device, config=settings.routeros_api),
-                make_mapper=lambda device: self._plugins.mapper(device, intervals_s=intervals),
-                fresh_gate=fresh,
-                retry_gate=retry,
-                load_tables=TableQueries(self._database).rows_of,
-            )
-        )
+        async def hello(tx: Transaction) -> None:
+            await tx.execute("SELECT 1")
 
-    async def _follow_inventory(self) -> None:
-        """Keep what is polled and shown equal to the inventory."""
         while True:
             try:
-                async for _ in self._store.watch():
-                    self._devices = await self._store.snapshot()
-                    self._hub.apply_devices(self._devices)
-                    async with self._collecting_turn:
-                        if self._collecting is not None:
-                            await self._collecting.apply(self._devices)
-                    # A thousand devices are added in a few steps, not in a thousand.
-                    await asyncio.sleep(_FOLLOW_S)
+                await self._database.run("app.hello", hello, deadline_s=_HELLO_DEADLINE_S)
             except Retryable as error:
-                # What is polled goes on; changes of the inventory wait for the database.
-                logger.warning("the inventory can't be followed at the moment: %s", error)
-            await asyncio.sleep(_RETRY_S)
+                self._database_failure = f"PostgreSQL doesn't answer: {error}"
+            except MtdError as error:
+                self._database_failure = str(error)
+            else:
+                self._database_failure = ""
+            await asyncio.sleep(_HELLO_S)
 
     def _write_runtime(self, http_port: int) -> None:
         """Tell other programs of this machine's operator where the daemon is to be found."""
-        path = self._settings.daemon.data_dir / "runtime.json"
+        path = self._runtime_path
         content = {"pid": os.getpid(), "dsn": self._dsn, "grpc_port": self._grpc.port, "http_port": http_port}
         temporary = path.with_suffix(".tmp")
         # The DSN holds a password: nobody else may read it, at no moment.

@@ -106,7 +106,7 @@ class DaemonService(Service):
             logger.error("reload refused, going on as before:\n%s", invalid)
             return
         if self._daemon is not None:
-            asyncio.ensure_future(self._daemon.reload(settings))  # noqa: RUF006 - the daemon logs its end
+            self._daemon.request_reload(settings)
         self._settings = settings
 
 

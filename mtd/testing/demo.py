@@ -121,17 +121,27 @@ def _watch(console: Console, stage: Stage) -> None:
 
 
 def _problems(figures: dict[str, Any]) -> list[str]:
-    """Return which figures miss their limits. A figure that is no number misses it."""
+    """Return which figures miss their limits. One that could not be measured does."""
     return [
         f"{name} is {figures[name]}, must be {sign} {limit}"
         for name, (sign, limit) in _LIMITS.items()
-        if not (figures[name] >= limit if sign == ">=" else figures[name] <= limit)
+        if figures[name] is None or (figures[name] < limit if sign == ">=" else figures[name] > limit)
     ]
 
 
 def _report(console: Console, figures: dict[str, Any], problems: list[str]) -> None:
     table = Table("Figure", "Measured", "Limit")
-    for name in ("routers", "interfaces", "polls", "points", "skipped", "discarded", "counters_checked"):
+    for name in (
+        "routers",
+        "interfaces",
+        "polls",
+        "polls_due",
+        "points",
+        "points_due",
+        "skipped",
+        "discarded",
+        "counters_checked",
+    ):
         table.add_row(name, f"{figures[name]:,}", "")
     for name, (sign, limit) in _LIMITS.items():
         table.add_row(name, f"{figures[name]}", f"{sign} {limit:g}")

@@ -7,6 +7,7 @@ Both print the same figures, taken from outside of the daemon.
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import platform
 import time
@@ -20,19 +21,21 @@ import psycopg
 from mtd.lab.world import World
 from mtd.testing.ages import AgeFigures, SqlAges, StreamAges
 from mtd.testing.harness import HarnessFailed, Stage, usage_of
-from mtd.testing.truth_check import (
-    COUNTER_PROPERTIES,
-    RESOURCE_PROPERTIES,
-    STATE_PROPERTIES,
-    TruthCheck,
-    TruthFigures,
-)
+from mtd.testing.stored import count_stored
+from mtd.testing.truth_check import TruthCheck, TruthFigures
 
 Say = Callable[[str], None]
 
 _FIRST_POLLS_TIMEOUT_S = 120.0
 # Time for what was polled last to reach PostgreSQL before it is counted.
 _SETTLE_S = 2.0
+# Everything that can get lost on the way, by the daemon's own account.
+_DROPS = (
+    "mtd_ingest_dropped_events_total",
+    "mtd_ingest_refused_total",
+    "mtd_projections_events_dropped_total",
+    "mtd_projections_dead_letters_total",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +103,7 @@ def measure(stage: Stage, plan: Plan, say: Say) -> dict[str, Any]:
     figures |= {
         "skipped": int(stage.metric("mtd_scheduler_polls_skipped_total") - skipped_before),
         "discarded": int(stage.metric("mtd_scheduler_rates_discarded_total")),
-        "dropped": int(stage.metric("mtd_ingest_dropped_events_total")),
+        "dropped": int(sum(stage.metric(name) for name in _DROPS)),
         "stream_updates": stream.updates,
     }
     figures |= _age_figures(AgeFigures.of(stream.all_ages()), AgeFigures.of(sql.all_ages()))
@@ -152,55 +155,23 @@ def _postmaster_pid(stage: Stage) -> int:
 
 def _figures(stage: Stage, world: World, plan: Plan, start_us: int, end_us: int) -> dict[str, Any]:
     with psycopg.connect(stage.dsn()) as connection:
-        polls, points, short = _coverage(connection, world, start_us, end_us)
+        stored = count_stored(connection, world, start_us, end_us)
         checked = [truth.spec.name for truth in world][: plan.routers_checked]
         truth = TruthCheck(connection, world).run(checked, start_us, end_us)
-    expected_polls = len(world) * int((end_us - start_us) / 1e6)
-    expected_points = _values_per_poll(world) * int((end_us - start_us) / 1e6)
-    coverage = 100.0 * min(polls / expected_polls, points / expected_points, 1.0)
     return {
         "seconds": round((end_us - start_us) / 1e6, 1),
         "routers": len(world),
         "routers_v6": sum(router.spec.version.startswith("6.") for router in world),
         "routers_v7": sum(router.spec.version.startswith("7.") for router in world),
         "interfaces": sum(router.spec.interfaces for router in world),
-        "polls": polls,
-        "points": points,
-        "coverage_pct": round(coverage, 3),
-        "routers_short_of_polls": short,
+        "polls": stored.polls,
+        "polls_due": stored.polls_due,
+        "points": stored.points,
+        "points_due": stored.points_due,
+        "coverage_pct": round(stored.coverage_pct, 3),
+        "routers_short_of_polls": stored.routers_short,
         **_truth_figures(truth),
     }
-
-
-def _coverage(
-    connection: psycopg.Connection[tuple[Any, ...]], world: World, start_us: int, end_us: int
-) -> tuple[int, int, int]:
-    """Return polls and values stored, and how many routers have fewer polls than seconds."""
-    seconds = int((end_us - start_us) / 1e6)
-    rows = connection.execute(
-        "SELECT f.device_id, count(*),"
-        " sum(cardinality(array_remove(f.counters, NULL)) + cardinality(array_remove(f.gauges, NULL)))"
-        " FROM mtd.telemetry_frame f JOIN mtd.series_layout s USING (tenant_id, layout_id)"
-        " WHERE s.poll_group = 't0'"
-        " AND f.ts_collected >= to_timestamp(%s / 1e6) AND f.ts_collected < to_timestamp(%s / 1e6)"
-        " GROUP BY f.device_id",
-        (start_us, end_us),
-    ).fetchall()
-    short = len(world) - sum(1 for _, polls, _ in rows if polls >= seconds)
-    # A router that was polled more often than expected can't stand in for another.
-    polls = sum(min(int(polls), seconds) for _, polls, _ in rows)
-    points = sum(int(values) * min(int(polls), seconds) // int(polls) for _, polls, values in rows)
-    return polls, points, short
-
-
-def _values_per_poll(world: World) -> int:
-    """Return how many values a T0 poll of all lab routers holds.
-
-    A lab router gives every counter and both states of each lasting interface;
-    sessions' dynamic interfaces are no series.
-    """
-    per_interface = len(COUNTER_PROPERTIES) + len(STATE_PROPERTIES)
-    return sum(router.spec.interfaces * per_interface + len(RESOURCE_PROPERTIES) for router in world)
 
 
 def _truth_figures(truth: TruthFigures) -> dict[str, Any]:
@@ -209,19 +180,30 @@ def _truth_figures(truth: TruthFigures) -> dict[str, Any]:
         "counters_checked": truth.counters,
         "counter_errors": truth.counter_errors,
         "cpu_errors": truth.cpu_errors,
-        "rate10_error_max_pct": round(truth.rate10_error_max_pct, 4),
-        "rate1_error_p99_pct": round(truth.rate1_error_p99_pct, 4),
+        "rate10_error_max_pct": _rounded(truth.rate10_error_max_pct),
+        "rate1_error_p99_pct": _rounded(truth.rate1_error_p99_pct),
     }
+
+
+def _rounded(figure: float) -> float | None:
+    """Return a figure for JSON, which knows no NaN: None if nothing was measured."""
+    return None if math.isnan(figure) else round(figure, 4)
 
 
 def _age_figures(stream: AgeFigures, sql: AgeFigures) -> dict[str, Any]:
     """Return the worse of the two views as the figure, and both beside it."""
     return {
-        "t0_age_p95_s": round(max(stream.p95_s, sql.p95_s), 3),
-        "t0_age_p99_s": round(max(stream.p99_s, sql.p99_s), 3),
-        "ages": {
-            name: {"p50_s": round(a.p50_s, 3), "p95_s": round(a.p95_s, 3), "p99_s": round(a.p99_s, 3),
-                   "max_s": round(a.max_s, 3), "samples": a.samples}
-            for name, a in (("grpc", stream), ("sql", sql))
-        },
-    }  # fmt: skip
+        "t0_age_p95_s": _rounded(max(stream.p95_s, sql.p95_s)),
+        "t0_age_p99_s": _rounded(max(stream.p99_s, sql.p99_s)),
+        "ages": {"grpc": _ages(stream), "sql": _ages(sql)},
+    }
+
+
+def _ages(ages: AgeFigures) -> dict[str, Any]:
+    return {
+        "p50_s": _rounded(ages.p50_s),
+        "p95_s": _rounded(ages.p95_s),
+        "p99_s": _rounded(ages.p99_s),
+        "max_s": _rounded(ages.max_s),
+        "samples": ages.samples,
+    }

@@ -63,6 +63,8 @@ def open_for_writing(path: Path, busy_timeout_s: float, now_us: int) -> sqlite3.
     Raises Misconfigured if the file is not a log that this version can use, and
     sqlite3.Error if the disk refuses.
     """
+    # What routers told us is nobody else's to read; SQLite gives its other files the same rights.
+    path.touch(mode=0o600)
     connection = sqlite3.connect(path, timeout=busy_timeout_s, isolation_level=None, check_same_thread=False)
     try:
         connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")

@@ -1,0 +1,139 @@
+"""The collecting half of the daemon: a scheduler, kept equal to the inventory."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from mtd.core.clock import SYSTEM_CLOCK
+from mtd.core.errors import Retryable
+from mtd.core.limits import Gate
+from mtd.core.service import TaskGroup
+from mtd.model.metric import Tier
+from mtd.scheduler.device_loop import Parts
+from mtd.scheduler.service import Scheduler
+from mtd.sources.routeros_api.source import RouterOsApiSource
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from mtd.app.config import Settings
+    from mtd.ingest.recorder import Recorder
+    from mtd.model.device import Device
+    from mtd.plugin.manager import PluginManager
+    from mtd.scheduler.device_loop import LoadTables
+    from mtd.storage.stores.devices import DeviceStore
+
+logger = logging.getLogger(__name__)
+
+# Settings that a reload takes at once.
+RELOADED = frozenset({"scheduler", "routeros_api"})
+
+_RETRY_S = 2.0
+_FOLLOW_S = 0.5
+
+
+class Collecting:
+    """Polls what the inventory lists. ``on_devices`` hears of its devices before they are polled."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        recorder: Recorder,
+        store: DeviceStore,
+        plugins: PluginManager,
+        load_tables: LoadTables,
+        on_devices: Callable[[Sequence[Device]], None],
+    ) -> None:
+        self._settings = settings
+        self._recorder = recorder
+        self._store = store
+        self._plugins = plugins
+        self._load_tables = load_tables
+        self._on_devices = on_devices
+        self._devices: Sequence[Device] = ()
+        self._tasks = TaskGroup("collecting")
+        self._turn = asyncio.Lock()  # a reload and a change of the inventory may meet
+        self._stopped = False
+        self.scheduler = self._make_scheduler()
+        self.failure = ""
+        """Why changes of the inventory don't arrive at the moment; empty if they do."""
+
+    def start(self) -> None:
+        """Begin to follow the inventory and to poll."""
+        self._tasks.spawn("inventory", self._follow())
+
+    async def stop(self) -> None:
+        """End following, polling and all sessions."""
+        self._stopped = True
+        await self._tasks.stop()
+        async with self._turn:
+            await self.scheduler.stop()
+
+    async def reload(self, settings: Settings) -> None:
+        """Poll by other settings: all sessions are opened anew."""
+        async with self._turn:
+            if self._stopped:
+                return
+            self._settings = settings
+            await self.scheduler.stop()
+            self.scheduler = self._make_scheduler()
+            await self.scheduler.apply(self._devices)
+
+    def _make_scheduler(self) -> Scheduler:
+        settings = self._settings
+        intervals = {tier: settings.scheduler.intervals_s.of(tier) for tier in Tier}
+        return Scheduler(
+            Parts(
+                settings=settings.scheduler,
+                clock=SYSTEM_CLOCK,
+                recorder=self._recorder,
+                make_source=lambda device: RouterOsApiSource(device, config=settings.routeros_api),
+                make_mapper=lambda device: self._plugins.mapper(device, intervals_s=intervals),
+                load_tables=self._load_tables,
+                fresh_gate=Gate("connect", settings.scheduler.max_connecting),
+                retry_gate=Gate("reconnect", settings.scheduler.max_reconnecting),
+            )
+        )
+
+    async def _follow(self) -> None:
+        while True:
+            try:
+                changes: AsyncGenerator[None] = self._store.watch()  # type: ignore[assignment]
+                async with contextlib.aclosing(changes):
+                    async for _ in changes:
+                        await self._take_until_taken()
+                        # A thousand devices are added in a few steps, not in a thousand.
+                        await asyncio.sleep(_FOLLOW_S)
+            except Retryable as error:
+                self._failed(f"changes of the inventory can't be followed: {error}")
+            await asyncio.sleep(_RETRY_S)
+
+    async def _take_until_taken(self) -> None:
+        """Poll what the inventory lists now. What is polled already goes on if that fails."""
+        while True:
+            try:
+                await self._take()
+            except Retryable as error:
+                self._failed(f"the inventory can't be read: {error}")
+            except Exception as error:
+                logger.exception("the inventory can't be taken")
+                self._failed(f"the inventory can't be taken, by an error of mtd: {error!r}")
+            else:
+                self.failure = ""
+                return
+            await asyncio.sleep(_RETRY_S)
+
+    async def _take(self) -> None:
+        devices = (await self._store.snapshot()).devices
+        self._on_devices(devices)
+        async with self._turn:
+            self._devices = devices
+            await self.scheduler.apply(devices)
+
+    def _failed(self, failure: str) -> None:
+        self.failure = failure
+        logger.warning("%s", failure)
