@@ -12,7 +12,9 @@ from mtd.core.clock import SYSTEM_CLOCK
 from mtd.core.errors import Retryable
 from mtd.core.limits import Gate
 from mtd.core.service import TaskGroup
+from mtd.model.device import Device, DeviceStatus, Outcome
 from mtd.model.metric import Tier
+from mtd.model.observation import OutcomeReport
 from mtd.scheduler.device_loop import Parts
 from mtd.scheduler.service import Scheduler
 from mtd.sources.routeros_api.source import RouterOsApiSource
@@ -22,10 +24,9 @@ if TYPE_CHECKING:
 
     from mtd.app.config import Settings
     from mtd.ingest.recorder import Recorder
-    from mtd.model.device import Device
     from mtd.plugin.manager import PluginManager
     from mtd.scheduler.device_loop import LoadTables
-    from mtd.storage.stores.devices import DeviceStore
+    from mtd.storage.stores.devices import DeviceStore, UnreadableDevice
 
 logger = logging.getLogger(__name__)
 
@@ -58,6 +59,7 @@ class Collecting:
         self._tasks = TaskGroup("collecting")
         self._turn = asyncio.Lock()  # a reload and a change of the inventory may meet
         self._stopped = False
+        self._unreadable: dict[str, str] = {}  # reason by device id, as reported last
         self.scheduler = self._make_scheduler()
         self.failure = ""
         """Why changes of the inventory don't arrive at the moment; empty if they do."""
@@ -102,7 +104,7 @@ class Collecting:
     async def _follow(self) -> None:
         while True:
             try:
-                changes: AsyncGenerator[None] = self._store.watch()  # type: ignore[assignment]
+                changes: AsyncGenerator[None] = self._store.watch()
                 async with contextlib.aclosing(changes):
                     async for _ in changes:
                         await self._take_until_taken()
@@ -128,11 +130,24 @@ class Collecting:
             await asyncio.sleep(_RETRY_S)
 
     async def _take(self) -> None:
-        devices = (await self._store.snapshot()).devices
-        self._on_devices(devices)
+        inventory = await self._store.snapshot()
+        self._on_devices(inventory.devices)
+        self._report_unreadable(inventory.unreadable)
         async with self._turn:
-            self._devices = devices
-            await self.scheduler.apply(devices)
+            self._devices = inventory.devices
+            await self.scheduler.apply(inventory.devices)
+
+    def _report_unreadable(self, unreadable: Sequence[UnreadableDevice]) -> None:
+        """Put on the timeline of each device why it isn't polled; once, until that changes."""
+        reasons = {one.device_id: one.reason for one in unreadable}
+        for one in unreadable:
+            if self._unreadable.get(one.device_id) == one.reason:
+                continue
+            # Only who it is: how to reach it can't be known, and it isn't tried.
+            device = Device(one.device_id, one.tenant_id, one.name, "", 0, "", "", enabled=False)
+            report = OutcomeReport(Outcome.LOGIN_FAILED, DeviceStatus.DOWN, "", one.reason)
+            self._recorder.record_outcome(device, report)
+        self._unreadable = reasons
 
     def _failed(self, failure: str) -> None:
         self.failure = failure
