@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 
 from mtd.core.errors import Misconfigured
 
@@ -57,14 +58,16 @@ def load_config(
     if path is not None:
         text = _read(path)
         data = _parse(text, path)
-    origins = _overlay(data, environment)
+    origins, problems = _overlay(data, environment)
     try:
-        return model.model_validate(data)
+        settings = model.model_validate(data)
     except ValidationError as invalid:
         lines = _KeyLines(text)
-        raise ConfigInvalid(
-            [_problem(error, path, lines, origins, model) for error in invalid.errors()]
-        ) from None
+        problems += [_problem(error, path, lines, origins, model) for error in invalid.errors()]
+        raise ConfigInvalid(problems) from None
+    if problems:
+        raise ConfigInvalid(problems)
+    return settings
 
 
 def _read(path: Path) -> str:
@@ -87,22 +90,39 @@ def _parse(text: str, path: Path) -> dict[str, Any]:
         raise ConfigInvalid([ConfigProblem(where, "", f"isn't TOML: {error}")]) from None
 
 
-def _overlay(data: dict[str, Any], environment: Mapping[str, str]) -> dict[str, str]:
-    """Lay environment values over the file's; return which key came from which variable."""
-    origins = {}
+def _overlay(
+    data: dict[str, Any], environment: Mapping[str, str]
+) -> tuple[dict[str, str], list[ConfigProblem]]:
+    """Lay environment values over the file's.
+
+    Returns which key came from which variable, and the variables that have no place.
+    """
+    origins: dict[str, str] = {}
+    problems = []
     for name, value in environment.items():
         if not name.startswith(ENVIRONMENT_PREFIX):
             continue
         keys = name.removeprefix(ENVIRONMENT_PREFIX).lower().split("__")
-        place = data
-        for key in keys[:-1]:
-            inner = place.setdefault(key, {})
-            if not isinstance(inner, dict):
-                raise ConfigInvalid([ConfigProblem(name, key, "is a value, not a section")])
-            place = inner
-        place[keys[-1]] = value
-        origins[".".join(keys)] = name
-    return origins
+        wrong = _put(data, keys, value)
+        if wrong:
+            problems.append(ConfigProblem(name, ".".join(keys), wrong))
+        else:
+            origins[".".join(keys)] = name
+    return origins, problems
+
+
+def _put(data: dict[str, Any], keys: Sequence[str], value: str) -> str:
+    """Set a value below its sections; return why it can't be set, or an empty text."""
+    place = data
+    for depth, key in enumerate(keys[:-1], start=1):
+        inner = place.setdefault(key, {})
+        if not isinstance(inner, dict):
+            return f"{'.'.join(keys[:depth])} is a value, not a section"
+        place = inner
+    if isinstance(place.get(keys[-1]), dict):
+        return "is a section, not a value: set one of its keys"
+    place[keys[-1]] = value
+    return ""
 
 
 def _problem(
@@ -117,7 +137,7 @@ def _problem(
     elif error["type"] == "missing":
         message = "is missing; set it"
     else:
-        message = f"{message[0].lower()}{message[1:]} (got {error['input']!r})"
+        message = f"{message[0].lower()}{message[1:]}{_given(error['input'], model, location)}"
     if key in origins:
         return ConfigProblem(origins[key], key, message)
     where = str(path) if path is not None else "configuration"
@@ -125,11 +145,44 @@ def _problem(
     return ConfigProblem(f"{where}:{line}" if line else where, key, message)
 
 
+def _given(value: Any, model: type[BaseModel], location: Sequence[str]) -> str:
+    """Return what was given, unless that could tell a secret. A section is never printed."""
+    if not isinstance(value, str | int | float) or _holds_secret(model, location):
+        return ""
+    if isinstance(value, str) and _LOOKS_SECRET.search(value):
+        return ""
+    return f" (got {value!r})"
+
+
+# A connection string that stands where another value belongs.
+_LOOKS_SECRET = re.compile(r"://|password", re.IGNORECASE)
+
+
+def _holds_secret(model: type[BaseModel], location: Sequence[str]) -> bool:
+    """Whether a key, or anything in the section of that name, is a secret."""
+    for depth, part in enumerate(location, start=1):
+        field = model.model_fields.get(part)
+        if field is None:
+            return False
+        inner = _submodel(field)
+        if inner is None:
+            return "SecretStr" in str(field.annotation)
+        if depth == len(location):
+            return any(_holds_secret(inner, [name]) for name in inner.model_fields)
+        model = inner
+    return any(_holds_secret(model, [name]) for name in model.model_fields)
+
+
+def _submodel(field: FieldInfo) -> type[BaseModel] | None:
+    inner = field.annotation
+    return inner if isinstance(inner, type) and issubclass(inner, BaseModel) else None
+
+
 def _known_keys(model: type[BaseModel], location: Sequence[str]) -> list[str]:
     for part in location:
         field = model.model_fields.get(part)
-        inner = field.annotation if field is not None else None
-        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+        inner = _submodel(field) if field is not None else None
+        if inner is None:
             return []
         model = inner
     return sorted(model.model_fields)

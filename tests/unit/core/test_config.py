@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from mtd.core.config import ConfigInvalid, load_config
 
@@ -64,3 +64,68 @@ def test_the_environment_overrides_the_file(tmp_path: Path) -> None:
 def test_a_wrong_value_from_the_environment_names_the_variable() -> None:
     with pytest.raises(ConfigInvalid, match="MTD__GRPC__PORT"):
         load_config(Sample, None, {"MTD__GRPC__PORT": "many"})
+
+
+class Store(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    dsn: SecretStr = SecretStr("")
+    dsn_file: Path | None = None
+    pool_size: int = 1
+
+    @model_validator(mode="after")
+    def _one(self) -> "Store":
+        if self.dsn.get_secret_value() and self.dsn_file is not None:
+            raise ValueError("set dsn or dsn_file, not both")
+        return self
+
+
+class WithSecret(Sample):
+    store: Store = Field(default_factory=Store)
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("[store]\ndsn = 'user=u password=TOPSECRET'\ndsn_file = 'x'\n", "store"),
+        ("store = 'host=h password=TOPSECRET'\n", "store"),
+        ("[store]\ndsn = ['TOPSECRET']\n", "store.dsn"),
+        ("[store]\ndsn = 17236451\n", "store.dsn"),
+        ("[store]\npool_size = 'postgresql://u:TOPSECRET@h/db'\n", "store.pool_size"),
+        ("[store]\ndns = 'postgresql://u:TOPSECRET@h/db'\n", "store.dns"),
+        ("[grpc]\nport = 'postgresql://u:TOPSECRET@h/db'\n", "grpc.port"),
+    ],
+)
+def test_no_problem_tells_a_secret(tmp_path: Path, text: str, key: str) -> None:
+    with pytest.raises(ConfigInvalid) as caught:
+        load_config(WithSecret, write(tmp_path, text), {})
+    (problem,) = caught.value.problems
+    assert problem.key == key
+    assert "TOPSECRET" not in str(caught.value)
+    assert "17236451" not in str(caught.value)
+
+
+def test_a_secret_of_the_environment_is_not_told_either() -> None:
+    with pytest.raises(ConfigInvalid) as caught:
+        load_config(WithSecret, None, {"MTD__STORE": "password=TOPSECRET"})
+    assert "MTD__STORE: store" in str(caught.value)
+    assert "TOPSECRET" not in str(caught.value)
+
+
+def test_what_is_no_secret_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ConfigInvalid, match=r"got 70000"):
+        load_config(WithSecret, write(tmp_path, "[grpc]\nport = 70000\n"), {})
+
+
+def test_variables_without_a_place_hide_nothing_else(tmp_path: Path) -> None:
+    path = write(tmp_path, "[grpc]\nport = 70000\n[http]\nhost = 5\n")
+    variables = {"MTD__GRPC__PORT__DEEP": "1", "MTD__HTTP": "2", "MTD__HTTP__PORT": "x"}
+    with pytest.raises(ConfigInvalid) as caught:
+        load_config(Sample, path, variables)
+    found = {(problem.where, problem.key) for problem in caught.value.problems}
+    assert found == {
+        ("MTD__GRPC__PORT__DEEP", "grpc.port.deep"),
+        ("MTD__HTTP", "http"),
+        ("MTD__HTTP__PORT", "http.port"),
+        (f"{path}:2", "grpc.port"),
+        (f"{path}:4", "http.host"),
+    }
