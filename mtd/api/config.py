@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from mtd.api.loopback import LoopbackHost
+
 MIB = 1024 * 1024
 
 
@@ -12,12 +14,11 @@ class GrpcConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    host: str = Field(default="127.0.0.1", description="Address to listen on; loopback only, see below.")
-    port: int = Field(default=50051, ge=0, le=65535, description="TCP port; 0 takes a free one.")
-    allow_insecure_bind: bool = Field(
-        default=False,
-        description="Allow an address that isn't loopback, although nothing asks callers who they are.",
+    host: LoopbackHost = Field(
+        default="127.0.0.1",
+        description="Address to listen on: loopback only, because nothing asks callers who they are.",
     )
+    port: int = Field(default=50051, ge=0, le=65535, description="TCP port; 0 takes a free one.")
     unary_deadline_s: float = Field(
         default=30.0, gt=0, description="Deadline of calls whose caller gives none; streams have none."
     )
@@ -76,12 +77,11 @@ class HttpConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    host: str = Field(default="127.0.0.1", description="Address to listen on; loopback only, see below.")
-    port: int = Field(default=9470, ge=0, le=65535, description="TCP port; 0 takes a free one.")
-    allow_insecure_bind: bool = Field(
-        default=False,
-        description="Allow an address that isn't loopback, although nothing asks callers who they are.",
+    host: LoopbackHost = Field(
+        default="127.0.0.1",
+        description="Address to listen on: loopback only, because nothing asks callers who they are.",
     )
+    port: int = Field(default=9470, ge=0, le=65535, description="TCP port; 0 takes a free one.")
     max_connections: int = Field(default=100, ge=1, description="Connections at a time; more are closed.")
     idle_timeout_s: float = Field(default=30.0, gt=0, description="A silent connection is closed after this.")
     stop_timeout_s: float = Field(default=2.0, gt=0, description="Longest wait for the port to close.")

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import ipaddress
+from typing import Annotated
 
-from mtd.core.errors import Misconfigured
+from pydantic import AfterValidator
 
 
-def require_loopback(host: str, section: str, *, allowed: bool) -> None:
-    """Raise Misconfigured unless only this machine can reach the address, or it is allowed explicitly."""
-    if allowed or host == "localhost":
-        return
+def require_loopback(host: str) -> str:
+    """Return an address that only this machine can reach; raise ValueError for any other."""
+    if host == "localhost":
+        return host
     try:
         loopback = ipaddress.ip_address(host).is_loopback
     except ValueError:
         loopback = False
     if not loopback:
-        raise Misconfigured(
-            f"{section}.host = {host!r} could be reached from other machines, and nothing asks callers "
-            f"who they are: use 127.0.0.1, or set {section}.allow_insecure_bind if something else protects it"
+        raise ValueError(
+            f"{host!r} could be reached from other machines, and nothing asks callers who they are: use 127.0.0.1"
         )
+    return host
+
+
+LoopbackHost = Annotated[str, AfterValidator(require_loopback)]
+"""Type of a setting: the address of a door."""

@@ -18,7 +18,6 @@ from mtd.api import metrics
 from mtd.api.config import HttpConfig
 from mtd.api.http.routes import Pages
 from mtd.api.interfaces import Readiness
-from mtd.api.loopback import require_loopback
 from mtd.core.aio import as_future
 from mtd.core.errors import Misconfigured
 
@@ -69,7 +68,6 @@ class HttpServer:
         self, readiness: Readiness, config: HttpConfig | None = None, registry: CollectorRegistry = REGISTRY
     ) -> None:
         self._config = config or HttpConfig()
-        require_loopback(self._config.host, "http", allowed=self._config.allow_insecure_bind)
         self._pages = Pages(readiness, registry, __version__)
         self._factory: LimitedFactory | None = None
         self._listening: IListeningPort | None = None
