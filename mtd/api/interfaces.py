@@ -67,10 +67,10 @@ class InventoryBackend(Protocol):
         device: str,
         settings: DeviceSettings,
         mask: Sequence[str],
-        password: str,
+        password: str | None,
         revision: int,
     ) -> DeviceView:
-        """Change the settings that the mask names, and the password unless it is empty.
+        """Change the settings that the mask names, and the password unless it is None.
 
         Raises Conflict if ``revision`` isn't 0 and not the device's, and
         AlreadyExists if the new name is taken.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from mtd.api.interfaces import ConnectionReport, DevicePage, TestStep
 from mtd.core.errors import Refused, Retryable
-from mtd.queries.devices import DeviceQueries
+from mtd.queries.devices import DeviceQueries, view_of_new
 from mtd.queries.events import EventQueries
 from mtd.queries.latest import LatestQueries
 from mtd.queries.ranges import RangeQueries
@@ -46,8 +46,7 @@ class Inventory:
 
     async def create(self, tenant_id: str, settings: DeviceSettings, password: str) -> DeviceView:
         """Add a device; see `InventoryBackend`."""
-        record = await self._store.create(settings, password, tenant_id)
-        return await self._queries.get(record.device_id, tenant_id)
+        return view_of_new(await self._store.create(settings, password, tenant_id))
 
     async def get(self, tenant_id: str, device: str) -> DeviceView:
         """Return a device."""
@@ -66,7 +65,7 @@ class Inventory:
         device: str,
         settings: DeviceSettings,
         mask: Sequence[str],
-        password: str,
+        password: str | None,
         revision: int,
     ) -> DeviceView:
         """Change a device; see `InventoryBackend`."""

@@ -73,9 +73,9 @@ class AsyncMtdClient:
         return devices
 
     async def update_device(
-        self, device: str, *, password: str = "", revision: int = 0, **settings: Unpack[Settings]
+        self, device: str, *, password: str | None = None, revision: int = 0, **settings: Unpack[Settings]
     ) -> Device:
-        """Change the settings that are given, and the password unless it is empty.
+        """Change the settings that are given, and the password unless it is None. It may be empty.
 
         With the ``revision`` that was read, fails with ABORTED if somebody
         changed the device since.
@@ -124,9 +124,12 @@ class AsyncMtdClient:
         devices: Sequence[str] = (),
         metrics: Sequence[str] = (),
         give_up_after_s: float | None = None,
+        on_gone: Callable[[str], None] | None = None,
     ) -> AsyncGenerator[Sample, None]:
         """Yield the newest values, then new ones as they come; see ``watch_frames``."""
-        frames = self.watch_frames(devices=devices, metrics=metrics, give_up_after_s=give_up_after_s)
+        frames = self.watch_frames(
+            devices=devices, metrics=metrics, give_up_after_s=give_up_after_s, on_gone=on_gone
+        )
         async with aclosing(frames):
             async for frame in frames:
                 for sample in frame.samples():
@@ -138,13 +141,16 @@ class AsyncMtdClient:
         devices: Sequence[str] = (),
         metrics: Sequence[str] = (),
         give_up_after_s: float | None = None,
+        on_gone: Callable[[str], None] | None = None,
     ) -> AsyncGenerator[LiveFrame, None]:
         """Yield the newest frames, then new ones as they come, until the client is closed.
 
         A broken stream is opened again; the newest values are then sent once
         more. Raises after so many seconds without an answer (None: never).
+        ``on_gone`` is told the id of a device that was removed, or isn't
+        selected any more.
         """
-        book = LayoutBook()
+        book = LayoutBook(on_gone)
 
         async def again(_: Any) -> Any:
             book.clear()
@@ -214,6 +220,9 @@ class AsyncMtdClient:
         while not self._closed.is_set():
             call = getattr(self._stub(TELEMETRY), method)(await again(before))
             try:
+                # Empty if the call failed. A stream may be quiet for hours: it was answered all the same.
+                if await call.initial_metadata():
+                    resume.succeeded()
                 async for response in call:
                     resume.succeeded()
                     yield response

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from mtd.client.values import moment, word
@@ -130,9 +130,13 @@ class LiveFrame:
 
 
 class LayoutBook:
-    """Layouts of one stream. The newest of a device's poll group replaces the one before."""
+    """Layouts of one stream. The newest of a device's poll group replaces the one before.
 
-    def __init__(self) -> None:
+    ``on_gone`` is told the id of a device that the stream doesn't show any more.
+    """
+
+    def __init__(self, on_gone: Callable[[str], None] | None = None) -> None:
+        self._on_gone = on_gone
         self._layouts: dict[int, LiveLayout] = {}
         self._numbers: dict[tuple[str, str], int] = {}
 
@@ -142,13 +146,16 @@ class LayoutBook:
         self._numbers.clear()
 
     def take(self, response: pb.StreamLatestResponse) -> list[LiveFrame]:
-        """Return the frames of a message; none if it was a layout."""
+        """Return the frames of a message; none if it was a layout, or about a device that is gone."""
         kind = response.WhichOneof("message")
         if kind == "layout":
             self._declare(response.layout)
             return []
         if kind == "update":
             return self._frames((response.update,))
+        if kind == "gone":
+            self._drop(response.gone.device_id)
+            return []
         for declared in response.batch.layouts:
             self._declare(declared)
         return self._frames(response.batch.updates)
@@ -156,6 +163,12 @@ class LayoutBook:
     def _frames(self, updates: Iterable[pb.LatestUpdate]) -> list[LiveFrame]:
         known = ((self._layouts.get(update.layout), update) for update in updates)
         return [LiveFrame(layout, update) for layout, update in known if layout is not None]
+
+    def _drop(self, device_id: str) -> None:
+        for group in [group for group in self._numbers if group[0] == device_id]:
+            self._layouts.pop(self._numbers.pop(group), None)
+        if self._on_gone is not None:
+            self._on_gone(device_id)
 
     def _declare(self, declared: pb.StreamLayout) -> None:
         group = (declared.device_id, declared.poll_group)

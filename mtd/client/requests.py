@@ -90,8 +90,10 @@ def list_page(token: str) -> Call[tuple[list[Device], str]]:
     )
 
 
-def update_device(device: str, password: str, revision: int, settings: Mapping[str, Any]) -> Call[Device]:
-    """Build UpdateDevice for the settings that are given."""
+def update_device(
+    device: str, password: str | None, revision: int, settings: Mapping[str, Any]
+) -> Call[Device]:
+    """Build UpdateDevice for the settings that are given, and for the password unless it is None."""
     request = inventory_pb.UpdateDeviceRequest(
         device=device, settings=_settings(settings), password=password, revision=revision
     )

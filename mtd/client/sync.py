@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from mtd.client import requests
 from mtd.client.channel import OPTIONS, stubs_on
-from mtd.client.errors import closed_error, error_of, forked_error
+from mtd.client.errors import MtdClientError, closed_error, error_of, forked_error
 from mtd.client.live import LayoutBook, LiveFrame, Sample
 from mtd.client.requests import TELEMETRY, Call, Settings
 from mtd.client.resume import Resume
@@ -74,9 +74,9 @@ class MtdClient:
         return devices
 
     def update_device(
-        self, device: str, *, password: str = "", revision: int = 0, **settings: Unpack[Settings]
+        self, device: str, *, password: str | None = None, revision: int = 0, **settings: Unpack[Settings]
     ) -> Device:
-        """Change the settings that are given, and the password unless it is empty.
+        """Change the settings that are given, and the password unless it is None. It may be empty.
 
         With the ``revision`` that was read, fails with ABORTED if somebody
         changed the device since.
@@ -125,9 +125,12 @@ class MtdClient:
         devices: Sequence[str] = (),
         metrics: Sequence[str] = (),
         give_up_after_s: float | None = None,
+        on_gone: Callable[[str], None] | None = None,
     ) -> Iterator[Sample]:
         """Yield the newest values, then new ones as they come; see ``watch_frames``."""
-        for frame in self.watch_frames(devices=devices, metrics=metrics, give_up_after_s=give_up_after_s):
+        for frame in self.watch_frames(
+            devices=devices, metrics=metrics, give_up_after_s=give_up_after_s, on_gone=on_gone
+        ):
             yield from frame.samples()
 
     def watch_frames(
@@ -136,13 +139,16 @@ class MtdClient:
         devices: Sequence[str] = (),
         metrics: Sequence[str] = (),
         give_up_after_s: float | None = None,
+        on_gone: Callable[[str], None] | None = None,
     ) -> Iterator[LiveFrame]:
         """Yield the newest frames, then new ones as they come, until the client is closed.
 
         A broken stream is opened again; the newest values are then sent once
         more. Raises after so many seconds without an answer (None: never).
+        ``on_gone`` is told the id of a device that was removed, or isn't
+        selected any more.
         """
-        book = LayoutBook()
+        book = LayoutBook(on_gone)
 
         def again(_: Any) -> Any:
             book.clear()
@@ -203,8 +209,16 @@ class MtdClient:
 
         before = None
         while not self._closed.is_set():
-            call = getattr(self._stub(TELEMETRY), method)(again(before))
             try:
+                call = getattr(self._stub(TELEMETRY), method)(again(before))
+            except (ValueError, MtdClientError):
+                if self._closed.is_set():  # by another thread, meanwhile
+                    return
+                raise
+            try:
+                # Empty if the call failed. A stream may be quiet for hours: it was answered all the same.
+                if call.initial_metadata():
+                    resume.succeeded()
                 for response in call:
                     resume.succeeded()
                     yield response

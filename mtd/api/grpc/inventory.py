@@ -45,10 +45,11 @@ class InventoryServicer(InventoryServiceServicer):
     ) -> pb.UpdateDeviceResponse:
         """Change a device."""
         settings, mask = changes_of(request.settings, request.update_mask.paths)
-        if not mask and not request.password:
+        password = request.password if request.HasField("password") else None
+        if not mask and password is None:
             raise Refused("nothing to change: name fields in the update mask, or give a password")
         view = await self._backend.update(
-            self._tenant_id, named(request.device), settings, mask, request.password, request.revision
+            self._tenant_id, named(request.device), settings, mask, password, request.revision
         )
         return pb.UpdateDeviceResponse(device=device_message(view))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import AsyncIterator, Mapping, Sequence
 
 from mtd.api import metrics
@@ -13,10 +13,16 @@ from mtd.api.grpc.globs import Globs
 from mtd.api.grpc.layouts import KnownLayout
 from mtd.api.grpc.views import View, compile_view
 from mtd.model.metric import Metric
-from mtd.pb.telemetry.v1.telemetry_service_pb2 import LatestUpdate, StreamLatestResponse, StreamLayout
+from mtd.pb.telemetry.v1.telemetry_service_pb2 import (
+    DeviceGone,
+    LatestUpdate,
+    StreamLatestResponse,
+    StreamLayout,
+)
 
 # A view of 300 series takes half a millisecond; the loop may be held for ten.
 VIEWS_AT_ONCE = 8
+GONE_AT_ONCE = 100
 
 
 class Group:
@@ -59,7 +65,8 @@ class LatestStream:
 
     The queue holds a group once, however often it changed: its bound is the
     number of groups. Policy: the newest replaces what waits, and is counted in
-    ``skipped``.
+    ``skipped``. A device that was shown and isn't followed any more is told
+    once; the bound of those is the number of devices.
     """
 
     def __init__(
@@ -76,6 +83,9 @@ class LatestStream:
         self._catalogue = catalogue
         self._batch_bytes = batch_bytes
         self._followers: dict[Group, Follower] = {}
+        self._groups_of: Counter[str] = Counter()  # device id -> groups followed
+        self._shown: set[str] = set()
+        self._gone: deque[str] = deque()
         self._ready: deque[Follower] = deque()
         self._wake = asyncio.Event()
         self._layouts = 0
@@ -88,6 +98,7 @@ class LatestStream:
         follower = self._followers.get(group)
         if selected and follower is None:
             follower = self._followers[group] = Follower(self, group)
+            self._groups_of[device.device_id] += 1
             group.followers.append(follower)
             follower.queued = True
             self.enqueue(follower)
@@ -101,6 +112,17 @@ class LatestStream:
             group.followers.remove(follower)
             if follower.queued:
                 self._ready.remove(follower)
+            self._count_out(group.device.device_id)
+
+    def _count_out(self, device_id: str) -> None:
+        self._groups_of[device_id] -= 1
+        if self._groups_of[device_id]:
+            return
+        del self._groups_of[device_id]
+        if device_id in self._shown:
+            self._shown.remove(device_id)
+            self._gone.append(device_id)
+            self._wake.set()
 
     def enqueue(self, follower: Follower) -> None:
         """Note that a group has something for this stream."""
@@ -117,17 +139,19 @@ class LatestStream:
         for group, follower in self._followers.items():
             group.followers.remove(follower)
         self._followers.clear()
+        self._groups_of.clear()
         self._ready.clear()
+        self._gone.clear()
 
     @property
     def waiting(self) -> int:
-        """How many groups have something that wasn't taken yet."""
-        return len(self._ready)
+        """How many groups have something that wasn't taken yet, and how many devices are gone."""
+        return len(self._ready) + len(self._gone)
 
     async def messages(self) -> AsyncIterator[StreamLatestResponse]:
         """Yield layouts and updates as they come, without end. Raises StreamsClosed."""
         while not self._closed:
-            if not self._ready:
+            if not self._ready and not self._gone:
                 self._wake.clear()
                 await self._wake.wait()
                 continue
@@ -144,6 +168,9 @@ class LatestStream:
 
         Bounded by ``batch_bytes``, and by the views that have to be compiled.
         """
+        if self._gone:
+            # First: a device that comes back does so with new layouts.
+            return self._take_gone()
         if len(self._ready) == 1:
             return self._take_single()
         response = StreamLatestResponse()
@@ -161,6 +188,10 @@ class LatestStream:
                 size += view.max_bytes
         metrics.HUB_SENT.inc(len(batch.updates))
         return (response,) if batch.updates else ()
+
+    def _take_gone(self) -> Sequence[StreamLatestResponse]:
+        count = min(len(self._gone), GONE_AT_ONCE)
+        return [StreamLatestResponse(gone=DeviceGone(device_id=self._gone.popleft())) for _ in range(count)]
 
     def _take_single(self) -> Sequence[StreamLatestResponse]:
         follower, view, declared = self._next()
@@ -185,6 +216,7 @@ class LatestStream:
         follower.view = view
         if not view.empty:
             self._layouts += 1
+            self._shown.add(group.device.device_id)
         return follower, view, declared
 
     @staticmethod

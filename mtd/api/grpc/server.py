@@ -16,7 +16,6 @@ from mtd.api.grpc.inventory import InventoryServicer
 from mtd.api.grpc.stream_hub import StreamHub
 from mtd.api.grpc.telemetry import TelemetryServicer
 from mtd.api.interfaces import InventoryBackend, TelemetryBackend
-from mtd.api.loopback import require_loopback
 from mtd.core.clock import SYSTEM_CLOCK, Clock
 from mtd.core.errors import Misconfigured
 from mtd.model.catalogue import Catalogue
@@ -52,7 +51,6 @@ class GrpcServer:
     """One gRPC server on the running loop. ``port`` is known once it is started."""
 
     def __init__(self, context: ApiContext) -> None:
-        require_loopback(context.config.host, "grpc", allowed=context.config.allow_insecure_bind)
         self._context = context
         self._server: grpc.aio.Server | None = None
         self._health = health.aio.HealthServicer()  # type: ignore[attr-defined]
@@ -77,9 +75,18 @@ class GrpcServer:
             ) from None
         await server.start()
         self._server = server
-        for service in ("", *SERVICES):
-            await self._health.set(service, health_pb2.HealthCheckResponse.SERVING)
+        await self.set_serving(True)
         logger.info("gRPC listens on %s port %d", config.host, self.port)
+
+    async def set_serving(self, serving: bool) -> None:
+        """Tell those who ask for health, or watch it, whether mtd does its work. Before the start: no effect."""
+        if self._server is None:
+            return
+        status = (
+            health_pb2.HealthCheckResponse.SERVING if serving else health_pb2.HealthCheckResponse.NOT_SERVING
+        )
+        for service in ("", *SERVICES):
+            await self._health.set(service, status)
 
     async def stop(self) -> None:
         """Tell health checks and streams, let calls end within the grace time, close."""
@@ -112,7 +119,7 @@ class GrpcServer:
 
 
 def build_server(context: ApiContext) -> GrpcServer:
-    """Return the door, closed. Raises Misconfigured for an address that it must not listen on."""
+    """Return the door, closed."""
     return GrpcServer(context)
 
 

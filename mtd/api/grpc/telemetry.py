@@ -23,6 +23,7 @@ from mtd.pb.telemetry.v1.telemetry_service_pb2_grpc import TelemetryServiceServi
 from mtd.queries.records import RangeAnswer
 
 POSITION_KEY = "mtd-position"
+STREAM_KEY = "mtd-stream"
 
 DEFAULT_POINTS = 600
 MAX_POINTS = 100_000
@@ -54,6 +55,8 @@ class TelemetryServicer(TelemetryServiceServicer):
         devices = self._patterns(request.selector.devices)
         wanted = self._patterns(request.selector.metrics)
         with self._hub.open_stream(self._tenant_id, devices, wanted) as stream:
+            # Nothing may be selected yet: the reader has to know that it was answered.
+            await context.send_initial_metadata(((STREAM_KEY, "latest"),))
             # Each step waits while the reader's window is full: that is what makes it skip.
             async for message in stream.messages():
                 yield message

@@ -13,6 +13,7 @@ import pytest
 
 from mtd.api.grpc.server import GrpcServer, build_server
 from mtd.client import AsyncMtdClient, MtdClient, MtdClientError, Sample
+from mtd.client.resume import Resume
 from mtd.model.metric import Lane
 from mtd.queries.records import RangeAnswer, SeriesPoints
 from mtd.testing import run_async
@@ -128,6 +129,8 @@ def test_the_synchronous_client_manages_the_inventory() -> None:
         assert not client.test_connection("r1").ok
         assert client.test_connection(**ROUTER).steps[1].detail == "refused"
         assert client.refresh_capabilities("r1").status == "up"
+        client.update_device("r1", password="")
+        assert not client.test_connection("r1").ok
         client.delete_device("r1")
         with pytest.raises(MtdClientError, match="there is no device"):
             client.get_device("r1")
@@ -137,6 +140,7 @@ def test_the_synchronous_client_manages_the_inventory() -> None:
             with MtdClient(daemon.target) as client:
                 await aside(lambda: work(client))
             assert ("192.0.2.7", "new") in daemon.inventory.tested
+            assert ("192.0.2.7", "") in daemon.inventory.tested, "a password can be emptied"
 
     run_async(main())
 
@@ -269,6 +273,93 @@ def test_watching_goes_on_over_a_restart_of_the_daemon() -> None:
             await reader.end()
             assert reader.error is None
             assert {live.layout.device_name for live in reader.got} == {"r1"}
+
+    run_async(main(), timeout_s=60)
+
+
+@pytest.mark.parametrize("kind", ["sync", "aio"])
+def test_a_device_that_was_removed_is_told(kind: str) -> None:
+    async def main() -> None:
+        async with running() as daemon:
+            daemon.hub.apply_devices([device(), device("d2", "r2")])
+            daemon.hub.publish(numbered(frame(1), frame(1, device_id="d2")))
+            told: list[str] = []
+            client: Any = MtdClient(daemon.target) if kind == "sync" else AsyncMtdClient(daemon.target)
+            stream = client.watch_frames(on_gone=told.append)
+            got: list[Any] = []
+            if kind == "sync":
+                reader = Reader(stream)
+                got = reader.got
+            else:
+
+                async def follow() -> None:
+                    async for live in stream:
+                        got.append(live)
+
+                following = asyncio.ensure_future(follow())
+            async with asyncio.timeout(15):
+                while len(got) < 2:
+                    await asyncio.sleep(0.005)
+                daemon.hub.apply_devices([device("d2", "r2")])
+                while told != ["d1"]:
+                    await asyncio.sleep(0.005)
+            if kind == "sync":
+                await aside(client.close)
+                await reader.end()
+            else:
+                await client.close()
+                await asyncio.wait_for(following, 5)
+            assert told == ["d1"]
+
+    run_async(main(), timeout_s=60)
+
+
+@pytest.mark.parametrize("kind", ["sync", "aio"])
+@pytest.mark.parametrize("stream", ["events", "watch"])
+def test_a_quiet_stream_was_answered_all_the_same(
+    kind: str, stream: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two breaks long after one another: each time the daemon is back at once, and says nothing."""
+    now = [0.0]
+    monkeypatch.setattr(f"mtd.client.{kind}.Resume", lambda limit: Resume(limit, clock=lambda: now[0]))
+    gauge = {"events": "mtd_api_event_streams", "watch": "mtd_api_hub_streams"}[stream]
+
+    async def streams(count: float) -> None:
+        from prometheus_client import REGISTRY
+
+        async with asyncio.timeout(15):
+            while REGISTRY.get_sample_value(gauge) != count:
+                await asyncio.sleep(0.005)
+
+    async def main() -> None:
+        async with running() as daemon:
+            client: Any = MtdClient(daemon.target) if kind == "sync" else AsyncMtdClient(daemon.target)
+            quiet = getattr(client, stream)(give_up_after_s=60.0)
+            if kind == "sync":
+                reader = Reader(quiet)
+            else:
+
+                async def follow() -> None:
+                    async for _ in quiet:
+                        raise AssertionError("nothing happened")
+
+                following = asyncio.ensure_future(follow())
+            for _ in range(3):
+                await streams(1)
+                # The answer is on its way: the daemon has it sent before the stream counts.
+                await asyncio.sleep(0.05)
+                now[0] += 1000.0
+                await daemon.stop()
+                await streams(0)
+                await daemon.start()
+            await streams(1)
+            if kind == "sync":
+                await aside(client.close)
+                await reader.end()
+                assert reader.error is None
+            else:
+                await client.close()
+                await asyncio.wait_for(following, 5)
 
     run_async(main(), timeout_s=60)
 

@@ -249,7 +249,7 @@ class FakeInventory:
         device: str,
         settings: DeviceSettings,
         mask: Sequence[str],
-        password: str,
+        password: str | None,
         revision: int,
     ) -> DeviceView:
         before = self._find(tenant_id, device)
@@ -258,7 +258,7 @@ class FakeInventory:
         changed = replace(before.settings, **{name: getattr(settings, name) for name in mask}).checked()
         after = replace(before, settings=changed, revision=before.revision + 1)
         self.devices[before.device_id] = after
-        if password:
+        if password is not None:
             self.passwords[before.device_id] = password
         return after
 

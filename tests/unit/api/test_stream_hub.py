@@ -59,6 +59,10 @@ def drain(stream: LatestStream) -> list[StreamLatestResponse]:
     return flat(taken)
 
 
+def gone(messages: list[StreamLatestResponse]) -> list[str]:
+    return [message.gone.device_id for message in messages if message.HasField("gone")]
+
+
 def updates(messages: list[StreamLatestResponse]) -> list[LatestUpdate]:
     return [message.update for message in messages if message.HasField("update")]
 
@@ -163,7 +167,7 @@ def test_a_renamed_device_enters_and_leaves_selections() -> None:
         assert len(updates(drain(stream))) == 1
         hub.publish(numbered(frame(2)))
         hub.apply_devices([device("d1", "edge-1")])
-        assert not stream.waiting
+        assert gone(drain(stream)) == ["d1"]
         hub.publish(numbered(frame(3)))
         assert not stream.waiting
 
@@ -456,3 +460,59 @@ def test_a_detached_stream_leaves_nothing_behind() -> None:
     hub.publish(numbered(frame(2)))
     assert not stream.waiting
     assert REGISTRY.get_sample_value("mtd_api_hub_streams") == 0
+
+
+def test_a_device_that_was_shown_and_left_is_told_once() -> None:
+    hub = make_hub()
+    hub.apply_devices([device(), device("d2", "r2")])
+    hub.publish(numbered(declared(), frame(1), frame(1, device_id="d2")))
+    with hub.open_stream(TENANT) as stream, hub.open_stream(TENANT, ["r1"]) as other:
+        drain(stream)
+        drain(other)
+        hub.apply_devices([device()])
+        assert gone(drain(stream)) == ["d2"]
+        assert drain(stream) == []
+        assert drain(other) == [], "it never showed that device"
+        # Renamed out of one selection, it stays in the other.
+        hub.apply_devices([device(name="core")])
+        assert gone(drain(other)) == ["d1"]
+        assert gone(drain(stream)) == []
+
+
+def test_a_device_that_was_never_shown_is_not_told_to_be_gone() -> None:
+    hub = make_hub()
+    hub.apply_devices([device()])
+    hub.publish(numbered(declared(), frame(1)))
+    with hub.open_stream(TENANT) as stream, hub.open_stream(TENANT, wanted=["nothing"]) as blind:
+        drain(blind)
+        hub.apply_devices([])
+        assert drain(stream) == []
+        assert drain(blind) == []
+
+
+def test_a_device_that_comes_back_does_so_behind_its_farewell() -> None:
+    hub = make_hub()
+    hub.apply_devices([device()])
+    hub.publish(numbered(declared(), frame(1)))
+    with hub.open_stream(TENANT, ["r1"]) as stream:
+        drain(stream)
+        hub.apply_devices([device(name="other")])
+        hub.apply_devices([device()])
+        told = [message.WhichOneof("message") for message in drain(stream)]
+        assert told == ["gone", "layout", "update"]
+
+
+def test_a_quiet_stream_wakes_for_a_device_that_left() -> None:
+    async def main() -> None:
+        hub = make_hub()
+        hub.apply_devices([device()])
+        hub.publish(numbered(declared(), frame(1)))
+        with hub.open_stream(TENANT) as stream:
+            drain(stream)
+            waiting = asyncio.ensure_future(anext(stream.messages()))
+            await asyncio.sleep(0)
+            hub.apply_devices([])
+            async with asyncio.timeout(5):
+                assert (await waiting).gone.device_id == "d1"
+
+    run_async(main())

@@ -26,7 +26,7 @@ from mtd.pb.common.v1 import device_pb2 as mtd_dot_pb_dot_common_dot_v1_dot_devi
 from mtd.pb.common.v1 import series_pb2 as mtd_dot_pb_dot_common_dot_v1_dot_series__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+mtd/pb/telemetry/v1/telemetry_service.proto\x12\x13mtd.pb.telemetry.v1\x1a\x1dmtd/pb/common/v1/device.proto\x1a\x1dmtd/pb/common/v1/series.proto\",\n\x08Selector\x12\x0f\n\x07\x64\x65vices\x18\x01 \x03(\t\x12\x0f\n\x07metrics\x18\x02 \x03(\t\"F\n\x13StreamLatestRequest\x12/\n\x08selector\x18\x01 \x01(\x0b\x32\x1d.mtd.pb.telemetry.v1.Selector\"`\n\nSeriesInfo\x12\x0b\n\x03key\x18\x01 \x01(\t\x12(\n\x06series\x18\x02 \x01(\x0b\x32\x18.mtd.pb.common.v1.Series\x12\r\n\x05label\x18\x03 \x01(\t\x12\x0c\n\x04unit\x18\x04 \x01(\t\"\x8b\x01\n\x0cStreamLayout\x12\x0e\n\x06layout\x18\x01 \x01(\r\x12\x11\n\tdevice_id\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65vice_name\x18\x03 \x01(\t\x12\x12\n\npoll_group\x18\x04 \x01(\t\x12/\n\x06series\x18\x05 \x03(\x0b\x32\x1f.mtd.pb.telemetry.v1.SeriesInfo\"\xab\x01\n\x0cLatestUpdate\x12\x0e\n\x06layout\x18\x01 \x01(\r\x12\x17\n\x0f\x63ollected_at_us\x18\x02 \x01(\x03\x12\x16\n\x0ereceived_at_us\x18\x03 \x01(\x03\x12\x10\n\x08\x63ounters\x18\x04 \x03(\x03\x12\x18\n\x10\x63ounters_present\x18\x05 \x01(\x0c\x12\x0e\n\x06gauges\x18\x06 \x03(\x01\x12\r\n\x05rates\x18\x07 \x03(\x02\x12\x0f\n\x07skipped\x18\x08 \x01(\x04\"u\n\x0bLatestBatch\x12\x32\n\x07layouts\x18\x01 \x03(\x0b\x32!.mtd.pb.telemetry.v1.StreamLayout\x12\x32\n\x07updates\x18\x02 \x03(\x0b\x32!.mtd.pb.telemetry.v1.LatestUpdate\"\xbe\x01\n\x14StreamLatestResponse\x12\x33\n\x06layout\x18\x01 \x01(\x0b\x32!.mtd.pb.telemetry.v1.StreamLayoutH\x00\x12\x33\n\x06update\x18\x02 \x01(\x0b\x32!.mtd.pb.telemetry.v1.LatestUpdateH\x00\x12\x31\n\x05\x62\x61tch\x18\x03 \x01(\x0b\x32 .mtd.pb.telemetry.v1.LatestBatchH\x00\x42\t\n\x07message\"j\n\x11QueryRangeRequest\x12\x0e\n\x06\x64\x65vice\x18\x01 \x01(\t\x12\x0f\n\x07metrics\x18\x02 \x03(\t\x12\x10\n\x08start_us\x18\x03 \x01(\x03\x12\x0e\n\x06\x65nd_us\x18\x04 \x01(\x03\x12\x12\n\nmax_points\x18\x05 \x01(\r\"o\n\nTimeSeries\x12-\n\x04info\x18\x01 \x01(\x0b\x32\x1f.mtd.pb.telemetry.v1.SeriesInfo\x12\x10\n\x08times_us\x18\x02 \x03(\x03\x12\x0e\n\x06values\x18\x03 \x03(\x01\x12\x10\n\x08\x63ounters\x18\x04 \x03(\x03\"X\n\x12QueryRangeResponse\x12/\n\x06series\x18\x01 \x03(\x0b\x32\x1f.mtd.pb.telemetry.v1.TimeSeries\x12\x11\n\tbucket_us\x18\x02 \x01(\x03\"\x95\x01\n\x13StreamEventsRequest\x12\x16\n\x0e\x61\x66ter_position\x18\x01 \x01(\x03\x12\x10\n\x08only_new\x18\x02 \x01(\x08\x12\x0f\n\x07\x64\x65vices\x18\x03 \x03(\t\x12\x30\n\x0cmin_severity\x18\x04 \x01(\x0e\x32\x1a.mtd.pb.common.v1.Severity\x12\x11\n\tuntil_now\x18\x05 \x01(\x08\"\xa0\x02\n\x05\x45vent\x12\x10\n\x08position\x18\x01 \x01(\x03\x12\x17\n\x0f\x63ollected_at_us\x18\x02 \x01(\x03\x12\x11\n\tdevice_id\x18\x03 \x01(\t\x12\x13\n\x0b\x64\x65vice_name\x18\x04 \x01(\t\x12\x12\n\nevent_type\x18\x05 \x01(\t\x12,\n\x08severity\x18\x06 \x01(\x0e\x32\x1a.mtd.pb.common.v1.Severity\x12\x13\n\x0b\x65ntity_type\x18\x07 \x01(\t\x12\x11\n\tentity_id\x18\x08 \x01(\t\x12\x14\n\x0c\x65ntity_label\x18\t \x01(\t\x12\r\n\x05\x66ield\x18\n \x01(\t\x12\x11\n\told_value\x18\x0b \x01(\t\x12\x11\n\tnew_value\x18\x0c \x01(\t\x12\x0f\n\x07message\x18\r \x01(\t\"A\n\x14StreamEventsResponse\x12)\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x1a.mtd.pb.telemetry.v1.Event\"\x14\n\x12ListMetricsRequest\"[\n\x13ListMetricsResponse\x12\x19\n\x11\x63\x61talogue_version\x18\x01 \x01(\t\x12)\n\x07metrics\x18\x02 \x03(\x0b\x32\x18.mtd.pb.common.v1.Metric2\xa1\x03\n\x10TelemetryService\x12\x65\n\x0cStreamLatest\x12(.mtd.pb.telemetry.v1.StreamLatestRequest\x1a).mtd.pb.telemetry.v1.StreamLatestResponse0\x01\x12]\n\nQueryRange\x12&.mtd.pb.telemetry.v1.QueryRangeRequest\x1a\'.mtd.pb.telemetry.v1.QueryRangeResponse\x12\x65\n\x0cStreamEvents\x12(.mtd.pb.telemetry.v1.StreamEventsRequest\x1a).mtd.pb.telemetry.v1.StreamEventsResponse0\x01\x12`\n\x0bListMetrics\x12\'.mtd.pb.telemetry.v1.ListMetricsRequest\x1a(.mtd.pb.telemetry.v1.ListMetricsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+mtd/pb/telemetry/v1/telemetry_service.proto\x12\x13mtd.pb.telemetry.v1\x1a\x1dmtd/pb/common/v1/device.proto\x1a\x1dmtd/pb/common/v1/series.proto\",\n\x08Selector\x12\x0f\n\x07\x64\x65vices\x18\x01 \x03(\t\x12\x0f\n\x07metrics\x18\x02 \x03(\t\"F\n\x13StreamLatestRequest\x12/\n\x08selector\x18\x01 \x01(\x0b\x32\x1d.mtd.pb.telemetry.v1.Selector\"`\n\nSeriesInfo\x12\x0b\n\x03key\x18\x01 \x01(\t\x12(\n\x06series\x18\x02 \x01(\x0b\x32\x18.mtd.pb.common.v1.Series\x12\r\n\x05label\x18\x03 \x01(\t\x12\x0c\n\x04unit\x18\x04 \x01(\t\"\x8b\x01\n\x0cStreamLayout\x12\x0e\n\x06layout\x18\x01 \x01(\r\x12\x11\n\tdevice_id\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65vice_name\x18\x03 \x01(\t\x12\x12\n\npoll_group\x18\x04 \x01(\t\x12/\n\x06series\x18\x05 \x03(\x0b\x32\x1f.mtd.pb.telemetry.v1.SeriesInfo\"\xab\x01\n\x0cLatestUpdate\x12\x0e\n\x06layout\x18\x01 \x01(\r\x12\x17\n\x0f\x63ollected_at_us\x18\x02 \x01(\x03\x12\x16\n\x0ereceived_at_us\x18\x03 \x01(\x03\x12\x10\n\x08\x63ounters\x18\x04 \x03(\x03\x12\x18\n\x10\x63ounters_present\x18\x05 \x01(\x0c\x12\x0e\n\x06gauges\x18\x06 \x03(\x01\x12\r\n\x05rates\x18\x07 \x03(\x02\x12\x0f\n\x07skipped\x18\x08 \x01(\x04\"u\n\x0bLatestBatch\x12\x32\n\x07layouts\x18\x01 \x03(\x0b\x32!.mtd.pb.telemetry.v1.StreamLayout\x12\x32\n\x07updates\x18\x02 \x03(\x0b\x32!.mtd.pb.telemetry.v1.LatestUpdate\"\x1f\n\nDeviceGone\x12\x11\n\tdevice_id\x18\x01 \x01(\t\"\xef\x01\n\x14StreamLatestResponse\x12\x33\n\x06layout\x18\x01 \x01(\x0b\x32!.mtd.pb.telemetry.v1.StreamLayoutH\x00\x12\x33\n\x06update\x18\x02 \x01(\x0b\x32!.mtd.pb.telemetry.v1.LatestUpdateH\x00\x12\x31\n\x05\x62\x61tch\x18\x03 \x01(\x0b\x32 .mtd.pb.telemetry.v1.LatestBatchH\x00\x12/\n\x04gone\x18\x04 \x01(\x0b\x32\x1f.mtd.pb.telemetry.v1.DeviceGoneH\x00\x42\t\n\x07message\"j\n\x11QueryRangeRequest\x12\x0e\n\x06\x64\x65vice\x18\x01 \x01(\t\x12\x0f\n\x07metrics\x18\x02 \x03(\t\x12\x10\n\x08start_us\x18\x03 \x01(\x03\x12\x0e\n\x06\x65nd_us\x18\x04 \x01(\x03\x12\x12\n\nmax_points\x18\x05 \x01(\r\"o\n\nTimeSeries\x12-\n\x04info\x18\x01 \x01(\x0b\x32\x1f.mtd.pb.telemetry.v1.SeriesInfo\x12\x10\n\x08times_us\x18\x02 \x03(\x03\x12\x0e\n\x06values\x18\x03 \x03(\x01\x12\x10\n\x08\x63ounters\x18\x04 \x03(\x03\"X\n\x12QueryRangeResponse\x12/\n\x06series\x18\x01 \x03(\x0b\x32\x1f.mtd.pb.telemetry.v1.TimeSeries\x12\x11\n\tbucket_us\x18\x02 \x01(\x03\"\x95\x01\n\x13StreamEventsRequest\x12\x16\n\x0e\x61\x66ter_position\x18\x01 \x01(\x03\x12\x10\n\x08only_new\x18\x02 \x01(\x08\x12\x0f\n\x07\x64\x65vices\x18\x03 \x03(\t\x12\x30\n\x0cmin_severity\x18\x04 \x01(\x0e\x32\x1a.mtd.pb.common.v1.Severity\x12\x11\n\tuntil_now\x18\x05 \x01(\x08\"\xa0\x02\n\x05\x45vent\x12\x10\n\x08position\x18\x01 \x01(\x03\x12\x17\n\x0f\x63ollected_at_us\x18\x02 \x01(\x03\x12\x11\n\tdevice_id\x18\x03 \x01(\t\x12\x13\n\x0b\x64\x65vice_name\x18\x04 \x01(\t\x12\x12\n\nevent_type\x18\x05 \x01(\t\x12,\n\x08severity\x18\x06 \x01(\x0e\x32\x1a.mtd.pb.common.v1.Severity\x12\x13\n\x0b\x65ntity_type\x18\x07 \x01(\t\x12\x11\n\tentity_id\x18\x08 \x01(\t\x12\x14\n\x0c\x65ntity_label\x18\t \x01(\t\x12\r\n\x05\x66ield\x18\n \x01(\t\x12\x11\n\told_value\x18\x0b \x01(\t\x12\x11\n\tnew_value\x18\x0c \x01(\t\x12\x0f\n\x07message\x18\r \x01(\t\"A\n\x14StreamEventsResponse\x12)\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x1a.mtd.pb.telemetry.v1.Event\"\x14\n\x12ListMetricsRequest\"[\n\x13ListMetricsResponse\x12\x19\n\x11\x63\x61talogue_version\x18\x01 \x01(\t\x12)\n\x07metrics\x18\x02 \x03(\x0b\x32\x18.mtd.pb.common.v1.Metric2\xa1\x03\n\x10TelemetryService\x12\x65\n\x0cStreamLatest\x12(.mtd.pb.telemetry.v1.StreamLatestRequest\x1a).mtd.pb.telemetry.v1.StreamLatestResponse0\x01\x12]\n\nQueryRange\x12&.mtd.pb.telemetry.v1.QueryRangeRequest\x1a\'.mtd.pb.telemetry.v1.QueryRangeResponse\x12\x65\n\x0cStreamEvents\x12(.mtd.pb.telemetry.v1.StreamEventsRequest\x1a).mtd.pb.telemetry.v1.StreamEventsResponse0\x01\x12`\n\x0bListMetrics\x12\'.mtd.pb.telemetry.v1.ListMetricsRequest\x1a(.mtd.pb.telemetry.v1.ListMetricsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -45,24 +45,26 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LATESTUPDATE']._serialized_end=660
   _globals['_LATESTBATCH']._serialized_start=662
   _globals['_LATESTBATCH']._serialized_end=779
-  _globals['_STREAMLATESTRESPONSE']._serialized_start=782
-  _globals['_STREAMLATESTRESPONSE']._serialized_end=972
-  _globals['_QUERYRANGEREQUEST']._serialized_start=974
-  _globals['_QUERYRANGEREQUEST']._serialized_end=1080
-  _globals['_TIMESERIES']._serialized_start=1082
-  _globals['_TIMESERIES']._serialized_end=1193
-  _globals['_QUERYRANGERESPONSE']._serialized_start=1195
-  _globals['_QUERYRANGERESPONSE']._serialized_end=1283
-  _globals['_STREAMEVENTSREQUEST']._serialized_start=1286
-  _globals['_STREAMEVENTSREQUEST']._serialized_end=1435
-  _globals['_EVENT']._serialized_start=1438
-  _globals['_EVENT']._serialized_end=1726
-  _globals['_STREAMEVENTSRESPONSE']._serialized_start=1728
-  _globals['_STREAMEVENTSRESPONSE']._serialized_end=1793
-  _globals['_LISTMETRICSREQUEST']._serialized_start=1795
-  _globals['_LISTMETRICSREQUEST']._serialized_end=1815
-  _globals['_LISTMETRICSRESPONSE']._serialized_start=1817
-  _globals['_LISTMETRICSRESPONSE']._serialized_end=1908
-  _globals['_TELEMETRYSERVICE']._serialized_start=1911
-  _globals['_TELEMETRYSERVICE']._serialized_end=2328
+  _globals['_DEVICEGONE']._serialized_start=781
+  _globals['_DEVICEGONE']._serialized_end=812
+  _globals['_STREAMLATESTRESPONSE']._serialized_start=815
+  _globals['_STREAMLATESTRESPONSE']._serialized_end=1054
+  _globals['_QUERYRANGEREQUEST']._serialized_start=1056
+  _globals['_QUERYRANGEREQUEST']._serialized_end=1162
+  _globals['_TIMESERIES']._serialized_start=1164
+  _globals['_TIMESERIES']._serialized_end=1275
+  _globals['_QUERYRANGERESPONSE']._serialized_start=1277
+  _globals['_QUERYRANGERESPONSE']._serialized_end=1365
+  _globals['_STREAMEVENTSREQUEST']._serialized_start=1368
+  _globals['_STREAMEVENTSREQUEST']._serialized_end=1517
+  _globals['_EVENT']._serialized_start=1520
+  _globals['_EVENT']._serialized_end=1808
+  _globals['_STREAMEVENTSRESPONSE']._serialized_start=1810
+  _globals['_STREAMEVENTSRESPONSE']._serialized_end=1875
+  _globals['_LISTMETRICSREQUEST']._serialized_start=1877
+  _globals['_LISTMETRICSREQUEST']._serialized_end=1897
+  _globals['_LISTMETRICSRESPONSE']._serialized_start=1899
+  _globals['_LISTMETRICSRESPONSE']._serialized_end=1990
+  _globals['_TELEMETRYSERVICE']._serialized_start=1993
+  _globals['_TELEMETRYSERVICE']._serialized_end=2410
 # @@protoc_insertion_point(module_scope)

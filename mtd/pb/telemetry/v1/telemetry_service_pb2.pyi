@@ -76,15 +76,23 @@ class LatestBatch(_message.Message):
     updates: _containers.RepeatedCompositeFieldContainer[LatestUpdate]
     def __init__(self, layouts: _Optional[_Iterable[_Union[StreamLayout, _Mapping]]] = ..., updates: _Optional[_Iterable[_Union[LatestUpdate, _Mapping]]] = ...) -> None: ...
 
+class DeviceGone(_message.Message):
+    __slots__ = ("device_id",)
+    DEVICE_ID_FIELD_NUMBER: _ClassVar[int]
+    device_id: str
+    def __init__(self, device_id: _Optional[str] = ...) -> None: ...
+
 class StreamLatestResponse(_message.Message):
-    __slots__ = ("layout", "update", "batch")
+    __slots__ = ("layout", "update", "batch", "gone")
     LAYOUT_FIELD_NUMBER: _ClassVar[int]
     UPDATE_FIELD_NUMBER: _ClassVar[int]
     BATCH_FIELD_NUMBER: _ClassVar[int]
+    GONE_FIELD_NUMBER: _ClassVar[int]
     layout: StreamLayout
     update: LatestUpdate
     batch: LatestBatch
-    def __init__(self, layout: _Optional[_Union[StreamLayout, _Mapping]] = ..., update: _Optional[_Union[LatestUpdate, _Mapping]] = ..., batch: _Optional[_Union[LatestBatch, _Mapping]] = ...) -> None: ...
+    gone: DeviceGone
+    def __init__(self, layout: _Optional[_Union[StreamLayout, _Mapping]] = ..., update: _Optional[_Union[LatestUpdate, _Mapping]] = ..., batch: _Optional[_Union[LatestBatch, _Mapping]] = ..., gone: _Optional[_Union[DeviceGone, _Mapping]] = ...) -> None: ...
 
 class QueryRangeRequest(_message.Message):
     __slots__ = ("device", "metrics", "start_us", "end_us", "max_points")

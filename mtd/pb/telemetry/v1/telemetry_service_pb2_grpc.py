@@ -65,8 +65,10 @@ class TelemetryServiceServicer:
         """Streams the newest values of the selected series: once at the start, then
         whenever a device was polled. The server sends a layout before the first
         update that uses it. A client that reads slowly gets the newest update of
-        each device and loses the ones between; `skipped` counts them. The stream
-        ends only when a side closes it: on UNAVAILABLE call again.
+        each device and loses the ones between; `skipped` counts them. Of a device
+        that is removed, the stream says so. The initial metadata comes at once,
+        with the key "mtd-stream". The stream ends only when a side closes it: on
+        UNAVAILABLE call again.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

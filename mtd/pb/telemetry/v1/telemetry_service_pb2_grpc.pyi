@@ -37,8 +37,10 @@ class TelemetryServiceStub:
     """Streams the newest values of the selected series: once at the start, then
     whenever a device was polled. The server sends a layout before the first
     update that uses it. A client that reads slowly gets the newest update of
-    each device and loses the ones between; `skipped` counts them. The stream
-    ends only when a side closes it: on UNAVAILABLE call again.
+    each device and loses the ones between; `skipped` counts them. Of a device
+    that is removed, the stream says so. The initial metadata comes at once,
+    with the key "mtd-stream". The stream ends only when a side closes it: on
+    UNAVAILABLE call again.
     """
     QueryRange: _grpc.UnaryUnaryMultiCallable[_telemetry_service_pb2.QueryRangeRequest, _telemetry_service_pb2.QueryRangeResponse]
     """Reads stored values of one device over a time range."""
@@ -59,8 +61,10 @@ class TelemetryServiceAsyncStub(TelemetryServiceStub):
     """Streams the newest values of the selected series: once at the start, then
     whenever a device was polled. The server sends a layout before the first
     update that uses it. A client that reads slowly gets the newest update of
-    each device and loses the ones between; `skipped` counts them. The stream
-    ends only when a side closes it: on UNAVAILABLE call again.
+    each device and loses the ones between; `skipped` counts them. Of a device
+    that is removed, the stream says so. The initial metadata comes at once,
+    with the key "mtd-stream". The stream ends only when a side closes it: on
+    UNAVAILABLE call again.
     """
     QueryRange: _aio.UnaryUnaryMultiCallable[_telemetry_service_pb2.QueryRangeRequest, _telemetry_service_pb2.QueryRangeResponse]  # type: ignore[assignment]
     """Reads stored values of one device over a time range."""
@@ -84,8 +88,10 @@ class TelemetryServiceServicer(metaclass=_abc_1.ABCMeta):
         """Streams the newest values of the selected series: once at the start, then
         whenever a device was polled. The server sends a layout before the first
         update that uses it. A client that reads slowly gets the newest update of
-        each device and loses the ones between; `skipped` counts them. The stream
-        ends only when a side closes it: on UNAVAILABLE call again.
+        each device and loses the ones between; `skipped` counts them. Of a device
+        that is removed, the stream says so. The initial metadata comes at once,
+        with the key "mtd-stream". The stream ends only when a side closes it: on
+        UNAVAILABLE call again.
         """
 
     @_abc_1.abstractmethod
