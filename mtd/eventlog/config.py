@@ -77,6 +77,11 @@ class EventLogConfig(BaseModel):
         gt=0,
         description="How long to wait for another process that reads the file at a bad moment.",
     )
+    stalled_after_s: float = Field(
+        default=10.0,
+        gt=0,
+        description="A batch that waits longer for the disk means that the log can't be appended to now.",
+    )
     stop_timeout_s: float = Field(
         default=5.0, gt=0, description="How long stop() waits for the last commit before it gives up, loudly."
     )

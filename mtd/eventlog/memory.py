@@ -43,6 +43,7 @@ class MemoryEventLog:
         self._reason = ""
         self._since_us = 0
         self._tail = Tail(0)
+        self._tail.closed = True
 
     async def start(self) -> None:
         """Begin an empty log, or open again what was closed. See IEventLog."""
@@ -65,7 +66,7 @@ class MemoryEventLog:
         if not envelopes:
             raise Refused("a batch without events can't be appended")
         await asyncio.sleep(0)
-        if self._tail.closed or not self.log_id:
+        if self._tail.closed:
             raise LogUnavailable("the event log is closed")
         if batch_id is not None and batch_id in self._by_id:
             known = self._by_id[batch_id]
@@ -98,7 +99,7 @@ class MemoryEventLog:
 
     async def read(self, after: int, limit: int) -> list[LoggedBatch]:
         """Return events behind a position. See IEventLog."""
-        if not self.log_id or self._tail.closed:
+        if self._tail.closed:
             raise LogUnavailable("the event log is closed")
         if after > self._tail.last_seq:
             raise PositionBeyondEnd(
@@ -156,7 +157,7 @@ class MemoryEventLog:
             oldest_us=self._batches[0][0].appended_us if self._batches else 0,
             newest_us=self._batches[-1][0].appended_us if self._batches else 0,
             available=not self._reason and not self._tail.closed,
-            reason=self._reason,
+            reason=self._reason or ("closed" if self._tail.closed else ""),
             unavailable_since_us=self._since_us,
             consumers=dict(self._consumers),
         )

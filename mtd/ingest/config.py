@@ -43,6 +43,9 @@ class IngestConfig(BaseModel):
     retry_cap_s: float = Field(
         default=2.0, gt=0, description="Longest wait before a retry of a failed append."
     )
+    append_patience_s: float = Field(
+        default=10.0, gt=0, description="An append that takes longer is reported as an outage of the log."
+    )
     report_interval_s: float = Field(
         default=60.0,
         gt=0,

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mtd.ingest.buffer import Buffer, Entry
     from mtd.ingest.config import IngestConfig
     from mtd.ingest.incidents import Incidents
+    from mtd.pb.events.v1.envelope_pb2 import Envelope
 
 logger = logging.getLogger(__name__)
 
@@ -109,7 +110,7 @@ class Flusher:
         backoff = Backoff(self._settings.retry_first_s, self._settings.retry_cap_s)
         while True:
             try:
-                await self._log.append(envelopes, batch_id)
+                await self._append_once(envelopes, batch_id)
             except Refused as error:
                 logger.error("the log refuses a batch of %d events: %s", len(envelopes), error)
                 if len(entries) == 1:
@@ -128,3 +129,17 @@ class Flusher:
                 return True
             metrics.PRESSURE.set(self._buffer.fill)
             await asyncio.sleep(backoff.next_delay())
+
+    async def _append_once(self, envelopes: Sequence[Envelope], batch_id: bytes) -> None:
+        """Append a batch. While the log doesn't answer there is an outage, and nothing to do but wait."""
+        patience_s, waited_s = self._settings.append_patience_s, 0.0
+        appending = asyncio.ensure_future(self._log.append(envelopes, batch_id))
+        try:
+            while not (await asyncio.wait({appending}, timeout=patience_s))[0]:
+                waited_s += patience_s
+                reason = f"stalled: the log has not answered for {waited_s:.0f} s"
+                self._incidents.append_hindered(reason, self._buffer.events)
+                metrics.PRESSURE.set(self._buffer.fill)
+        finally:
+            appending.cancel()
+        await appending

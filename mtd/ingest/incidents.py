@@ -54,20 +54,24 @@ class Incidents:
     def append_failed(self, error: Exception, held_events: int) -> None:
         """Note that the log refused to take a batch now."""
         metrics.APPEND_FAILURES.inc()
+        self.append_hindered(str(error), held_events)
+
+    def append_hindered(self, reason: str, held_events: int) -> None:
+        """Note that the log takes nothing now: it refused, or doesn't answer."""
         now = self._clock.monotonic()
         if self._outage_began is None:
             self._outage_began = self._outage_counted_to = now
             self._outage_began_us = self._clock.now_us()
             self._next_outage_line = now
         self._count_outage(now)
-        self._outage_reason = str(error)
+        self._outage_reason = reason
         if now >= self._next_outage_line:
             self._next_outage_line = now + self._interval_s
             logger.error(
                 "events can't be appended to the log for %.0f s; %d are held in memory: %s",
                 now - self._outage_began,
                 held_events,
-                error,
+                reason,
             )
 
     def append_succeeded(self) -> None:

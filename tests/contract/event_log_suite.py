@@ -127,7 +127,7 @@ class EventLogSuite:
                 await log.append(make_events(1, 1))
             with pytest.raises(LogUnavailable):
                 await log.read(0, 1)
-            assert not log.stats().available
+            assert (log.stats().available, log.stats().reason) == (False, "closed")
 
         run_async(main())
 

@@ -10,7 +10,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from mtd.core.errors import Misconfigured
@@ -54,7 +54,8 @@ class Keeper:
         self._consumers = consumers
         self._due = time.monotonic() + settings.maintenance_interval_s
         self._ages = store.ages()
-        self.state = self._state()
+        self.state = FileState()
+        self._look()
 
     @property
     def due(self) -> float:
@@ -66,13 +67,15 @@ class Keeper:
         self._due = min(self._due, time.monotonic() + self._settings.commit_interval_s)
 
     def committed(self, now_us: int) -> None:
-        """Note that something was stored."""
+        """Note that something was stored. Touches no disk: who waits for the commit hasn't been told yet."""
         self._ages = (self._ages[0] or now_us, now_us)
-        self.state = self._state()
+        self._count()
 
     def maintain(self) -> None:
         """Do one step of what is due, and plan the next."""
         more = False
+        # First of all: an error of ours below must not bring us back here at once.
+        self._due = time.monotonic() + self._settings.maintenance_interval_s
         try:
             if self._store.is_open:
                 self._store.save_consumers(self._consumers())
@@ -81,17 +84,18 @@ class Keeper:
                 more = self._store.give_back(self._settings.spare_bytes) or more
                 self._store.checkpoint(self._settings.checkpoint_bytes)
                 self._ages = self._store.ages()
-            self.state = self._state()
         except STORE_ERRORS as error:
             metrics.MAINTENANCE_FAILURES.inc()
             logger.warning("looking after the event log failed, will be tried again: %s", error)
             self.drop_connection()
             more = False
+        self._look()
         now = time.monotonic()
         self._due = now if more else now + self._settings.maintenance_interval_s
 
     def after_commit(self) -> None:
-        """Move the write-ahead file into the database if it has grown enough."""
+        """Look at the disk, and move the write-ahead file into the database if it has grown enough."""
+        self._look()
         try:
             self._store.checkpoint(self._settings.checkpoint_bytes)
         except STORE_ERRORS as error:
@@ -123,8 +127,12 @@ class Keeper:
     def shortage(self) -> tuple[str, str]:
         """Return the short name of what there is too little of, and a sentence for people."""
         settings = self._settings
-        if self._disk_free() < settings.min_free_bytes + settings.commit_bytes:
-            folder = settings.path.parent
+        folder = settings.path.parent
+        try:
+            disk_free = self._disk_free()
+        except OSError as error:
+            return "io_error", f"the free space on the disk of {folder} can't be told: {error}"
+        if disk_free < settings.min_free_bytes + settings.commit_bytes:
             return (
                 "disk_full",
                 f"less than {settings.min_free_bytes} bytes would stay free on the disk of {folder}",
@@ -142,7 +150,7 @@ class Keeper:
         while self._trim(min(self._slowest(), before - 1), header.stored_bytes):
             continue
         self._ages = self._store.ages()
-        self.state = self._state()
+        self._look()
         return header.trimmed_through + 1
 
     def drop_connection(self) -> None:
@@ -168,16 +176,27 @@ class Keeper:
         status = os.statvfs(self._settings.path.parent)
         return status.f_bavail * status.f_frsize
 
-    def _state(self) -> FileState:
+    def _count(self) -> None:
+        """Bring the state to what the header says."""
         header = self._store.header
         oldest_us, newest_us = self._ages if header.batches else (0, 0)
-        return FileState(
+        self.state = replace(
+            self.state,
             first_seq=header.trimmed_through + 1,
             last_seq=header.last_seq,
             batches=header.batches,
             stored_bytes=header.stored_bytes,
-            disk_bytes=disk_bytes(self._settings.path),
-            disk_free_bytes=self._disk_free(),
             oldest_us=oldest_us,
             newest_us=newest_us,
         )
+
+    def _look(self) -> None:
+        """Bring the state to what header and disk say; if the disk says nothing, what it said before stays."""
+        self._count()
+        try:
+            used, free = disk_bytes(self._settings.path), self._disk_free()
+        except OSError as error:
+            metrics.MAINTENANCE_FAILURES.inc()
+            logger.warning("the disk of the event log can't be looked at, will be tried again: %s", error)
+            return
+        self.state = replace(self.state, disk_bytes=used, disk_free_bytes=free)

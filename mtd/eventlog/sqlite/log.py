@@ -47,7 +47,7 @@ class SqliteEventLog:
         self._store = Store(settings.path, settings.busy_timeout_s)
         self._reader = DiskReader(settings.path, settings.busy_timeout_s, settings.read_bytes)
         self._consumers: dict[str, int] = {}
-        self._pending: set[Pending] = set()
+        self._pending: dict[Pending, None] = {}  # oldest first
         self._writer: Writer | None = None
         self._tail = Tail(settings.tail_bytes)
         self._tail.closed = True
@@ -132,7 +132,7 @@ class SqliteEventLog:
         writer = self._open_writer()
         pending = Pending(envelopes, batch_id, self._loop.create_future(), time.monotonic())
         writer.append(pending)
-        self._pending.add(pending)
+        self._pending[pending] = None
         metrics.WAITING_BATCHES.set(len(self._pending))
         return await pending.done
 
@@ -152,7 +152,7 @@ class SqliteEventLog:
         self._tail.advance(settled.last_seq)
         now = time.monotonic()
         for pending, result in settled.results:
-            self._pending.discard(pending)
+            self._pending.pop(pending, None)
             metrics.APPEND_SECONDS.observe(now - pending.since)
             if pending.done.done():
                 continue  # whoever waited has given up
@@ -247,8 +247,7 @@ class SqliteEventLog:
     def stats(self) -> LogStats:
         """Return the state of the log. See IEventLog."""
         state = self._keeper.state
-        writer = self._writer
-        availability = writer.availability if writer is not None else Availability(False, "closed")
+        availability = self._availability()
         return LogStats(
             log_id=self.log_id,
             first_seq=state.first_seq,
@@ -266,6 +265,20 @@ class SqliteEventLog:
             waiting_batches=len(self._pending),
             consumers=dict(self._consumers),
         )
+
+    def _availability(self) -> Availability:
+        """Return whether appending works, as its last attempt and the one under way tell."""
+        if self._writer is None:
+            return Availability(False, "closed")
+        known = self._writer.availability
+        oldest = next(iter(self._pending), None)
+        if oldest is None or not known.available:
+            return known
+        waited_s = time.monotonic() - oldest.since
+        if waited_s < self._settings.stalled_after_s:
+            return known
+        since_us = self._clock.now_us() - round(waited_s * 1e6)
+        return Availability(False, f"stalled: the disk has not answered for {waited_s:.0f} s", since_us)
 
     async def verify(self, progress: Progress | None = None) -> LogReport:
         """Examine all that is stored. See IEventLog."""

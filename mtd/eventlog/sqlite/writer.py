@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from mtd.core.backoff import Backoff
 from mtd.core.errors import Refused
 from mtd.core.metrics import TASK_FAILURES
 from mtd.eventlog import metrics
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from mtd.pb.events.v1.envelope_pb2 import Envelope
 
 logger = logging.getLogger(__name__)
+
+# Wait before the writer begins again after an error of ours: first, and at most.
+_BEGIN_AGAIN_S = (0.05, 5.0)
 
 
 @dataclass(slots=True, eq=False)
@@ -86,8 +90,13 @@ class Writer:
         self._settle = settle
         self._condition = threading.Condition()
         self._inbox = _Inbox()
+        # Where a batch is on its way: arrived, encoded, in the commit under way. Never nowhere,
+        # so that an error of ours at any place leaves nobody waiting for an answer.
+        self._arrived: deque[Pending] = deque()
         self._waiting: deque[Pending] = deque()
         self._waiting_bytes = 0
+        self._group: list[Pending] = []
+        self._jobs: deque[Callable[[], None]] = deque()
         self._next_commit = 0.0
         self._thread = threading.Thread(target=self._run, name="mtd-log-writer", daemon=True)
         self.availability = Availability()
@@ -101,8 +110,10 @@ class Writer:
     def append(self, pending: Pending) -> None:
         """Leave a batch for the next commit. Raises LogUnavailable if the thread is gone."""
         with self._condition:
-            if self._inbox.stopping or self._inbox.dead:
+            if self._inbox.stopping:
                 raise LogUnavailable("the event log is closed")
+            if self._inbox.dead:
+                raise LogUnavailable(f"the event log is closed: {self.availability.reason}")
             self._inbox.appends.append(pending)
             self._condition.notify()
 
@@ -125,39 +136,74 @@ class Writer:
     # -- in the thread -------------------------------------------------------
 
     def _run(self) -> None:
+        backoff = Backoff(*_BEGIN_AGAIN_S)
+        try:
+            while not self._worked_until_stopped():
+                if self._stopped_within(backoff.next_delay()):
+                    break
+        finally:
+            self._end()
+
+    def _worked_until_stopped(self) -> bool:
+        """Work; False if an error of ours ended it early, and events wait for somebody to go on."""
         try:
             self._work()
             self._keeper.maintain()
         except Exception as error:
-            # An error of ours. Nobody may wait for a thread that is gone.
             TASK_FAILURES.labels(task="eventlog").inc()
-            logger.critical("the event log's writer failed and is closed", exc_info=error)
+            logger.critical("the event log's writer failed and begins again", exc_info=error)
+            self._keeper.drop_connection()
+            self._fail(self._take_unsettled(), "error", repr(error))
+            return False
+        return True
+
+    def _stopped_within(self, seconds: float) -> bool:
+        with self._condition:
+            return self._condition.wait_for(lambda: self._inbox.stopping, seconds)
+
+    def _end(self) -> None:
+        """Leave nobody waiting for a thread that is gone, and no doubt that it is."""
         with self._condition:
             self._inbox.dead = True
-            lost = [*self._waiting, *self._inbox.appends]
-            jobs = list(self._inbox.jobs)
+            unsettled = [*self._take_unsettled(), *self._inbox.appends]
+            self._jobs.extend(self._inbox.jobs)
+            if not self._inbox.stopping:
+                self.availability = Availability(False, "the writing thread has ended", self._clock.now_us())
+                metrics.AVAILABLE.set(0)
         self._keeper.drop_connection()
-        for job in jobs:
-            job()
-        if lost:
-            self._fail(lost, "closed", "the log was closed")
+        if unsettled:
+            self._fail(unsettled, "closed", "the log was closed")
+        self._do_jobs()
+
+    def _take_unsettled(self) -> list[Pending]:
+        """Give up all batches that are on their way; return them, to be told of it."""
+        unsettled = [*self._group, *self._waiting, *self._arrived]
+        self._group = []
+        self._waiting.clear()
+        self._waiting_bytes = 0
+        self._arrived.clear()
+        return unsettled
 
     def _work(self) -> None:
         while True:
-            appends, jobs, stopping = self._take()
-            for pending in appends:
-                self._encode(pending)
+            stopping = self._take()
+            while self._arrived:
+                self._encode(self._arrived[0])
+                self._arrived.popleft()
             if self._waiting and (stopping or self._commit_due()):
                 self._commit()
-            for job in jobs:
-                job()
+            self._do_jobs()
             if stopping and not self._waiting:
                 return
             if time.monotonic() >= self._keeper.due:
                 self._keeper.maintain()
 
-    def _take(self) -> tuple[list[Pending], list[Callable[[], None]], bool]:
-        """Wait until there is something to do; return what others left."""
+    def _do_jobs(self) -> None:
+        while self._jobs:
+            self._jobs.popleft()()
+
+    def _take(self) -> bool:
+        """Wait until there is something to do, and take what others left; return whether to stop."""
         with self._condition:
             inbox = self._inbox
             while not (inbox.appends or inbox.jobs or inbox.stopping or self._commit_due()):
@@ -166,10 +212,11 @@ class Writer:
                 if timeout <= 0:
                     break
                 self._condition.wait(timeout)
-            taken = list(inbox.appends), list(inbox.jobs), inbox.stopping
+            self._arrived.extend(inbox.appends)
+            self._jobs.extend(inbox.jobs)
             inbox.appends.clear()
             inbox.jobs.clear()
-            return taken
+            return inbox.stopping
 
     def _commit_due(self) -> bool:
         if not self._waiting:
@@ -195,47 +242,48 @@ class Writer:
         self._waiting.append(pending)
         self._waiting_bytes += encoded.stored_bytes
 
-    def _take_group(self) -> list[Pending]:
-        group: list[Pending] = []
+    def _take_group(self) -> None:
         size = 0
         while self._waiting and size < self._settings.commit_bytes:
             pending = self._waiting.popleft()
             size += pending.encoded.stored_bytes
-            group.append(pending)
+            self._group.append(pending)
         self._waiting_bytes -= size
-        return group
 
     def _commit(self) -> None:
         """Commit one group, and tell who waits for it."""
-        group = self._take_group()
+        self._take_group()
         started = time.monotonic()
         self._next_commit = started + self._settings.commit_interval_s
         now_us = self._clock.now_us()
         try:
             self._ensure_open(now_us)
-            fitting = self._fitting(group)
-            results = (
-                self._store.insert([pending.encoded for pending in group[:fitting]], now_us)
-                if fitting
-                else []
-            )
+            fitting = self._fitting(self._group)
+            batches = [pending.encoded for pending in self._group[:fitting]]
+            results = self._store.insert(batches, now_us) if fitting else []
         except STORE_ERRORS as error:
-            self._fail(group, failure_reason(error), str(error))
+            self._fail_group(failure_reason(error), str(error))
             self._keeper.drop_connection()
             return
         except Exception as error:
             # An error of ours: loud and counted, but events go on as soon as it lets them.
             TASK_FAILURES.labels(task="eventlog").inc()
             logger.exception("committing to the event log failed by an error of mtd")
-            self._fail(group, "error", repr(error))
+            self._fail_group("error", repr(error))
             self._keeper.drop_connection()
             return
+        # What is durable is told of first: nothing that fails from here on can take it back.
         metrics.COMMIT_SECONDS.observe(time.monotonic() - started)
         if fitting:
-            self._succeed(group[:fitting], results, now_us)
-        if fitting < len(group):
-            self._fail(group[fitting:], *self._keeper.shortage())
+            self._succeed(self._group[:fitting], results, now_us)
+            del self._group[:fitting]
+        if self._group:
+            self._fail_group(*self._keeper.shortage())
         self._keeper.after_commit()
+
+    def _fail_group(self, reason: str, text: str) -> None:
+        self._fail(self._group, reason, text)
+        self._group = []
 
     def _fitting(self, group: Sequence[Pending]) -> int:
         """Return how many batches of a group there is room for, after trimming for them."""

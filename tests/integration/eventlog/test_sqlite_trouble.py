@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import sqlite3
@@ -16,12 +17,13 @@ from prometheus_client import REGISTRY
 from mtd.core.errors import Misconfigured
 from mtd.eventlog.errors import LogUnavailable
 from mtd.eventlog.sqlite import keeper, reader, store, verify_file
+from mtd.eventlog.sqlite.keeper import Keeper
 from mtd.eventlog.sqlite.log import SqliteEventLog
 from mtd.eventlog.sqlite.store import Store
 from mtd.eventlog.sqlite.writer import Writer
 from tests.contract.event_log_suite import make_events, numbers
 from tests.contract.loop import run
-from tests.integration.eventlog.helpers import FILE, make_log, until
+from tests.integration.eventlog.helpers import FILE, make_log, read_all, until
 
 
 def metric(name: str, **labels: str) -> float:
@@ -32,6 +34,10 @@ def io_error(*_: object, **__: object) -> None:
     error = sqlite3.OperationalError("disk I/O error")
     error.sqlite_errorcode = sqlite3.SQLITE_IOERR_WRITE
     raise error
+
+
+def io_error_of_the_system(*_: object) -> None:
+    raise OSError(5, "Input/output error")
 
 
 class Faults:
@@ -271,23 +277,185 @@ def test_an_error_of_ours_in_a_commit_is_loud_and_passes(
     assert "error of mtd" in caplog.text
 
 
-def test_a_writer_that_ends_by_an_error_of_ours_leaves_nobody_waiting(
+def test_a_writer_that_fails_by_an_error_of_ours_begins_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail(*_: object) -> None:
         raise ZeroDivisionError
 
     async def body(log: SqliteEventLog) -> None:
-        monkeypatch.setattr(Writer, "_take_group", fail)
+        failures = metric("mtd_core_task_failures_total", task="eventlog")
         async with asyncio.timeout(5):
-            for _ in range(2):
-                with pytest.raises(LogUnavailable):
-                    await log.append(make_events(4, 1))
-            with pytest.raises(LogUnavailable):
-                await log.trim(1)
-        assert not log.stats().available
-        assert numbers(await log.read(0, 10)) == [1, 2, 3]
+            with monkeypatch.context() as patch:
+                patch.setattr(Writer, "_take_group", fail)
+                for _ in range(2):
+                    with pytest.raises(LogUnavailable, match="ZeroDivisionError"):
+                        await log.append(make_events(4, 1))
+                    assert log.stats().reason.startswith("error: ZeroDivisionError")
+            assert metric("mtd_core_task_failures_total", task="eventlog") - failures == 2
+            assert (await log.append(make_events(4, 1))).first_seq == 4
+            assert log.stats().available
+            assert await log.trim(2) == 1
 
     with caplog.at_level(logging.CRITICAL):
         with_log(tmp_path, body)
-    assert "writer failed" in caplog.text
+    assert "writer failed and begins again" in caplog.text
+
+
+# What the writer does after a COMMIT: none of it may take back what is durable, or end the writing.
+AFTER_COMMIT = [
+    (keeper, "disk_bytes", OSError(5, "Input/output error")),
+    (keeper, "disk_bytes", ZeroDivisionError()),
+    (keeper.os, "statvfs", OSError(5, "Input/output error")),
+    (Store, "checkpoint", OSError(5, "Input/output error")),
+    (Store, "checkpoint", ZeroDivisionError()),
+    (Keeper, "committed", ZeroDivisionError()),
+    (Writer, "_succeed", ZeroDivisionError()),
+]
+
+
+@pytest.mark.parametrize(("owner", "name", "error"), AFTER_COMMIT)
+def test_an_error_after_a_commit_ends_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, owner: object, name: str, error: Exception
+) -> None:
+    async def body(log: SqliteEventLog) -> None:
+        insert, original, fell = Store.insert, getattr(owner, name), []
+        durable = threading.Event()
+
+        def note(self: Store, *args: object) -> object:
+            result = insert(self, *args)  # type: ignore[arg-type]
+            durable.set()
+            return result
+
+        def fail_once(*args: object) -> object:
+            if durable.is_set() and not fell:
+                fell.append(name)
+                raise error
+            return original(*args)
+
+        monkeypatch.setattr(Store, "insert", note)
+        monkeypatch.setattr(owner, name, fail_once)
+        async with asyncio.timeout(5):
+            for number in range(4, 9):
+                while True:  # as who appends does: again under the same id, until it is acknowledged
+                    with contextlib.suppress(LogUnavailable):
+                        assert (await log.append(make_events(number, 1), b"%d" % number)).first_seq == number
+                        break
+            await until(lambda: bool(fell))
+            assert log.stats().available
+            assert numbers(await read_all(log)) == list(range(1, 9))
+
+    with_log(tmp_path, body)
+
+
+@pytest.mark.parametrize("name", ["disk_bytes", "statvfs"])
+def test_a_disk_that_cannot_be_measured_after_a_commit_costs_not_even_a_retry(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    async def body(log: SqliteEventLog) -> None:
+        failures = metric("mtd_eventlog_maintenance_failures_total")
+        with monkeypatch.context() as patch:
+            if name == "statvfs":
+                # The first call of a commit asks whether there is room; the one behind it is what fails.
+                patch.setattr(Keeper, "room", lambda *_: 1_000_000)
+                patch.setattr(keeper.os, "statvfs", io_error_of_the_system)
+            else:
+                patch.setattr(keeper, "disk_bytes", io_error_of_the_system)
+            assert (await log.append(make_events(4, 1))).first_seq == 4
+            await until(lambda: metric("mtd_eventlog_maintenance_failures_total") > failures)
+        stats = log.stats()
+        assert stats.available
+        assert (stats.last_seq, stats.batches) == (4, 2)
+        assert stats.disk_bytes > 0
+        assert stats.disk_free_bytes > 0  # as last known
+
+    with_log(tmp_path, body)
+
+
+def test_a_shortage_whose_cause_cannot_be_told_fails_the_batches_that_did_not_fit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def body(log: SqliteEventLog) -> None:
+        with monkeypatch.context() as patch:
+            patch.setattr(Keeper, "room", lambda *_: -1)
+            patch.setattr(keeper.os, "statvfs", io_error_of_the_system)
+            async with asyncio.timeout(5):
+                with pytest.raises(LogUnavailable, match="io_error: the free space"):
+                    await log.append(make_events(4, 1))
+            assert not log.stats().available
+        assert (await log.append(make_events(4, 1))).first_seq == 4
+
+    with_log(tmp_path, body)
+
+
+def test_maintenance_that_fails_by_an_error_of_ours_does_not_hold_up_appending(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def body(log: SqliteEventLog) -> None:
+        calls = []
+
+        def fail(*_: object) -> bool:
+            calls.append(1)
+            raise ZeroDivisionError
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Store, "give_back", fail)
+            await until(lambda: bool(calls))
+            async with asyncio.timeout(5):
+                for number in range(4, 8):
+                    assert (await log.append(make_events(number, 1))).first_seq == number
+            assert log.stats().available
+
+    with_log(tmp_path, body, maintenance_interval_s=0.05)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_thread_that_ends_is_told_of_and_nobody_waits_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def end(*_: object) -> None:
+        raise BaseException("not even an error")
+
+    async def main() -> None:
+        log = make_log(tmp_path)
+        await log.start()
+        with monkeypatch.context() as patch:
+            patch.setattr(Store, "insert", end)
+            async with asyncio.timeout(5):
+                with pytest.raises(LogUnavailable, match="closed"):
+                    await log.append(make_events(1, 1))
+                with pytest.raises(LogUnavailable, match="thread has ended"):
+                    await log.append(make_events(1, 1))
+                with pytest.raises(LogUnavailable, match="closed"):
+                    await log.trim(1)
+        assert not log.stats().available
+        assert "thread has ended" in log.stats().reason
+        assert metric("mtd_eventlog_available") == 0
+        await log.stop()
+
+    run(main())
+
+
+def test_a_disk_that_hangs_is_unavailable_until_it_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    insert, hanging = Store.insert, threading.Event()
+
+    def hang(self: Store, *args: object) -> object:
+        hanging.wait(10)
+        return insert(self, *args)  # type: ignore[arg-type]
+
+    async def body(log: SqliteEventLog) -> None:
+        monkeypatch.setattr(Store, "insert", hang)
+        appending = [asyncio.create_task(log.append(make_events(n, 1))) for n in (4, 5)]
+        await until(lambda: log.stats().waiting_batches == 2)
+        assert log.stats().available
+        await until(lambda: not log.stats().available)
+        stats = log.stats()
+        assert stats.reason.startswith("stalled: the disk has not answered")
+        assert stats.unavailable_since_us > 0
+        hanging.set()
+        await asyncio.gather(*appending)
+        assert log.stats().available
+
+    with_log(tmp_path, body, stalled_after_s=0.1)

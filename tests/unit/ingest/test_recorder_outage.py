@@ -56,6 +56,32 @@ def test_events_are_held_until_the_log_is_back_and_the_outage_is_told(
     assert "again" in caplog.text
 
 
+def test_a_log_that_does_not_answer_is_an_outage(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def body(bench: Bench) -> None:
+        append, answers = bench.log.append, asyncio.Event()
+
+        async def hang(envelopes: Sequence[Envelope], batch_id: bytes | None = None) -> AppendResult:
+            await answers.wait()
+            return await append(envelopes, batch_id)
+
+        failures = metric("mtd_ingest_append_failures_total")
+        monkeypatch.setattr(bench.log, "append", hang)
+        bench.recorder.record_event(CHANGE, DEVICE)
+        await until(lambda: bench.recorder._incidents.outage)
+        assert metric("mtd_ingest_append_failures_total") == failures
+        answers.set()
+        await until(lambda: bench.log.stats().last_seq == 3)
+        changes = [event.state_changed for event in await bench.events()]
+        assert [change.event_type for change in changes] == [
+            CHANGE.event_type,
+            "collector.log.unavailable",
+            "collector.log.available",
+        ]
+        assert "has not answered" in changes[1].message
+
+    with_bench(body, append_patience_s=0.02)
+
+
 def test_when_full_the_least_urgent_is_lost_counted_and_told() -> None:
     async def body(bench: Bench) -> None:
         bench.log.fail("disk_full")
