@@ -20,6 +20,7 @@ _BANG = 0x21  # every reply word begins with "!"
 _ROW = b"\x03!re"
 _PEEK = 64
 _BURSTS = 24  # per feed: a stream that breaks out of the pattern time and again is read word by word
+_LEAST_WINDOW = 8192  # bytes that are searched for rows at least
 _DRAFTS_KEPT = 256
 _IGNORED_KEPT = 256
 # Compiling takes milliseconds of everybody's time: one at a time, so many at once, and then seldom.
@@ -195,7 +196,7 @@ class Decoder:
     def _decode(self, buffer: bytes, stamp: Stamp, events: list[Event]) -> int:
         """Decode all complete sentences; return the position of the first unfinished word."""
         position, end = 0, len(buffer)
-        bursts = _BURSTS
+        bursts, window = _BURSTS, end
         while position < end:
             hot = self._hot
             if bursts and hot is not None and not self._words and buffer.startswith(_ROW, position):
@@ -203,7 +204,10 @@ class Decoder:
                 if pattern is not None:
                     bursts -= 1
                     before = position
-                    position = self._read_rows(hot, pattern, buffer, before, events)
+                    until = min(end, before + window)
+                    position = self._read_rows(hot, pattern, buffer, before, until, events)
+                    # Where replies take turns, looking far ahead would be in vain time and again.
+                    window = max(_LEAST_WINDOW, 4 * (position - before))
                     if position > before:
                         self._stamp = stamp
                         continue
@@ -215,10 +219,16 @@ class Decoder:
         return position
 
     def _read_rows(
-        self, pending: _Pending, pattern: RowPattern, buffer: bytes, position: int, events: list[Event]
+        self,
+        pending: _Pending,
+        pattern: RowPattern,
+        buffer: bytes,
+        position: int,
+        end: int,
+        events: list[Event],
     ) -> int:
-        """Read rows by the pattern of their shape, as far as it goes."""
-        count, columns, after = pattern.read(buffer, position, pending.tag_word)
+        """Read rows by the pattern of their shape, as far as it goes and not beyond ``end``."""
+        count, columns, after = pattern.read(buffer, position, end, pending.tag_word)
         if count:
             self.counts.sentences += count
             self.counts.rows += count

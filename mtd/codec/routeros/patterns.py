@@ -50,27 +50,42 @@ class RowPattern:
         self._fields = fields
         self.names = tuple(field.name for field in fields)
 
-    def read(self, buffer: bytes, position: int, tag_word: bytes) -> tuple[int, tuple[Column, ...], int]:
-        """Read the rows of one tag from ``position`` on, as far as they match.
+    def read(
+        self, buffer: bytes, position: int, end: int, tag_word: bytes
+    ) -> tuple[int, tuple[Column, ...], int]:
+        """Read the rows of one tag between ``position`` and ``end``, as far as they match.
 
         ``tag_word`` is the tag's whole word, length byte included. Returns the
         number of rows, their columns in the order of ``names``, and the
         position after them.
         """
-        rows = self._findall(buffer, position)
-        after = len(buffer)
+        rows = self._findall(buffer, position, end)
+        after = end
         if rows and rows[-1][-1]:
             after -= len(rows.pop()[-1])
         if not rows:
             return 0, (), position
         groups = list(zip(*rows, strict=True))
         count = len(rows)
-        if groups[self._tag_group].count(tag_word) != count:
-            return self._read_one_by_one(buffer, position, tag_word)
+        tags = groups[self._tag_group]
+        if tags.count(tag_word) != count:
+            # Replies that take turns: ours goes up to the first row of another.
+            count = next(place for place, tag in enumerate(tags) if tag != tag_word)
+            if not count:
+                return 0, (), position
+            groups = list(zip(*rows[:count], strict=True))
+            after = self._after(buffer, position, count)
         columns = tuple([self._column(field, groups) for field in self._fields])
         if None in columns:
             return self._read_one_by_one(buffer, position, tag_word)
         return count, columns, after  # type: ignore[return-value]  # no None in it
+
+    def _after(self, buffer: bytes, position: int, count: int) -> int:
+        """Return where so many rows, which are known to match, end."""
+        match = self._scanner(buffer, position).match
+        for _ in range(count - 1):
+            match()
+        return int(match().end())
 
     def _column(self, field: _Field, groups: Sequence[tuple[bytes, ...]]) -> Column | None:
         """Return a column, or None if a length byte in it lies."""

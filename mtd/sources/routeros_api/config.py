@@ -25,7 +25,7 @@ class RouterOsApiConfig(BaseModel):
         description="Seconds that a router has to honour a cancel before it is dropped.",
     )
     cancel_drain_bytes: int = Field(
-        default=4 * _MIB,
+        default=_MIB,
         ge=0,
         description="Bytes that a router may still send after a cancel before it is dropped.",
     )

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 
 _EARLY_BYTES = 4096
+# What is decoded in one go, at worst word by word, before other work of the loop has its turn.
+_READ_BYTES = 16 * 1024
 
 
 @implementer(IHandshakeListener)
@@ -61,6 +63,7 @@ class ApiProtocol(Protocol):
         if self.transport is not None and self.lost is None:
             self.transport.setTcpNoDelay(True)  # type: ignore[attr-defined]  # ITCPTransport has it
             self.transport.setTcpKeepAlive(True)  # type: ignore[attr-defined]
+            self.transport.bufferSize = _READ_BYTES  # type: ignore[attr-defined]  # of twisted.internet.abstract
 
     def start_tls(self, client: TlsClient) -> None:
         """Begin the TLS handshake; ``on_secured`` is called when it is done."""
