@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+import ssl
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 _MIB = 1024 * 1024
 
@@ -39,3 +42,20 @@ class RouterOsApiConfig(BaseModel):
     tls_ca_file: str = Field(
         default="", description="PEM file of certificate authorities to trust; those of the system if empty."
     )
+
+    @field_validator("tls_ca_file")
+    @classmethod
+    def _is_readable(cls, name: str) -> str:
+        """Tell of a wrong file when the settings are read, not when a router is."""
+        if not name:
+            return name
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        try:
+            if not Path(name).is_file():
+                raise ValueError(f"there is no file {name}")
+            context.load_verify_locations(cafile=name)
+        except ssl.SSLError as error:
+            raise ValueError(f"{name} holds no PEM certificates that can be read") from error
+        except OSError as error:
+            raise ValueError(f"{name}: {error.strerror}") from error
+        return name

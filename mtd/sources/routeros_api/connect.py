@@ -117,6 +117,7 @@ async def _connect_one(address: str, port: int, reactor: Any, timeout_s: float) 
     endpoint = kind(reactor, address, port, timeout=timeout_s)
     try:
         await as_future(endpoint.connect(OneConnection(protocol)))
+        protocol.tune()
     except twisted_error.ConnectionRefusedError as error:
         raise SessionFailed(
             Outcome.REFUSED,
@@ -129,7 +130,9 @@ async def _connect_one(address: str, port: int, reactor: Any, timeout_s: float) 
         ) from error
     except twisted_error.ConnectError as error:
         raise SessionFailed(Outcome.UNREACHABLE, f"{where}: {_connect_text(error)}") from error
-    protocol.tune()
+    except BaseException:
+        protocol.abort()  # cancelled in the very turn in which it was connected
+        raise
     return protocol
 
 
@@ -165,12 +168,18 @@ async def secure(protocol: ApiProtocol, client: TlsClient, timeout_s: float) -> 
         await asyncio.wait_for(done, timeout_s)
         client.check()
     except TimeoutError:
-        protocol.abort()
+        _abandon(protocol)
         raise SessionFailed(
             Outcome.TLS_FAILED,
             f"no answer to the TLS handshake within {timeout_s:.3g} s: the port may be that of the plain API "
             "(8728), or the path loses large packets",
         ) from None
     except BaseException:
-        protocol.abort()
+        _abandon(protocol)
         raise
+
+
+def _abandon(protocol: ApiProtocol) -> None:
+    """Cut a connection of which nobody wants to hear any more."""
+    protocol.on_lost = lambda error: None
+    protocol.abort()

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from mtd.sources.routeros_api.session import ApiSession
 
 
+# What routers say when they end the session instead of refusing the login.
+_REFUSALS = ("not logged in", "cannot log in", "login failure", "invalid user name or password")
+
+
 async def log_in(session: ApiSession, device: Device) -> str:
     """Log in; return the method that served: "plain" or "challenge". Raises `SessionFailed`."""
     user = device.username.encode()
@@ -55,7 +59,7 @@ async def _ask(session: ApiSession, device: Device, *attributes: bytes) -> Reply
 
 
 def _explain(session: ApiSession, failure: SessionFailed, device: Device) -> SessionFailed:
-    if session.fatal is not None and "log" in session.fatal:
+    if session.fatal is not None and any(words in session.fatal for words in _REFUSALS):
         return _refused(device, session.fatal)
     if failure.outcome is Outcome.TIMED_OUT:
         return SessionFailed(

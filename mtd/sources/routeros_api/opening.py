@@ -14,7 +14,7 @@ from mtd.sources.errors import SessionFailed
 from mtd.sources.routeros_api.connect import connect_tcp, resolve, secure
 from mtd.sources.routeros_api.login import log_in
 from mtd.sources.routeros_api.session import ApiSession
-from mtd.sources.routeros_api.tls import TlsClient
+from mtd.sources.routeros_api.tls import TlsClient, context_for
 
 if TYPE_CHECKING:
     from mtd.core.clock import Clock
@@ -87,9 +87,8 @@ async def open_session(device: Device, tools: Tools, steps: Steps) -> ApiSession
     if device.tls_mode is not TlsMode.OFF:
         with steps.step("tls") as step:
             try:
-                client = TlsClient(
-                    device.tls_mode, device.host, device.tls_fingerprint, tools.settings.tls_ca_file
-                )
+                context = await context_for(device.tls_mode, tools.settings.tls_ca_file)
+                client = TlsClient(device.tls_mode, device.host, context, device.tls_fingerprint)
             except BaseException:
                 protocol.abort()
                 raise

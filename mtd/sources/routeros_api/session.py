@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from mtd.sources.routeros_api.protocol import ApiProtocol
 
 LOGIN = Command("/login")
-_CANCEL = Command("/cancel", max_rows=16, max_bytes=16_384)
 _COUNTERS = (
     metrics.RECEIVED_BYTES,
     metrics.ROWS,
@@ -33,7 +33,6 @@ _COUNTERS = (
     metrics.UNKNOWN_WORDS,
     metrics.UNKNOWN_SENTENCES,
 )
-_INTERRUPTED = 2  # category of the trap that a cancelled command ends with
 
 
 @dataclass(slots=True)
@@ -122,13 +121,17 @@ class ApiSession:
         """End the connection: in good order if possible, within bounded time."""
         if self.failure is None:
             self._fail(Outcome.BUSY, "the session was closed by mtd", abort=False)
-        for end in (self._protocol.lose, self._protocol.abort):
-            end()
-            try:
-                await asyncio.wait_for(self._closed.wait(), self._settings.close_timeout_s)
-            except TimeoutError:
-                continue
-            return
+        try:
+            self._protocol.lose()
+            await self._wait_closed()
+        finally:  # also when we are cancelled meanwhile: nothing may stay open
+            if not self._closed.is_set():
+                self._protocol.abort()
+        await self._wait_closed()
+
+    async def _wait_closed(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._closed.wait(), self._settings.close_timeout_s)
 
     async def _exchange(
         self, commands: Sequence[Command], tags: list[bytes], data: bytes, timeout_s: float
@@ -147,7 +150,7 @@ class ApiSession:
         try:
             await run.future
         except asyncio.CancelledError:
-            self._cancel(tag for tag in tags if tag in self._slots)
+            self._stop(run)
             raise
         finally:
             run.timer.cancel()
@@ -181,7 +184,7 @@ class ApiSession:
     def _answered(self, answer: Answer) -> None:
         slot = self._slots.pop(answer.tag, None)
         if slot is None:
-            return  # the answer to a cancel, or to a command that nobody waits for any more
+            return  # to a command that nobody waits for any more
         self._overflowing.discard(answer.tag)
         if slot.timer is not None:
             slot.timer.cancel()
@@ -190,7 +193,8 @@ class ApiSession:
         if slot.overflow:
             text = f"reply {slot.overflow}: cancelled; narrow the query or raise the limit"
             rows, trap = Rows(), Trap(text, CANCELLED_TOO_LARGE)
-        elif slot.timed_out and trap is not None and trap.category == _INTERRUPTED:
+        elif slot.timed_out and trap is not None:
+            # Of our making, whatever it says: many versions give "interrupted" no category.
             text = f"no complete reply within {run.timeout_s:g} s: cancelled"
             rows, trap = Rows(), Trap(text, CANCELLED_TIMED_OUT)
         if trap is not None:
@@ -246,14 +250,23 @@ class ApiSession:
 
     def _deadline(self, run: _Run) -> None:
         late = [tag for tag in run.tags if tag in self._slots]
+        if not late:
+            return  # the loop was held up: answer and timer came in the same turn
         for tag in late:
             self._slots[tag].timed_out = True
         metrics.CANCELLED.labels(cause="deadline").inc(len(late))
+        run.timer = self._stop(run)
+
+    def _stop(self, run: _Run) -> asyncio.TimerHandle:
+        """Cancel what a run still waits for; the session is lost if the router doesn't end it in time."""
+        late = [tag for tag in run.tags if tag in self._slots]
         self._cancel(tag for tag in late if tag)
-        run.timer = self._loop.call_later(self._settings.cancel_grace_s, self._give_up, run)
+        return self._loop.call_later(self._settings.cancel_grace_s, self._give_up, run)
 
     def _give_up(self, run: _Run) -> None:
         late = [self._slots[tag].command.path for tag in run.tags if tag in self._slots]
+        if not late:
+            return
         shown = ", ".join(dict.fromkeys(late[:3])) + (", ..." if len(late) > 3 else "")
         self._fail(
             Outcome.TIMED_OUT,
@@ -266,7 +279,7 @@ class ApiSession:
         data = []
         for target in tags:
             tag = b"c%d" % next(self._tags)
-            self._decoder.expect(tag, _CANCEL)
+            self._decoder.ignore(tag)
             data.append(encode_cancel(target, tag))
         if data and self.failure is None:
             self._protocol.write(b"".join(data))

@@ -7,8 +7,10 @@ of thousands of sessions. Contexts are made once per mode here and shared.
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from OpenSSL import SSL
@@ -17,7 +19,6 @@ from service_identity.pyopenssl import verify_hostname, verify_ip_address
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 from zope.interface import implementer
 
-from mtd.core.errors import Misconfigured
 from mtd.model.device import Outcome, TlsMode
 from mtd.sources.errors import SessionFailed
 
@@ -51,12 +52,12 @@ _ADVICE: tuple[tuple[str, str], ...] = (
 class TlsClient:
     """TLS towards one device: makes the connection, and checks the peer once it is up."""
 
-    def __init__(self, mode: TlsMode, host: str, fingerprint: str = "", ca_file: str = "") -> None:
+    def __init__(self, mode: TlsMode, host: str, context: SSL.Context, fingerprint: str = "") -> None:
         self.seen_fingerprint = ""
         self._mode = mode
         self._host = host
         self._pinned = normal_fingerprint(fingerprint)
-        self._context = context_for(mode, ca_file)
+        self._context = context
         self._connection: SSL.Connection | None = None
         if mode is TlsMode.PINNED and not self._pinned:
             raise SessionFailed(
@@ -118,9 +119,34 @@ class TlsClient:
         return bool(ok)
 
 
+async def context_for(mode: TlsMode, ca_file: str = "") -> SSL.Context:
+    """Return the context of a mode, the same for all sessions until the file is replaced.
+
+    Raises `SessionFailed` if the authorities can't be read.
+    """
+    if mode is not TlsMode.VERIFY:
+        return _context(mode)
+    try:
+        return await asyncio.to_thread(_verifying_context, ca_file)  # it reads files
+    except (OSError, SSL.Error) as error:
+        text = error.strerror if isinstance(error, OSError) else "it holds no PEM certificates"
+        raise SessionFailed(
+            Outcome.TLS_FAILED,
+            f"tls_ca_file {ca_file} can't be read ({text}): no router's certificate can be checked until "
+            "it is put right",
+        ) from error
+
+
+def _verifying_context(ca_file: str) -> SSL.Context:
+    if not ca_file:
+        return _context(TlsMode.VERIFY)
+    state = Path(ca_file).stat()
+    return _context(TlsMode.VERIFY, ca_file, (state.st_mtime_ns, state.st_size, state.st_ino))
+
+
 @lru_cache(maxsize=16)
-def context_for(mode: TlsMode, ca_file: str = "") -> SSL.Context:
-    """Return the context of a mode, the same for all sessions."""
+def _context(mode: TlsMode, ca_file: str = "", version: tuple[int, ...] = ()) -> SSL.Context:
+    """Make the context of a mode. ``version`` tells apart the files of one name over time."""
     context = SSL.Context(SSL.TLS_CLIENT_METHOD)
     if mode is TlsMode.ANONYMOUS:
         context.set_cipher_list(_ANONYMOUS_CIPHERS)
@@ -130,10 +156,7 @@ def context_for(mode: TlsMode, ca_file: str = "") -> SSL.Context:
     context.set_min_proto_version(SSL.TLS1_2_VERSION)
     if mode is TlsMode.VERIFY:
         if ca_file:
-            try:
-                context.load_verify_locations(ca_file)
-            except SSL.Error as error:
-                raise Misconfigured(f"tls_ca_file {ca_file} can't be read as PEM certificates") from error
+            context.load_verify_locations(ca_file)
         else:
             context.set_default_verify_paths()
     return context

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,14 @@ from mtd.model.command import Command
 from mtd.model.text import decode_text
 
 NOW = Stamp(1.0, 1)
+
+
+@pytest.fixture
+def rosdata() -> Path:
+    folder = Path(os.environ.get("MTD_ROSDATA", ""))
+    if not folder.is_absolute() or not folder.is_dir():
+        pytest.skip("MTD_ROSDATA names no folder with captures of real routers")
+    return folder
 
 
 def wire(*words: bytes) -> bytes:

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import socket
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
+from twisted.internet import defer
+from twisted.internet.testing import StringTransport
 
+from mtd.lab.certificates import Authority
 from mtd.model.device import Outcome, TlsMode
-from mtd.sources.routeros_api import RouterOsApiSource, test_connection
+from mtd.sources.routeros_api import ConnectionTest, RouterOsApiConfig, RouterOsApiSource, test_connection
+from mtd.sources.routeros_api.connect import connect_tcp, secure
+from mtd.sources.routeros_api.protocol import ApiProtocol, OneConnection
+from mtd.sources.routeros_api.source import default_reactor
+from mtd.sources.routeros_api.tls import TlsClient, context_for
 from mtd.testing import run_async
-from tests.integration.sources.devices import QUICK, NamesKnown, device
+from tests.integration.sources.devices import QUICK, NamesKnown, device, failure_of
 from tests.integration.sources.scripted_router import Peer, ScriptedRouter, packed, running, tag_of
 
 
@@ -57,6 +67,12 @@ async def outcome_of(router: ScriptedRouter, **settings: Any) -> tuple[Outcome, 
         (says(b"", hang_up=True), Outcome.BUSY, "/ip/service"),
         (says_after_hearing(packed(b"!fatal", b"too many sessions")), Outcome.BUSY, "too many sessions"),
         (says_after_hearing(packed(b"!fatal", b"not logged in")), Outcome.LOGIN_FAILED, "not logged in"),
+        (
+            says_after_hearing(packed(b"!fatal", b"too many commands before login")),
+            Outcome.BUSY,
+            "too many commands before login",
+        ),
+        (says_after_hearing(packed(b"!fatal", b"login failure")), Outcome.LOGIN_FAILED, "allowed addresses"),
         (says_after_hearing(packed(b"!done", b"=ret=zz")), Outcome.PROTOCOL_ERROR, "challenge"),
     ],
 )
@@ -178,6 +194,117 @@ def test_tls_that_fails_never_becomes_clear_text(
         outcome_of(router, tls_mode=mode, tls_fingerprint="ab" * 32, connect_timeout_s=0.5)
     )
     assert (result, step) == (Outcome.TLS_FAILED, "tls")
+
+
+def test_a_stranger_s_greeting_leaves_no_error_behind_that_nobody_takes() -> None:
+    left: list[dict[str, Any]] = []
+
+    async def main() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: left.append(context))
+        greeted = asyncio.Event()
+
+        async def greets(peer: Peer) -> None:
+            peer.writer.write(b"SSH-2.0-x\r\n")
+            await greeted.wait()
+
+        async with running(ScriptedRouter(first=greets)) as router:
+            protocol, _ = await connect_tcp(["127.0.0.1"], router.port, default_reactor(), 1.0)
+            while not protocol.early:
+                await asyncio.sleep(0.001)
+            client = TlsClient(TlsMode.INSECURE, "127.0.0.1", await context_for(TlsMode.INSECURE))
+            failure = await failure_of(secure(protocol, client, 1.0))
+            assert "SSH server" in failure.reason
+            while protocol.lost is None:
+                await asyncio.sleep(0.001)
+            greeted.set()
+
+    try:
+        run_async(main())
+        gc.collect()
+        assert left == []
+    finally:
+        asyncio.get_event_loop().set_exception_handler(None)
+
+
+def test_a_cancellation_in_the_turn_of_connecting_leaves_nothing_open() -> None:
+    class Endpoint:
+        """Connects, and is cancelled before whoever waits is told."""
+
+        def __init__(self, *_: object, **__: object) -> None:
+            pass
+
+        def connect(self, factory: OneConnection) -> defer.Deferred[ApiProtocol]:
+            protocol = factory.buildProtocol(None)
+            protocol.makeConnection(transport)
+            connected.append(protocol)
+            outcome: defer.Deferred[ApiProtocol] = defer.Deferred()
+
+            def connect_and_cancel() -> None:
+                outcome.callback(protocol)
+                task.cancel()
+
+            asyncio.get_running_loop().call_soon(connect_and_cancel)
+            return outcome
+
+    class Transport(StringTransport):
+        aborted = False
+
+        def abortConnection(self) -> None:
+            self.aborted = True
+
+    transport, connected = Transport(), list[ApiProtocol]()
+    task: asyncio.Task[Any]
+
+    async def main() -> None:
+        nonlocal task
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("mtd.sources.routeros_api.connect.TCP4ClientEndpoint", Endpoint)
+            task = asyncio.ensure_future(connect_tcp(["127.0.0.1"], 1, default_reactor(), 1.0))
+            with pytest.raises(asyncio.CancelledError):
+                await task
+        assert connected
+        assert transport.aborted
+
+    run_async(main())
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no certificate", b"-----BEGIN CERTIFICATE-----\nx"])
+def test_authorities_that_cannot_be_read_are_told_with_the_settings_and_by_the_device(
+    tmp_path: Path, content: bytes | None
+) -> None:
+    path = tmp_path / "ca.pem"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ValidationError, match=r"ca\.pem"):
+        RouterOsApiConfig(tls_ca_file=str(path))
+
+    async def main() -> ConnectionTest:
+        # The file was there when the settings were read, and is damaged since.
+        config = QUICK.model_copy(update={"tls_ca_file": str(path)})
+        async with running(ScriptedRouter()) as router:
+            return await test_connection(device(router.port, tls_mode=TlsMode.VERIFY), config=config)
+
+    result = run_async(main())
+    assert result.outcome is Outcome.TLS_FAILED
+    assert str(path) in result.reason
+
+
+def test_authorities_that_are_replaced_are_read_again(tmp_path: Path) -> None:
+    path = tmp_path / "ca.pem"
+
+    async def main() -> None:
+        contexts = []
+        for name in ("one", "two"):
+            authority = tmp_path / name
+            authority.mkdir()
+            path.write_bytes(Authority(authority).ca_file.read_bytes())
+            contexts += [await context_for(TlsMode.VERIFY, str(path)) for _ in range(2)]
+        assert contexts[0] is contexts[1]
+        assert contexts[2] is contexts[3]
+        assert contexts[1] is not contexts[2]
+
+    run_async(main())
+    assert RouterOsApiConfig(tls_ca_file=str(path)).tls_ca_file == str(path)
 
 
 def test_a_pin_without_a_fingerprint_is_refused_before_anything_is_sent() -> None:

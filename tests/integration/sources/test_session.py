@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
 from prometheus_client import REGISTRY
 from zope.interface.verify import verifyObject
 
@@ -11,9 +12,11 @@ from mtd.model.command import Command, Trap
 from mtd.model.device import Outcome
 from mtd.sources.interfaces import ISource
 from mtd.sources.routeros_api import RouterOsApiConfig, RouterOsApiSource
+from mtd.sources.routeros_api.session import _Run
 from mtd.testing import run_async
 from tests.integration.sources.devices import QUICK, connected, device, failure_of
 from tests.integration.sources.scripted_router import (
+    Handler,
     Peer,
     ScriptedRouter,
     Sentence,
@@ -159,6 +162,109 @@ def test_a_command_at_its_deadline_is_cancelled_and_the_session_goes_on() -> Non
             assert slow.rows.count == 0
             (again,) = await source.run(ECHO[:1])
             assert again.trap is None
+
+    run_async(main())
+
+
+@pytest.mark.parametrize("trap", [[b"=message=interrupted"], [b"=category=5", b"=message=failure"], []])
+def test_whatever_ends_a_cancelled_command_is_its_deadline(trap: list[bytes]) -> None:
+    async def handler(peer: Peer, sentence: Sentence) -> None:
+        if sentence[0] == b"/cancel":
+            target = b".tag=" + (attribute(sentence, b"tag") or b"")
+            peer.say(b"!trap", *trap, tag=target)
+            peer.say(b"!done", tag=target)
+
+    async def main() -> None:
+        async with running(ScriptedRouter(handler)) as router, connected(device(router.port)) as source:
+            (slow,) = await source.run([Command("/slow")], timeout_s=0.1)
+            assert slow.trap is not None
+            assert slow.trap.timed_out
+            assert source.connected
+
+    run_async(main())
+
+
+def test_an_answer_in_the_turn_of_its_deadline_is_an_answer() -> None:
+    async def main() -> None:
+        async with running(ScriptedRouter(echo)) as router, connected(device(router.port)) as source:
+            waiting = asyncio.ensure_future(source.run(ECHO[:1], timeout_s=0.1))
+            await asyncio.sleep(0.05)
+            assert waiting.done(), "the answer is there"
+            session = source._session
+            assert session is not None
+            loop = asyncio.get_running_loop()
+            run = _Run(loop.create_future(), [None], 0, 0.0, 0.1, [b"1"])
+            cancelled = metric("mtd_source_cancelled_total", cause="deadline")
+            session._deadline(run)
+            session._give_up(run)
+            assert run.timer is None
+            assert metric("mtd_source_cancelled_total", cause="deadline") == cancelled
+            assert source.connected
+            assert (await source.run(ECHO[:1]))[0].trap is None
+
+    run_async(main())
+
+
+def test_a_caller_that_gives_up_leaves_no_command_behind() -> None:
+    async def silent(peer: Peer, sentence: Sentence) -> None:
+        """Never answer."""
+
+    async def main(handler: Handler, *, survives: bool) -> None:
+        async with running(ScriptedRouter(handler)) as router, connected(device(router.port)) as source:
+            task = asyncio.ensure_future(source.run([Command("/slow")], timeout_s=5.0))
+            while len(router.peers[0].heard) < 2:
+                await asyncio.sleep(0.001)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            session = source._session
+            assert session is not None
+            while session.in_flight:
+                await asyncio.sleep(0.01)
+            assert source.connected is survives
+            if survives:
+                await asyncio.sleep(QUICK.cancel_grace_s)
+                assert source.connected
+
+    run_async(main(honours_cancel, survives=True))
+    run_async(main(silent, survives=False))
+
+
+def test_a_close_that_is_cancelled_twice_still_cuts_the_connection() -> None:
+    async def main() -> None:
+        async with (
+            running(ScriptedRouter(honours_cancel)) as router,
+            connected(device(router.port)) as source,
+        ):
+            session = source._session
+            assert session is not None
+            cut: list[str] = []
+            session._protocol.lose = lambda: None  # type: ignore[method-assign]  # a peer that doesn't end it
+            abort = session._protocol.abort
+            session._protocol.abort = lambda: (cut.append("cut"), abort())[1]  # type: ignore[method-assign]
+            closing = asyncio.ensure_future(session.close())
+            await asyncio.sleep(0)
+            closing.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await closing
+            assert cut == ["cut"]
+
+    run_async(main())
+
+
+def test_a_flood_that_answers_nothing_ends_the_session() -> None:
+    async def floods(peer: Peer, sentence: Sentence) -> None:
+        peer.writer.write(packed(b"!re", b".tag=stray", b"=name=x") * 5000)
+        await echo(peer, sentence)
+
+    async def main() -> None:
+        async with running(ScriptedRouter(floods)) as router:
+            source = RouterOsApiSource(device(router.port), config=QUICK)
+            await source.connect()
+            failure = await failure_of(source.run(ECHO[:1]))
+            assert failure.outcome is Outcome.PROTOCOL_ERROR
+            assert "answer nothing" in failure.reason
+            await source.close()
 
     run_async(main())
 
