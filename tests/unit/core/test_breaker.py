@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from mtd.core.breaker import Breaker, BreakerState
+from mtd.core.breaker import Breaker
 
 THRESHOLD, OPEN_S = 3, 30.0
 
@@ -22,12 +22,10 @@ def test_it_opens_at_the_threshold_and_not_before() -> None:
     breaker = Breaker(THRESHOLD, OPEN_S)
     for _ in range(THRESHOLD - 1):
         breaker.failed(100.0)
-        assert breaker.state(100.0) is BreakerState.CLOSED
         assert breaker.wait_s(100.0) == 0.0
     breaker.failed(100.0)
-    assert breaker.state(100.0) is BreakerState.OPEN
     assert breaker.wait_s(110.0) == 20.0
-    assert not breaker.allows(129.9)
+    assert breaker.wait_s(130.0) == 0.0
 
 
 def test_a_success_in_between_starts_the_count_again() -> None:
@@ -36,31 +34,31 @@ def test_a_success_in_between_starts_the_count_again() -> None:
         breaker.failed(1.0)
         breaker.failed(1.0)
         breaker.succeeded()
-    assert breaker.state(1.0) is BreakerState.CLOSED
-
-
-def test_half_open_allows_one_trial() -> None:
-    breaker = opened()
-    assert breaker.allows(130.0)
-    assert breaker.state(130.0) is BreakerState.HALF_OPEN
-    assert not breaker.allows(130.0)
+    assert breaker.wait_s(1.0) == 0.0
 
 
 def test_a_failed_trial_opens_it_again_and_a_good_one_closes_it() -> None:
     breaker = opened()
-    assert breaker.allows(130.0)
     breaker.failed(131.0)
     assert breaker.wait_s(131.0) == OPEN_S
-    assert breaker.allows(161.0)
     breaker.succeeded()
-    assert breaker.state(161.0) is BreakerState.CLOSED
-    assert breaker.allows(161.0)
+    assert breaker.wait_s(131.0) == 0.0
+    breaker.failed(132.0)
+    assert breaker.wait_s(132.0) == 0.0
 
 
 def test_a_late_failure_of_an_older_attempt_does_not_prolong_the_wait() -> None:
     breaker = opened()
-    breaker.failed(120.0)
+    breaker.failed(120.0, open_s=500.0)
     assert breaker.wait_s(120.0) == 10.0
+
+
+def test_an_opening_may_have_a_length_of_its_own() -> None:
+    breaker = opened()
+    breaker.failed(130.0, open_s=7.0)
+    assert breaker.wait_s(130.0) == 7.0
+    breaker.failed(137.0)
+    assert breaker.wait_s(137.0) == OPEN_S
 
 
 @given(st.integers(1, 10), st.floats(0.1, 1e6), st.floats(0, 1e9))
@@ -72,49 +70,35 @@ def test_the_wait_is_never_longer_than_asked_for(threshold: int, open_s: float, 
 
 
 class BreakerMachine(RuleBasedStateMachine):
-    """Any order of time, trials, successes and failures."""
+    """Any order of time, successes and failures, against a list of what happened."""
 
     def __init__(self) -> None:
         super().__init__()
         self.breaker = Breaker(THRESHOLD, OPEN_S)
         self.now = 1000.0
-        self.in_row = 0
-        self.trial = False
+        self.in_row: list[tuple[float, float]] = []
 
     @rule(seconds=st.sampled_from([0.0, 1.0, OPEN_S / 2, OPEN_S, OPEN_S * 3]))
     def time_passes(self, seconds: float) -> None:
         self.now += seconds
 
-    @rule()
-    def somebody_asks(self) -> None:
-        before = self.breaker.state(self.now)
-        allowed = self.breaker.allows(self.now)
-        if before is BreakerState.CLOSED:
-            assert allowed
-        elif before is BreakerState.OPEN:
-            assert not allowed
-        else:
-            assert allowed is not self.trial
-            self.trial = True
+    @rule(open_s=st.sampled_from([None, 1.0, OPEN_S * 2]))
+    def it_fails(self, open_s: float | None) -> None:
+        self.breaker.failed(self.now, open_s)
+        self.in_row.append((self.now, OPEN_S if open_s is None else open_s))
 
-    @rule()
-    def it_fails(self) -> None:
-        self.breaker.failed(self.now)
-        self.in_row += 1
-        self.trial = False
-
-    @precondition(lambda self: self.breaker.state(self.now) is not BreakerState.OPEN)
     @rule()
     def it_succeeds(self) -> None:
         self.breaker.succeeded()
-        self.in_row = 0
-        self.trial = False
+        self.in_row.clear()
 
     @invariant()
-    def it_is_closed_below_the_threshold_only(self) -> None:
-        closed = self.breaker.state(self.now) is BreakerState.CLOSED
-        assert closed == (self.in_row < THRESHOLD)
-        assert (self.breaker.wait_s(self.now) > 0) == (self.breaker.state(self.now) is BreakerState.OPEN)
+    def it_waits_as_the_history_says(self) -> None:
+        until = 0.0
+        for at, open_s in self.in_row[THRESHOLD - 1 :]:
+            if at >= until:
+                until = at + open_s
+        assert self.breaker.wait_s(self.now) == max(0.0, until - self.now)
 
 
 TestBreakerMachine = BreakerMachine.TestCase
