@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 
 class EmbeddedConfig(BaseModel):
@@ -77,6 +77,21 @@ class StorageConfig(BaseModel):
     )
     retry_first_s: float = Field(0.05, gt=0, description="Wait after the first failure of a transaction.")
     retry_cap_s: float = Field(2.0, gt=0, description="Longest wait between tries.")
+
+    @field_validator("dsn_file")
+    @classmethod
+    def _can_be_read(cls, path: Path | None) -> Path | None:
+        if path is None:
+            return None
+        try:
+            text = path.read_text(encoding="utf-8")
+        except OSError as error:
+            raise ValueError(f"the file can't be read: {error.strerror}") from None
+        except UnicodeDecodeError:
+            raise ValueError("the file isn't UTF-8 text") from None
+        if not text.strip():
+            raise ValueError("the file is empty; it should hold a connection string")
+        return path
 
     @model_validator(mode="after")
     def _one_dsn(self) -> StorageConfig:
