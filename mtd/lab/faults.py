@@ -45,8 +45,11 @@ class WireFault:
         """Whether bytes that came are swallowed."""
         return False
 
-    def asked(self, _session: Session, _path: bytes, _reply: ReplyFormat) -> bytes | None:
-        """Return what answers a command instead of the console, or None."""
+    def asked(self, _session: Session, _words: tuple[bytes, ...], _reply: ReplyFormat) -> bytes | None:
+        """Return what answers a command instead of the console, or None.
+
+        ``words`` are those of the sentence without its tag.
+        """
         return None
 
     def sending(self, _session: Session, _data: bytes) -> bool:
@@ -130,7 +133,7 @@ class HalfOpen(WireFault):
 class Fatal(WireFault):
     """The router throws the session out at its next command."""
 
-    def asked(self, session: Session, _path: bytes, _reply: ReplyFormat) -> bytes | None:
+    def asked(self, session: Session, _words: tuple[bytes, ...], _reply: ReplyFormat) -> bytes | None:
         """Answer with ``!fatal``."""
         return session.close_with(self.fault.message.encode())
 
@@ -138,7 +141,7 @@ class Fatal(WireFault):
 class Denied(WireFault):
     """The user has no right to read."""
 
-    def asked(self, _session: Session, _path: bytes, reply: ReplyFormat) -> bytes | None:
+    def asked(self, _session: Session, _words: tuple[bytes, ...], reply: ReplyFormat) -> bytes | None:
         """Refuse."""
         return reply.trap(b"not enough permissions (9)") + reply.done()
 
@@ -146,9 +149,9 @@ class Denied(WireFault):
 class Huge(WireFault):
     """Each table has millions of rows."""
 
-    def asked(self, session: Session, path: bytes, reply: ReplyFormat) -> bytes | None:
+    def asked(self, session: Session, words: tuple[bytes, ...], reply: ReplyFormat) -> bytes | None:
         """Begin to send them."""
-        if not path.endswith((b"/print", b"/getall")):
+        if not words[0].endswith((b"/print", b"/getall")):
             return None
         session.start_huge(reply, self.fault.rows)
         return b""
@@ -164,6 +167,48 @@ class HugeLength(WireFault):
         session.write(head + encode_length(self.fault.word_bytes) + b"=comment=" + b"x" * 4096)
         session.dead = True
         return True
+
+
+class MenuSilent(WireFault):
+    """One menu never answers, unless it is cancelled; all others do."""
+
+    def asked(self, session: Session, words: tuple[bytes, ...], reply: ReplyFormat) -> bytes | None:
+        """Let a command of the menu hang."""
+        menu, _, _ = words[0].rpartition(b"/")
+        if menu != self.fault.menu.encode() or (self.fault.only_counts and not _counts(words)):
+            return None
+        session.hang(reply)
+        return b""
+
+
+def _counts(words: tuple[bytes, ...]) -> bool:
+    return any(word.startswith(b"=count-only=") for word in words)
+
+
+class IgnoreCancel(WireFault):
+    """What was begun is not stopped."""
+
+    def asked(self, _session: Session, words: tuple[bytes, ...], _reply: ReplyFormat) -> bytes | None:
+        """Swallow ``/cancel``."""
+        return b"" if words[0] == b"/cancel" else None
+
+
+class StrayTags(WireFault):
+    """Rows that answer nothing, besides the answers."""
+
+    _TAG = b"stray"
+
+    def end(self, router: LabRouter) -> None:
+        """Stop the rows."""
+        for session in router.sessions:
+            session.stop_stream(self._TAG)
+
+    def asked(self, session: Session, _words: tuple[bytes, ...], _reply: ReplyFormat) -> bytes | None:
+        """Begin to send them; the command is answered as well."""
+        tag_first = session.state.persona.tag_first
+        session.stop_stream(self._TAG)
+        session.start_huge(ReplyFormat(self._TAG, tag_first=tag_first), self.fault.rows)
+        return None
 
 
 class PlainHttp(WireFault):
@@ -211,6 +256,10 @@ _KINDS: dict[FaultKind, type[WireFault]] = {
     FaultKind.HUGE: Huge,
     FaultKind.HUGELENGTH: HugeLength,
     FaultKind.PLAINHTTP: PlainHttp,
+    FaultKind.MENU_SILENT: MenuSilent,
+    FaultKind.IGNORE_CANCEL: IgnoreCancel,
+    FaultKind.NO_CATEGORY: WireFault,
+    FaultKind.STRAY_TAGS: StrayTags,
 }
 
 

@@ -52,6 +52,10 @@ class FaultKind(enum.StrEnum):
     HUGE = "huge"  # each print answers with `rows` rows
     HUGELENGTH = "hugelength"  # an answer announces a word of word_bytes
     PLAINHTTP = "plainhttp"  # a web server is on the port
+    MENU_SILENT = "menu-silent"  # no command of `menu` is answered; only_counts: none that counts rows
+    IGNORE_CANCEL = "ignore-cancel"  # /cancel is neither answered nor heeded
+    NO_CATEGORY = "no-category"  # errors come without their category
+    STRAY_TAGS = "stray-tags"  # beside each answer, `rows` rows of a tag that nobody gave
 
 
 MOMENTARY = frozenset({FaultKind.REBOOT, FaultKind.COUNTER_RESET, FaultKind.WRAP32, FaultKind.RENAME})
@@ -79,7 +83,9 @@ class Fault(BaseModel):
     delay_s: float = Field(2.0, ge=0, description="slow: wait before each answer, seconds.")
     bytes_per_s: int | None = Field(None, gt=0, description="slow: speed of the answer.")
     message: str = Field("session closed by the router", description="fatal: the reason given.")
-    rows: int = Field(10_000_000, gt=0, description="huge: rows of an answer.")
+    rows: int = Field(10_000_000, gt=0, description="huge, stray-tags: rows of an answer.")
+    menu: str = Field("/interface", pattern=r"^(/[a-z0-9-]+)+$", description="menu-silent: which one.")
+    only_counts: bool = Field(False, description="menu-silent: only count-only is left unanswered.")
     word_bytes: int = Field(1 << 30, ge=0, lt=1 << 32, description="hugelength: length announced.")
 
     @model_validator(mode="after")

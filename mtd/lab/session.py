@@ -127,7 +127,7 @@ class Session(asyncio.Protocol):
         if not self.logged_in:
             return self._before_login(parse_request(tag, shape), reply)
         for fault in self.router.faults:
-            instead = fault.asked(self, shape[0], reply)
+            instead = fault.asked(self, shape, reply)
             if instead is not None:
                 return instead
         plan = self.router.console.known_plan(shape)
@@ -137,7 +137,7 @@ class Session(asyncio.Protocol):
         try:
             return self._command(request, tick, reply)
         except CommandError as error:
-            return reply.trap(error.message, error.category) + reply.done()
+            return self._trap(reply, error.message, error.category) + reply.done()
 
     def _command(self, request: Request, tick: int, reply: ReplyFormat) -> bytes:
         match request.path:
@@ -154,6 +154,16 @@ class Session(asyncio.Protocol):
         stream = start_stream(console, menu, command, request, reply, self._emit, self._finished)
         self._streams[request.tag] = stream
         return b""
+
+    def hang(self, reply: ReplyFormat) -> None:
+        """Take a command and say nothing until it is cancelled."""
+        self._streams[reply.tag] = Stream(reply, self._finished)
+
+    def stop_stream(self, tag: bytes) -> None:
+        """End what goes on with a tag, without a word."""
+        stream = self._streams.pop(tag, None)
+        if stream is not None:
+            stream.stop()
 
     def start_huge(self, reply: ReplyFormat, rows: int) -> None:
         """Answer with more rows than anybody wants."""
@@ -185,8 +195,11 @@ class Session(asyncio.Protocol):
             stream = self._streams.pop(tag, None)
             if stream is not None:
                 stream.stop()
-                data += stream.reply.trap(b"interrupted", _INTERRUPTED) + stream.reply.done()
+                data += self._trap(stream.reply, b"interrupted", _INTERRUPTED) + stream.reply.done()
         return data + reply.done()
+
+    def _trap(self, reply: ReplyFormat, message: bytes, category: int | None) -> bytes:
+        return reply.trap(message, None if self.router.has_fault(FaultKind.NO_CATEGORY) else category)
 
     def _stop_streams(self) -> None:
         for stream in self._streams.values():

@@ -182,6 +182,70 @@ def test_ten_million_rows_stream_at_the_readers_pace_until_cancelled(start_lab: 
         assert sentence == [b"!trap", b".tag=1", b"=category=2", b"=message=interrupted"]
 
 
+def test_one_menu_may_be_silent_until_it_is_cancelled(start_lab: START) -> None:
+    lab = start_lab(seven={})
+    with RawClient(lab.endpoint("seven")) as client:
+        lab.call(lab.lab.inject, "seven", "menu-silent", menu="/system/health")
+        client.send("/system/health/print", ".tag=1")
+        assert row(client.ask("/system/identity/print")[0]) == {"name": b"seven"}
+        client.send("/cancel", "=tag=1", ".tag=2")
+        assert client.sentence() == [b"!trap", b".tag=1", b"=category=2", b"=message=interrupted"]
+        assert client.sentence() == [b"!done", b".tag=1"]
+        assert client.sentence() == [b"!done", b".tag=2"]
+        lab.call(lab.lab.clear, "seven")
+        assert client.ask("/system/health/print")[-1] == [b"!done"]
+
+
+def test_only_the_counting_of_a_menu_may_be_silent(start_lab: START) -> None:
+    lab = start_lab(seven={})
+    with RawClient(lab.endpoint("seven")) as client:
+        lab.call(lab.lab.inject, "seven", "menu-silent", menu="/interface", only_counts=True)
+        client.send("/interface/print", "=count-only=", ".tag=1")
+        found = client.ask("/interface/print", "=.proplist=.id")
+        assert len(found) == 31
+        assert not any(b".tag=1" in sentence for sentence in found)
+        assert client.silent_for(0.1)
+
+
+def test_a_cancel_may_be_ignored(start_lab: START) -> None:
+    lab = start_lab(seven={})
+    with RawClient(lab.endpoint("seven")) as client:
+        lab.call(lab.lab.inject, "seven", "menu-silent", menu="/system/health")
+        lab.call(lab.lab.inject, "seven", "ignore-cancel")
+        client.send("/system/health/print", ".tag=1")
+        client.send("/cancel", "=tag=1", ".tag=2")
+        assert row(client.ask("/system/identity/print")[0]) == {"name": b"seven"}
+        assert client.silent_for(0.1)
+
+
+def test_errors_may_lack_their_category(start_lab: START) -> None:
+    lab = start_lab(seven={})
+    with RawClient(lab.endpoint("seven")) as client:
+        with_category = client.ask("/interface/listen", "=interval=x")[0]
+        assert any(word.startswith(b"=category=") for word in with_category)
+        lab.call(lab.lab.inject, "seven", "no-category")
+        assert client.ask("/interface/listen", "=interval=x")[0] == [
+            word for word in with_category if not word.startswith(b"=category=")
+        ]
+        client.send("/interface/listen", ".tag=1")
+        client.send("/cancel", "=tag=1", ".tag=2")
+        assert client.sentence() == [b"!trap", b".tag=1", b"=message=interrupted"]
+
+
+def test_rows_that_nobody_asked_for_come_beside_the_answers(start_lab: START) -> None:
+    lab = start_lab(seven={})
+    with RawClient(lab.endpoint("seven")) as client:
+        lab.call(lab.lab.inject, "seven", "stray-tags")
+        client.send("/system/identity/print", ".tag=1")
+        found = [client.sentence() for _ in range(2000)]
+        assert [b"!done", b".tag=1"] in found
+        assert sum(b".tag=stray" in sentence for sentence in found) == 1998
+        lab.call(lab.lab.clear, "seven")
+        client.send("/system/identity/print", ".tag=2")
+        assert client.until(b"!done")[-1] == [b"!done", b".tag=2"]
+        assert client.silent_for(0.1)
+
+
 def test_the_control_door_injects_counts_and_tells_the_timeline(start_lab: START, tmp_path: Path) -> None:
     lab = start_lab(seven={"pppoe": 5}, six={"version": "6.49.10"})
     state = tmp_path / "lab.json"

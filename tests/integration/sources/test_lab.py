@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from mtd.lab.scenario import FaultKind, RouterSpec, Scenario, Tls
 from mtd.lab.service import Lab
 from mtd.model.command import Command
 from mtd.model.device import Outcome, TlsMode
+from mtd.sources.errors import SessionFailed
 from mtd.sources.routeros_api import RouterOsApiConfig, RouterOsApiSource, test_connection
 from mtd.sources.routeros_api.opening import shared_patterns
 from mtd.testing import run_async
@@ -213,6 +215,88 @@ def test_a_fault_during_a_session_has_its_outcome_and_leaves_others_alone(
             assert not source.connected
             assert slowest < 0.25
             await source.close()
+
+    run_async(main())
+
+
+@pytest.mark.parametrize("bare", [False, True])
+@pytest.mark.parametrize("version", ["6.49.10", "7.16.2"])
+def test_a_menu_that_hangs_costs_its_own_answer_only(version: str, bare: bool) -> None:
+    async def main() -> None:
+        async with (
+            lab(spec(version=version)) as (running, (endpoint,)),
+            connected(lab_device(endpoint)) as source,
+        ):
+            running.inject("r", FaultKind.MENU_SILENT, menu="/interface")
+            if bare:
+                running.inject("r", FaultKind.NO_CATEGORY)
+            for _ in range(3):
+                identity, counters = await source.run([IDENTITY, COUNTERS], timeout_s=0.1)
+                assert identity.trap is None
+                assert counters.trap is not None
+                assert counters.trap.timed_out, counters.trap
+                assert source.connected
+            assert running.stats()["r"]["logins"] == 1
+            running.clear("r")
+            assert (await source.run([COUNTERS]))[0].rows.count == 30
+
+    run_async(main())
+
+
+def test_a_probe_that_hangs_counts_as_timed_out_and_not_as_refused() -> None:
+    async def main() -> None:
+        async with (
+            lab(spec()) as (running, (endpoint,)),
+            connected(lab_device(endpoint)) as source,
+        ):
+            running.inject("r", FaultKind.MENU_SILENT, menu="/interface", only_counts=True)
+            probe = Command("/interface/print", arguments=(("count-only", ""),))
+            counted, read = await source.run([probe, COUNTERS], timeout_s=0.1)
+            assert counted.trap is not None
+            assert counted.trap.timed_out
+            assert not counted.trap.no_such_command
+            assert read.rows.count == 30
+
+    run_async(main())
+
+
+def test_rows_without_end_that_answer_nothing_end_the_session_and_harm_nobody() -> None:
+    async def main() -> None:
+        async with (
+            lab(spec("stray"), spec("well")) as (running, (stray, well)),
+            connected(lab_device(well)) as other,
+        ):
+            source = RouterOsApiSource(lab_device(stray), config=QUICK)
+            await source.connect()
+            running.inject("stray", FaultKind.STRAY_TAGS)
+            # The answer itself may still come before the flood.
+            with contextlib.suppress(SessionFailed):
+                await source.run([IDENTITY])
+            slowest = 0.0
+            while source.connected:
+                (reply,) = await other.run([IDENTITY])
+                slowest = max(slowest, reply.duration_s)
+            assert source.outcome is not None
+            assert source.outcome.outcome is Outcome.PROTOCOL_ERROR
+            assert "answer nothing" in source.outcome.reason
+            assert slowest < 0.25
+            await source.close()
+
+    run_async(main())
+
+
+def test_a_router_that_heeds_no_cancel_is_dropped() -> None:
+    async def main() -> None:
+        async with lab(spec()) as (running, (endpoint,)):
+            source = RouterOsApiSource(lab_device(endpoint), config=QUICK)
+            await source.connect()
+            running.inject("r", FaultKind.MENU_SILENT, menu="/interface")
+            running.inject("r", FaultKind.IGNORE_CANCEL)
+            failure = await failure_of(source.run([IDENTITY, COUNTERS], timeout_s=0.1))
+            assert failure.outcome is Outcome.TIMED_OUT
+            assert "/interface/print" in failure.reason
+            assert "/system/identity" not in failure.reason
+            assert not source.connected
 
     run_async(main())
 
