@@ -16,8 +16,9 @@ from mtd.projections.frames import FrameEncoder, TimeBounds
 from mtd.projections.interfaces import IBatchWriter, IProjection
 from mtd.projections.transitions import DeviceTracker
 from mtd.storage.partitions import DEVICE_HEALTH, EVENT, Partitions, day_of
-from mtd.storage.stores.events import EventRow, HealthRow, insert_events, insert_health
-from mtd.storage.stores.status import load_status, put_capabilities, put_status
+from mtd.storage.stores.events import EventRow, HealthRow, insert_events, insert_health, keep_positions
+from mtd.storage.stores.positions import forget_rows
+from mtd.storage.stores.status import forget_status, load_status, put_capabilities, put_status
 from mtd.storage.txn import Transaction
 
 if TYPE_CHECKING:
@@ -34,7 +35,6 @@ class EventsProjection:
 
     name = "events"
     kinds = ("state_changed", "poll_outcome", "capability_probed")
-    # The current status is merged from several events and stays: replaying them ends in the same.
     tables = ("event", "device_health")
 
     def __init__(self, partitions: Partitions, bounds: TimeBounds) -> None:
@@ -44,6 +44,12 @@ class EventsProjection:
     def begin(self, log_id: str, frames: FrameEncoder) -> EventsBatch:
         """Return an empty batch."""
         return EventsBatch(log_id, self._partitions, self._bounds)
+
+    async def forget(self, tx: Transaction, log_id: str, first_seq: int) -> None:
+        """Put each device back to what it was before, so that replaying tells the same again."""
+        await keep_positions(tx, log_id, first_seq)
+        await forget_status(tx, log_id, first_seq)
+        await forget_rows(tx, self.tables, log_id, first_seq)
 
 
 @implementer(IBatchWriter)
@@ -94,8 +100,8 @@ class EventsBatch:
             else:
                 events += tracker.probed(seq, envelope, probe_facts_of(envelope.capability_probed))
         await insert_health(tx, self._log_id, health)
-        await put_status(tx, tracker.changed)
-        await put_capabilities(tx, list(tracker.capabilities.values()))
+        await put_status(tx, self._log_id, tracker.changed)
+        await put_capabilities(tx, self._log_id, list(tracker.capabilities.values()))
         await insert_events(tx, self._log_id, events)
 
 

@@ -39,7 +39,10 @@ class IProjection(Interface):
 
     name: str = Attribute("Name of its position.")
     kinds: Collection[str] = Attribute("Kinds of payload that it takes, as payload_kind() names them.")
-    tables: Collection[str] = Attribute("Tables that are emptied, as far as the log goes, before a rebuild.")
+    tables: Collection[str] = Attribute("Tables whose rows name the event they were made of.")
 
     def begin(log_id: str, frames: FrameEncoder) -> IBatchWriter:
         """Return an empty batch. ``frames`` is shared with the other projections of the batch."""
+
+    async def forget(tx: Transaction, log_id: str, first_seq: int) -> None:
+        """Undo what the events of a log from ``first_seq`` on have left, before they are projected again."""

@@ -11,6 +11,7 @@ from mtd.projections.frames import FrameEncoder, TimeBounds
 from mtd.projections.interfaces import IBatchWriter, IProjection
 from mtd.storage.stores.frames import FrameName, FrameRow, copy_latest, upsert_latest
 from mtd.storage.stores.layouts import LayoutKey, poll_groups
+from mtd.storage.stores.positions import forget_rows
 from mtd.storage.txn import Transaction
 
 if TYPE_CHECKING:
@@ -55,6 +56,10 @@ class LatestProjection:
     def begin(self, log_id: str, frames: FrameEncoder) -> LatestBatch:
         """Return an empty batch."""
         return LatestBatch(log_id, frames, self._bounds, self._book)
+
+    async def forget(self, tx: Transaction, log_id: str, first_seq: int) -> None:
+        """Delete the rows of these events."""
+        await forget_rows(tx, self.tables, log_id, first_seq)
 
 
 @implementer(IBatchWriter)

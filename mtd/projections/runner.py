@@ -19,7 +19,7 @@ from mtd.projections.committer import Committer
 from mtd.projections.config import ProjectionsConfig
 from mtd.projections.reader import ReadAhead
 from mtd.storage.pool import Database
-from mtd.storage.stores.positions import PositionStore, forget_rows
+from mtd.storage.stores.positions import PositionStore
 from mtd.storage.txn import Transaction
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ class ProjectionRunner:
 
         async def forget(tx: Transaction) -> None:
             await self._positions.put_back(tx, name, first_seq - 1)
-            await forget_rows(tx, projection.tables, self._positions.log_id, first_seq)
+            await projection.forget(tx, self._positions.log_id, first_seq)
             await self._positions.exhume(tx, name, first_seq)
 
         await self._db.run("projections.forget", forget)

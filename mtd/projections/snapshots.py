@@ -8,6 +8,7 @@ from zope.interface import implementer
 
 from mtd.projections.frames import FrameEncoder, TimeBounds
 from mtd.projections.interfaces import IBatchWriter, IProjection
+from mtd.storage.stores.positions import forget_rows
 from mtd.storage.stores.state import SnapshotRow, insert_snapshots
 from mtd.storage.txn import Transaction
 
@@ -30,6 +31,10 @@ class SnapshotsProjection:
         """Return an empty batch."""
         return SnapshotsBatch(log_id, self._bounds)
 
+    async def forget(self, tx: Transaction, log_id: str, first_seq: int) -> None:
+        """Delete the rows of these events."""
+        await forget_rows(tx, self.tables, log_id, first_seq)
+
 
 @implementer(IBatchWriter)
 class SnapshotsBatch:
@@ -41,9 +46,11 @@ class SnapshotsBatch:
         self._rows: list[SnapshotRow] = []
 
     def add(self, seq: int, envelope: Envelope) -> None:
-        """Take in a document. Raises UnicodeDecodeError if it isn't UTF-8."""
+        """Take in a document. Raises ValueError if PostgreSQL couldn't hold it as it is."""
         self._bounds.check(envelope)
         document = envelope.snapshot
+        if b"\0" in document.content:
+            raise ValueError("the document holds U+0000, which is no JSON")
         self._rows.append(
             SnapshotRow(
                 envelope.tenant_id,

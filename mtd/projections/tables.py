@@ -10,6 +10,7 @@ from zope.interface import implementer
 from mtd.projections.frames import FrameEncoder
 from mtd.projections.interfaces import IBatchWriter, IProjection
 from mtd.storage import literals
+from mtd.storage.stores.positions import forget_rows
 from mtd.storage.stores.state import StateKey, StateRow, delete_all_but, delete_rows, upsert_rows
 from mtd.storage.txn import Transaction
 
@@ -37,6 +38,10 @@ class TablesProjection:
     def begin(self, log_id: str, frames: FrameEncoder) -> TablesBatch:
         """Return an empty batch."""
         return TablesBatch(log_id)
+
+    async def forget(self, tx: Transaction, log_id: str, first_seq: int) -> None:
+        """Delete the rows of these events."""
+        await forget_rows(tx, self.tables, log_id, first_seq)
 
 
 @implementer(IBatchWriter)

@@ -16,6 +16,7 @@ from mtd.projections.interfaces import IBatchWriter, IProjection
 from mtd.storage.partitions import TELEMETRY_FRAME, Partitions, day_of
 from mtd.storage.stores.frames import FrameRow, insert_frames
 from mtd.storage.stores.layouts import LayoutKey, put_layouts
+from mtd.storage.stores.positions import forget_rows
 from mtd.storage.txn import Transaction
 
 if TYPE_CHECKING:
@@ -38,6 +39,10 @@ class TelemetryProjection:
     def begin(self, log_id: str, frames: FrameEncoder) -> TelemetryBatch:
         """Return an empty batch."""
         return TelemetryBatch(log_id, frames, self._partitions, self._bounds)
+
+    async def forget(self, tx: Transaction, log_id: str, first_seq: int) -> None:
+        """Delete the rows of these events."""
+        await forget_rows(tx, self.tables, log_id, first_seq)
 
 
 @implementer(IBatchWriter)

@@ -33,15 +33,16 @@ class DeviceTracker:
         self.changed: dict[DeviceKey, StatusRow] = {}
         self.capabilities: dict[tuple[str, str, str], CapabilityRow] = {}
 
-    def _row(self, envelope: Envelope) -> StatusRow:
+    def _row(self, seq: int, envelope: Envelope) -> StatusRow:
         key = (envelope.tenant_id, envelope.device_id)
         row = self._rows.setdefault(key, StatusRow())
+        row.seq = seq
         self.changed[key] = row
         return row
 
     def outcome(self, seq: int, envelope: Envelope, report: HealthRow) -> list[EventRow]:
         """Take in the outcome of a poll; an event only if status or cause changed."""
-        row = self._row(envelope)
+        row = self._row(seq, envelope)
         if report.collected_us < row.outcome_us:
             return []  # late: it stands on the timeline, but is not what the device is now
         before, cause_before = row.status, row.outcome
@@ -73,7 +74,7 @@ class DeviceTracker:
 
     def probed(self, seq: int, envelope: Envelope, facts: ProbeFacts) -> list[EventRow]:
         """Take in what a probe found; events only for what differs from the probe before."""
-        row = self._row(envelope)
+        row = self._row(seq, envelope)
         if envelope.collected_at_us < row.probed_us:
             return []
         first = row.probed_us == 0
@@ -81,7 +82,7 @@ class DeviceTracker:
         events = self._identity_events(seq, envelope, row, facts, first)
         row.routeros_major = facts.routeros_major
         row.architecture = facts.architecture
-        changes = self._capability_changes(envelope, row, facts)
+        changes = self._capability_changes(seq, envelope, row, facts)
         if changes and not first:
             more = len(changes) - _NAMED_IN_MESSAGE
             named = ", ".join(changes[:_NAMED_IN_MESSAGE]) + (f" and {more} more" if more > 0 else "")
@@ -123,7 +124,9 @@ class DeviceTracker:
                 )
         return events
 
-    def _capability_changes(self, envelope: Envelope, row: StatusRow, facts: ProbeFacts) -> list[str]:
+    def _capability_changes(
+        self, seq: int, envelope: Envelope, row: StatusRow, facts: ProbeFacts
+    ) -> list[str]:
         """Note capabilities that differ; return those that came ("+name") or went ("-name")."""
         changes = []
         for fact in facts.capabilities:
@@ -140,6 +143,7 @@ class DeviceTracker:
                 fact.present,
                 fact.detail,
                 envelope.collected_at_us,
+                seq,
             )
         return changes
 

@@ -9,6 +9,7 @@ from mtd.queries.patterns import like
 from mtd.queries.records import StoredEvent
 from mtd.storage import literals
 from mtd.storage.pool import Database
+from mtd.storage.stores.events import LOCK_TO_READ_POSITIONS
 from mtd.storage.txn import Row, Transaction
 
 _SEVERITIES = {1: Severity.INFO, 2: Severity.WARNING, 3: Severity.CRITICAL}
@@ -55,10 +56,15 @@ class EventQueries:
         return [_event(row) for row in rows]
 
     async def last_position(self) -> int:
-        """Return a position that no stored event is behind, and every future one will be."""
+        """Return a position that no stored event is behind, and every future one will be.
+
+        Also where retention has taken all events; 0 where there never was one.
+        """
 
         async def read(tx: Transaction) -> int:
-            await tx.execute("SELECT coalesce(max(position), 0) FROM event")
+            # Who writes at this moment has drawn positions that nobody can read yet.
+            await tx.execute(LOCK_TO_READ_POSITIONS)
+            await tx.execute("SELECT last_value FROM event_position WHERE is_called")
             row = tx.fetchone()
             return int(row[0]) if row is not None else 0
 

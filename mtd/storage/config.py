@@ -70,7 +70,16 @@ class StorageConfig(BaseModel):
         default_factory=PartitionsConfig, description="Partitions and retention."
     )
     pool_size: int = Field(6, ge=2, le=100, description="Connections kept open.")
-    connect_timeout_s: float = Field(5.0, gt=0, description="Longest attempt to connect.")
+    query_pool_size: int = Field(
+        3,
+        ge=1,
+        le=100,
+        description="Connections kept open for readers, apart from the others: what they ask never holds up the projections.",
+    )
+    query_statement_timeout_s: float = Field(10.0, gt=0, description="Longest single statement of a reader.")
+    connect_timeout_s: float = Field(
+        5.0, gt=0, description="Longest attempt to connect, all addresses of the host together."
+    )
     statement_timeout_s: float = Field(30.0, gt=0, description="Longest single statement.")
     transaction_deadline_s: float = Field(
         30.0, gt=0, description="Longest transaction, waiting for a connection and tries included."
@@ -98,6 +107,12 @@ class StorageConfig(BaseModel):
         if self.dsn.get_secret_value() and self.dsn_file is not None:
             raise ValueError("set dsn or dsn_file, not both")
         return self
+
+    def for_queries(self) -> StorageConfig:
+        """Return the settings of the pool for readers."""
+        return self.model_copy(
+            update={"pool_size": self.query_pool_size, "statement_timeout_s": self.query_statement_timeout_s}
+        )
 
     def read_dsn(self) -> str:
         """Return the connection string; empty if mtd is to run its own PostgreSQL."""

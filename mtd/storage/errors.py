@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mtd.core.errors import AlreadyExists, Misconfigured, Refused, Retryable
+from mtd.core.errors import AlreadyExists, Misconfigured, MtdError, Refused, Retryable
 
 
 class StorageUnavailable(Retryable):
@@ -28,6 +28,10 @@ class Duplicate(AlreadyExists):
     def __init__(self, message: str, constraint: str = "") -> None:
         super().__init__(message)
         self.constraint = constraint
+
+
+class RowUnusable(MtdError):
+    """A row holds what mtd never writes: someone else did."""
 
 
 class SchemaTooNew(Misconfigured):

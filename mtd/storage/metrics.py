@@ -31,6 +31,8 @@ MAINTENANCE_FAILURES = Counter(
 POSTGRES_RESTARTS = Counter(
     "mtd_storage_embedded_restarts_total", "Times the embedded PostgreSQL died and was started again."
 )
-SECRETS_UNREADABLE = Counter(
-    "mtd_storage_secrets_unreadable_total", "Devices left out because their password can't be decrypted."
+DEVICES_UNREADABLE = Counter(
+    "mtd_storage_devices_unreadable_total",
+    "Devices of the inventory that can't be polled, counted at each reading, by what can't be read: row or secret.",
+    ["what"],
 )

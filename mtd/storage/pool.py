@@ -11,7 +11,6 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 import psycopg2
-import psycopg2.extensions
 from txpostgres import txpostgres
 
 from mtd.core.backoff import Backoff
@@ -20,6 +19,7 @@ from mtd.core.errors import Misconfigured
 from mtd.core.service import TaskGroup
 from mtd.storage import metrics
 from mtd.storage.config import StorageConfig
+from mtd.storage.dsn import parse_dsn
 from mtd.storage.errors import CommitUnknown, StorageUnavailable
 from mtd.storage.txn import Broken, Transaction, run_once, settled
 
@@ -55,6 +55,18 @@ class _Connection(txpostgres.Connection):  # type: ignore[misc]
             self.on_lost()
 
 
+class Listening:
+    """Notifications of a channel, until ``stop``."""
+
+    def __init__(self, task: asyncio.Task[None]) -> None:
+        self._task = task
+
+    async def stop(self) -> None:
+        """End it and close its connection."""
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+
+
 class Database:
     """Runs named transactions on a pool of connections.
 
@@ -71,6 +83,11 @@ class Database:
         self._idle: list[_Connection] = []
         self._tasks = TaskGroup("storage.listen")
         self._stopped = False
+
+    @classmethod
+    def for_queries(cls, dsn: str, config: StorageConfig | None = None) -> Database:
+        """Return the pool of those who read for doors: small, and with statements that end sooner."""
+        return cls(dsn, (config or StorageConfig()).for_queries())
 
     def __repr__(self) -> str:
         return f"Database({len(self._idle)} idle)"  # never the DSN: it holds the password
@@ -191,55 +208,71 @@ class Database:
         connection.close()
 
     async def _connect(self) -> _Connection:
-        connection = _Connection()
         try:
             async with asyncio.timeout(self._config.connect_timeout_s):
-                options = await self._options()
-                await settled(connection.connect(self._dsn, **options))
-        except psycopg2.Error as error:
+                connection = await self._open()
+        except (psycopg2.Error, TimeoutError, OSError) as error:
             metrics.CONNECTS.labels(result="failed").inc()
-            connection.close()
-            message = str(error).strip()
             if _is_hopeless(error):
-                raise Misconfigured(f"database.dsn: {message}") from None
+                raise Misconfigured(f"database.dsn: {str(error).strip()}") from None
             raise Broken(error, connection_lost=True) from None
-        except (TimeoutError, OSError) as error:
-            metrics.CONNECTS.labels(result="failed").inc()
-            connection.close()
-            raise Broken(error, connection_lost=True) from None
-        except BaseException:
-            connection.close()
-            raise
         _widen(connection.fileno())
         metrics.CONNECTS.labels(result="ok").inc()
         metrics.CONNECTIONS_OPEN.inc()
         return connection
 
-    async def _options(self) -> dict[str, Any]:
+    async def _open(self) -> _Connection:
+        """Connect to the first address of the host that answers."""
+        given = parse_dsn(self._dsn)
+        host = given.get("host", "")
+        if not host or host.startswith("/") or "," in host or "hostaddr" in given:
+            return await self._attempt_connect({})
+        # libpq would resolve the name on the loop's thread.
+        *others, last = await _resolve(host)
+        for address in others:
+            try:
+                # A part of the time: an address that swallows everything leaves some for the next.
+                async with asyncio.timeout(self._config.connect_timeout_s / (len(others) + 1)):
+                    return await self._attempt_connect({"hostaddr": address})
+            except (psycopg2.Error, TimeoutError, OSError) as error:
+                if _is_hopeless(error):
+                    raise
+                logger.debug("no PostgreSQL answers on %s, trying the next address", address)
+        return await self._attempt_connect({"hostaddr": last})
+
+    async def _attempt_connect(self, address: dict[str, str]) -> _Connection:
+        connection = _Connection()
+        try:
+            await settled(connection.connect(self._dsn, **self._options(), **address))
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _options(self) -> dict[str, Any]:
         timeout_ms = int(self._config.statement_timeout_s * 1000)
-        options: dict[str, Any] = {
+        return {
             "application_name": "mtd",
             "options": f"-c statement_timeout={timeout_ms} -c search_path=mtd,public -c timezone=UTC",
             "keepalives_idle": 30,
             "keepalives_interval": 10,
             "keepalives_count": 3,
         }
-        given = psycopg2.extensions.parse_dsn(self._dsn)
-        host = given.get("host", "")
-        if host and not host.startswith("/") and "," not in host and "hostaddr" not in given:
-            # libpq would resolve the name on the loop's thread.
-            options["hostaddr"] = await _resolve(host)
-        return options
 
-    async def listen(self, channel: str, notified: Notified) -> None:
-        """Call ``notified`` with the payload of each notification on the channel, until ``stop``.
+    async def listen(self, channel: str, notified: Notified) -> Listening:
+        """Call ``notified`` with the payload of each notification on the channel, until stopped.
 
         It is called with None after each (re)connect: something may have been
-        missed, read all. Returns when listening has begun.
+        missed, read all. Returns when listening has begun; what it returns ends it.
         """
         begun = asyncio.get_running_loop().create_future()
-        self._tasks.spawn(channel, self._listen(channel, notified, begun))
-        await begun
+        listening = Listening(self._tasks.spawn(channel, self._listen(channel, notified, begun)))
+        try:
+            await begun
+        except BaseException:
+            await listening.stop()
+            raise
+        return listening
 
     async def _listen(self, channel: str, notified: Notified, begun: asyncio.Future[None]) -> None:
         backoff = Backoff(first_s=self._config.retry_first_s, cap_s=self._config.retry_cap_s)
@@ -250,16 +283,24 @@ class Database:
                 logger.warning("can't listen to %s: %s", channel, error)
                 await asyncio.sleep(backoff.next_delay())
                 continue
-            backoff.reset()
             try:
-                await self._hear(connection, channel, notified, begun)
-            except (psycopg2.Error, TimeoutError) as error:
+                await self._hear(connection, channel, notified, begun, backoff)
+            except (psycopg2.Error, TimeoutError, OSError) as error:
                 logger.warning("lost the connection that listens to %s: %s", channel, str(error).strip())
+            except Exception:
+                # Whatever it is: who listens must hear again, and is then told to read all.
+                logger.exception("listening to %s failed", channel)
             finally:
                 self._discard(connection)
+            await asyncio.sleep(backoff.next_delay())
 
     async def _hear(
-        self, connection: _Connection, channel: str, notified: Notified, begun: asyncio.Future[None]
+        self,
+        connection: _Connection,
+        channel: str,
+        notified: Notified,
+        begun: asyncio.Future[None],
+        backoff: Backoff,
     ) -> None:
         lost = asyncio.Event()
         connection.on_lost = lost.set
@@ -269,7 +310,9 @@ class Database:
             notified(str(notify.payload))
 
         connection.addNotifyObserver(observe)
-        await settled(connection.runOperation(f'LISTEN "{channel}"'))
+        async with asyncio.timeout(self._config.statement_timeout_s):
+            await settled(connection.runOperation(f'LISTEN "{channel}"'))
+        backoff.reset()
         if not begun.done():
             begun.set_result(None)
         notified(None)
@@ -283,9 +326,9 @@ class Database:
                     await settled(connection.runQuery("SELECT 1"))
 
 
-def _is_hopeless(error: psycopg2.Error) -> bool:
+def _is_hopeless(error: BaseException) -> bool:
     """Whether trying again with the same settings can't help."""
-    if (error.pgcode or "")[:2] in _AUTH_CLASSES:
+    if (getattr(error, "pgcode", None) or "")[:2] in _AUTH_CLASSES:
         return True
     # In a connection attempt the driver gives no code, only the server's words.
     text = str(error)
@@ -298,9 +341,9 @@ def _widen(descriptor: int) -> None:
         duplicate.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
 
 
-async def _resolve(host: str) -> str:
+async def _resolve(host: str) -> list[str]:
     try:
-        return str(ipaddress.ip_address(host))
+        return [str(ipaddress.ip_address(host))]
     except ValueError:
-        found = await asyncio.get_running_loop().getaddrinfo(host, None)
-        return str(found[0][4][0])
+        found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
+        return list(dict.fromkeys(str(address[4][0]) for address in found))

@@ -16,7 +16,8 @@ from typing import Any
 
 import psycopg2
 
-from mtd.core.errors import Bug, Misconfigured
+from mtd.core.errors import Bug, Misconfigured, MtdError
+from mtd.storage.dsn import parse_dsn
 from mtd.storage.errors import SchemaTooNew, SchemaTooOld, StorageUnavailable
 
 COMPATIBLE_VERSION = 1
@@ -30,14 +31,17 @@ _CONNECT_TIMEOUT_S = 10
 Progress = Callable[[int, int, str], None]
 """Called with (migrations done, migrations due, name of the next) and at the end."""
 
+_LOCK_TIMEOUT = "30s"
+_OLDEST_SERVER = 150_000  # PostgreSQL 15: views with the rights of who asks
+
 _VERSION_TABLE = """
-CREATE SCHEMA IF NOT EXISTS mtd;
 CREATE TABLE IF NOT EXISTS mtd.schema_version (
     version     int4 PRIMARY KEY,
     name        text NOT NULL,
     compatible  int4 NOT NULL,  -- lowest version of mtd's code that can use it
     sha256      text NOT NULL,  -- of the file as it was applied
-    applied_at  timestamptz NOT NULL DEFAULT now()
+    applied_at  timestamptz NOT NULL DEFAULT now(),
+    tenant_id   uuid NOT NULL DEFAULT '00000000-0000-0000-0000-000000000000'  -- of no tenant
 )
 """
 
@@ -98,9 +102,12 @@ def migrate_blocking(
     connection = connect_blocking(dsn)
     try:
         with connection, connection.cursor() as cursor:
+            _refuse_old_server(connection.server_version)
             # Held until the end of the transaction: a second migration waits, then finds nothing due.
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", (_ADVISORY_LOCK,))
-            cursor.execute(_VERSION_TABLE)
+            # Statements queue behind one that waits for a lock: rather come again.
+            cursor.execute("SELECT set_config('lock_timeout', %s, true)", (_LOCK_TIMEOUT,))
+            _make_version_table(cursor)
             state = _read_state(cursor)
             _refuse_misfit(state, known)
             due = [step for step in known if step.version > state.version]
@@ -112,8 +119,8 @@ def migrate_blocking(
                 progress(len(due), len(due), "")
         after = due[-1].version if due else state.version
         return MigrationReport(state.version, after, tuple(step.name for step in due))
-    except psycopg2.OperationalError as error:
-        raise StorageUnavailable(f"migration: {str(error).strip()}") from error
+    except psycopg2.Error as error:
+        raise _translated("migration", error) from error
     finally:
         connection.close()
 
@@ -129,8 +136,8 @@ def check_blocking(dsn: str) -> SchemaState:
             cursor.execute("SELECT to_regclass('mtd.schema_version') IS NOT NULL")
             exists = bool(cursor.fetchone()[0])
             state = _read_state(cursor) if exists else SchemaState(0, 0, {})
-    except psycopg2.OperationalError as error:
-        raise StorageUnavailable(f"reading the schema's version: {str(error).strip()}") from error
+    except psycopg2.Error as error:
+        raise _translated("reading the schema's version", error) from error
     finally:
         connection.close()
     known = migrations()
@@ -154,6 +161,7 @@ async def check(dsn: str) -> SchemaState:
 
 def connect_blocking(dsn: str, application_name: str = "mtd migrate") -> Any:
     """Return a connection of psycopg2. Raises Misconfigured (can't log in) and StorageUnavailable."""
+    parse_dsn(dsn)
     try:
         return psycopg2.connect(dsn, connect_timeout=_CONNECT_TIMEOUT_S, application_name=application_name)
     except psycopg2.OperationalError as error:
@@ -161,8 +169,30 @@ def connect_blocking(dsn: str, application_name: str = "mtd migrate") -> Any:
         if "authentication failed" in message or "does not exist" in message:
             raise Misconfigured(f"database.dsn: {message}") from None
         raise StorageUnavailable(f"can't connect to PostgreSQL: {message}") from None
-    except psycopg2.ProgrammingError as error:
-        raise Misconfigured(f"database.dsn: {str(error).strip()}") from None
+
+
+def _translated(what: str, error: psycopg2.Error) -> MtdError:
+    message = f"{what}: {str(error).strip()}"
+    if isinstance(error, psycopg2.OperationalError | psycopg2.InterfaceError):
+        return StorageUnavailable(message)
+    return Misconfigured(message)
+
+
+def _refuse_old_server(version: int) -> None:
+    if version < _OLDEST_SERVER:
+        raise Misconfigured(
+            f"the PostgreSQL of database.dsn is version {version // 10_000}, mtd needs {_OLDEST_SERVER // 10_000} or newer"
+        )
+
+
+def _make_version_table(cursor: Any) -> None:
+    # Looked for first: IF NOT EXISTS asks for the right to create even where there is nothing to do.
+    cursor.execute("SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = 'mtd')")
+    if not cursor.fetchone()[0]:
+        cursor.execute("CREATE SCHEMA mtd")
+    cursor.execute("SELECT to_regclass('mtd.schema_version') IS NOT NULL")
+    if not cursor.fetchone()[0]:
+        cursor.execute(_VERSION_TABLE)
 
 
 def _read_state(cursor: Any) -> SchemaState:

@@ -8,7 +8,7 @@ from typing import Any
 
 import psycopg2
 import psycopg2.extensions
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 
 from mtd.core.errors import Bug, MtdError, Retryable
@@ -19,7 +19,6 @@ Row = tuple[Any, ...]
 _UNIQUE_VIOLATION = "23505"
 # Classes of SQLSTATE: the state of the server, not the statement, is the cause.
 _TRANSIENT_CLASSES = frozenset({"08", "40", "53", "55", "57", "58"})
-_STATEMENT_TIMEOUT = "57014"
 
 
 async def settled(deferred: Deferred[Any]) -> Any:
@@ -35,7 +34,12 @@ async def settled(deferred: Deferred[Any]) -> Any:
             future.set_result(result)
 
     def fail(failure: Failure) -> None:
-        if not future.done():
+        if future.done():
+            return
+        if failure.check(CancelledError):
+            # So txpostgres calls it when the server ended a statement, here by its timeout: we cancel none.
+            future.set_exception(StorageUnavailable("the server ended a statement that took too long"))
+        else:
             future.set_exception(failure.value or RuntimeError("a Deferred failed without a reason"))
 
     deferred.addCallbacks(succeed, fail)
@@ -58,6 +62,8 @@ class Transaction:
             await settled(self._cursor.execute(sql, params))
         except psycopg2.Error as error:
             raise translate(error, closed=bool(self._cursor.connection.closed)) from error
+        except ValueError as error:
+            raise StatementRejected(f"a text can't be stored: {error}") from error  # NUL, or half a character
 
     def fetchall(self) -> list[Row]:
         """Return all rows of the last statement."""
@@ -127,8 +133,6 @@ def translate(error: psycopg2.Error, *, closed: bool) -> MtdError:
     message = (str(error).strip() or type(error).__name__).splitlines()[0]
     if code == _UNIQUE_VIOLATION:
         return Duplicate(message, getattr(error.diag, "constraint_name", None) or "")
-    if code == _STATEMENT_TIMEOUT:
-        return StorageUnavailable(message)
     if closed or not code or code[:2] in _TRANSIENT_CLASSES:
         if isinstance(error, psycopg2.ProgrammingError) and not closed:
             return Bug(f"wrong use of the driver: {message}")  # a parameter that it can't adapt

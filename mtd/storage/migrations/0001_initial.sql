@@ -2,8 +2,6 @@
 -- tenant_id stands on every table, so that row-level security can come without
 -- a rewrite; views are security_invoker, so that it will hold through them.
 
-CREATE SCHEMA IF NOT EXISTS mtd;
-
 -- Microseconds since the epoch, as events carry them. STABLE, so that it is inlined.
 CREATE FUNCTION mtd.from_us(us int8) RETURNS timestamptz LANGUAGE sql STABLE PARALLEL SAFE
     AS $$ SELECT 'epoch'::timestamptz + us * interval '1 microsecond' $$;
@@ -36,15 +34,19 @@ CREATE TABLE mtd.device (
     host                text NOT NULL CHECK (host <> ''),
     port                int4 NOT NULL CHECK (port BETWEEN 1 AND 65535),
     username            text NOT NULL,
-    tls_mode            text NOT NULL,
+    tls_mode            text NOT NULL CHECK (tls_mode IN ('off', 'verify', 'pinned', 'anonymous', 'insecure')),
     tls_fingerprint     text NOT NULL DEFAULT '',
     code_page           text NOT NULL DEFAULT 'latin-1',
-    naming              text NOT NULL DEFAULT 'name',
+    naming              text NOT NULL DEFAULT 'name' CHECK (naming IN ('name', 'comment', 'both')),
     enabled             bool NOT NULL DEFAULT true,
     connect_timeout_s   float8 NOT NULL DEFAULT 0,  -- 0: the collector's default
     command_timeout_s   float8 NOT NULL DEFAULT 0,
-    intervals_s         jsonb NOT NULL DEFAULT '{}',
-    labels              jsonb NOT NULL DEFAULT '{}',
+    intervals_s         jsonb NOT NULL DEFAULT '{}' CHECK (  -- by tier
+        jsonb_typeof(intervals_s) = 'object'
+        AND intervals_s - ARRAY['t0', 't1', 't2', 't3'] = '{}'
+        AND NOT jsonb_path_exists(intervals_s, '$.* ? (@.type() != "number" || @ <= 0)')),
+    labels              jsonb NOT NULL DEFAULT '{}' CHECK (
+        jsonb_typeof(labels) = 'object' AND NOT jsonb_path_exists(labels, '$.* ? (@.type() != "string")')),
     notes               text NOT NULL DEFAULT '',
     revision            int8 NOT NULL DEFAULT 1,
     created_at          timestamptz NOT NULL DEFAULT now(),
@@ -181,9 +183,19 @@ ALTER TABLE mtd.latest ALTER rates SET STORAGE EXTERNAL;
 
 -- ------------------------------------------------------------ events, health
 
--- Positions follow the order of commits: only the projection that holds the
--- row lock of its position writes here.
+-- Positions follow the order of commits: who draws one holds an advisory lock
+-- until its transaction ends.
 CREATE SEQUENCE mtd.event_position;
+
+-- Positions of events that are being built again: readers have seen them.
+CREATE TABLE mtd.event_position_kept (
+    tenant_id   uuid NOT NULL,
+    log_id      uuid NOT NULL,
+    seq         int8 NOT NULL,
+    part        int2 NOT NULL,
+    position    int8 NOT NULL,
+    PRIMARY KEY (log_id, seq, part)
+);
 
 CREATE TABLE mtd.event (
     tenant_id       uuid NOT NULL,
@@ -241,6 +253,8 @@ CREATE TABLE mtd.device_status (
     identity            text NOT NULL DEFAULT '',
     serial_number       text NOT NULL DEFAULT '',
     probed_at           timestamptz,
+    log_id              uuid,  -- newest event that was taken in
+    seq                 int8,
     PRIMARY KEY (tenant_id, device_id)
 ) WITH (fillfactor = 70);
 
@@ -251,6 +265,8 @@ CREATE TABLE mtd.device_capability (
     present     bool NOT NULL,
     detail      text NOT NULL,
     changed_at  timestamptz NOT NULL,
+    log_id      uuid NOT NULL,
+    seq         int8 NOT NULL,
     PRIMARY KEY (tenant_id, device_id, name)
 );
 

@@ -7,7 +7,7 @@ import datetime as dt
 import json
 import logging
 import uuid
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 
 from mtd.core.errors import AlreadyExists, Conflict, NotFound, Refused
@@ -15,8 +15,8 @@ from mtd.model.device import DEFAULT_TENANT_ID, Device, InterfaceNaming, TlsMode
 from mtd.model.metric import Tier
 from mtd.security.errors import SecretUnreadable
 from mtd.security.interfaces import ISecretStore
-from mtd.storage.errors import Duplicate
-from mtd.storage.metrics import SECRETS_UNREADABLE
+from mtd.storage.errors import Duplicate, RowUnusable
+from mtd.storage.metrics import DEVICES_UNREADABLE
 from mtd.storage.pool import Database
 from mtd.storage.txn import Row, Transaction
 
@@ -85,6 +85,24 @@ class DeviceRecord:
     updated_at: dt.datetime
 
 
+@dataclass(frozen=True, slots=True)
+class UnreadableDevice:
+    """A device of the inventory that can't be polled as it is stored; ``reason`` says what to do about it."""
+
+    device_id: str
+    tenant_id: str
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class InventorySnapshot:
+    """All devices of all tenants: those that can be polled, and those whose row or password can't be read."""
+
+    devices: Sequence[Device]
+    unreadable: Sequence[UnreadableDevice] = ()
+
+
 COLUMNS = (
     "tenant_id, device_id, revision, created_at, updated_at, name, host, username, port, tls_mode, tls_fingerprint,"
     " code_page, naming, enabled, connect_timeout_s, command_timeout_s, intervals_s, labels, notes"
@@ -97,6 +115,8 @@ class DeviceStore:
     def __init__(self, db: Database, vault: ISecretStore) -> None:
         self._db = db
         self._vault = vault
+        # Of the last snapshot: decrypting a thousand passwords takes longer than reading them.
+        self._known: dict[str, tuple[Row, bytes, Device]] = {}
 
     async def create(
         self, settings: DeviceSettings, password: str, tenant_id: str = DEFAULT_TENANT_ID
@@ -222,10 +242,11 @@ class DeviceStore:
         device_id, sealed = await self._db.run("devices.password", read, tenant=tenant_id)
         return str(self._vault.open(tenant_id, device_id, sealed))
 
-    async def snapshot(self) -> Sequence[Device]:
+    async def snapshot(self) -> InventorySnapshot:
         """Return all devices of all tenants as the collector polls them, decrypted passwords included.
 
-        A device whose password can't be decrypted is left out, logged and counted.
+        One whose row or password can't be read is told apart, logged and counted:
+        its damage must not stop the polling of all the others.
         """
 
         async def read(tx: Transaction) -> Sequence[Row]:
@@ -238,32 +259,56 @@ class DeviceStore:
         rows = await self._db.run("devices.snapshot", read)
         return await asyncio.to_thread(self._devices, rows)
 
-    def _devices(self, rows: Sequence[Row]) -> Sequence[Device]:
-        devices = []
+    def _devices(self, rows: Sequence[Row]) -> InventorySnapshot:
+        known = {}
+        unreadable = []
         for *columns, secret in rows:
-            record = record_of(tuple(columns))
-            try:
-                password = str(self._vault.open(record.tenant_id, record.device_id, bytes(secret or b"")))
-            except SecretUnreadable as error:
-                # One row's damage must not stop the polling of all the others.
-                SECRETS_UNREADABLE.inc()
-                logger.error("device %s can't be polled: %s", record.settings.name, error)
+            tenant_id, device_id, _, _, _, name, *_ = columns
+            sealed = bytes(secret or b"")
+            before = self._known.get(device_id)
+            # Compared whole: someone may write rows without counting revisions.
+            if before is not None and before[:2] == (tuple(columns), sealed):
+                known[device_id] = before
                 continue
-            devices.append(to_device(record, password))
-        return devices
+            try:
+                record = record_of(tuple(columns))
+                password = str(self._vault.open(tenant_id, device_id, sealed))
+            except (RowUnusable, SecretUnreadable) as error:
+                DEVICES_UNREADABLE.labels(what="row" if isinstance(error, RowUnusable) else "secret").inc()
+                logger.error("device %s can't be polled: %s", name, error)
+                unreadable.append(UnreadableDevice(device_id, tenant_id, name, str(error)))
+                continue
+            known[device_id] = tuple(columns), sealed, to_device(record, password)
+        self._known = known
+        return InventorySnapshot([device for _, _, device in known.values()], unreadable)
 
-    async def watch(self) -> AsyncIterator[None]:
+    async def watch(self) -> AsyncGenerator[None, None]:
         """Yield once at the start, then whenever devices were added, changed or removed.
 
-        Many changes at once give one signal; read ``snapshot`` upon it.
+        Many changes at once give one signal; read ``snapshot`` upon it. Close it
+        (``contextlib.aclosing``): it holds a connection until then.
         """
         changed = asyncio.Event()
-        await self._db.listen(CHANNEL, lambda _: changed.set())
-        changed.set()
-        while True:
-            await changed.wait()
-            changed.clear()
-            yield
+        listening = await self._db.listen(CHANNEL, lambda _: changed.set())
+        try:
+            changed.set()
+            while True:
+                await changed.wait()
+                changed.clear()
+                yield
+        finally:
+            await listening.stop()
+
+
+async def has_secrets(db: Database) -> bool:
+    """Whether any password is stored: then the master key that sealed it must not be replaced. Needs no vault."""
+
+    async def read(tx: Transaction) -> bool:
+        await tx.execute("SELECT EXISTS (SELECT FROM device_credential)")
+        row = tx.fetchone()
+        return bool(row and row[0])
+
+    return await db.run("devices.has_secrets", read)
 
 
 def to_device(record: DeviceRecord, password: str) -> Device:
@@ -304,7 +349,14 @@ def _values(settings: DeviceSettings) -> dict[str, object]:
 
 
 def record_of(row: Row) -> DeviceRecord:
-    """Return the device of a row of COLUMNS."""
+    """Return the device of a row of COLUMNS. Raises RowUnusable if someone wrote what can't be."""
+    try:
+        return _record(row)
+    except (ValueError, TypeError, AttributeError) as error:
+        raise RowUnusable(f"the row of device {row[1]} can't be read ({error}): correct it") from error
+
+
+def _record(row: Row) -> DeviceRecord:
     tenant_id, device_id, revision, created_at, updated_at, *values = row
     (name, host, username, port, tls_mode, fingerprint, code_page, naming, enabled, *rest) = values
     connect_timeout_s, command_timeout_s, intervals_s, labels, notes = rest

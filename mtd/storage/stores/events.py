@@ -46,21 +46,38 @@ class HealthRow(NamedTuple):
     reason: str
 
 
+# Any number will do, as long as it is ours.
+_POSITIONS_LOCK = 0x6D746401
+# Readers wait for those who write: what they see then is all there is up to the position drawn last.
+_LOCK = f"SELECT pg_advisory_xact_lock({_POSITIONS_LOCK})"
+LOCK_TO_READ_POSITIONS = f"SELECT pg_advisory_xact_lock_shared({_POSITIONS_LOCK})"
+
+
 async def insert_events(tx: Transaction, log_id: str, rows: Sequence[EventRow]) -> None:
-    """Store events in the given order, which becomes that of their positions."""
+    """Store events in the given order, which becomes that of their positions.
+
+    Positions follow the order of commits, whoever else writes events: a reader
+    that has seen one never misses an earlier one. Events that stood here before
+    ``keep_positions`` get theirs back.
+    """
     if not rows:
         return
     columns = list(zip(*rows, strict=True))
     await tx.execute(
-        "INSERT INTO event (log_id, tenant_id, device_id, seq, part, ts_collected, ts_received, event_type, severity,"
-        " entity_type, entity_id, entity_label, field, old_value, new_value, message)"
-        " SELECT %s, tenant_id, device_id, seq, part, from_us(collected_us), from_us(received_us), event_type,"
+        f"{_LOCK}; "
+        "INSERT INTO event (log_id, tenant_id, device_id, seq, part, position, ts_collected, ts_received, event_type,"
+        " severity, entity_type, entity_id, entity_label, field, old_value, new_value, message)"
+        " SELECT %s, tenant_id, device_id, seq, part,"
+        "  coalesce((SELECT k.position FROM event_position_kept k"
+        "   WHERE k.log_id = %s AND k.seq = t.seq AND k.part = t.part), nextval('mtd.event_position')),"
+        " from_us(collected_us), from_us(received_us), event_type,"
         " severity, entity_type, entity_id, entity_label, field, old_value, new_value, message FROM unnest("
         "  %s::uuid[], %s::uuid[], %s::int8[], %s::int2[], %s::int8[], %s::int8[], %s::text[], %s::int2[],"
         "  %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[]"
         " ) AS t (tenant_id, device_id, seq, part, collected_us, received_us, event_type, severity,"
         " entity_type, entity_id, entity_label, field, old_value, new_value, message)",
         [
+            log_id,
             log_id,
             literals.plain(columns[0]),
             literals.texts(columns[1]),
@@ -69,6 +86,23 @@ async def insert_events(tx: Transaction, log_id: str, rows: Sequence[EventRow]) 
             literals.plain(columns[7]),
             *(literals.texts(column) for column in columns[8:]),
         ],
+    )
+
+
+async def keep_positions(tx: Transaction, log_id: str, first_seq: int) -> None:
+    """Note the positions of the events of a log from ``first_seq`` on, which are to be built again.
+
+    Those that an interrupted rebuild has not come to yet stay noted.
+    """
+    await tx.execute(
+        "DELETE FROM event_position_kept WHERE log_id = %s AND seq < %s",
+        (log_id, first_seq),
+    )
+    await tx.execute(
+        "INSERT INTO event_position_kept (tenant_id, log_id, seq, part, position)"
+        " SELECT tenant_id, log_id, seq, part, position FROM event WHERE log_id = %s AND seq >= %s"
+        " ON CONFLICT (log_id, seq, part) DO UPDATE SET position = excluded.position",
+        (log_id, first_seq),
     )
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from mtd.core.errors import NotFound
+from mtd.model.device import DeviceStatus, Outcome
 from mtd.projections.all import default_projections
 from tests.integration.projections.kit import (
     DEVICE,
@@ -19,6 +20,8 @@ from tests.integration.projections.kit import (
     frames,
     in_world,
     now_us,
+    outcome,
+    probe,
     snapshot,
     table,
 )
@@ -55,8 +58,10 @@ def test_every_projection_can_be_rebuilt(postgres_dsn: str, name: str) -> None:
     tables = {
         "telemetry_frame": "seq, device_id, counters, gauges, rates",
         "latest": "device_id, seq, counters",
-        "event": "seq, part, event_type, new_value",
+        "event": "seq, part, position, event_type, new_value",
         "device_health": "seq, outcome",
+        "device_status": "status, outcome, since, last_ok_at, routeros_version, probed_at, seq",
+        "device_capability": "name, present, changed_at, seq",
         "state_row": "row_key, seq, fields",
         "snapshot": "seq, content",
     }
@@ -72,13 +77,28 @@ def test_every_projection_can_be_rebuilt(postgres_dsn: str, name: str) -> None:
         await world.project(
             declare(),
             *frames(10, at),
+            outcome(at, Outcome.OK, DeviceStatus.UP),
+            probe(at + 1, "7.15", wifi=True),
+            outcome(at + 2, Outcome.TIMED_OUT, DeviceStatus.DOWN),
             change(at),
+            outcome(at + 3, Outcome.OK, DeviceStatus.UP),
+            probe(at + 4, "7.16", wifi=False, lte=True),
+            outcome(at + 5, Outcome.REFUSED, DeviceStatus.DOWN),
             table(at, {"*1": {"name": "ether1"}, "*2": {"name": "ether2"}}, complete=True),
             table(at, {}, ["*2"]),
             snapshot(at, b'{"a":1}'),
         )
         before = await content(world)
-        assert all(before[table_name] for table_name in tables if table_name != "device_health")
+        assert all(before.values())
+        assert [row[3] for row in before["event"]] == [
+            "device.up",
+            "device.timed_out",
+            "interface.oper.changed",
+            "device.recovered",
+            "device.version.changed",
+            "device.capabilities.changed",
+            "device.refused",
+        ]
         await world.runners[-1].rebuild(name)
         await world.project()
         assert await content(world) == before
@@ -118,6 +138,70 @@ def test_a_rebuild_keeps_what_the_log_has_no_more(postgres_dsn: str) -> None:
         assert [device for device, *_ in await world.ask(LATEST)] == [DEVICE, OTHER_DEVICE]
 
     in_world(postgres_dsn, body)
+
+
+def test_rebuilt_events_keep_what_the_log_has_no_more(postgres_dsn: str) -> None:
+    """What was known when the log began tells which of the first events it retains were changes."""
+    ask = "SELECT seq, part, position, event_type, old_value, new_value FROM event ORDER BY position"
+    status = (
+        "SELECT status, outcome, reason, since, last_ok_at, outcome_at, routeros_version, identity"
+        " FROM device_status"
+    )
+
+    async def body(world: World) -> None:
+        at = now_us() - 1_000_000
+        await world.project(
+            outcome(at, Outcome.OK, DeviceStatus.UP),
+            probe(at + 1, "7.15", wifi=True),
+            outcome(at + 2, Outcome.TIMED_OUT, DeviceStatus.DOWN),
+        )
+        for event in (
+            outcome(at + 3, Outcome.TIMED_OUT, DeviceStatus.DOWN),
+            probe(at + 4, "7.15", wifi=True),
+            outcome(at + 5, Outcome.OK, DeviceStatus.UP),
+            probe(at + 6, "7.16", wifi=True),
+        ):
+            await world.log.append([event])
+        await world.project()
+        before, before_status = await world.ask(ask), await world.ask(status)
+        assert [row[3] for row in before] == [
+            "device.up",
+            "device.timed_out",
+            "device.recovered",
+            "device.version.changed",
+        ]
+        world.log.unpin("projections")
+        await world.log.trim(4)
+        assert world.log.stats().first_seq == 4
+        for _ in range(2):
+            await world.runners[-1].rebuild("events")
+            await world.project()
+            assert await world.ask(ask) == before
+            assert await world.ask(status) == before_status
+
+    in_world(postgres_dsn, body)
+
+
+def test_a_rebuild_of_events_that_was_interrupted_keeps_their_positions(postgres_dsn: str) -> None:
+    ask = "SELECT position, seq FROM event ORDER BY position"
+
+    async def body(world: World) -> None:
+        at = now_us()
+        await world.project(*(change(at + n) for n in range(50)))
+        before = await world.ask(ask)
+        await world.runners[-1].rebuild("events")
+        await world.runners[-1].stop()
+        again = world.runner()
+        await again.start()
+        async with again._moved:
+            await again._moved.wait_for(lambda: bool(again._lanes))
+        await again.rebuild("events")
+        await world.project(change(at + 60))
+        after = await world.ask(ask)
+        assert after[:-1] == before
+        assert after[-1][0] > before[-1][0]
+
+    in_world(postgres_dsn, body, batch_events=3)
 
 
 def test_only_known_projections_can_be_rebuilt(postgres_dsn: str) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import math
 import uuid
 from dataclasses import replace
@@ -19,6 +20,8 @@ from mtd.security.keyfile import MasterKey
 from mtd.security.vault import Vault
 from mtd.storage.stores.catalogue import CatalogueStore
 from mtd.storage.stores.devices import DeviceSettings, DeviceStore
+from mtd.storage.stores.events import EventRow, insert_events
+from mtd.storage.txn import Transaction
 from tests.integration.projections.kit import (
     LAYOUT,
     OTHER_LAYOUT,
@@ -296,6 +299,52 @@ def test_events_from_a_position_on(postgres_dsn: str) -> None:
         ]
         assert await events.after(0, 10, devices=["core_1"]) == []
         assert await events.after(0, 10, tenant_id="00000000-0000-4000-8000-00000000000f") == []
+
+    in_world(postgres_dsn, body)
+
+
+def test_positions_follow_the_commits_of_all_who_write(postgres_dsn: str) -> None:
+    """Two daemons on one database: whoever draws a position first commits first."""
+
+    async def body(world: World) -> None:
+        events = EventQueries(world.db)
+        at = now_us()
+        drawn, commit = asyncio.Event(), asyncio.Event()
+
+        def row(seq: int) -> EventRow:
+            return EventRow(TENANT, None, seq, 0, at, at, "test", 1, "", "", "", "", "", "", "")
+
+        async def slow(tx: Transaction) -> None:
+            await insert_events(tx, str(uuid.UUID(int=1)), [row(1)])
+            drawn.set()
+            await commit.wait()
+
+        async def quick(tx: Transaction) -> None:
+            await insert_events(tx, str(uuid.UUID(int=2)), [row(2)])
+
+        first = asyncio.ensure_future(world.db.run("test.slow", slow))
+        await drawn.wait()
+        second = asyncio.ensure_future(world.db.run("test.quick", quick))
+        end = asyncio.ensure_future(events.last_position())
+        await asyncio.sleep(0.1)
+        seen = await events.after(0, 10)
+        assert not second.done()
+        assert not end.done()
+        commit.set()
+        await asyncio.gather(first, second)
+        assert seen == []
+        assert len(await events.after(0, 10)) == 2
+        # Whoever begins behind the end misses none that he could not have read.
+        assert await end in (1, 2)
+
+    in_world(postgres_dsn, body)
+
+
+def test_the_end_stays_when_retention_takes_all(postgres_dsn: str) -> None:
+    async def body(world: World) -> None:
+        await world.project(change(now_us()), change(now_us()))
+        await world.ask("TRUNCATE event")
+        assert await EventQueries(world.db).last_position() == 2
 
     in_world(postgres_dsn, body)
 

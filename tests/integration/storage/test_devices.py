@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import aclosing
 from dataclasses import replace
+from typing import Any
 
 import psycopg2
 import pytest
@@ -12,8 +14,9 @@ from mtd.model.device import InterfaceNaming, TlsMode
 from mtd.model.metric import Tier
 from mtd.security.keyfile import MasterKey
 from mtd.security.vault import Vault
+from mtd.storage.metrics import DEVICES_UNREADABLE
 from mtd.storage.pool import Database
-from mtd.storage.stores.devices import DeviceSettings, DeviceStore
+from mtd.storage.stores.devices import DeviceSettings, DeviceStore, InventorySnapshot, has_secrets
 from mtd.testing import run_async
 
 PASSWORD = "correct horse battery"
@@ -54,7 +57,7 @@ def test_what_was_put_in_comes_out(postgres_dsn: str) -> None:
         assert await store.get("core-1") == created
         assert await store.get(created.device_id) == created
         assert await store.password("core-1") == PASSWORD
-        (polled,) = await store.snapshot()
+        (polled,) = (await store.snapshot()).devices
         assert (polled.device_id, polled.password, polled.port) == (created.device_id, PASSWORD, 8729)
         assert polled.intervals_s == {Tier.T0: 2.0}
         assert polled.connect_timeout_s > 0  # 0 means the default
@@ -139,7 +142,7 @@ def test_gone_is_gone(postgres_dsn: str) -> None:
         for use in (store.get, store.password, store.delete):
             with pytest.raises(NotFound, match="core-1"):
                 await use("core-1")
-        assert await store.snapshot() == []
+        assert await store.snapshot() == InventorySnapshot([], [])
 
     with_store(postgres_dsn, body)
 
@@ -170,7 +173,9 @@ def test_a_password_that_cannot_be_read_costs_only_its_own_device(postgres_dsn: 
         await store.create(SETTINGS, PASSWORD)
         stranger = DeviceStore(store._db, Vault([MasterKey.of(b"x" * 32)]))
         await stranger.create(replace(SETTINGS, name="core-2"), PASSWORD)
-        assert [device.name for device in await store.snapshot()] == ["core-1"]
+        found = await store.snapshot()
+        assert [device.name for device in found.devices] == ["core-1"]
+        assert [(one.name, "master key" in one.reason) for one in found.unreadable] == [("core-2", True)]
 
     with_store(postgres_dsn, body)
 
@@ -192,6 +197,101 @@ def test_watchers_hear_of_every_kind_of_change(postgres_dsn: str) -> None:
         await changed()
         await store.delete("core-1")
         await changed()
-        await changes.aclose()  # type: ignore[attr-defined]
+        await changes.aclose()
+
+    with_store(postgres_dsn, body)
+
+
+def query(dsn: str, statement: str) -> Any:
+    connection = psycopg2.connect(dsn, options="-c search_path=mtd")
+    try:
+        with connection, connection.cursor() as cursor:
+            cursor.execute(statement)
+            return cursor.fetchall() if cursor.description else []
+    finally:
+        connection.close()
+
+
+def test_a_watch_that_ends_gives_its_connection_back(postgres_dsn: str) -> None:
+    async def body(store: DeviceStore) -> None:
+        listening = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'LISTEN%' AND datname = current_database()"
+        for _ in range(3):
+            changes = store.watch()
+            async with aclosing(changes):
+                await anext(changes)
+                assert await asyncio.to_thread(query, postgres_dsn, listening) == [(1,)]
+        async with asyncio.timeout(5):
+            while await asyncio.to_thread(query, postgres_dsn, listening) != [(0,)]:
+                await asyncio.sleep(0.02)
+
+    with_store(postgres_dsn, body)
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("tls_mode", "bogus"),
+        ("naming", "Name"),
+        ("intervals_s", "[]"),
+        ("intervals_s", '{"t9": 1}'),
+        ("intervals_s", '{"t0": "soon"}'),
+        ("intervals_s", '{"t0": 0}'),
+        ("labels", '{"a": 1}'),
+    ],
+)
+def test_rows_that_make_no_sense_are_refused(postgres_dsn: str, column: str, value: str) -> None:
+    async def body(store: DeviceStore) -> None:
+        await store.create(SETTINGS, PASSWORD)
+
+    with_store(postgres_dsn, body)
+    with pytest.raises(psycopg2.errors.CheckViolation):
+        query(postgres_dsn, f"UPDATE device SET {column} = '{value}'")
+
+
+def test_an_odd_row_costs_only_its_own_device(postgres_dsn: str) -> None:
+    query(postgres_dsn, "ALTER TABLE device DROP CONSTRAINT device_naming_check")
+
+    async def body(store: DeviceStore) -> None:
+        await store.create(SETTINGS, PASSWORD)
+        await store.create(replace(SETTINGS, name="core-2"), PASSWORD)
+        assert len((await store.snapshot()).devices) == 2
+        await asyncio.to_thread(
+            query, postgres_dsn, "UPDATE device SET naming = 'Name' WHERE name = 'core-2'"
+        )
+        before = DEVICES_UNREADABLE.labels(what="row")._value.get()
+        found = await store.snapshot()
+        assert [device.name for device in found.devices] == ["core-1"]
+        assert [(one.name, "'Name'" in one.reason) for one in found.unreadable] == [("core-2", True)]
+        assert DEVICES_UNREADABLE.labels(what="row")._value.get() == before + 1
+
+    with_store(postgres_dsn, body)
+
+
+def test_what_others_write_counts_without_a_new_revision(postgres_dsn: str) -> None:
+    async def body(store: DeviceStore) -> None:
+        await store.create(SETTINGS, PASSWORD)
+        await store.snapshot()
+        await asyncio.to_thread(query, postgres_dsn, "UPDATE device SET host = '192.0.2.99'")
+        assert [device.host for device in (await store.snapshot()).devices] == ["192.0.2.99"]
+
+    with_store(postgres_dsn, body)
+
+
+def test_whether_there_are_secrets(postgres_dsn: str) -> None:
+    async def body(store: DeviceStore) -> None:
+        assert not await has_secrets(store._db)
+        await store.create(SETTINGS, PASSWORD)
+        assert await has_secrets(store._db)
+
+    with_store(postgres_dsn, body)
+
+
+def test_a_name_that_no_text_can_be_is_refused(postgres_dsn: str) -> None:
+    async def body(store: DeviceStore) -> None:
+        for name in ("a\0b", "\ud800"):
+            with pytest.raises(Refused):
+                await store.get(name)
+            with pytest.raises(Refused):
+                await store.create(replace(SETTINGS, name=name), PASSWORD)
 
     with_store(postgres_dsn, body)

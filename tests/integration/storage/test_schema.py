@@ -1,15 +1,20 @@
 from __future__ import annotations
 
+import os
 import threading
+import traceback
 from typing import Any
 
 import psycopg2
+import psycopg2.extensions
 import pytest
 
 from mtd.core.errors import Misconfigured
 from mtd.storage import schema
 from mtd.storage.errors import SchemaTooNew, SchemaTooOld, StorageUnavailable
+from mtd.storage.pool import Database
 from mtd.storage.schema import Migration
+from mtd.testing import run_async
 
 
 def rows(dsn: str, statement: str) -> list[tuple[Any, ...]]:
@@ -86,6 +91,79 @@ def test_errors_of_the_connection_say_what_is_wrong(postgres_dsn: str) -> None:
         schema.migrate_blocking("this is no dsn")
 
 
+@pytest.mark.parametrize(
+    "dsn",
+    [
+        "postgresqlx://u:TOPSECRET@h/db",
+        "postgresql://u:x@TOPSECRET@h/db",
+        "postgresql://u:TOPSECRET/x@h/db",
+        "host=h password='TOPSECRET",
+        "TOPSECRET",
+    ],
+)
+def test_no_error_repeats_a_connection_string(dsn: str) -> None:
+    with pytest.raises(Misconfigured, match=r"database\.dsn") as blocking:
+        schema.migrate_blocking(dsn)
+
+    async def start() -> None:
+        await Database(dsn).start()
+
+    with pytest.raises(Misconfigured, match=r"database\.dsn") as pooled:
+        run_async(start())
+    for error in (blocking.value, pooled.value):
+        assert "SECRET" not in "".join(traceback.format_exception(error, chain=True)).replace(dsn, "")
+        assert "SECRET" not in str(error)
+
+
+def test_the_owner_of_the_schema_needs_no_right_on_the_database(empty_postgres_dsn: str) -> None:
+    role = f"owner_{os.getpid()}"
+    for statement in (
+        f"CREATE ROLE {role} LOGIN PASSWORD 'x'",
+        f"CREATE SCHEMA mtd AUTHORIZATION {role}",
+    ):
+        rows(empty_postgres_dsn, statement)
+    try:
+        dsn = psycopg2.extensions.make_dsn(empty_postgres_dsn, user=role, password="x")
+        assert schema.migrate_blocking(dsn).applied
+        assert schema.migrate_blocking(dsn).applied == ()
+    finally:
+        rows(empty_postgres_dsn, f"DROP OWNED BY {role} CASCADE; DROP ROLE {role}")
+
+
+def test_what_postgresql_refuses_is_told_in_our_words(empty_postgres_dsn: str) -> None:
+    role = f"nobody_{os.getpid()}"
+    rows(empty_postgres_dsn, f"CREATE ROLE {role} LOGIN PASSWORD 'x'")
+    try:
+        dsn = psycopg2.extensions.make_dsn(empty_postgres_dsn, user=role, password="x")
+        with pytest.raises(Misconfigured, match="permission denied for database"):
+            schema.migrate_blocking(dsn)
+    finally:
+        rows(empty_postgres_dsn, f"DROP ROLE {role}")
+
+
+def test_a_table_in_use_is_not_waited_for_without_end(
+    postgres_dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schema, "_LOCK_TIMEOUT", "50ms")
+    known = schema.migrations()
+    step = Migration(len(known) + 1, "more", "ALTER TABLE mtd.device ADD more text")
+    reader = psycopg2.connect(postgres_dsn)
+    try:
+        with reader.cursor() as cursor:
+            cursor.execute("SELECT count(*) FROM mtd.device")
+        with pytest.raises(StorageUnavailable, match="lock timeout"):
+            schema.migrate_blocking(postgres_dsn, steps=[*known, step])
+    finally:
+        reader.close()
+    assert schema.migrate_blocking(postgres_dsn, steps=[*known, step]).applied == ("more",)
+
+
+def test_an_old_server_is_refused(empty_postgres_dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(schema, "_OLDEST_SERVER", 990_000)
+    with pytest.raises(Misconfigured, match="mtd needs 99 or newer"):
+        schema.migrate_blocking(empty_postgres_dsn)
+
+
 def test_every_table_has_its_tenant(postgres_dsn: str) -> None:
     without = rows(
         postgres_dsn,
@@ -93,7 +171,7 @@ def test_every_table_has_its_tenant(postgres_dsn: str) -> None:
         " AND NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'tenant_id'"
         " AND a.attnotnull AND a.atttypid = 'uuid'::regtype)",
     )
-    assert without == [("schema_version",)]  # of the database itself
+    assert without == []
 
 
 def test_every_view_asks_with_the_rights_of_who_asks(postgres_dsn: str) -> None:
