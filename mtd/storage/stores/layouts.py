@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from typing import NamedTuple
 
 from mtd.model.layout import Layout
 from mtd.model.metric import Lane
 from mtd.storage import literals
 from mtd.storage.txn import Transaction
+
+# Joining a statement of so many rows takes some milliseconds of the loop.
+_ENTRIES_AT_ONCE = 4000
 
 LayoutKey = tuple[str, int]
 """Tenant and layout id."""
@@ -36,30 +40,55 @@ async def put_layouts(tx: Transaction, layouts: Sequence[tuple[str, Layout, int]
     )
     # A layout is declared again every hour: entries only where it was new.
     new = {(str(tenant_id), int(layout_id)) for tenant_id, layout_id in tx.fetchall()}
+    entries: list[_EntryRow] = []
     for tenant_id, layout, _ in layouts:
         if (tenant_id, layout.layout_id) in new:
             new.discard((tenant_id, layout.layout_id))
-            await _put_entries(tx, tenant_id, layout)
+            entries += _entries(tenant_id, layout)
+            if len(entries) >= _ENTRIES_AT_ONCE:
+                await _put_entries(tx, entries)
+                entries = []
+    await _put_entries(tx, entries)
 
 
-async def _put_entries(tx: Transaction, tenant_id: str, layout: Layout) -> None:
+class _EntryRow(NamedTuple):
+    tenant_id: str
+    layout_id: int
+    lane: str
+    position: int
+    metric: str
+    instance: str
+
+
+def _entries(tenant_id: str, layout: Layout) -> Iterator[_EntryRow]:
     positions = dict.fromkeys(Lane, 0)
-    numbers = []
     for entry in layout.series:
         positions[entry.lane] += 1
-        numbers.append(positions[entry.lane])
-    await tx.execute(
-        "INSERT INTO series_layout_entry (tenant_id, layout_id, lane, position, metric, instance)"
-        " SELECT %s, %s, lane, position, metric, instance FROM unnest("
-        "  %s::text[], %s::int2[], %s::text[], %s::text[]) AS t (lane, position, metric, instance)",
-        (
+        yield _EntryRow(
             tenant_id,
             layout.layout_id,
-            literals.texts(entry.lane.value for entry in layout.series),
-            literals.plain(numbers),
-            literals.texts(entry.metric for entry in layout.series),
-            literals.texts(entry.instance for entry in layout.series),
-        ),
+            entry.lane.value,
+            positions[entry.lane],
+            entry.metric,
+            entry.instance,
+        )
+
+
+async def _put_entries(tx: Transaction, entries: Sequence[_EntryRow]) -> None:
+    if not entries:
+        return
+    columns = list(zip(*entries, strict=True))
+    await tx.execute(
+        "INSERT INTO series_layout_entry (tenant_id, layout_id, lane, position, metric, instance)"
+        " SELECT * FROM unnest(%s::uuid[], %s::int8[], %s::text[], %s::int2[], %s::text[], %s::text[])",
+        [
+            literals.texts(columns[0]),
+            literals.plain(columns[1]),
+            literals.texts(columns[2]),
+            literals.plain(columns[3]),
+            literals.texts(columns[4]),
+            literals.texts(columns[5]),
+        ],
     )
 
 

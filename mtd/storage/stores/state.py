@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from mtd.storage import literals
 from mtd.storage.txn import Transaction
+
+_STATEMENT_CHARACTERS = 1_000_000  # joining and sending a statement holds the loop
 
 
 class StateKey(NamedTuple):
@@ -100,22 +102,39 @@ def _columns(keys: Sequence[StateKey]) -> list[str]:
 
 async def insert_snapshots(tx: Transaction, log_id: str, rows: Sequence[SnapshotRow]) -> None:
     """Store documents that differ from the one stored last, in the given order."""
-    for row in rows:  # a handful per batch: they come when something changed
+    for group in _groups_of_snapshots(rows):
+        columns = list(zip(*group, strict=True))
         await tx.execute(
             "INSERT INTO snapshot (log_id, tenant_id, device_id, kind, seq, ts_collected, sha256, content)"
-            " SELECT %(log)s, %(tenant)s, %(device)s, %(kind)s, %(seq)s, from_us(%(us)s), %(sha)s, %(content)s"
-            " WHERE %(sha)s IS DISTINCT FROM (SELECT sha256 FROM snapshot WHERE tenant_id = %(tenant)s"
-            "  AND device_id = %(device)s AND kind = %(kind)s ORDER BY ts_collected DESC LIMIT 1)"
+            " SELECT %s, t.tenant_id, t.device_id, t.kind, t.seq, from_us(t.us), t.sha256, t.content"
+            " FROM unnest(%s::uuid[], %s::uuid[], %s::text[], %s::int8[], %s::int8[], %s::bytea[], %s::text[])"
+            " AS t (tenant_id, device_id, kind, seq, us, sha256, content)"
+            " WHERE t.sha256 IS DISTINCT FROM (SELECT s.sha256 FROM snapshot s WHERE s.tenant_id = t.tenant_id"
+            "  AND s.device_id = t.device_id AND s.kind = t.kind ORDER BY s.ts_collected DESC LIMIT 1)"
             " ON CONFLICT (tenant_id, device_id, kind, ts_collected) DO UPDATE"
             " SET sha256 = excluded.sha256, content = excluded.content, log_id = excluded.log_id, seq = excluded.seq",
-            {
-                "log": log_id,
-                "tenant": row.tenant_id,
-                "device": row.device_id,
-                "kind": row.kind,
-                "seq": row.seq,
-                "us": row.collected_us,
-                "sha": row.sha256,
-                "content": row.content,
-            },
+            [
+                log_id,
+                *(literals.texts(column) for column in columns[:3]),
+                *(literals.plain(column) for column in columns[3:5]),
+                literals.bytea(columns[5]),
+                literals.texts(columns[6]),
+            ],
         )
+
+
+def _groups_of_snapshots(rows: Sequence[SnapshotRow]) -> Iterator[list[SnapshotRow]]:
+    """Yield rows that one statement may take: no document twice, for it sees none of its own rows."""
+    group: list[SnapshotRow] = []
+    names: set[tuple[str, str, str]] = set()
+    size = 0
+    for row in rows:
+        name = (row.tenant_id, row.device_id, row.kind)
+        if group and (name in names or size + len(row.content) > _STATEMENT_CHARACTERS):
+            yield group
+            group, names, size = [], set(), 0
+        group.append(row)
+        names.add(name)
+        size += len(row.content)
+    if group:
+        yield group
