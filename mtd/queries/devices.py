@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
+from dataclasses import replace
 
 from mtd.core.errors import NotFound
 from mtd.model.device import DEFAULT_TENANT_ID, DeviceStatus
 from mtd.queries.records import DeviceView
 from mtd.storage.pool import Database
-from mtd.storage.stores.devices import COLUMNS, record_of
+from mtd.storage.stores.devices import COLUMNS, DeviceRecord, record_of
 from mtd.storage.txn import Row, Transaction
 
 _DEVICE_COLUMNS = ", ".join(f"d.{name.strip()}" for name in COLUMNS.split(","))
@@ -61,11 +62,8 @@ class DeviceQueries:
         return [_view(row) for row in await self._db.run("queries.devices", read, tenant=tenant_id)]
 
 
-def _view(row: Row) -> DeviceView:
-    status, reason, since_us, last_seen_us, version, board, identity, capabilities, *columns = row
-    record = record_of(tuple(columns))
-    if not record.settings.enabled:
-        status, reason = DeviceStatus.DISABLED, ""
+def view_of_new(record: DeviceRecord) -> DeviceView:
+    """Return the view of a device that was just added: nothing is known of it yet."""
     return DeviceView(
         device_id=record.device_id,
         tenant_id=record.tenant_id,
@@ -73,6 +71,17 @@ def _view(row: Row) -> DeviceView:
         revision=record.revision,
         created_us=_us(record.created_at),
         updated_us=_us(record.updated_at),
+        status=DeviceStatus.UNKNOWN if record.settings.enabled else DeviceStatus.DISABLED,
+    )
+
+
+def _view(row: Row) -> DeviceView:
+    status, reason, since_us, last_seen_us, version, board, identity, capabilities, *columns = row
+    new = view_of_new(record_of(tuple(columns)))
+    if new.status is DeviceStatus.DISABLED:
+        status, reason = DeviceStatus.DISABLED, ""
+    return replace(
+        new,
         status=DeviceStatus(status),
         status_reason=reason,
         status_since_us=since_us,
