@@ -121,7 +121,16 @@ def test_a_shape_that_was_used_long_ago_makes_room_in_time() -> None:
     assert old.uses == 500
 
 
-def test_keys_of_one_router_do_not_keep_others_from_their_pattern() -> None:
+def test_keys_of_one_router_neither_make_a_shape_dear_nor_keep_others_from_their_pattern(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    efforts: list[int] = []
+
+    def watched(order: Sequence[bytes], tag: bytes, optional: set[bytes], kinds: dict[bytes, str]) -> object:
+        efforts.append(effort(order, tag, optional))
+        return compile_pattern(order, tag, optional, kinds)
+
+    monkeypatch.setattr("mtd.codec.routeros.shapes.compile_pattern", watched)
     patterns = PatternCache()
     hostile, normal = Router(patterns), Router(patterns)
     rng = random.Random(1)
@@ -131,6 +140,8 @@ def test_keys_of_one_router_do_not_keep_others_from_their_pattern() -> None:
     for _ in range(4):
         normal.poll(rows(NORMAL, 40) + rows((*NORMAL, b"comment"), 40))
     assert normal.poll(rows(NORMAL, 40) + rows((*NORMAL, b"comment"), 40)) == 0
+    assert efforts
+    assert max(efforts) <= MOST_EFFORT
 
 
 @pytest.mark.parametrize("length", [8, 30, 100])
