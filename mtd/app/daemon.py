@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import os
@@ -82,7 +83,7 @@ class Daemon:
         catalogue = self._plugins.catalogue
         metrics = [(metric, catalogue.collector_of(metric.key)) for metric in catalogue]
         await CatalogueStore(self._database).put(catalogue.version, metrics)
-        self._telemetry = Telemetry(self._database)
+        self._telemetry = Telemetry(self._readers)
         await self._start_projections()
         await self._start_grpc()
         await self._start_collecting()
@@ -99,7 +100,8 @@ class Daemon:
         """Stop polling, write down what was observed, close everything. Bounded in time."""
         self._starting = "the end: it is stopping"
         self._garbage.stop()
-        self._runtime_path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # the data folder may be why it stops
+            self._runtime_path.unlink()
         started = SYSTEM_CLOCK.monotonic()
         deadline = started + self._settings.daemon.drain_timeout_s
         while self._stops:
@@ -173,6 +175,9 @@ class Daemon:
         await _until_available(lambda: migrate(self._dsn), "migrating the database")
         database = Database(self._dsn, settings.database)
         await self._begin("database", _until_available(database.start, "the database"), database.stop)
+        # Readers have connections of their own: what they ask never holds up the projections.
+        self._readers = Database.for_queries(self._dsn, settings.database)
+        await self._begin("readers", _until_available(self._readers.start, "the database"), self._readers.stop)
         return database
 
     async def _start_projections(self) -> None:
@@ -202,7 +207,7 @@ class Daemon:
         self._hub.apply_devices((await self._store.snapshot()).devices)
         await self._begin("streams", self._hub.start(), self._stop_streams)
         inventory = Inventory(
-            self._database,
+            self._readers,
             self._store,
             self._settings.routeros_api,
             lambda: None if self._collecting is None else self._collecting.scheduler,
@@ -242,7 +247,7 @@ class Daemon:
         self._tasks.spawn("database", self._watch_database())
 
     async def _watch_database(self) -> None:
-        """Ask PostgreSQL now and then whether it answers, for ``/readyz`` and the health service."""
+        """Ask PostgreSQL now and then whether it answers, and tell the health service how we are."""
 
         async def hello(tx: Transaction) -> None:
             await tx.execute("SELECT 1")
@@ -256,6 +261,7 @@ class Daemon:
                 self._database_failure = str(error)
             else:
                 self._database_failure = ""
+            await self._grpc.set_serving(all(check.ready for check in self.checks()))
             await asyncio.sleep(_HELLO_S)
 
     def _write_runtime(self, http_port: int) -> None:
