@@ -21,8 +21,9 @@ from mtd.model.events import payload_kind
 from mtd.projections.errors import OutOfBounds
 from mtd.projections.frames import TimeBounds
 from mtd.storage.audit import Audit, Newest, Span
+from mtd.storage.config import PartitionsConfig
 from mtd.storage.embedded.server import EmbeddedPostgres
-from mtd.storage.partitions import oldest_us
+from mtd.storage.partitions import EVENT, TELEMETRY_FRAME, oldest_us
 from mtd.storage.schema import migrate_blocking
 
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ def compare_with_database(settings: Settings, log_report: LogReport) -> Database
         comparer = _Comparer(
             audit,
             TimeBounds(settings.projections.max_ahead_s),
-            oldest_us(settings.database.partitions, SYSTEM_CLOCK.now_us()),
+            settings.database.partitions,
             log_report.log_id,
         )
         # Read after the positions: whatever was projected stands in the log by now.
@@ -158,10 +159,15 @@ def compare_with_database(settings: Settings, log_report: LogReport) -> Database
 class _Comparer:
     """Collects what must be there, and asks for it slice by slice."""
 
-    def __init__(self, audit: Audit, bounds: TimeBounds, oldest_us: int, log_id: str) -> None:
+    def __init__(self, audit: Audit, bounds: TimeBounds, retention: PartitionsConfig, log_id: str) -> None:
         self._audit = audit
         self._bounds = bounds
-        self._oldest_us = oldest_us
+        now_us = SYSTEM_CLOCK.now_us()
+        self._oldest_us = {
+            "telemetry": oldest_us(retention, TELEMETRY_FRAME, now_us),
+            "latest": oldest_us(retention, TELEMETRY_FRAME, now_us),
+            "events": oldest_us(retention, EVENT, now_us),
+        }
         self._result = DatabaseComparison(log_id=log_id, positions=audit.positions())
         self._dead = audit.dead_letters()
         self._result.dead_letters = {name: len(seqs) for name, seqs in self._dead.items()}
@@ -204,7 +210,7 @@ class _Comparer:
         return seq <= self._result.positions.get(projection, 0)
 
     def _refused(self, projection: str, seq: int, envelope: Envelope) -> bool:
-        if seq in self._dead.get(projection, ()) or envelope.collected_at_us < self._oldest_us:
+        if seq in self._dead.get(projection, ()) or envelope.collected_at_us < self._oldest_us[projection]:
             return True
         try:
             self._bounds.check(envelope)

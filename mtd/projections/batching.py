@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mtd.core.clock import Clock
-from mtd.core.errors import Retryable
+from mtd.core.errors import Misconfigured, Retryable
 from mtd.model.events import payload_kind
 from mtd.projections import metrics
-from mtd.projections.errors import OutOfBounds, Poisoned
+from mtd.projections.errors import CantProject, OutOfBounds, Poisoned
 from mtd.projections.frames import FrameEncoder
+from mtd.storage.errors import Duplicate, StatementRejected
 from mtd.storage.stores.positions import DeadLetter
 from mtd.storage.txn import Transaction
 
@@ -39,21 +40,24 @@ class Batch:
     async def prepare(self) -> None:
         """Do what must be done before the transaction."""
         for name, writer in self.writers:
-            await _guarded(name, writer.prepare())
+            try:
+                await writer.prepare()
+            except (StatementRejected, Duplicate) as error:
+                raise CantProject(f"{name}: {error}") from error
 
     async def write(self, tx: Transaction) -> None:
-        """Write all rows. Raises Poisoned, and Retryable."""
+        """Write all rows. Raises Poisoned if that is the events' fault, CantProject if not, and Retryable."""
         for name, writer in self.writers:
-            await _guarded(name, writer.write(tx))
-
-
-async def _guarded(projection: str, work: Any) -> None:
-    try:
-        await work
-    except Retryable:
-        raise
-    except Exception as error:
-        raise Poisoned(projection, error) from error
+            try:
+                await writer.write(tx)
+            except (Retryable, Misconfigured):
+                raise
+            except StatementRejected as error:
+                if not error.by_data:
+                    raise CantProject(f"{name}: {error}") from error
+                raise Poisoned(name, error) from error
+            except Exception as error:
+                raise Poisoned(name, error) from error
 
 
 async def build(

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Any
 
 from mtd.core.clock import Clock
+from mtd.model.events import payload_kind
 from mtd.projections import metrics
 from mtd.projections.batching import NumberedEvent, build, dead_letter
 from mtd.projections.config import ProjectionsConfig
-from mtd.projections.errors import Poisoned, PositionMoved
+from mtd.projections.errors import CantProject, Poisoned, PositionMoved
 from mtd.storage.pool import Database
 from mtd.storage.stores.positions import DeadLetter, PositionStore
 from mtd.storage.txn import Transaction
 
 logger = logging.getLogger(__name__)
+
+Committed = Callable[[Sequence[NumberedEvent]], Awaitable[None]]
 
 
 class Committer:
@@ -28,42 +31,70 @@ class Committer:
         self._positions = positions
         self._config = config
         self._clock = clock
+        self._poisoned: dict[str, int] = {}  # events in a row that a projection could not take
 
-    async def commit(self, projections: Sequence[Any], old: int, events: Sequence[NumberedEvent]) -> int:
-        """Write events and move the position from ``old`` to the last of them; return that.
+    async def commit(
+        self, projections: Sequence[Any], old: int, events: Sequence[NumberedEvent], committed: Committed
+    ) -> None:
+        """Write events and move the position from ``old`` to the last of them.
 
         An event that PostgreSQL refuses is found by halving the group, stored as
-        a dead letter, and left out by the projection that it breaks. Raises
-        PositionMoved, CommitUnknown and StorageUnavailable.
+        a dead letter, and left out by the projection that it breaks.
+        ``committed`` is awaited after each transaction, with what it wrote: if
+        the next one fails, that stays. Raises PositionMoved, CommitUnknown,
+        StorageUnavailable and CantProject.
         """
         try:
-            return await self._transaction(projections, old, events)
+            await self._transaction(projections, old, events)
         except Poisoned as poisoned:
-            if len(events) == 1:
-                return await self._commit_poisoned(projections, old, events, poisoned)
-            metrics.BISECTIONS.inc()
-            middle = len(events) // 2
-            position = await self.commit(projections, old, events[:middle])
-            return await self.commit(projections, position, events[middle:])
+            if len(events) > 1:
+                metrics.BISECTIONS.inc()
+                middle = len(events) // 2
+                await self.commit(projections, old, events[:middle], committed)
+                await self.commit(projections, events[middle - 1][0], events[middle:], committed)
+                return
+            await self._commit_poisoned(projections, old, events, poisoned)
+        await committed(events)
 
     async def _commit_poisoned(
         self, projections: Sequence[Any], old: int, events: Sequence[NumberedEvent], first: Poisoned
-    ) -> int:
+    ) -> None:
         """Write one event without the projections that it breaks."""
         seq, envelope = events[0]
         dead: dict[str, DeadLetter] = {}
         poisoned = first
         while True:
             name = poisoned.projection
+            self._judge(name, poisoned)
             if name in dead:
                 raise poisoned  # it is excluded and fails all the same: not the event's fault
-            metrics.DEAD_LETTERS.labels(projection=name).inc()
-            logger.error("event %d can't be projected by %s, kept as a dead letter: %s", seq, name, poisoned)
             dead[name] = dead_letter(name, seq, envelope, str(poisoned))
             try:
-                return await self._transaction(projections, old, events, dead)
+                await self._transaction(projections, old, events, dead)
             except Poisoned as again:
                 poisoned = again
+            else:
+                break
+        for name, letter in dead.items():
+            self._poisoned[name] = self._poisoned.get(name, 0) + 1
+            metrics.DEAD_LETTERS.labels(projection=name).inc()
+            logger.error(
+                "event %d can't be projected by %s, kept as a dead letter: %s", seq, name, letter.reason
+            )
+
+    def _judge(self, name: str, poisoned: Poisoned) -> None:
+        """Raise CantProject if the projection has taken none of many events."""
+        limit = self._config.poisoned_in_a_row
+        if limit and self._poisoned.get(name, 0) >= limit:
+            raise CantProject(f"{name}: {limit} events in a row can't be projected, the last: {poisoned}")
+
+    def _took(self, projections: Sequence[Any], events: Sequence[NumberedEvent]) -> None:
+        """Note that these projections are well."""
+        if self._poisoned:
+            kinds = {payload_kind(envelope) for _, envelope in events}
+            for projection in projections:
+                if not kinds.isdisjoint(projection.kinds):
+                    self._poisoned.pop(projection.name, None)
 
     async def _transaction(
         self,
@@ -71,7 +102,7 @@ class Committer:
         old: int,
         events: Sequence[NumberedEvent],
         dead: dict[str, DeadLetter] | None = None,
-    ) -> int:
+    ) -> None:
         excluded: Collection[str] = dead or ()
         batch = await build(
             self._positions.log_id,
@@ -98,4 +129,4 @@ class Committer:
         # keeps it until it has settled (see ProjectionRunner).
         await self._db.run("projections.write", write, durable=False)
         metrics.BATCH_EVENTS.observe(len(events))
-        return new
+        self._took([projection for projection in projections if projection.name not in excluded], events)

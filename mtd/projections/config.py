@@ -33,6 +33,12 @@ class ProjectionsConfig(BaseModel):
     )
     retry_first_s: float = Field(0.2, gt=0, description="Wait after the first failed transaction.")
     retry_cap_s: float = Field(10.0, gt=0, description="Longest wait between tries.")
+    poisoned_in_a_row: int = Field(
+        100,
+        ge=0,
+        description="Events in a row that a projection can't take before it is held to be its own fault and "
+        "waits, instead of putting aside one after the other; 0: never.",
+    )
     settle_s: float = Field(
         3.0,
         ge=0,

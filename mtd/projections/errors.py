@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mtd.core.errors import MtdError, Refused, Retryable
+from mtd.core.errors import Misconfigured, MtdError, Refused, Retryable
 
 
 class OutOfBounds(Refused):
@@ -11,6 +11,10 @@ class OutOfBounds(Refused):
 
 class PositionMoved(Retryable):
     """Another projector, or our own commit whose answer got lost, moved the position."""
+
+
+class CantProject(Misconfigured):
+    """A projection can't write whatever the events are: the schema or the rights aren't as they should be."""
 
 
 class Poisoned(MtdError):

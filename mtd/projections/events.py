@@ -67,7 +67,7 @@ class EventsBatch:
         """Take in an event."""
         self._bounds.check(envelope)
         try:
-            self._partitions.check(envelope.collected_at_us)
+            self._partitions.check(EVENT, envelope.collected_at_us)
         except Refused:
             raise OutOfBounds("retention") from None
         self._days.add(day_of(envelope.collected_at_us))
@@ -99,10 +99,12 @@ class EventsBatch:
                 events += tracker.outcome(seq, envelope, health[-1])
             else:
                 events += tracker.probed(seq, envelope, probe_facts_of(envelope.capability_probed))
-        await insert_health(tx, self._log_id, health)
+        with self._partitions.expected(DEVICE_HEALTH):
+            await insert_health(tx, self._log_id, health)
         await put_status(tx, self._log_id, tracker.changed)
         await put_capabilities(tx, self._log_id, list(tracker.capabilities.values()))
-        await insert_events(tx, self._log_id, events)
+        with self._partitions.expected(EVENT):
+            await insert_events(tx, self._log_id, events)
 
 
 def _state_changed(seq: int, envelope: Envelope) -> EventRow:

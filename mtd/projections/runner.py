@@ -32,6 +32,7 @@ OnCommitted = Callable[[Sequence["tuple[int, Envelope]"]], None]
 LIVE = "live"
 _PIN = "projections"
 _WATCH_S = 1.0
+_NOTHING_YET = -1
 _PUBLISHED_AT_ONCE = 256  # about five milliseconds of the loop
 
 
@@ -89,6 +90,7 @@ class ProjectionRunner:
         self._settling: deque[tuple[float, int]] = deque()
         self._backoff = Backoff(first_s=self._config.retry_first_s, cap_s=self._config.retry_cap_s)
         self._newest_us = 0
+        self._published = _NOTHING_YET  # position up to which on_committed was called
         self.failure = ""
         """Why projecting doesn't go on at the moment; empty if it does."""
 
@@ -174,6 +176,7 @@ class ProjectionRunner:
         self._regroup.clear()
         positions = await self._positions.load(self._projections)
         front = max(positions.values())
+        await self._publish_unheard(front)
         together = [self._projections[name] for name in self._projections if positions[name] == front]
         lanes = [Lane(LIVE, together, front)]
         for name, position in positions.items():
@@ -212,14 +215,17 @@ class ProjectionRunner:
             await reader.close()
 
     async def _commit(self, lane: Lane, events: Sequence[NumberedEvent]) -> None:
-        lane.position = await self._committer.commit(lane.projections, lane.position, events)
-        metrics.EVENTS_PROJECTED.labels(lane=lane.name).inc(len(events))
+        async def committed(written: Sequence[NumberedEvent]) -> None:
+            lane.position = written[-1][0]
+            metrics.EVENTS_PROJECTED.labels(lane=lane.name).inc(len(written))
+            if lane.name == LIVE:
+                self._newest_us = written[-1][1].received_at_us
+                await self._publish(written)
+            await self._announce()
+
+        await self._committer.commit(lane.projections, lane.position, events, committed)
         self._backoff.reset()
         self.failure = ""
-        if lane.name == LIVE:
-            self._newest_us = events[-1][1].received_at_us
-            await self._publish(events)
-        await self._announce()
 
     async def _announce(self) -> None:
         """Tell those who wait for a position."""
@@ -248,16 +254,34 @@ class ProjectionRunner:
         return True
 
     async def _publish(self, events: Sequence[NumberedEvent]) -> None:
-        if self._on_committed is None:
-            return
+        """Tell of events that are committed, each once."""
+        if self._published >= events[0][0]:
+            # Projected again: PostgreSQL lost them in a crash, or they were put back.
+            events = [(seq, envelope) for seq, envelope in events if seq > self._published]
         for first in range(0, len(events), _PUBLISHED_AT_ONCE):
+            some = events[first : first + _PUBLISHED_AT_ONCE]
+            self._published = some[-1][0]
+            if self._on_committed is None:
+                continue
             try:
-                self._on_committed(events[first : first + _PUBLISHED_AT_ONCE])
+                self._on_committed(some)
             except Exception:
                 # What is committed is committed: a failing subscriber must not make us project it again.
                 metrics.PUBLISH_FAILURES.inc()
                 logger.exception("a subscriber of committed events failed")
             await asyncio.sleep(0)
+
+    async def _publish_unheard(self, front: int) -> None:
+        """Tell of what was committed without our knowing: the answer got lost, or another projector did it."""
+        if self._published == _NOTHING_YET:
+            self._published = front  # nobody listened before the start
+        while self._published < front:
+            batches = await self._log.read(self._published, self._config.batch_events)
+            events = [pair for batch in batches for pair in batch.numbered()]
+            events = [(seq, event) for seq, event in events if self._published < seq <= front]
+            if not events:
+                break
+            await self._publish(events)
 
     # -- watching -------------------------------------------------------------
 

@@ -79,7 +79,7 @@ class TelemetryBatch:
         if number == self._last_day:
             return
         try:
-            self._partitions.check(collected_us)
+            self._partitions.check(TELEMETRY_FRAME, collected_us)
         except Refused:
             raise OutOfBounds("retention") from None
         self._days.add(day_of(collected_us))
@@ -92,5 +92,6 @@ class TelemetryBatch:
     async def write(self, tx: Transaction) -> None:
         """Write layouts, then frames."""
         await put_layouts(tx, list(self._layouts.values()))
-        await insert_frames(tx, self._log_id, self._rows)
+        with self._partitions.expected(TELEMETRY_FRAME):
+            await insert_frames(tx, self._log_id, self._rows)
         self._frames.stored = True

@@ -21,6 +21,22 @@ class StatementRejected(Refused):
         self.sqlstate = sqlstate
         self.constraint = constraint
 
+    @property
+    def by_data(self) -> bool:
+        """Whether the values are the cause; otherwise the schema or the rights don't fit, whatever the values."""
+        if self.sqlstate == "23514":  # by a CHECK, if one is named; otherwise no partition holds the row
+            return bool(self.constraint)
+        return not self.sqlstate or self.sqlstate[:2] == "22" or self.sqlstate == "23502"
+
+    @property
+    def no_partition(self) -> bool:
+        """Whether a row found no partition that would hold it."""
+        return self.sqlstate == "23514" and not self.constraint
+
+
+class PartitionMissing(Retryable):
+    """A partition that was there is gone; it is made again."""
+
 
 class Duplicate(AlreadyExists):
     """A row with this key exists already; ``constraint`` names the key."""

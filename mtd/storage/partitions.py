@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from mtd.core.clock import SYSTEM_CLOCK, Clock
@@ -13,6 +14,7 @@ from mtd.core.errors import MtdError, Refused
 from mtd.core.service import TaskGroup
 from mtd.storage import metrics
 from mtd.storage.config import PartitionsConfig
+from mtd.storage.errors import PartitionMissing, StatementRejected
 from mtd.storage.pool import Database
 from mtd.storage.txn import Transaction
 
@@ -55,9 +57,17 @@ def day_of(us: int) -> dt.date:
     return _EPOCH + dt.timedelta(days=us // _DAY_US)
 
 
-def oldest_us(config: PartitionsConfig, now_us: int) -> int:
-    """Return the oldest time that is within the retention; both in microseconds since the epoch."""
-    return now_us // _DAY_US * _DAY_US - (config.telemetry_days - 1) * _DAY_US
+def horizon(config: PartitionsConfig, table: PartitionedTable, today: dt.date) -> dt.date:
+    """Return the first day of a table that is kept."""
+    if not table.monthly:
+        return today - dt.timedelta(days=config.telemetry_days - 1)
+    months = today.year * 12 + today.month - 1 - (config.events_months - 1)
+    return dt.date(months // 12, months % 12 + 1, 1)
+
+
+def oldest_us(config: PartitionsConfig, table: PartitionedTable, now_us: int) -> int:
+    """Return the oldest time that is within a table's retention; both in microseconds since the epoch."""
+    return (horizon(config, table, day_of(now_us)) - _EPOCH).days * _DAY_US
 
 
 class Partitions:
@@ -83,17 +93,17 @@ class Partitions:
         """Stop the maintenance."""
         await self._tasks.stop()
 
-    def oldest_us(self) -> int:
-        """Return the oldest time of telemetry that is taken in: what is older would be dropped at once."""
-        return oldest_us(self._config, self._clock.now_us())
+    def oldest_us(self, table: PartitionedTable) -> int:
+        """Return the oldest time of a table that is taken in: what is older would be dropped at once."""
+        return oldest_us(self._config, table, self._clock.now_us())
 
     def newest_us(self) -> int:
         """Return the newest time that is taken in: a clock ahead of it is wrong."""
         return self._midnight_us() + (self._config.ahead_days + 1) * _DAY_US - 1
 
-    def check(self, collected_us: int) -> None:
+    def check(self, table: PartitionedTable, collected_us: int) -> None:
         """Raise Refused for a time that no partition is made for."""
-        if collected_us < self.oldest_us():
+        if collected_us < self.oldest_us(table):
             raise Refused(f"collected at {day_of(collected_us)}: older than the retention")
         if collected_us > self.newest_us():
             raise Refused("collected in the future: the collector's clock is wrong")
@@ -106,6 +116,21 @@ class Partitions:
             await self._create(table, first)
             known.add(first)
 
+    @contextmanager
+    def expected(self, *tables: PartitionedTable) -> Iterator[None]:
+        """Write rows in here: a partition that someone removed is made again by the next ``ensure``.
+
+        Raises PartitionMissing for it.
+        """
+        try:
+            yield
+        except StatementRejected as error:
+            if not error.no_partition:
+                raise
+            for table in tables:
+                self._known[table.name].clear()
+            raise PartitionMissing(str(error)) from error
+
     async def maintain(self) -> None:
         """Make partitions ahead and drop those that are past their retention."""
         today = day_of(self._clock.now_us())
@@ -115,16 +140,9 @@ class Partitions:
                 table, (today + dt.timedelta(days=n) for n in range(-1, self._config.ahead_days + 1))
             )
             for first in sorted(self._known[table.name]):
-                if table.period(first)[1] <= self._horizon(table, today):
+                if table.period(first)[1] <= horizon(self._config, table, today):
                     await self._drop(table, first)
             metrics.PARTITIONS.labels(table=table.name).set(len(self._known[table.name]))
-
-    def _horizon(self, table: PartitionedTable, today: dt.date) -> dt.date:
-        """Return the first day that is kept."""
-        if not table.monthly:
-            return today - dt.timedelta(days=self._config.telemetry_days - 1)
-        months = today.year * 12 + today.month - 1 - (self._config.events_months - 1)
-        return dt.date(months // 12, months % 12 + 1, 1)
 
     async def _maintain_regularly(self) -> None:
         while True:

@@ -175,6 +175,19 @@ def test_outcomes_make_a_timeline_a_status_and_events_only_for_changes(postgres_
     in_world(postgres_dsn, body)
 
 
+def test_events_are_taken_in_as_long_as_they_are_kept(postgres_dsn: str) -> None:
+    """Longer than telemetry is."""
+
+    async def body(world: World) -> None:
+        late = now_us() - 200 * 86_400 * SECOND
+        await world.project(declare(), frame(late), change(late), outcome(late, Outcome.OK, DeviceStatus.UP))
+        assert await world.value("SELECT count(*) FROM telemetry_frame") == 0
+        assert await world.value("SELECT count(*) FROM event") == 2
+        assert await world.value("SELECT count(*) FROM device_health") == 1
+
+    in_world(postgres_dsn, body)
+
+
 def test_a_late_outcome_does_not_change_the_status(postgres_dsn: str) -> None:
     async def body(world: World) -> None:
         at = now_us()

@@ -82,7 +82,7 @@ def test_a_hundred_days_then_a_shorter_retention(postgres_dsn: str) -> None:
 
     async def shorten(under_test: Partitions, clock: FixedClock) -> None:
         await under_test.maintain()
-        await under_test.ensure(TELEMETRY_FRAME, [day_of(under_test.oldest_us())])
+        await under_test.ensure(TELEMETRY_FRAME, [day_of(under_test.oldest_us(TELEMETRY_FRAME))])
 
     with_partitions(postgres_dsn, fill)
     assert len(partitions(postgres_dsn, "telemetry_frame")) == 100
@@ -113,15 +113,19 @@ def test_the_same_day_asked_for_by_many_at_once(postgres_dsn: str) -> None:
 def test_bounds(postgres_dsn: str) -> None:
     async def body(under_test: Partitions, clock: FixedClock) -> None:
         now = clock.now_us()
-        under_test.check(now)
-        under_test.check(now - 89 * DAY_US)
-        under_test.check(now + 7 * DAY_US)
+        under_test.check(TELEMETRY_FRAME, now)
+        under_test.check(TELEMETRY_FRAME, now - 89 * DAY_US)
+        under_test.check(TELEMETRY_FRAME, now + 7 * DAY_US)
         with pytest.raises(Refused, match="older than the retention"):
-            under_test.check(now - 90 * DAY_US)
+            under_test.check(TELEMETRY_FRAME, now - 90 * DAY_US)
         with pytest.raises(Refused, match="future"):
-            under_test.check(now + 8 * DAY_US)
+            under_test.check(TELEMETRY_FRAME, now + 8 * DAY_US)
         with pytest.raises(Refused):
-            under_test.check(0)
+            under_test.check(TELEMETRY_FRAME, 0)
+        under_test.check(EVENT, now - 90 * DAY_US)
+        under_test.check(EVENT, now - 600 * DAY_US)
+        with pytest.raises(Refused, match="older than the retention"):
+            under_test.check(EVENT, now - 800 * DAY_US)
 
     with_partitions(postgres_dsn, body)
 
