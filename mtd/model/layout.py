@@ -43,14 +43,17 @@ class Layout:
     @classmethod
     def of(cls, poll_group: str, series: tuple[Series, ...]) -> Layout:
         """Return the layout of these series with its content address."""
-        digest = hashlib.blake2b(digest_size=8)
-        digest.update(poll_group.encode())
+        digest = hashlib.blake2b(_framed(poll_group), digest_size=8)
         for entry in series:
-            digest.update(
-                b"\0%b\1%b\1%b" % (entry.metric.encode(), entry.instance.encode(), entry.lane.encode())
-            )
+            digest.update(_framed(entry.metric) + _framed(entry.instance) + _framed(entry.lane))
         return cls(poll_group, series, int.from_bytes(digest.digest(), "big", signed=True))
 
     def lane(self, lane: Lane) -> tuple[Series, ...]:
         """Return the series of one lane, in the order of its values."""
         return tuple(entry for entry in self.series if entry.lane is lane)
+
+
+def _framed(part: str) -> bytes:
+    """Return a text with its length in front: routers choose instances, and any separator may be in one."""
+    encoded = part.encode()
+    return len(encoded).to_bytes(4, "big") + encoded
