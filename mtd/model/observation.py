@@ -72,7 +72,11 @@ class CapabilityFact:
 
 @dataclass(frozen=True, slots=True)
 class ProbeFacts:
-    """What a capability probe found (S000-6.2)."""
+    """What a capability probe found (S000-6.2).
+
+    Of a capability that isn't in ``capabilities`` the router said nothing: it
+    may be there or not. Empty texts weren't told either.
+    """
 
     routeros_version: str
     routeros_major: int

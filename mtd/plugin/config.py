@@ -18,7 +18,7 @@ class PluginConfig(BaseModel):
     quarantine_first_s: float = Field(
         default=300.0,
         gt=0,
-        description="How long a collector that failed on a device rests there, in seconds.",
+        description="How long a menu at which a collector failed rests on that device, in seconds.",
     )
     quarantine_cap_s: float = Field(
         default=3600.0,

@@ -1,8 +1,8 @@
 """The mapper of one device: which commands to send, and what the answers mean.
 
 Holds what one device's past is needed for: baselines of rates, tables as last
-seen, names of things, capabilities. Never raises for what a router sent; an egg
-that raises is set aside on this device, and its menus are left out for a while.
+seen, names of things, capabilities. Never raises for what a router sent; a menu
+at which an egg raises is set aside on this device, and left out for a while.
 """
 
 from __future__ import annotations
@@ -91,12 +91,8 @@ class DeviceMapper:
         Menus that the router refused are asked again.
         """
         if isinstance(capabilities, ProbeFacts):
-            # What the router doesn't let us see may be there: the menu's own answer will tell.
-            self._capabilities = {
-                fact.name: fact.present
-                for fact in capabilities.capabilities
-                if fact.present or not fact.detail.startswith("not ")
-            }
+            # Of what isn't among them nothing is known: the menu's own answer will tell.
+            self._capabilities = {fact.name: fact.present for fact in capabilities.capabilities}
         elif capabilities is None:
             self._capabilities = None
         else:
@@ -121,7 +117,8 @@ class DeviceMapper:
                 menu = mapped.menu
                 if menu.table == table and menu.kind is TableKind.CURRENT_STATE and menu.labels is not None:
                     for key in sorted(rows):
-                        self.things.restore(menu.scope, key, rows[key], menu.labels)
+                        raw_id = rows[key].get(menu.row_key, key)
+                        self.things.restore(menu.scope, raw_id, key, rows[key], menu.labels)
 
     # ------------------------------------------------------------ what it means
 
@@ -151,25 +148,23 @@ class DeviceMapper:
         if self._refusals.any:
             self._refusals.answered(step.command, out)
         for menu in step.menus:
-            if self._quarantine.resting(menu.collector):
+            if self._quarantine.resting(menu):
                 continue
             try:
                 self._map_menu(menu, reply, late, out)
             except Exception as error:
-                # An egg's mistake is logged, counted and an event; the device's other eggs go on.
-                self._quarantine.enter(menu.collector, menu.menu.name, error, reply.received_at, out)
-                self._start_over(menu.collector)
+                # An egg's mistake is logged, counted and an event; the device's other menus go on.
+                self._quarantine.enter(menu, error, reply.received_at, out)
+                self._start_over(menu)
                 continue
             mapped.add(id(menu))
             if not self._quarantine.empty:
-                self._quarantine.worked(menu.collector, out)
+                self._quarantine.worked(menu, out)
 
-    def _start_over(self, collector: str) -> None:
-        """Forget what the collector's menus held: it may have raised half-way."""
-        for menus in self._menus.values():
-            for place, mapped in enumerate(menus):
-                if mapped.collector == collector:
-                    menus[place] = self._mapped(mapped.menu, collector)
+    def _start_over(self, failed: AnyMenu) -> None:
+        """Forget what the menu held: its collector may have raised half-way."""
+        menus = self._menus[failed.menu.tier]
+        menus[menus.index(failed)] = self._mapped(failed.menu, failed.collector)
         self._plans.clear()
 
     def _map_menu(self, mapped: AnyMenu, reply: Reply, late: bool, out: Observation) -> None:
@@ -250,7 +245,7 @@ class DeviceMapper:
         doubtful: list[int] = []
         parts = plan.metrics
         if not self._quarantine.empty:
-            parts = [menu for menu in parts if not self._quarantine.resting(menu.collector)]
+            parts = [menu for menu in parts if not self._quarantine.resting(menu)]
         for menu in parts:
             if id(menu) not in mapped:
                 menu.absent()
@@ -297,7 +292,7 @@ class DeviceMapper:
         return plan
 
     def _is_active(self, mapped: AnyMenu) -> bool:
-        if self._quarantine.resting(mapped.collector):
+        if self._quarantine.resting(mapped):
             return False
         needed = mapped.menu.requires
         if needed and self._capabilities is not None and not self._capabilities.get(needed, True):

@@ -7,8 +7,13 @@ from mtd.core.metrics import Counter, Gauge
 PLUGINS = Gauge("mtd_plugin_loaded", "Plugins found, by what became of them.", ["result"])
 QUARANTINED = Counter(
     "mtd_plugin_quarantined_total",
-    "Times that a collector failed on a device and was set aside.",
+    "Times that a collector failed at a menu of a device, which was set aside.",
     ["collector"],
+)
+UNKNOWN_CAPABILITIES = Counter(
+    "mtd_plugin_capabilities_unknown_total",
+    "Capabilities that a probe couldn't tell: the router denied, didn't answer in time, or failed otherwise.",
+    ["cause"],
 )
 TRAPS = Counter("mtd_plugin_traps_total", "Commands that a router refused.", ["collector", "cause"])
 UNREADABLE = Counter(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from mtd.model.command import Command, Reply
 from mtd.model.observation import CapabilityFact, ProbeFacts
 from mtd.model.values import boolean, integer, text
+from mtd.plugin import metrics
 from mtd.plugin.declaration import Probe
 
 RESOURCE = Command(
@@ -62,18 +63,28 @@ def probe_commands(probes: Sequence[Probe] = PROBES) -> list[Command]:
 
 
 def probe_facts(replies: Sequence[Reply], probes: Sequence[Probe] = PROBES) -> ProbeFacts:
-    """Return what the answers to ``probe_commands`` say. Never raises for what a router sent."""
+    """Return what the answers to ``probe_commands`` say. Never raises for what a router sent.
+
+    A capability is among the facts only if the router said something of it:
+    that its menu is there, or that it isn't. What wasn't answered, for want of
+    time, of a right or of anything else, is unknown, and left out.
+    """
     answers = {reply.command: reply for reply in replies}
     resource, identity = _row(answers.get(RESOURCE)), _row(answers.get(IDENTITY))
     board = _row(answers.get(ROUTERBOARD))
     version = resource.get("version", "")
     major = _MAJOR.match(version)
-    facts = {probe.capability: _fact(probe, answers.get(probe.to_command())) for probe in probes}
-    facts["routerboard"] = CapabilityFact(
-        "routerboard", boolean(board.get("routerboard", "").encode()) is True, board.get("model", "")
+    facts = {}
+    for probe in probes:
+        fact = _fact(probe, answers.get(probe.to_command()))
+        if fact is not None:
+            facts[fact.name] = fact
+    found = (
+        _routerboard(answers.get(ROUTERBOARD)),
+        _wifi_mode(facts),
+        _rest(answers.get(GROUPS), answers.get(SERVICES)),
     )
-    facts["wifi_mode"] = _wifi_mode(facts)
-    facts["rest"] = _rest(answers.get(GROUPS), answers.get(SERVICES))
+    facts.update((fact.name, fact) for fact in found if fact is not None)
     for name, package_version in _packages(answers.get(PACKAGES)):
         facts[f"package.{name}"] = CapabilityFact(f"package.{name}", True, package_version)
     license_row = _row(answers.get(LICENSE))
@@ -95,35 +106,59 @@ def _row(reply: Reply | None) -> dict[str, str]:
     return {key: text(value) for key, value in rows[0].items()} if rows else {}
 
 
-def _fact(probe: Probe, reply: Reply | None) -> CapabilityFact:
+def _fact(probe: Probe, reply: Reply | None) -> CapabilityFact | None:
+    """Return what an answer says of a menu; None if it says nothing.
+
+    Only "no such command" says that there is none: a menu that may not be seen,
+    is too slow or fails in another way may be there.
+    """
     name = probe.capability
-    if reply is None:
-        return CapabilityFact(name, False, "not asked")
-    if reply.trap is not None:
-        cause = "not permitted: " if reply.trap.not_permitted else ""
-        return CapabilityFact(name, False, cause + reply.trap.message)
+    trap = reply.trap if reply is not None else None
+    if trap is not None and trap.no_such_command:
+        return CapabilityFact(name, False, trap.message)
+    if reply is None or trap is not None:
+        cause = "silent" if trap is None or trap.timed_out else "denied" if trap.not_permitted else "other"
+        metrics.UNKNOWN_CAPABILITIES.labels(cause).inc()
+        return None
     count = integer(reply.done.get("ret")) if probe.count_only else reply.rows.count
     return CapabilityFact(name, True, "" if count is None else str(count))
 
 
-def _wifi_mode(facts: dict[str, CapabilityFact]) -> CapabilityFact:
+def _routerboard(reply: Reply | None) -> CapabilityFact | None:
+    """Say whether it is hardware of the vendor's: virtual routers have no such menu, or one that says no."""
+    if reply is None or (reply.trap is not None and not reply.trap.no_such_command):
+        return None
+    board = _row(reply)
+    there = boolean(board.get("routerboard", "").encode()) is True
+    return CapabilityFact("routerboard", there, board.get("model", ""))
+
+
+_WIFI_MODES = {"wifiwave2": "wifiwave2", "wireless": "legacy", "wifi": "wifi"}
+
+
+def _wifi_mode(facts: Mapping[str, CapabilityFact]) -> CapabilityFact | None:
     """Say which of the three Wi-Fi menus the device's radios are in (S000-6.2b).
 
     Newer versions have the menu ``wifi`` on every device, and may have the old
     package besides: the menu with radios in it counts more than an empty one.
     """
-    modes = {"wifiwave2": "wifiwave2", "wireless": "legacy", "wifi": "wifi"}
-    there = [menu for menu in modes if menu in facts and facts[menu].present]
+    if not _WIFI_MODES.keys() <= facts.keys():
+        return None  # the menu that wasn't answered may be the one
+    there = [menu for menu in _WIFI_MODES if facts[menu].present]
     with_radios = [menu for menu in there if facts[menu].detail not in {"", "0"}]
     chosen = (with_radios or there or [""])[0]
-    return CapabilityFact("wifi_mode", bool(chosen), modes.get(chosen, "none"))
+    return CapabilityFact("wifi_mode", bool(chosen), _WIFI_MODES.get(chosen, "none"))
 
 
-def _rest(groups: Reply | None, services: Reply | None) -> CapabilityFact:
+def _rest(groups: Reply | None, services: Reply | None) -> CapabilityFact | None:
     """Say whether REST is there: a right for it exists, and a web service is on."""
     known = _rows(groups)
+    if not known:
+        return None
     if not any("rest-api" in row.get("policy", "") for row in known):
-        return CapabilityFact("rest", False, "no such right" if known else "not known")
+        return CapabilityFact("rest", False, "no such right")
+    if services is None or services.trap is not None:
+        return None
     on = [
         f"{row.get('name')}:{row.get('port', '')}"
         for row in _rows(services)

@@ -1,4 +1,4 @@
-"""Setting aside a collector that raises, on the device where it did."""
+"""Setting aside a menu whose collector raises, on the device where it did."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from mtd.model.device import Severity
 from mtd.model.observation import Observation, StateChange
 from mtd.plugin import metrics
 from mtd.plugin.config import PluginConfig
+from mtd.plugin.plan import AnyMenu
 
 logger = logging.getLogger(__name__)
 
-# Collectors whose traceback is in the log already, with the place that raised:
+# Menus whose traceback is in the log already, with the place that raised:
 # thousands of routers may trip over one mistake.
-_logged: set[tuple[str, str, int]] = set()
+_logged: set[tuple[str, str, str, int]] = set()
 _MAX_LOGGED = 1_000
 
 
@@ -28,39 +29,38 @@ class _Rest:
 
 @dataclass(slots=True)
 class Quarantine:
-    """Which collectors rest on one device, and until when (monotonic seconds)."""
+    """Which menus rest on one device, and until when (monotonic seconds).
+
+    A menu rests, not its collector: a mistake in one that is read each minute
+    must not cost the values of one that is read each second.
+    """
 
     settings: PluginConfig
-    _rests: dict[str, _Rest] = field(default_factory=dict)
+    _rests: dict[tuple[str, str], _Rest] = field(default_factory=dict)
 
-    def resting(self, collector: str) -> bool:
-        """Whether the collector rests."""
-        rest = self._rests.get(collector)
+    def resting(self, mapped: AnyMenu) -> bool:
+        """Whether the menu rests."""
+        rest = self._rests.get(_name(mapped))
         return rest is not None and rest.resting
 
-    def enter(self, collector: str, menu: str, error: Exception, now: float, out: Observation) -> None:
-        """Set a collector aside after it raised; the event goes to ``out``."""
-        rest = self._rests.get(collector)
+    def enter(self, mapped: AnyMenu, error: Exception, now: float, out: Observation) -> None:
+        """Set a menu aside after its collector raised; the event goes to ``out``."""
+        rest = self._rests.get(_name(mapped))
         if rest is None:
             settings = self.settings
             backoff = Backoff(settings.quarantine_first_s, settings.quarantine_cap_s, jitter=0.0)
-            rest = self._rests[collector] = _Rest(backoff)
+            rest = self._rests[_name(mapped)] = _Rest(backoff)
         delay = rest.backoff.next_delay()
         rest.until, rest.resting = now + delay, True
-        metrics.QUARANTINED.labels(collector).inc()
-        _log_once(collector, menu, error)
+        metrics.QUARANTINED.labels(mapped.collector).inc()
+        _log_once(mapped, error)
         reason = f"{type(error).__name__}: {error}"[:200]
-        out.state_changes.append(
-            _event(
-                collector,
-                "active",
-                "resting",
-                f"collector {collector} failed at {menu} ({reason}); it is tried again in {delay:.0f} s",
-            )
-        )
+        name = ".".join(_name(mapped))
+        text = f"collector menu {name} failed ({reason}); it is tried again in {delay:.0f} s"
+        out.state_changes.append(_event(mapped, "active", "resting", text))
 
     def release(self, now: float) -> bool:
-        """Let collectors whose time is over work again; return whether there were any."""
+        """Let menus whose time is over be read again; return whether there were any."""
         released = False
         for rest in self._rests.values():
             if rest.resting and now >= rest.until:
@@ -68,27 +68,30 @@ class Quarantine:
                 released = True
         return released
 
-    def worked(self, collector: str, out: Observation) -> None:
-        """The collector mapped a poll without raising: forget its failures."""
-        if self._rests.pop(collector, None) is not None:
-            out.state_changes.append(
-                _event(collector, "resting", "active", f"collector {collector} works again")
-            )
+    def worked(self, mapped: AnyMenu, out: Observation) -> None:
+        """The menu was mapped without raising: forget its failures."""
+        if self._rests.pop(_name(mapped), None) is not None:
+            text = f"collector menu {'.'.join(_name(mapped))} works again"
+            out.state_changes.append(_event(mapped, "resting", "active", text))
 
     @property
     def empty(self) -> bool:
-        """Whether no collector failed lately."""
+        """Whether no menu failed lately."""
         return not self._rests
 
 
-def _event(collector: str, old: str, new: str, message: str) -> StateChange:
+def _name(mapped: AnyMenu) -> tuple[str, str]:
+    return mapped.collector, mapped.menu.name
+
+
+def _event(mapped: AnyMenu, old: str, new: str, message: str) -> StateChange:
     failed = new == "resting"
     return StateChange(
         event_type="collector.quarantined" if failed else "collector.released",
         severity=Severity.WARNING if failed else Severity.INFO,
-        entity_type="collector",
-        entity_id=collector,
-        entity_label=collector,
+        entity_type="menu",
+        entity_id=".".join(_name(mapped)),
+        entity_label=mapped.menu.path,
         field="state",
         old=old,
         new=new,
@@ -96,12 +99,13 @@ def _event(collector: str, old: str, new: str, message: str) -> StateChange:
     )
 
 
-def _log_once(collector: str, menu: str, error: Exception) -> None:
+def _log_once(mapped: AnyMenu, error: Exception) -> None:
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
-    place = (collector, trace.tb_frame.f_code.co_filename, trace.tb_lineno) if trace else (collector, "", 0)
+    code, line = (trace.tb_frame.f_code.co_filename, trace.tb_lineno) if trace else ("", 0)
+    place = (*_name(mapped), code, line)
     if place in _logged or len(_logged) >= _MAX_LOGGED:
         return
     _logged.add(place)
-    logger.error("collector %s failed at %s and rests on that device", collector, menu, exc_info=error)
+    logger.error("collector menu %s failed and rests on that device", ".".join(place[:2]), exc_info=error)

@@ -58,7 +58,7 @@ class Things:
         place = (scope, raw_id)
         known = self._known.get(place)
         if known is not None and same is not None and not same(known, fields):
-            self._aliases[place] = _next_instance(self._aliases.get(place, raw_id))
+            self._aliases[place] = self._next_instance(scope, raw_id)
             self.version += 1
         self._known[place] = fields
         instance = self._aliases.get(place, raw_id)
@@ -67,9 +67,10 @@ class Things:
         self._rename(scope, instance, name)
         return instance
 
-    def restore(self, scope: str, instance: str, fields: Mapping[str, str], labels: Labels) -> None:
-        """Take note of what was known before a restart of mtd, by its instance."""
-        raw_id = instance.partition(_AGAIN)[0]
+    def restore(
+        self, scope: str, raw_id: str, instance: str, fields: Mapping[str, str], labels: Labels
+    ) -> None:
+        """Take note of what was known before a restart of mtd: the router's id, and the instance."""
         if instance != raw_id:
             self._aliases[scope, raw_id] = instance
         self.version += 1
@@ -108,8 +109,10 @@ class Things:
             self._names[scope, name] = instance
         self.version += 1
 
-
-def _next_instance(instance: str) -> str:
-    """Return ``*1@2`` after ``*1``, ``*1@3`` after ``*1@2``."""
-    raw_id, _, number = instance.partition(_AGAIN)
-    return f"{raw_id}{_AGAIN}{int(number or 1) + 1}"
+    def _next_instance(self, scope: str, raw_id: str) -> str:
+        """Return ``*1@2`` after ``*1``, ``*1@3`` after ``*1@2``; the router's own ids may hold an ``@``, too."""
+        number = self._aliases.get((scope, raw_id), "").removeprefix(raw_id + _AGAIN)
+        following = int(number) + 1 if number.isdecimal() else 2
+        while (scope, f"{raw_id}{_AGAIN}{following}") in self._known:
+            following += 1
+        return f"{raw_id}{_AGAIN}{following}"

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -10,7 +11,7 @@ from mtd.model.device import InterfaceNaming, Severity
 from mtd.model.layout import Layout
 from mtd.model.metric import Lane, Tier
 from mtd.model.observation import CapabilityFact, Observation, ProbeFacts
-from mtd.plugin import Collector
+from mtd.plugin import Collector, Probe
 from mtd.plugin.config import PluginConfig
 from mtd.plugin.manager import PluginManager
 from mtd.testing.contract import make_device
@@ -314,10 +315,22 @@ def test_menus_are_read_unless_the_probe_says_that_they_are_not_there(scene: Sce
     assert scene.mapper.commands(Tier.T2)
 
 
-def test_what_may_not_be_seen_may_be_there(scene: Scene) -> None:
-    denied = CapabilityFact("sessions", False, "not permitted: not enough permissions (9)")
-    scene.mapper.set_capabilities(ProbeFacts("7.16", 7, "", "", "", "", (denied,)))
-    assert scene.mapper.commands(Tier.T2)
+@pytest.mark.parametrize(
+    ("trap", "read"),
+    [
+        ("no such command prefix", False),
+        ("not enough permissions (9)", True),
+        ("failure: action timed out", True),
+        ("interrupted", True),
+    ],
+)
+def test_a_menu_is_left_out_only_if_the_router_says_that_there_is_none(
+    make_scene: Callable[..., Scene], trap: str, read: bool
+) -> None:
+    scene = make_scene(replace(PORTS_EGG, probes=(Probe(capability="sessions", path="/session"),)))
+    answers = [reply(command, trap=trap) for command in scene.mapper.probe_commands()]
+    scene.mapper.set_capabilities(scene.mapper.probe_facts(answers))
+    assert bool(scene.mapper.commands(Tier.T2)) is read
 
 
 def test_a_missing_menu_is_told_once_and_asked_again_after_the_next_probe(scene: Scene) -> None:

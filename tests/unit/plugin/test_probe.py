@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mtd.model.command import CANCELLED_TIMED_OUT, CANCELLED_TOO_LARGE, Trap
 from mtd.model.observation import CapabilityFact, ProbeFacts
-from mtd.plugin import Probe
+from mtd.plugin import Probe, metrics
 from mtd.plugin.probe import PROBES, all_probes, probe_commands, probe_facts
 from mtd.testing.replies import replies_from, reply
 from mtd.testing.strategies import rows
@@ -79,7 +80,6 @@ def test_the_wifi_mode_is_the_menu_with_radios(menus: dict[str, int], mode: str)
 @pytest.mark.parametrize(
     ("menus", "there", "detail"),
     [
-        ({}, False, "not known"),
         ({"/user/group/print": [{"name": "read", "policy": "api,read,!write"}]}, False, "no such right"),
         (
             {
@@ -105,11 +105,44 @@ def test_rest_is_told_by_its_right_and_its_service(
     assert fact(probed(menus), "rest") == CapabilityFact("rest", there, detail)
 
 
-def test_what_is_not_permitted_is_told_as_such() -> None:
-    replies = [reply(command, trap="not enough permissions (9)") for command in probe_commands()]
+UNKNOWN = [
+    (Trap("not enough permissions (9)"), "denied"),
+    (Trap("failure: action timed out"), "other"),
+    (Trap("interrupted", 2), "other"),
+    (Trap("not answered in time", CANCELLED_TIMED_OUT), "silent"),
+    (Trap("too large", CANCELLED_TOO_LARGE), "other"),
+]
+
+
+@pytest.mark.parametrize(("trap", "cause"), UNKNOWN)
+def test_what_is_not_answered_is_neither_there_nor_absent(trap: Trap, cause: str) -> None:
+    unknown = metrics.UNKNOWN_CAPABILITIES.labels(cause)._value
+    before = unknown.get()
+    replies = [reply(command) for command in probe_commands()]
+    for answer in replies:
+        answer.trap = trap
     facts = probe_facts(replies)
-    assert fact(facts, "lte") == CapabilityFact("lte", False, "not permitted: not enough permissions (9)")
+    assert facts.capabilities == ()
     assert (facts.routeros_major, facts.serial_number) == (0, "")
+    assert unknown.get() == before + len(PROBES)
+
+
+def test_one_menu_that_is_not_answered_leaves_the_others_known() -> None:
+    replies = replies_from(probe_commands(), {**BASE, "/interface/wireless/print": [{}]})
+    [slow] = [answer for answer in replies if answer.command.path == "/interface/wifi/print"]
+    slow.trap = Trap("failure: action timed out")
+    names = {entry.name for entry in probe_facts(replies).capabilities}
+    assert {"wireless", "wifiwave2", "lte", "routerboard"} <= names
+    # The radios may be in the menu that wasn't answered.
+    assert not {"wifi", "wifi_mode", "rest"} & names
+    gone = [answer for answer in replies if answer.command.path != "/interface/lte/print"]
+    assert "lte" not in {entry.name for entry in probe_facts(gone).capabilities}
+
+
+def test_rest_is_not_known_without_its_right_or_its_service() -> None:
+    assert "rest" not in {entry.name for entry in probed({}).capabilities}
+    replies = replies_from(probe_commands(), {"/user/group/print": [{"name": "full", "policy": "rest-api"}]})
+    assert "rest" not in {entry.name for entry in probe_facts(replies).capabilities}
 
 
 def test_collectors_bring_their_own_probes_and_change_none_of_the_hosts() -> None:
@@ -135,5 +168,5 @@ def test_garbage_never_raises(data: st.DataObject) -> None:
         answer = reply(command, ret=data.draw(st.binary(max_size=6)))
         answer.rows = data.draw(rows(*command.proplist, max_rows=2))
         replies.append(answer)
-    assert probe_facts(replies).capabilities
-    assert probe_facts([]).capabilities
+    assert {probe.capability for probe in PROBES} <= {f.name for f in probe_facts(replies).capabilities}
+    assert probe_facts([]).capabilities == ()

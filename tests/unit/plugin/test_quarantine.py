@@ -8,7 +8,7 @@ import pytest
 
 from mtd.model.command import Rows
 from mtd.model.device import Severity
-from mtd.model.metric import Tier
+from mtd.model.metric import DEFAULT_INTERVAL_S, Tier
 from mtd.model.observation import Observation
 from mtd.plugin import Collector, metrics
 from mtd.plugin.config import PluginConfig
@@ -57,7 +57,7 @@ def test_a_collector_that_raises_rests_and_the_others_go_on(
     assert (event.event_type, event.severity, event.entity_id) == (
         "collector.quarantined",
         Severity.WARNING,
-        "shaky_once",
+        "shaky_once.ports",
     )
     assert "Broken: no such thought" in event.message
     assert metrics.QUARANTINED.labels("shaky_once")._value.get() == before + 1
@@ -106,3 +106,46 @@ def test_one_mistake_is_logged_once_for_all_devices(
         observed = [events(poll(make_scene(shaky, name=f"r{number}"), 0.0)) for number in range(5)]
     assert observed == [["collector.quarantined"]] * 5
     assert caplog.text.count("Traceback") == 1
+
+
+def test_a_mistake_in_a_slow_menu_costs_the_fast_ones_nothing(make_scene: Callable[..., Scene]) -> None:
+    shaky = collector_that_raises("shaky_menu", [True])
+    slow = replace(shaky.menus[0], name="slow", tier=Tier.T2)
+    egg = replace(shaky, menus=(PORTS, slow))
+    settings = PluginConfig(quarantine_first_s=100.0, quarantine_cap_s=400.0)
+    intervals = {**DEFAULT_INTERVAL_S, Tier.T0: 10.0}
+    scene = make_scene(egg, mapper={"settings": settings, "intervals_s": intervals})
+    told: list[tuple[float, str]] = []
+    frames = 0
+    for second in range(0, 1000, 10):
+        at = float(second)
+        scene.clock.at = at
+        observed = [poll(scene, at, byte=second)]
+        if second % 50 == 0:
+            observed.append(scene.poll(Tier.T2, at, shaky=[{".id": "*1", "byte": second}]))
+        frame = observed[0].frame
+        if frame is not None and values_of(frame).get("port.rx_bytes_total[*1]") == second:
+            frames += second == 0 or values_of(frame)["port.rx_bps[*1]"] == 8.0
+        told += [(at, change.message) for seen in observed for change in seen.state_changes]
+    assert frames == 100
+    # The rest doubles, though the collector's other menu is mapped all the time.
+    assert [(at, message.rsplit(" ", 2)[1]) for at, message in told] == [
+        (0.0, "100"),
+        (100.0, "200"),
+        (300.0, "400"),
+        (700.0, "400"),
+    ]
+    assert all("shaky_menu.slow failed" in message for _, message in told)
+
+
+def test_it_works_again_when_the_menu_that_failed_does(make_scene: Callable[..., Scene]) -> None:
+    raises = [True]
+    shaky = collector_that_raises("shaky_back", raises)
+    egg = replace(shaky, menus=(PORTS, replace(shaky.menus[0], name="slow", tier=Tier.T2)))
+    scene = make_scene(egg, mapper={"settings": PluginConfig(quarantine_first_s=10.0)})
+    scene.poll(Tier.T2, 0.0, shaky=[])
+    raises[0] = False
+    scene.clock.at = 20.0
+    assert events(poll(scene, 20.0)) == []
+    [back] = scene.poll(Tier.T2, 21.0, shaky=[]).state_changes
+    assert (back.event_type, back.entity_id) == ("collector.released", "shaky_back.slow")

@@ -110,6 +110,29 @@ def test_after_a_restart_an_id_that_was_used_again_is_still_another_thing(
     assert values_of(after.ports(21.0, port(1, byte=5)).frame)["port.rx_bytes_total[*1@2]"] == 5
 
 
+def test_an_id_with_an_at_sign_is_not_taken_for_one_that_was_used_again(
+    make_scene: Callable[..., Scene],
+) -> None:
+    mail: Mapping[str, str] = {".id": "user@isp", "name": "wan", "serial": "a"}
+    numbered: Mapping[str, str] = {".id": "user@2", "name": "lan", "serial": "b"}
+    scene = make_scene()
+    scene.mapper.restore_table("port", {"user@isp": mail, "user@2": numbered})
+    plain = {".id": "user", "name": "third", "serial": "c"}
+    first = table(scene.poll(Tier.T1, 0.0, port=[mail, numbered, plain]))
+    assert first is not None
+    assert set(first.upserted) == {"user@isp", "user@2", "user"}
+    others = [{**row, "serial": row["serial"] + "!"} for row in (mail, numbered, plain)]
+    again = table(scene.poll(Tier.T1, 10.0, port=others))
+    assert again is not None
+    assert set(again.upserted) == {"user@isp@2", "user@2@2", "user@3"}
+
+    after = make_scene()
+    after.mapper.restore_table("port", again.upserted)
+    kept = table(after.poll(Tier.T1, 20.0, port=others))
+    assert kept is not None
+    assert set(kept.upserted) == {"user@isp@2", "user@2@2", "user@3"}
+
+
 def test_names_given_to_another_thing_follow_it(scene: Scene) -> None:
     scene.poll(Tier.T1, 0.0, port=[ONE, TWO])
     swapped = [ONE | {"name": "lan"}, TWO | {"name": "wan"}]
