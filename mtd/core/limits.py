@@ -1,93 +1,15 @@
-"""Bounds with a name and a measure: queues, rates, work in progress.
+"""Bounds: rates, and work in progress.
 
-The metrics of all of them carry the name as a label, so names are few and fixed.
+The metrics of gates carry the name as a label, so names are few and fixed.
 """
 
 from __future__ import annotations
 
 import asyncio
-import enum
 from types import TracebackType
-from typing import Generic, TypeVar
 
 from mtd.core.clock import SYSTEM_CLOCK, Clock
-from mtd.core.metrics import (
-    GATE_IN_PROGRESS,
-    GATE_LIMIT,
-    GATE_WAITING,
-    QUEUE_CAPACITY,
-    QUEUE_DROPPED,
-    QUEUE_ITEMS,
-    QUEUE_PUT,
-)
-
-Item = TypeVar("Item")
-
-
-class WhenFull(enum.StrEnum):
-    """Written policy of a queue that is full."""
-
-    WAIT = "wait"  # who puts waits: back-pressure
-    DROP_OLDEST = "drop_oldest"  # the newest matter most; each drop is counted
-
-
-class BoundedQueue(Generic[Item]):
-    """A queue between tasks of one loop that can't grow beyond ``capacity`` items."""
-
-    def __init__(self, name: str, capacity: int, when_full: WhenFull) -> None:
-        if capacity < 1:
-            raise ValueError("a queue holds at least one item")
-        self.name = name
-        self.when_full = when_full
-        self.dropped = 0
-        self._queue: asyncio.Queue[Item] = asyncio.Queue(capacity)
-        self._items = QUEUE_ITEMS.labels(queue=name)
-        self._put_total = QUEUE_PUT.labels(queue=name)
-        self._dropped_total = QUEUE_DROPPED.labels(queue=name)
-        QUEUE_CAPACITY.labels(queue=name).set(capacity)
-
-    def __len__(self) -> int:
-        return self._queue.qsize()
-
-    @property
-    def fill(self) -> float:
-        """How full it is, 0 to 1."""
-        return self._queue.qsize() / self._queue.maxsize
-
-    async def put(self, item: Item) -> None:
-        """Add an item; waits for room if that is the policy."""
-        if self.when_full is WhenFull.DROP_OLDEST:
-            self.offer(item)
-            return
-        await self._queue.put(item)
-        self._count_put()
-
-    def offer(self, item: Item) -> bool:
-        """Add an item without waiting.
-
-        Returns False if it was full: the item was not added (``WAIT``), or the
-        oldest gave way to it (``DROP_OLDEST``).
-        """
-        room = not self._queue.full()
-        if not room:
-            if self.when_full is WhenFull.WAIT:
-                return False
-            self._queue.get_nowait()
-            self.dropped += 1
-            self._dropped_total.inc()
-        self._queue.put_nowait(item)
-        self._count_put()
-        return room
-
-    async def get(self) -> Item:
-        """Take the oldest item; waits for one."""
-        item = await self._queue.get()
-        self._items.set(self._queue.qsize())
-        return item
-
-    def _count_put(self) -> None:
-        self._put_total.inc()
-        self._items.set(self._queue.qsize())
+from mtd.core.metrics import GATE_IN_PROGRESS, GATE_LIMIT, GATE_WAITING
 
 
 class TokenBucket:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import REGISTRY
 
-from mtd.core.limits import BoundedQueue, Gate, TokenBucket, WhenFull
+from mtd.core.limits import Gate, TokenBucket
 from tests.contract.loop import run
 
 
@@ -24,65 +24,6 @@ class ManualClock:
 
     def now_us(self) -> int:
         return int(self.now * 1e6)
-
-
-# -- queues ------------------------------------------------------------------------
-
-
-def test_a_queue_keeps_the_order_and_tells_its_fill() -> None:
-    async def main() -> None:
-        queue: BoundedQueue[int] = BoundedQueue("order", 4, WhenFull.WAIT)
-        for item in (1, 2, 3):
-            await queue.put(item)
-        assert (len(queue), queue.fill) == (3, 0.75)
-        assert metric("mtd_core_queue_items", queue="order") == 3
-        assert metric("mtd_core_queue_capacity_items", queue="order") == 4
-        assert [await queue.get() for _ in range(3)] == [1, 2, 3]
-        assert metric("mtd_core_queue_items", queue="order") == 0
-        assert metric("mtd_core_queue_put_total", queue="order") == 3
-
-    run(main())
-
-
-def test_a_full_queue_that_waits_makes_its_feeder_wait() -> None:
-    async def main() -> None:
-        queue: BoundedQueue[int] = BoundedQueue("waits", 1, WhenFull.WAIT)
-        await queue.put(1)
-        assert not queue.offer(2)
-        putting = asyncio.create_task(queue.put(3))
-        await asyncio.sleep(0)
-        assert not putting.done()
-        assert await queue.get() == 1
-        await putting
-        assert await queue.get() == 3
-        assert queue.dropped == 0
-
-    run(main())
-
-
-def test_a_full_queue_that_drops_keeps_the_newest_and_counts() -> None:
-    async def main() -> None:
-        queue: BoundedQueue[int] = BoundedQueue("drops", 2, WhenFull.DROP_OLDEST)
-        assert queue.offer(1)
-        assert queue.offer(2)
-        assert not queue.offer(3)
-        await queue.put(4)
-        assert [await queue.get(), await queue.get()] == [3, 4]
-        assert queue.dropped == 2
-        assert metric("mtd_core_queue_dropped_total", queue="drops") == 2
-
-    run(main())
-
-
-def test_a_taker_waits_for_an_item() -> None:
-    async def main() -> None:
-        queue: BoundedQueue[str] = BoundedQueue("taker", 2, WhenFull.WAIT)
-        taking = asyncio.create_task(queue.get())
-        await asyncio.sleep(0)
-        await queue.put("a")
-        assert await taking == "a"
-
-    run(main())
 
 
 # -- rates -------------------------------------------------------------------------
@@ -183,7 +124,6 @@ def test_a_gate_survives_failures_and_cancelled_waiters() -> None:
     "make",
     [
         lambda: Gate("none", 0),
-        lambda: BoundedQueue("none", 0, WhenFull.WAIT),
         lambda: TokenBucket(0, 1),
         lambda: TokenBucket(1, 0),
     ],
