@@ -279,7 +279,7 @@ def test_a_partition_that_was_dropped_is_made_again(postgres_dsn: str) -> None:
             declare(), frame(at), outcome(at, Outcome.TIMED_OUT, DeviceStatus.DOWN), change(at)
         )
         for partitioned in ("telemetry_frame", "event", "device_health"):
-            name = await world.value(f"SELECT DISTINCT tableoid::regclass::text FROM {table}")
+            name = await world.value(f"SELECT DISTINCT tableoid::regclass::text FROM {partitioned}")
             await world.ask(f"DROP TABLE {name}")
         await world.project(
             *frames(40, at + 10), outcome(at + 60, Outcome.OK, DeviceStatus.UP), change(at + 61)
