@@ -7,14 +7,16 @@ import math
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from mtd.core.clock import SYSTEM_CLOCK
+from mtd.core.clock import SYSTEM_CLOCK, Clock
 from mtd.model.device import Device
-from mtd.model.metric import Lane, Metric, Tier, full_key
+from mtd.model.metric import DEFAULT_INTERVAL_S, Lane, Metric, Tier, full_key
 from mtd.model.observation import FrameValues, Observation, ProbeFacts, StateChange
 from mtd.plugin.manager import PluginManager
 from mtd.plugin.mapper import DeviceMapper
 from mtd.scheduler.pacing import Pacer
 from mtd.sources.routeros_api.source import RouterOsApiSource
+
+_NAMES_EVERY = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +41,17 @@ class DirectPoll:
 
 
 class DirectPoller:
-    """One session with one router; ``polls`` yields the live values until it is closed."""
+    """One session with one router; ``polls`` yields the live values each ``interval_s`` until it is closed."""
 
-    def __init__(self, device: Device, manager: PluginManager) -> None:
+    def __init__(
+        self, device: Device, manager: PluginManager, interval_s: float = 1.0, *, clock: Clock = SYSTEM_CLOCK
+    ) -> None:
         self._source = RouterOsApiSource(device)
-        self._mapper = manager.mapper(device)
+        self._interval_s = interval_s
+        self._clock = clock
+        # The mapper has to know: after a gap of several intervals it gives no rates.
+        intervals_s = {**DEFAULT_INTERVAL_S, Tier.T0: interval_s, Tier.T1: interval_s * _NAMES_EVERY}
+        self._mapper = manager.mapper(device, intervals_s=intervals_s, clock=clock)
         self._catalogue = manager.catalogue
         self._timeout_s = device.command_timeout_s
 
@@ -59,22 +67,24 @@ class DirectPoller:
             await self._observe(tier)
         return facts
 
-    async def polls(self, interval_s: float) -> AsyncIterator[DirectPoll]:
-        """Yield a poll each interval. Names are read again every ten polls."""
-        pacer = Pacer(interval_s, SYSTEM_CLOCK.monotonic())
+    async def polls(self) -> AsyncIterator[DirectPoll]:
+        """Yield a poll each interval. Names are read again every ten polls; what changed there comes along."""
+        pacer = Pacer(self._interval_s, self._clock.monotonic())
         number = 0
         while True:
             number += 1
-            if number % 10 == 0:
-                await self._observe(Tier.T1)
-            started = SYSTEM_CLOCK.monotonic()
+            changes: list[StateChange] = []
+            if number % _NAMES_EVERY == 0:
+                changes += (await self._observe(Tier.T1)).state_changes
+            started = self._clock.monotonic()
             observation = await self._observe(Tier.T0)
-            duration = SYSTEM_CLOCK.monotonic() - started
+            duration = self._clock.monotonic() - started
+            changes += observation.state_changes
             frame = observation.frame
             readings = [] if frame is None else readings_of(frame, self._mapper, self._catalogue.metrics)
-            yield DirectPoll(observation.collected_us, duration, readings, observation.state_changes)
-            pacer.advance(SYSTEM_CLOCK.monotonic())
-            await asyncio.sleep(max(0.0, pacer.next_due - SYSTEM_CLOCK.monotonic()))
+            yield DirectPoll(observation.collected_us, duration, readings, changes)
+            pacer.advance(self._clock.monotonic())
+            await asyncio.sleep(max(0.0, pacer.next_due - self._clock.monotonic()))
 
     async def close(self) -> None:
         """End the session."""

@@ -20,6 +20,7 @@ _COMMANDS: Mapping[str, str] = MappingProxyType(
         "check": "mtd.cli.config:check",
         "config": "mtd.cli.config:config",
         "migrate": "mtd.cli.run:migrate",
+        "rebuild": "mtd.cli.rebuild:rebuild",
         "lab": "mtd.cli.lab:lab",
         "device": "mtd.cli.device:device",
         "watch": "mtd.cli.watch:watch",

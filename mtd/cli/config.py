@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 from mtd.app.config import Settings
-from mtd.cli.output import config_option, console, json_option, print_json
-from mtd.core.config import ConfigInvalid, load_config
+from mtd.app.preflight import problems_of
+from mtd.cli.output import config_option, console, json_option, plain, print_json
+from mtd.core.config import ConfigInvalid, ConfigProblem, load_config
 
 
 def load_settings(path: Path | None) -> Settings:
@@ -24,22 +26,26 @@ def load_settings(path: Path | None) -> Settings:
 @config_option
 @json_option
 def check(config_path: Path | None, as_json: bool) -> None:
-    """Check the configuration; report every error at once.
+    """Check the configuration, and the files that it names; report every error at once.
 
     Ends with code 0 if the daemon would accept it. Nothing is started or changed.
     """
+    problems: Sequence[ConfigProblem]
+    folder = ""
     try:
         settings = load_config(Settings, config_path)
+        problems, folder = problems_of(settings), str(settings.daemon.data_dir)
     except ConfigInvalid as invalid:
-        if as_json:
-            print_json({"ok": False, "problems": invalid.problems})
-            raise SystemExit(1) from None
-        lines = "\n".join(f"  {problem}" for problem in invalid.problems)
-        raise click.ClickException(f"{len(invalid.problems)} problem(s):\n{lines}") from None
+        problems = invalid.problems
     if as_json:
-        print_json({"ok": True, "problems": []})
+        print_json({"ok": not problems, "problems": problems})
+        if problems:
+            raise SystemExit(1)
+    elif problems:
+        lines = "\n".join(f"  {problem}" for problem in problems)
+        raise click.ClickException(f"{len(problems)} problem(s):\n{lines}")
     else:
-        console.print(f"[green]The configuration is good.[/] Data folder: {settings.daemon.data_dir}")
+        console.print(f"[green]The configuration is good.[/] Data folder: {plain(folder)}")
 
 
 @click.group()
@@ -49,6 +55,7 @@ def config() -> None:
 
 @config.command()
 @config_option
-def dump(config_path: Path | None) -> None:
+@click.option("--json", "_as_json", is_flag=True, help="Print JSON, as it does anyway.")
+def dump(config_path: Path | None, _as_json: bool) -> None:
     """Print the configuration in force, defaults included, as JSON. Secrets are left out."""
     print_json(load_settings(config_path).model_dump(mode="json"))

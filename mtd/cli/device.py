@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +9,16 @@ import click
 from rich.progress import track
 from rich.table import Table
 
-from mtd.cli.output import console, explain_errors, json_option, print_json, progress_console, server_option
+from mtd.cli.device_csv import RowRefused, check_settings, read_rows
+from mtd.cli.output import (
+    console,
+    explain_errors,
+    json_option,
+    plain,
+    print_json,
+    progress_console,
+    server_option,
+)
 from mtd.cli.router_options import login_options, read_password, settings_from
 from mtd.client import MtdClient
 from mtd.client.errors import MtdClientError
@@ -72,12 +79,12 @@ def show(name: str, server: str, as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
-    table = Table("Device", found.name)
+    table = Table("Device", plain(found.name))
     for key in ("id", "host", "port", "username", "tls_mode", "status", "status_reason", "last_seen_at"):
-        table.add_row(key.replace("_", " "), str(getattr(found, key) or ""))
+        table.add_row(key.replace("_", " "), plain(getattr(found, key) or ""))
     for key in ("routeros_version", "board_name", "identity", "labels", "notes", "revision"):
-        table.add_row(key.replace("_", " "), str(getattr(found, key) or ""))
-    capabilities = [f"{key} {detail}".strip() for key, detail in sorted(found.capabilities.items())]
+        table.add_row(key.replace("_", " "), plain(getattr(found, key) or ""))
+    capabilities = [plain(f"{key} {detail}".strip()) for key, detail in sorted(found.capabilities.items())]
     table.add_row("can do", "\n".join(capabilities))
     console.print(table)
 
@@ -107,12 +114,16 @@ def set_settings(name: str, settings: tuple[str, ...], server: str, as_json: boo
 @device.command()
 @click.argument("name")
 @server_option
+@json_option
 @explain_errors
-def remove(name: str, server: str) -> None:
+def remove(name: str, server: str, as_json: bool) -> None:
     """Stop polling the router NAME and remove it. What was observed stays."""
     with MtdClient(server) as client:
         client.delete_device(name)
-    console.print(f"{name} is removed.")
+    if as_json:
+        print_json({"removed": name})
+    else:
+        console.print(f"{plain(name)} is removed.")
 
 
 @device.command()
@@ -160,54 +171,29 @@ def import_devices(file: Path, dry_run: bool, server: str, as_json: bool) -> Non
     label:KEY. Every line is tried; what fails is reported with its line. Ends with code 1
     if anything failed.
     """
-    rows = list(_read_csv(file))
+    rows = read_rows(file)
     failures = []
     added = 0
     with MtdClient(server) as client:
-        for number, row in track(rows, "adding", console=progress_console, disable=as_json, transient=True):
+        for row in track(rows, "adding", console=progress_console, disable=as_json, transient=True):
             try:
-                if not dry_run:
-                    client.create_device(**row)
+                settings = row.settings()
+                if dry_run:
+                    check_settings(settings)
+                else:
+                    client.create_device(**settings)
                 added += 1
-            except MtdClientError as error:
-                failures.append({"line": number, "name": row["name"], "error": str(error)})
+            except (MtdClientError, RowRefused) as error:
+                failures.append({"line": row.line, "name": row.name, "error": str(error)})
     if as_json:
         print_json({"added": added, "failed": failures, "dry_run": dry_run})
     else:
         console.print(f"{added} router(s) {'are fine' if dry_run else 'added'}, {len(failures)} failed.")
         for failure in failures:
-            console.print(f"  line {failure['line']}, {failure['name']}: [red]{failure['error']}[/]")
+            where, wrong = plain(f"line {failure['line']}, {failure['name']}"), plain(failure["error"])
+            console.print(f"  {where}: [red]{wrong}[/]")
     if failures:
         raise SystemExit(1)
-
-
-_CSV_REQUIRED = ("name", "host", "username", "password")
-_CSV_OPTIONAL = ("port", "tls_mode", "tls_fingerprint", "interface_naming", "code_page", "notes")
-
-
-def _read_csv(file: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    with file.open(newline="", encoding="utf-8-sig") as text:
-        reader = csv.DictReader(text)
-        columns = reader.fieldnames or []
-        missing = [name for name in _CSV_REQUIRED if name not in columns]
-        unknown = [
-            name
-            for name in columns
-            if name not in _CSV_REQUIRED + _CSV_OPTIONAL and not name.startswith("label:")
-        ]
-        if missing or unknown:
-            problems = [f"column {name!r} is missing" for name in missing]
-            problems += [f"column {name!r} is not known" for name in unknown]
-            raise click.ClickException(f"{file}:1: {'; '.join(problems)}")
-        for row in reader:
-            settings: dict[str, Any] = {key: row[key] for key in columns if row.get(key) and ":" not in key}
-            if "port" in settings:
-                settings["port"] = _converted(f"{file}:{reader.line_num}: port", settings["port"], int)
-            labels = {key.partition(":")[2]: row[key] for key in columns if ":" in key and row.get(key)}
-            empty = [name for name in _CSV_REQUIRED[:3] if not row.get(name)]
-            if empty:
-                raise click.ClickException(f"{file}:{reader.line_num}: {', '.join(empty)} must not be empty")
-            yield reader.line_num, settings | {"labels": labels}
 
 
 def _converted(key: str, value: str, convert: type[int] | type[float]) -> int | float:
@@ -239,15 +225,16 @@ def _show(devices: list[Device], as_json: bool) -> None:
             found.last_seen_at.astimezone().strftime("%Y-%m-%d %H:%M:%S") if found.last_seen_at else "never"
         )
         reason = "" if found.status == "up" else found.status_reason
-        status = f"[{style}]{found.status}[/]"
+        status = f"[{style}]{plain(found.status)}[/]"
+        host = f"[{found.host}]" if ":" in found.host else found.host
         table.add_row(
-            found.name,
-            f"{found.host}:{found.port}",
+            plain(found.name),
+            plain(f"{host}:{found.port}"),
             status,
             seen,
-            found.routeros_version,
-            found.board_name,
-            reason,
+            plain(found.routeros_version),
+            plain(found.board_name),
+            plain(reason),
         )
     console.print(table)
 
@@ -255,10 +242,9 @@ def _show(devices: list[Device], as_json: bool) -> None:
 def _show_test(result: ConnectionTest) -> None:
     for step in result.steps:
         mark = "[green]ok[/]  " if step.ok else "[red]fail[/]"
-        console.print(f"{mark} {step.name:8} {step.duration_us / 1000:8.1f} ms  {step.detail}")
+        console.print(f"{mark} {step.name:8} {step.duration_us / 1000:8.1f} ms  {plain(step.detail)}")
     if result.ok:
-        console.print(
-            f"[green]{result.identity}[/]: RouterOS {result.routeros_version} on {result.board_name}"
-        )
+        what = plain(f"RouterOS {result.routeros_version} on {result.board_name}")
+        console.print(f"[green]{plain(result.identity)}[/]: {what}")
     else:
-        console.print(f"[red]{result.outcome}[/]: {result.reason}")
+        console.print(f"[red]{plain(result.outcome)}[/]: {plain(result.reason)}")

@@ -6,11 +6,20 @@ from pathlib import Path
 from typing import Any
 
 import click
+from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table
 
 from mtd.cli.config import load_settings
-from mtd.cli.output import config_option, console, explain_errors, json_option, print_json, progress_console
+from mtd.cli.output import (
+    config_option,
+    console,
+    explain_errors,
+    json_option,
+    plain,
+    print_json,
+    progress_console,
+)
 from mtd.eventlog.sqlite.verify import file_stats, verify_file
 
 
@@ -82,9 +91,9 @@ def verify(config_path: Path | None, database: bool, as_json: bool) -> None:
         )
         for problem in report.problems:
             console.print(
-                f"  [red]{problem.kind}[/] at {problem.first_seq}-{problem.last_seq}: {problem.detail}"
+                f"  [red]{problem.kind}[/] at {problem.first_seq}-{problem.last_seq}: {plain(problem.detail)}"
             )
         if database:
-            console.print(f"  PostgreSQL: {result['database'].describe()}")
+            console.print(f"  PostgreSQL: {escape(result['database'].describe())}")
     if not result["ok"]:
         raise SystemExit(1)

@@ -12,6 +12,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import click
 from rich.console import Console
+from rich.markup import escape
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -49,6 +50,16 @@ def _plain(value: Any) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return dataclasses.asdict(value)
     return str(value)
+
+
+def plain(value: object) -> str:
+    """Return a text from outside as it is to be printed: no markup in it, nothing that steers a terminal."""
+    text = str(value)
+    if not text.isprintable():
+        text = "".join(
+            character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text
+        )
+    return escape(text)
 
 
 def format_rate(bits_per_second: float | None) -> str:

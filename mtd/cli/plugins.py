@@ -9,7 +9,7 @@ import click
 from rich.table import Table
 
 from mtd.cli.config import load_settings
-from mtd.cli.output import config_option, console, explain_errors, json_option, print_json
+from mtd.cli.output import config_option, console, explain_errors, json_option, plain, print_json
 from mtd.plugin.manager import PluginManager
 
 
@@ -43,11 +43,11 @@ def list_plugins(config_path: Path | None, as_json: bool) -> None:
         return
     table = Table("Plugin", "Version", "Reads", "Metrics")
     for row in rows:
-        menus = "\n".join(f"{menu['tier']}  {menu['path']}" for menu in row["menus"])
-        table.add_row(row["name"], row["version"], menus, str(row["metrics"]))
+        menus = "\n".join(f"{menu['tier']}  {plain(menu['path'])}" for menu in row["menus"])
+        table.add_row(plain(row["name"]), plain(row["version"]), menus, str(row["metrics"]))
     console.print(table)
     for problem in manager.problems:
-        console.print(f"[red]{problem}[/]")
+        console.print(f"[red]{plain(problem)}[/]")
 
 
 @click.command()
@@ -66,6 +66,7 @@ def catalogue(pattern: str, config_path: Path | None, as_json: bool) -> None:
         return
     table = Table("Key", "Kind", "Unit", "Tier", "Description")
     for metric in found:
-        table.add_row(metric.key, metric.kind, metric.unit, metric.tier, metric.description)
+        cells = (metric.key, metric.kind, metric.unit, metric.tier, metric.description)
+        table.add_row(*map(plain, cells))
     console.print(table)
     console.print(f"{len(found)} metric(s), catalogue {manager.catalogue.version}")

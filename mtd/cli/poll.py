@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
 import click
 from rich.live import Live
 from rich.table import Table
 
-from mtd.cli.output import console, explain_errors, format_rate, json_option, print_json
+from mtd.cli.output import console, explain_errors, format_rate, json_option, plain, print_json
+from mtd.cli.reactor import run_on_reactor
 from mtd.cli.router_options import login_options, read_password
-from mtd.core.aio import as_deferred, install_reactor
 from mtd.model.device import DEFAULT_TENANT_ID, Device, InterfaceNaming, TlsMode
 
 if TYPE_CHECKING:
@@ -39,8 +37,8 @@ if TYPE_CHECKING:
 def poll(host: str, interval_s: float, count: int | None, as_json: bool, **login: Any) -> None:
     """Print live values of the router HOST, with no daemon and no database.
 
-    It logs in once, keeps the session, and reads what the T0 tier reads. With
-    --json, each poll is one line.
+    It logs in once, keeps the session, and reads what the T0 tier reads. Rates
+    are there from the second poll on. With --json, each poll is one line.
     """
     mode = TlsMode(login["tls_mode"])
     device = Device(
@@ -58,41 +56,16 @@ def poll(host: str, interval_s: float, count: int | None, as_json: bool, **login
     run_on_reactor(_poll(device, interval_s, count, as_json))
 
 
-def run_on_reactor(work: Coroutine[Any, Any, None]) -> None:
-    """Run a coroutine on a reactor of its own, until it ends or Ctrl-C; raise what it raised."""
-    install_reactor()
-    from twisted.internet import reactor
-    from twisted.python.failure import Failure
-
-    failures: list[Failure] = []
-
-    def begin() -> None:
-        task = asyncio.ensure_future(work)
-        deferred = as_deferred(_await(task))
-        deferred.addErrback(failures.append)
-        deferred.addBoth(lambda _: reactor.stop() if reactor.running else None)
-        reactor.addSystemEventTrigger("before", "shutdown", task.cancel)
-
-    reactor.callWhenRunning(begin)
-    reactor.run()
-    if failures and not failures[0].check(asyncio.CancelledError):
-        failures[0].raiseException()
-
-
-async def _await(task: asyncio.Task[None]) -> None:
-    await task
-
-
 async def _poll(device: Device, interval_s: float, count: int | None, as_json: bool) -> None:
     from mtd.app.direct import DirectPoller
     from mtd.plugin.manager import PluginManager
 
-    poller = DirectPoller(device, PluginManager.load())
+    poller = DirectPoller(device, PluginManager.load(), interval_s)
     try:
         facts = await poller.open()
         number = 0
         with Live(console=console, auto_refresh=False, transient=False) as live:
-            async for result in poller.polls(interval_s):
+            async for result in poller.polls():
                 number += 1
                 if as_json:
                     values = {reading.key: reading.value for reading in result.readings}
@@ -101,9 +74,12 @@ async def _poll(device: Device, interval_s: float, count: int | None, as_json: b
                             "collected_us": result.collected_us,
                             "duration_s": result.duration_s,
                             "values": values,
+                            "changes": result.changes,
                         }
                     )
                 else:
+                    for change in result.changes:
+                        live.console.print(plain(change.message))
                     live.update(_render(device, facts, result), refresh=True)
                 if count is not None and number >= count:
                     return
@@ -119,16 +95,16 @@ def _render(device: Device, facts: ProbeFacts, result: DirectPoll) -> Table:
     for reading in result.readings:
         if reading.label:
             interfaces.setdefault(reading.label, {})[reading.metric.rpartition(".")[2]] = reading.value
-    title = f"{facts.identity} ({device.host})  RouterOS {facts.routeros_version}  {facts.board_name}"
+    title = plain(f"{facts.identity} ({device.host})  RouterOS {facts.routeros_version}  {facts.board_name}")
     table = Table("Interface", "State", "rx", "tx", "rx p/s", "tx p/s", "rx err/s", "rx drop/s", title=title)
     for label, values in sorted(interfaces.items()):
         running = values.get("oper_state")
         state = "" if running is None else ("[green]up[/]" if running else "[red]down[/]")
         cells = [format_rate(values.get("rx_bps")), format_rate(values.get("tx_bps"))]
         cells += ["" if values.get(name) is None else f"{values[name]:,.0f}" for name in _COLUMNS[2:]]
-        table.add_row(label, state, *cells)
+        table.add_row(plain(label), state, *cells)
     system = {reading.metric: reading.value for reading in result.readings if not reading.label}
     table.caption = "   ".join(
-        f"{key.removeprefix('system.')} {value:,.0f}" for key, value in sorted(system.items())
+        f"{plain(key.removeprefix('system.'))} {value:,.0f}" for key, value in sorted(system.items())
     )
     return table

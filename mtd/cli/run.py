@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from mtd.cli.config import load_settings
-from mtd.cli.output import config_option, console, explain_errors, json_option, print_json
+from mtd.cli.output import config_option, console, explain_errors, json_option, plain, print_json
 
 
 @click.command()
@@ -46,7 +46,7 @@ def migrate(config_path: Path | None, as_json: bool) -> None:
     settings = load_settings(config_path)
     from mtd.app.maintenance import migrate_database
 
-    applied = migrate_database(settings, report=lambda text: None if as_json else console.print(text))
+    applied = migrate_database(settings, report=lambda text: None if as_json else console.print(plain(text)))
     if as_json:
         print_json({"applied": applied})
     else:

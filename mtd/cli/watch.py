@@ -4,17 +4,30 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import click
 from rich.live import Live
-from rich.markup import escape
 from rich.table import Table
 
-from mtd.cli.output import console, explain_errors, format_rate, json_option, print_json, server_option
+from mtd.cli.output import (
+    console,
+    explain_errors,
+    format_rate,
+    json_option,
+    plain,
+    print_json,
+    server_option,
+)
 from mtd.client import MtdClient
 from mtd.client.live import Sample
+
+if TYPE_CHECKING:
+    from typing import Self
 
 _REDRAW_S = 0.5
 _GIVE_UP_AFTER_S = 15.0
@@ -52,18 +65,35 @@ def watch(
     mtd watch -m system.cpu.load_pct --json         one line per value, for scripts
     """
     wanted = metrics or (() if as_json else SUMMARY)
-    deadline = None if seconds is None else time.monotonic() + seconds
-    with MtdClient(server) as client:
-        samples = client.watch(devices=devices, metrics=wanted, give_up_after_s=_GIVE_UP_AFTER_S)
+    patience_s = _GIVE_UP_AFTER_S if seconds is None else min(_GIVE_UP_AFTER_S, seconds / 2)
+    with MtdClient(server) as client, _closing_after(seconds, client):
         try:
             if as_json:
-                _print_samples(samples, deadline)
-            elif metrics:
-                _draw(samples, deadline, _values_table)
-            else:
-                _draw(samples, deadline, summary_table)
+                _print_samples(client.watch(devices=devices, metrics=wanted, give_up_after_s=patience_s))
+                return
+            with _Screen(_values_table if metrics else summary_table) as screen:
+                samples = client.watch(
+                    devices=devices, metrics=wanted, give_up_after_s=patience_s, on_gone=screen.forget
+                )
+                for sample in samples:
+                    screen.show(sample)
         except KeyboardInterrupt:
             pass  # the way to end it
+
+
+@contextmanager
+def _closing_after(seconds: float | None, client: MtdClient) -> Iterator[None]:
+    """Close a client after some time, which ends its streams, also those that bring nothing."""
+    if seconds is None:
+        yield
+        return
+    timer = threading.Timer(seconds, client.close)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 SUMMARY = (
@@ -78,10 +108,8 @@ _Values = dict[tuple[str, str], Sample]
 _Render = Callable[[_Values], Table]
 
 
-def _print_samples(samples: Iterator[Sample], deadline: float | None) -> None:
+def _print_samples(samples: Iterator[Sample]) -> None:
     for sample in samples:
-        if deadline is not None and time.monotonic() >= deadline:
-            return
         value = sample.value if sample.value_int is None else sample.value_int
         print_json(
             {
@@ -96,19 +124,38 @@ def _print_samples(samples: Iterator[Sample], deadline: float | None) -> None:
         )
 
 
-def _draw(samples: Iterator[Sample], deadline: float | None, render: _Render) -> None:
-    values: _Values = {}
-    drawn = 0.0
-    with Live(console=console, auto_refresh=False) as live:
-        for sample in samples:
-            values[sample.device, sample.key] = sample
-            now = time.monotonic()
-            if deadline is not None and now >= deadline:
-                break
-            if now - drawn >= _REDRAW_S:
-                drawn = now
-                live.update(render(values), refresh=True)
-        live.update(render(values), refresh=True)
+class _Screen:
+    """The newest values as a table, drawn a few times a second."""
+
+    def __init__(self, render: _Render) -> None:
+        self._render = render
+        self._values: _Values = {}
+        self._drawn = 0.0
+        self._live = Live(console=console, auto_refresh=False)
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._draw()
+        self._live.stop()
+
+    def show(self, sample: Sample) -> None:
+        """Take a value."""
+        self._values[sample.device, sample.key] = sample
+        if time.monotonic() - self._drawn >= _REDRAW_S:
+            self._draw()
+
+    def forget(self, device_id: str) -> None:
+        """Take a device away: it was removed, and nothing more will come to say so."""
+        for key in [key for key, sample in self._values.items() if sample.device_id == device_id]:
+            del self._values[key]
+        self._draw()
+
+    def _draw(self) -> None:
+        self._drawn = time.monotonic()
+        self._live.update(self._render(self._values), refresh=True)
 
 
 def _values_table(values: _Values) -> Table:
@@ -117,7 +164,7 @@ def _values_table(values: _Values) -> Table:
     for (device, key), sample in sorted(values.items())[: console.height - 6]:
         value = f"{sample.value:,.2f}" if sample.value_int is None else f"{sample.value_int:,}"
         age = (now - sample.collected_at).total_seconds()
-        table.add_row(escape(device), escape(key), value, sample.unit, f"{age:.1f} s")
+        table.add_row(plain(device), plain(key), value, plain(sample.unit), f"{age:.1f} s")
     hidden = len(values) - table.row_count
     if hidden > 0:
         table.caption = f"{hidden} more; choose with --device and --metric"
@@ -136,7 +183,7 @@ def summary_table(values: _Values) -> Table:
         links = [sample.value for sample in samples if sample.metric == "iface.oper_state"]
         age = (now - max(sample.collected_at for sample in samples)).total_seconds()
         table.add_row(
-            escape(device),
+            plain(device),
             _percent(system.get("system.cpu.load_pct")),
             _percent(_used_pct(system)),
             f"{sum(1 for up in links if up)}/{len(links)}",
@@ -187,10 +234,12 @@ def query(device: str, metrics: tuple[str, ...], last: str, points: int, server:
             f"{value:,}" if isinstance(value, int) else f"{value:,.2f}"
             for value in (first, newest, min(series.values), max(series.values))
         ]
-        table.add_row(escape(series.key), str(len(series.values)), *figures, series.unit)
+        table.add_row(plain(series.key), str(len(series.values)), *figures, plain(series.unit))
     if result.bucket_us:
         table.caption = f"thinned to one point per {result.bucket_us / 1e6:g} s"
-    console.print(table if result.series else f"Nothing stored for {device} in the last {last} that matches.")
+    console.print(
+        table if result.series else plain(f"Nothing stored for {device} in the last {last} that matches.")
+    )
 
 
 @click.command()
@@ -227,7 +276,7 @@ def events(
                 style = _SEVERITY_STYLE.get(event.severity, "default")
                 moment = event.collected_at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
                 console.print(
-                    f"{moment} [{style}]{event.severity:8}[/] {escape(event.device_name):12} {escape(event.message)}"
+                    f"{moment} [{style}]{event.severity:8}[/] {plain(event.device_name):12} {plain(event.message)}"
                 )
         except KeyboardInterrupt:
             pass  # the way to end it

@@ -40,5 +40,8 @@ class Resume:
             raise error
         delay = min(CAP_S, FIRST_DELAY_S * 2.0 ** min(self._failures, 16))
         self._failures += 1
+        if limit is not None:
+            # The last attempt is made when the time is up, not long after.
+            delay = min(delay, self._since + limit - now)
         # Between half and all of it.
         return delay * (1.0 - 0.5 * random.random())  # noqa: S311 - spreads load, no secret

@@ -1,0 +1,52 @@
+"""What the daemon would refuse at its start although the configuration reads well. Changes nothing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+from mtd.app.config import Settings
+from mtd.core.config import ConfigProblem
+from mtd.core.errors import Misconfigured
+from mtd.security.keyfile import load_or_make_keys
+from mtd.storage.dsn import parse_dsn
+
+
+def problems_of(settings: Settings) -> list[ConfigProblem]:
+    """Return what is wrong with the files and the connection string that the settings name."""
+    return [*_data_dir(settings), *_master_key(settings), *_dsn(settings)]
+
+
+def _data_dir(settings: Settings) -> Iterator[ConfigProblem]:
+    folder = settings.daemon.data_dir
+    if not folder.exists():
+        return  # made at the start
+    if not folder.is_dir():
+        yield ConfigProblem(str(folder), "daemon.data_dir", "is not a folder: give another one")
+    elif not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+        yield ConfigProblem(
+            str(folder),
+            "daemon.data_dir",
+            "can't be read and written by this user: change its owner, or give another folder",
+        )
+
+
+def _master_key(settings: Settings) -> Iterator[ConfigProblem]:
+    path = settings.master_key_path
+    try:
+        if path.exists():  # else it is made at the start, with the first password that is stored
+            load_or_make_keys(path)
+    except Misconfigured as unusable:
+        yield ConfigProblem(str(path), "security.master_key_file", str(unusable))
+    except OSError as error:
+        yield ConfigProblem(
+            str(path), "security.master_key_file", f"can't be read ({error.strerror}): run mtd as its owner"
+        )
+
+
+def _dsn(settings: Settings) -> Iterator[ConfigProblem]:
+    try:
+        parse_dsn(settings.database.read_dsn())
+    except Misconfigured as wrong:
+        where = settings.database.dsn_file or "configuration"
+        yield ConfigProblem(str(where), "", str(wrong))
