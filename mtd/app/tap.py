@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import logging
 import os
 import signal
@@ -121,6 +122,20 @@ def _load(config_path: Path | None) -> Settings:
 
 
 def makeService(options: Options) -> DaemonService:
-    """Return the service for these options."""
+    """Return the service for these options. If it can't start, twistd ends with code 1."""
     path = options["config"]
-    return DaemonService(Path(path) if path else None)
+    return DaemonService(Path(path) if path else None, on_failure=_end_with_failure)
+
+
+def _end_with_failure() -> None:
+    """Have the process end with code 1 when it ends: twistd itself would say that all went well."""
+    atexit.register(_exit_with_failure)
+
+
+def _exit_with_failure() -> None:
+    # By now twistd has put everything away; only what is buffered is still to be written.
+    logging.shutdown()
+    for stream in (sys.__stdout__, sys.__stderr__):
+        if stream is not None and not stream.closed:
+            stream.flush()
+    os._exit(1)

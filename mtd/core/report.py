@@ -81,7 +81,8 @@ def configure_logging(settings: LogConfig) -> None:
 
 @functools.cache
 def _follow_twisted() -> None:
-    """Pass Twisted's log on to Python's, once per process."""
-    from twisted.python.log import PythonLoggingObserver
+    """Pass Twisted's log on to Python's, once per process: a second observer would write each line twice."""
+    from twisted.logger import STDLibLogObserver, globalLogBeginner
 
-    PythonLoggingObserver().start()
+    # Begun, or Twisted would keep what it logs in memory, and print what is critical by itself.
+    globalLogBeginner.beginLoggingTo([STDLibLogObserver()], redirectStandardIO=False)
