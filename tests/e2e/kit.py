@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import psycopg
 
@@ -83,7 +83,11 @@ class Rig(Stage):
     """A stage, and what tests ask of it."""
 
     def __init__(self, folder: Path, *, settings: Mapping[str, Mapping[str, Any]] | None = None) -> None:
-        merged = {"scheduler": QUICK_RETRIES, **QUICK_POSTGRES, **(settings or {})}
+        merged: dict[str, Mapping[str, Any]] = {
+            "scheduler": QUICK_RETRIES,
+            **QUICK_POSTGRES,
+            **(settings or {}),
+        }
         super().__init__(folder, settings=merged)
         self.routers: dict[str, dict[str, Any]] = {}
         self.notes: dict[str, Any] = {}
@@ -97,6 +101,10 @@ class Rig(Stage):
             scenario = str(path)
         state = self.start_lab("--scenario", scenario, *arguments)
         self.routers = {router["name"]: router for router in state["endpoints"]}
+
+    def __enter__(self) -> Self:
+        super().__enter__()
+        return self
 
     def add_all(self, **settings: Any) -> None:
         """Put all routers of the lab into the inventory, and wait until they are polled."""
@@ -175,7 +183,7 @@ def rig(
         try:
             yield stage
         finally:
-            print(stage.daemon.tail(60) if stage.daemon else "no daemon")
+            sys.stdout.write(stage.daemon.tail(60) if stage.daemon else "no daemon")
 
 
 def wait_for(condition: Callable[[], T], what: str, timeout_s: float = 10.0, every_s: float = 0.1) -> T:

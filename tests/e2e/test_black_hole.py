@@ -10,7 +10,7 @@ from mtd.testing.ages import AgeFigures, SqlAges, StreamAges
 from tests.e2e.kit import Rig, pause, rig, wait_for
 
 SILENT = {"lab-0003": True, "lab-0006": False, "lab-0009": True, "lab-0012": False}  # name: accepts TCP
-WATCHED_S = 8
+WATCHED_S = 6
 
 
 @pytest.fixture(scope="module")
@@ -58,10 +58,10 @@ def test_the_others_do_not_notice(fleet: Rig) -> None:
     for name in SILENT:
         assert "device.recovered" in {event["event_type"] for event in fleet.events("-d", name)}
     for view, old, new in zip(("gRPC", "SQL"), before, during, strict=True):
-        print(f"ages by {view}: before {old}, with one in three silent {new}")
-        assert new.samples >= 8 * WATCHED_S * 4
-        assert new.p95_s <= 2.0
-        assert new.p95_s <= old.p95_s + 0.3
+        figures = f"ages by {view}: before {old}, with one in three silent {new}"
+        assert new.samples >= 8 * WATCHED_S * 4, figures
+        assert new.p95_s <= 2.0, figures
+        assert new.p95_s <= old.p95_s + 0.3, figures
     fleet.verify()
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import glob
 import json
+import tempfile
+from pathlib import Path
 
 from tests.e2e.kit import run
 
@@ -14,8 +15,8 @@ REQUIRED = {
 
 
 def test_the_demo_ends_well_and_leaves_nothing_behind() -> None:
-    before = set(glob.glob("/tmp/mtd-demo-*"))
-    answer = run("-m", "mtd.testing.demo", "--seconds", "20", "--json", timeout_s=110)
+    before = set(Path(tempfile.gettempdir()).glob("mtd-demo-*"))
+    answer = run("-m", "mtd.testing.demo", "--seconds", "15", "--json", timeout_s=110)
     figures = json.loads(answer.out.splitlines()[-1])
     assert set(figures) >= REQUIRED
     assert figures["routers"] >= 6
@@ -27,11 +28,11 @@ def test_the_demo_ends_well_and_leaves_nothing_behind() -> None:
     assert figures["rate10_error_max_pct"] <= 0.5
     assert figures["rate1_error_p99_pct"] <= 2
     assert (figures["counter_errors"], figures["cpu_errors"], figures["dropped"]) == (0, 0, 0)
-    assert figures["polls"] >= 6 * 19
+    assert figures["polls"] >= 6 * 14
     assert figures["counters_checked"] > 10_000
     for view in figures["ages"].values():
         assert view["samples"] > 500
-    assert set(glob.glob("/tmp/mtd-demo-*")) <= before
+    assert set(Path(tempfile.gettempdir()).glob("mtd-demo-*")) <= before
 
 
 def test_a_demo_without_lab_routers_fails() -> None:

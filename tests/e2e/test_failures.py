@@ -146,15 +146,14 @@ def failing(stage: Rig) -> list[str]:
 def ages_of_the_healthy(stage: Rig) -> AgeFigures:
     sampler = SqlAges(stage.dsn())
     sampler.start()
-    pause(6)
+    pause(4)
     sampler.stop()
     return AgeFigures.of([age for name in HEALTHY for age in sampler.ages_s[name]])
 
 
 def test_nothing_else_is_disturbed(broken: Rig) -> None:
     before, after = broken.notes["before"], broken.notes["after"]
-    print(before, after)
-    assert after.samples >= 50
+    assert after.samples >= 30
     assert after.p95_s <= 2.0
     assert after.p95_s <= before.p95_s + 0.5
     devices = broken.devices()

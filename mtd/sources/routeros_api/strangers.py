@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
+_WEB = "a web server answers on this port; the API is on 8728 (8729 with TLS) unless changed in /ip/service"
 _HINTS: tuple[tuple[bytes, str], ...] = (
-    (
-        b"HTTP/",
-        "a web server answers on this port; the API is on 8728 (8729 with TLS) unless changed in /ip/service",
-    ),
-    (
-        b"<",
-        "a web server answers on this port; the API is on 8728 (8729 with TLS) unless changed in /ip/service",
-    ),
+    *((beginning, _WEB) for beginning in (b"HTTP/", b"<!", b"<?", b"<h", b"<H")),
     (b"SSH-", "an SSH server answers on this port; the API is on 8728 (8729 with TLS)"),
     (
         b"\x15\x03",

@@ -236,8 +236,8 @@ def test_what_is_not_stored_on_purpose_is_no_error(place: Place) -> None:
 def test_migrating_twice_changes_nothing(tmp_path: Path, empty_postgres_dsn: str) -> None:
     place = Place(tmp_path, empty_postgres_dsn)
     said: list[str] = []
+    place.append(day(now_us()))
     with pytest.raises(Misconfigured, match="mtd migrate"):
-        place.append(day(now_us()))
         place.compare()
     applied = migrate_database(place.settings, said.append)
     assert applied
