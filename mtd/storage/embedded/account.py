@@ -8,15 +8,20 @@ import os
 import pwd
 import shutil
 import subprocess
+import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from mtd.core.errors import Misconfigured
 
 _PROGRAMS = ("postgres", "initdb")
 _PROBE_TIMEOUT_S = 20.0
+# Becomes another user for good, then another program: gid, uid, program, arguments.
+_LAUNCHER = (
+    "import os, sys; gid, uid = map(int, sys.argv[1:3]); os.setgroups([]); os.setgid(gid); os.setuid(uid);"
+    " os.execv(sys.argv[3], sys.argv[3:])"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +33,16 @@ class Account:
     gid: int
     switch: bool  # whether starting a process as this user means to change users
 
-    def process_options(self) -> dict[str, Any]:
-        """Return the options that make ``subprocess`` start a process as this user."""
+    def command(self, program: Path | str, *args: str) -> list[str]:
+        """Return the command that runs a program as this user.
+
+        Not ``subprocess(user=...)``, which has to fork: handlers that libraries
+        such as gRPC have registered for that would run in the child, on threads
+        that it doesn't have.
+        """
         if not self.switch:
-            return {}
-        return {"user": self.uid, "group": self.gid, "extra_groups": []}
+            return [str(program), *args]
+        return [sys.executable, "-ISc", _LAUNCHER, str(self.gid), str(self.uid), str(program), *args]
 
     def own(self, path: Path) -> None:
         """Give a file or folder that we made to this user."""
@@ -49,12 +59,11 @@ class Account:
         if not self.switch:
             return os.access(path, os.X_OK)
         probe = subprocess.run(
-            ["/bin/sh", "-c", 'cd "$1"', "sh", str(path)],
+            self.command("/bin/sh", "-c", 'cd "$1"', "sh", str(path)),
             cwd="/",
             stderr=subprocess.DEVNULL,
             timeout=_PROBE_TIMEOUT_S,
             check=False,
-            **self.process_options(),
         )
         return probe.returncode == 0
 
@@ -62,13 +71,12 @@ class Account:
         """Whether this user can run a program of the installation."""
         try:
             probe = subprocess.run(
-                [str(program), "--version"],
+                self.command(program, "--version"),
                 cwd="/",
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 timeout=_PROBE_TIMEOUT_S,
                 check=False,
-                **self.process_options(),
             )
         except PermissionError:
             return False

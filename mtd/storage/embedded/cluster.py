@@ -19,16 +19,35 @@ _MIB = 1024 * 1024
 
 def read_or_make_password(path: Path) -> str:
     """Return the password in the file; a new one, in a file that only we read, if there is none."""
-    try:
-        return path.read_text(encoding="ascii").strip()
-    except FileNotFoundError:
-        password = secrets.token_urlsafe(32)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(password + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        return password
+    if not path.exists():
+        # Written aside and linked: never half a password, never over an existing one.
+        staging = path.with_name(f"{path.name}.{os.getpid()}.new")
+        write_anew(staging, secrets.token_urlsafe(32) + "\n", synced=True)
+        try:
+            path.hardlink_to(staging)
+        except FileExistsError:
+            pass  # another process was faster: its password counts
+        finally:
+            staging.unlink()
+    return path.read_text(encoding="ascii").strip()
+
+
+def write_anew(path: Path, text: str, account: Account | None = None, *, synced: bool = False) -> None:
+    """Write a file that only its owner reads, in place of whatever bears the name.
+
+    In a folder of another user that may be a link to anything: it is removed,
+    never followed, and the file is given away by its descriptor.
+    """
+    path.unlink(missing_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        os.fchmod(descriptor, 0o600)
+        file.write(text)
+        file.flush()
+        if account is not None and account.switch:
+            os.fchown(descriptor, account.uid, account.gid)
+        if synced:
+            os.fsync(descriptor)
 
 
 def make_cluster(account: Account, installation: Path, data: Path, password: str, *, durable: bool) -> None:
@@ -45,11 +64,11 @@ def make_cluster(account: Account, installation: Path, data: Path, password: str
         shutil.rmtree(staging)
     account.make_dir(staging)
     password_file = staging.with_name(staging.name + ".password")
-    _write_private(password_file, password, account)
+    write_anew(password_file, password + "\n", account)
     try:
         done = subprocess.run(
-            [
-                str(installation / "bin" / "initdb"),
+            account.command(
+                installation / "bin" / "initdb",
                 f"--pgdata={staging}",
                 f"--username={SUPERUSER}",
                 f"--pwfile={password_file}",
@@ -59,13 +78,12 @@ def make_cluster(account: Account, installation: Path, data: Path, password: str
                 "--locale-provider=builtin",
                 "--builtin-locale=C.UTF-8",
                 *([] if durable else ["--no-sync"]),
-            ],
+            ),
             cwd="/",
             capture_output=True,
             text=True,
             timeout=_INITDB_TIMEOUT_S,
             check=False,
-            **account.process_options(),
         )
     finally:
         password_file.unlink(missing_ok=True)
@@ -75,14 +93,6 @@ def make_cluster(account: Account, installation: Path, data: Path, password: str
             f"can't make a PostgreSQL cluster in {data}: {done.stderr.strip() or done.stdout.strip()}"
         )
     staging.rename(data)
-
-
-def _write_private(path: Path, text: str, account: Account) -> None:
-    path.unlink(missing_ok=True)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        file.write(text + "\n")
-    account.own(path)
 
 
 def _check_version(installation: Path, data: Path) -> None:
@@ -109,9 +119,7 @@ def write_settings(account: Account, data: Path, config: EmbeddedConfig, socket_
     if path.read_text(encoding="utf-8", errors="replace") == text:
         return False
     staging = data / "postgresql.conf.new"
-    staging.write_text(text, encoding="utf-8")
-    staging.chmod(0o600)
-    account.own(staging)
+    write_anew(staging, text, account)
     staging.replace(path)
     return True
 

@@ -52,6 +52,8 @@ class EmbeddedPostgres:
         self._tasks = TaskGroup("storage.embedded")
         self._lock: IO[str] | None = None
         self._turn = threading.Lock()  # a restart by the watch, and stop, are in threads
+        self._starting: asyncio.Future[str] | None = None
+        self._abandoned = threading.Event()  # a start under way is to end
         self._process: subprocess.Popen[bytes] | None = None
         self._pid = 0
         self._port = 0
@@ -93,20 +95,25 @@ class EmbeddedPostgres:
 
     async def start(self) -> str:
         """Start or adopt the server and return the connection string."""
-        dsn = await asyncio.to_thread(self.start_blocking)
+        self._abandoned.clear()
+        self._starting = asyncio.ensure_future(asyncio.to_thread(self.start_blocking))
+        # A thread can't be cancelled: `stop` waits for it, so that no server is left behind.
+        dsn = await asyncio.shield(self._starting)
         if self.owner:
             self._tasks.spawn("watch", self._watch())
         return dsn
 
     async def stop(self) -> None:
-        """Stop the server, if it is ours. Bounded in time."""
+        """Stop the server, if it is ours; a start under way is given up. Bounded in time."""
+        self._abandoned.set()
         await self._tasks.stop()
+        if self._starting is not None:
+            await asyncio.gather(asyncio.shield(self._starting), return_exceptions=True)
         await asyncio.to_thread(self.stop_blocking)
 
     def start_blocking(self) -> str:
         """Do as ``start`` does, in a thread or a program without a loop, and without the watch."""
-        if not self._dir.exists():
-            self._dir.mkdir(parents=True, mode=0o755)
+        _make_folder(self._dir)
         owned = self._acquire()
         try:
             self._prepare()
@@ -160,7 +167,7 @@ class EmbeddedPostgres:
             return self._dir
         home = self._elsewhere()
         if not home.exists():
-            home.mkdir(parents=True, mode=0o755)
+            _make_folder(home)
             logger.warning(
                 "user %s can't enter %s: PostgreSQL's data is in %s", account.name, self._dir, home
             )
@@ -202,6 +209,7 @@ class EmbeddedPostgres:
         cluster.make_cluster(
             self._account, self._installation, self._data, self._password, durable=self._config.durable
         )
+        self._go_on()
         changed = cluster.write_settings(self._account, self._data, self._config, self._socket_dir)
         pid = pidfile.pid_in_file(self._data)
         if pid is not None and pidfile.is_server_of(pid, self._data):
@@ -221,7 +229,7 @@ class EmbeddedPostgres:
 
     def _attach(self) -> None:
         deadline = time.monotonic() + self._config.start_timeout_s
-        while time.monotonic() < deadline:
+        while time.monotonic() < deadline and not self._abandoned.is_set():
             running = pidfile.read_pid_file(self._data)
             if running is not None and running.ready and pidfile.is_server_of(running.pid, self._data):
                 self._pid, self._port = running.pid, running.port
@@ -233,6 +241,7 @@ class EmbeddedPostgres:
         """Start the server; again if the port was taken or leftovers of a killed one are still ending."""
         backoff = Backoff(first_s=0.1, cap_s=2.0)
         for attempt in range(_ATTEMPTS):
+            self._go_on()
             pidfile.remove_stale_pid_file(self._data)
             self._port = self._port or self._config.port or _free_port()
             process = self._launch()
@@ -242,7 +251,7 @@ class EmbeddedPostgres:
                 if process.poll() is None:
                     pidfile.stop_server(process.pid, self._data, self._config.stop_timeout_s)
                     process.wait()
-                if attempt == _ATTEMPTS - 1:
+                if attempt == _ATTEMPTS - 1 or self._abandoned.is_set():
                     raise
                 logger.warning("PostgreSQL did not start, trying again: %s", self._log_tail())
                 time.sleep(backoff.next_delay())  # noqa: TID251 - in a thread
@@ -255,22 +264,26 @@ class EmbeddedPostgres:
         log = self._dir / "postgres.log"
         if log.exists() and log.stat().st_size > self._config.log_max_bytes:
             log.replace(log.with_suffix(".log.1"))
-        with log.open("ab") as output:
+        # It may quote statements, and these hold what routers say.
+        descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(descriptor, "ab") as output:
+            os.fchmod(descriptor, 0o600)
             # A session of its own: Ctrl-C goes to the daemon, which still has to write.
             return subprocess.Popen(
-                [str(self._installation / "bin" / "postgres"), "-D", str(self._data), "-p", str(self._port)],
+                self._account.command(
+                    self._installation / "bin" / "postgres", "-D", str(self._data), "-p", str(self._port)
+                ),
                 cwd="/",
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
                 umask=0o077,
-                **self._account.process_options(),
             )
 
     def _wait_ready(self, pid: int, process: subprocess.Popen[bytes] | None = None) -> pidfile.RunningServer:
         deadline = time.monotonic() + self._config.start_timeout_s
-        while time.monotonic() < deadline:
+        while time.monotonic() < deadline and not self._abandoned.is_set():
             running = pidfile.read_pid_file(self._data)
             if running is not None and running.ready and running.pid == pid:
                 return running
@@ -283,6 +296,10 @@ class EmbeddedPostgres:
                 break
             time.sleep(_POLL_S)  # noqa: TID251 - in a thread
         raise StorageUnavailable(f"PostgreSQL in {self._data} did not become ready: {self._log_tail()}")
+
+    def _go_on(self) -> None:
+        if self._abandoned.is_set():
+            raise StorageUnavailable("the start of PostgreSQL was given up")
 
     def _log_tail(self) -> str:
         try:
@@ -320,6 +337,12 @@ class EmbeddedPostgres:
         if self._process is not None:
             return self._process.poll() is None
         return pidfile.is_server_of(self._pid, self._data)
+
+
+def _make_folder(path: Path) -> None:
+    """Make a folder that nobody can list; under root, another user has to pass through."""
+    if not path.exists():
+        path.mkdir(parents=True, mode=0o711 if os.geteuid() == 0 else 0o700)
 
 
 def _free_port() -> int:

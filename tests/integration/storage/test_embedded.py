@@ -17,8 +17,8 @@ import psycopg2
 import pytest
 
 from mtd.core.errors import Misconfigured
-from mtd.storage.embedded import EmbeddedPostgres
-from mtd.storage.embedded.pidfile import is_server_of
+from mtd.storage.embedded import EmbeddedPostgres, cluster
+from mtd.storage.embedded.pidfile import is_server_of, pid_in_file
 from mtd.testing import run_async
 from mtd.testing.postgres import quick_config, server_folder
 
@@ -116,6 +116,109 @@ def test_no_process_of_it_holds_the_groups_of_root(
         if line.startswith("Groups:")
     )
     assert not AS_ROOT or groups.split()[1:] == []
+
+
+def test_no_file_of_it_is_open_to_others(folder: Path, started: Callable[..., EmbeddedPostgres]) -> None:
+    home = folder / "home"
+    log = folder / "home" / "postgres.log"
+    home.mkdir(mode=0o711)
+    log.touch(mode=0o644)
+    server = started(home)
+    assert stat.S_IMODE(log.stat().st_mode) == 0o600
+    assert stat.S_IMODE((home / "password").stat().st_mode) == 0o600
+    server.stop_blocking()
+    made = folder / "made"
+    started(made)
+    # Under root another user passes through, and can't list it.
+    assert stat.S_IMODE(made.stat().st_mode) == (0o711 if AS_ROOT else 0o700)
+
+
+def test_a_link_in_the_place_of_the_settings_is_not_followed(
+    folder: Path, started: Callable[..., EmbeddedPostgres]
+) -> None:
+    server = started(folder)
+    server.stop_blocking()
+    victim = folder / "victim"
+    victim.write_text("ours")
+    victim.chmod(0o644)
+    link = server.data / "postgresql.conf.new"
+    link.symlink_to(victim)
+    again = started(folder, max_connections=17)
+    assert ask(again.dsn, "SHOW max_connections") == "17"
+    assert victim.read_text() == "ours"
+    assert (stat.S_IMODE(victim.stat().st_mode), victim.stat().st_uid) == (0o644, os.geteuid())
+    written = (server.data / "postgresql.conf").lstat()
+    assert stat.S_ISREG(written.st_mode)
+    assert written.st_uid == server.data.stat().st_uid
+
+
+FORKS = """
+import ctypes, subprocess, sys
+from mtd.storage.embedded.account import choose_account
+libc = ctypes.CDLL(None)
+count = [0]
+HANDLER = ctypes.CFUNCTYPE(None)
+def before():
+    count[0] += 1
+handler = HANDLER(before)
+libc.__register_atfork(handler, None, None, None)
+account = choose_account("")
+found = subprocess.run(account.command("/usr/bin/id", "-u"), capture_output=True, text=True, check=True)
+assert int(found.stdout) == account.uid != 0, found
+assert account.can_enter("/")
+print(count[0])
+"""
+
+
+@pytest.mark.skipif(not AS_ROOT, reason="only root changes users")
+def test_another_user_s_process_is_started_without_the_handlers_of_a_fork() -> None:
+    """Libraries such as gRPC have them, and they kill the child."""
+    done = subprocess.run([sys.executable, "-c", FORKS], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "0"
+
+
+def test_two_processes_that_make_the_password_agree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "password"
+    real = Path.hardlink_to
+
+    def slower(self: Path, target: Path) -> None:
+        if not self.exists():  # the other process, just before us
+            self.write_text("theirs\n")
+        real(self, target)
+
+    monkeypatch.setattr(Path, "hardlink_to", slower)
+    assert cluster.read_or_make_password(path) == "theirs"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("after_s", [0.02, 0.2, 0.5, 0.8])
+def test_a_stop_while_it_starts_leaves_no_server(folder: Path, after_s: float) -> None:
+    async def main() -> None:
+        server = EmbeddedPostgres(folder, quick_config())
+        starting = asyncio.ensure_future(server.start())
+        await asyncio.sleep(after_s)
+        starting.cancel()
+        await asyncio.gather(starting, return_exceptions=True)
+        await server.stop()
+        assert not server.owner
+
+    run_async(main())
+    pid = pid_in_file(folder / "data")
+    assert pid is None or not is_server_of(pid, folder / "data")
+    assert servers_on(folder) == []
+
+
+def servers_on(folder: Path) -> list[str]:
+    """Return the processes that name the folder in their command."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            command = (process / "cmdline").read_bytes()
+        except OSError:
+            continue
+        if os.fsencode(folder / "data") in command.split(b"\0") and b"postgres" in command:
+            found.append(process.name)
+    return found
 
 
 def test_adopts_what_a_killed_daemon_left(folder: Path, started: Callable[..., EmbeddedPostgres]) -> None:
