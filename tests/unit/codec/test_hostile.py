@@ -79,6 +79,16 @@ def test_keys_too_long_for_a_pattern_are_not_learned() -> None:
     assert Router(patterns).poll(rows([b"l" * (LONGEST_KEY + 1)], 40)) == 40
 
 
+def test_a_key_too_long_for_a_pattern_spoils_nobody_s() -> None:
+    patterns = PatternCache()
+    hostile, normal = Router(patterns), Router(patterns)
+    normal.poll(rows(NORMAL, 40))
+    hostile.poll(rows((*NORMAL, b"k" * (LONGEST_KEY + 1)), 10))
+    for _ in range(3):
+        normal.poll(rows(NORMAL, 40) + rows((*NORMAL, b"comment"), 40))
+    assert normal.poll(rows(NORMAL, 40) + rows((*NORMAL, b"comment"), 40)) == 0
+
+
 def test_a_router_of_contradicting_orders_does_not_slow_the_others() -> None:
     patterns = PatternCache()
     hostile, normal = Router(patterns), Router(patterns)
@@ -136,7 +146,9 @@ def test_keys_of_one_router_neither_make_a_shape_dear_nor_keep_others_from_their
     rng = random.Random(1)
     more = [*NORMAL, *(b"made-up-%d" % number for number in range(40))]
     for _ in range(100):
-        hostile.poll(b"".join(rows([key for key in more if rng.random() < 0.5]) for _ in range(20)))
+        hostile.poll(
+            rows(more) + b"".join(rows([key for key in more if rng.random() < 0.5]) for _ in range(20))
+        )
     for _ in range(4):
         normal.poll(rows(NORMAL, 40) + rows((*NORMAL, b"comment"), 40))
     assert normal.poll(rows(NORMAL, 40) + rows((*NORMAL, b"comment"), 40)) == 0
