@@ -327,10 +327,10 @@ class DeviceLoop:
 
     async def _wait_after(self, failure: SessionFailed) -> None:
         now = self._parts.clock.monotonic()
-        self._breaker.failed(now)
         # Routers that one failed link took down together don't come back together.
-        pause = self._breaker.wait_s(now) * (1.0 + _JITTER * self._parts.rng.random())
-        delay = max(self._backoff.next_delay(), pause)
+        jitter = 1.0 + _JITTER * self._parts.rng.random()
+        self._breaker.failed(now, self._parts.settings.breaker_open_s * jitter)
+        delay = max(self._backoff.next_delay(), self._breaker.wait_s(now))
         self._count_missed(self._missed.advance(now))
         missed, self._missed_live = self._missed_live, 0
         self._conditions.report(
