@@ -17,7 +17,7 @@ from mtd.pb.common.v1 import device_pb2 as pb_device
 from mtd.pb.common.v1 import series_pb2
 from mtd.pb.inventory.v1 import inventory_service_pb2 as pb
 from mtd.pb.telemetry.v1 import telemetry_service_pb2 as telemetry
-from mtd.queries.records import DeviceView, RangeAnswer, StoredEvent
+from mtd.queries.records import DeviceView, RangeAnswer, SeriesPoints, StoredEvent
 from mtd.storage.stores.devices import DeviceSettings
 
 TIERS = frozenset(map(str, Tier))
@@ -211,21 +211,31 @@ def event_message(event: StoredEvent) -> telemetry.StreamEventsResponse:
 
 def range_message(answer: RangeAnswer) -> telemetry.QueryRangeResponse:
     """Return stored points as the protocol shows them."""
-    response = telemetry.QueryRangeResponse(bucket_us=answer.bucket_us)
-    for points in answer.series:
-        target = response.series.add()
-        target.info.key = points.key
-        target.info.label = points.label
-        target.info.unit = points.unit
-        target.info.series.metric = points.metric
-        target.info.series.instance = points.instance
-        target.info.series.lane = LANE.to_pb(points.lane)
-        target.times_us.extend(points.times_us)
-        if points.lane is Lane.COUNTER:
-            target.counters.extend(points.counters)
-        else:
-            target.values.extend(points.values)
-    return response
+    return telemetry.QueryRangeResponse(bucket_us=answer.bucket_us, series=map(_time_series, answer.series))
+
+
+def range_bytes(answer: RangeAnswer) -> bytes:
+    """Return ``range_message`` as it is sent. For a thread: others get their turn after each series."""
+    parts = [telemetry.QueryRangeResponse(bucket_us=answer.bucket_us).SerializeToString()]
+    # Messages that are joined are one message with all that is repeated in them.
+    parts += (
+        telemetry.QueryRangeResponse(series=[_time_series(points)]).SerializeToString()
+        for points in answer.series
+    )
+    return b"".join(parts)
+
+
+def _time_series(points: SeriesPoints) -> telemetry.TimeSeries:
+    series = telemetry.TimeSeries(times_us=points.times_us)
+    info = series.info
+    info.key, info.label, info.unit = points.key, points.label, points.unit
+    info.series.metric, info.series.instance = points.metric, points.instance
+    info.series.lane = LANE.to_pb(points.lane)
+    if points.lane is Lane.COUNTER:
+        series.counters.extend(points.counters)
+    else:
+        series.values.extend(points.values)
+    return series
 
 
 def catalogue_message(catalogue: Catalogue) -> telemetry.ListMetricsResponse:

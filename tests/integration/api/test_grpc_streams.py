@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 
 import grpc
 import grpc.aio
+import pytest
 from prometheus_client import REGISTRY
 
+from mtd.api.grpc.convert import range_bytes, range_message
+from mtd.api.grpc.telemetry import POINTS_AT_ONCE
 from mtd.model.metric import Lane
 from mtd.pb.telemetry.v1 import telemetry_service_pb2 as telemetry_pb
 from mtd.pb.telemetry.v1.telemetry_service_pb2_grpc import TelemetryServiceStub
@@ -137,6 +141,32 @@ def test_closing_the_door_ends_streams_with_unavailable() -> None:
             for failed in await asyncio.gather(*reading):
                 assert failed.code() is CODE.UNAVAILABLE
                 assert metadata_of(failed)["mtd-reason"] == "STREAMS_CLOSED"
+
+    run_async(main())
+
+
+def test_a_large_answer_is_made_aside_and_arrives_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads: list[int] = []
+
+    def noted(answer: RangeAnswer) -> bytes:
+        threads.append(threading.get_ident())
+        return range_bytes(answer)
+
+    monkeypatch.setattr("mtd.api.grpc.telemetry.range_bytes", noted)
+
+    async def main() -> None:
+        async with opened() as door:
+            ask = telemetry_pb.QueryRangeRequest(device="r1", start_us=1, end_us=9)
+            for count, aside in ((POINTS_AT_ONCE, 0), (POINTS_AT_ONCE + 1, 1)):
+                times = list(range(count))
+                values = [float(time) for time in times]
+                door.stored.answer = RangeAnswer(
+                    [SeriesPoints("a", "", Lane.GAUGE, "", "a", "", times, values)], 3
+                )
+                answer = await door.telemetry.QueryRange(ask)
+                assert answer == range_message(door.stored.answer)
+                assert len(threads) == aside
+            assert threads != [threading.get_ident()]
 
     run_async(main())
 

@@ -9,6 +9,7 @@ from mtd.api.grpc.convert import (
     catalogue_message,
     changes_of,
     device_message,
+    range_bytes,
     range_message,
     settings_of,
 )
@@ -16,6 +17,7 @@ from mtd.model.device import InterfaceNaming, TlsMode
 from mtd.model.metric import Lane, Tier
 from mtd.pb.common.v1 import device_pb2
 from mtd.pb.inventory.v1 import inventory_service_pb2 as pb
+from mtd.pb.telemetry.v1.telemetry_service_pb2 import QueryRangeResponse
 from mtd.queries.records import DeviceView, RangeAnswer, SeriesPoints
 from mtd.storage.stores.devices import SETTING_NAMES, DeviceSettings
 from tests.unit.api.fakes import CATALOGUE, TENANT
@@ -152,3 +154,13 @@ def test_ranges_keep_counters_exact() -> None:
     assert list(first.counters) == [2**53 + 1, 2**63 - 1]
     assert not first.values
     assert (second.info.key, list(second.values)) == ("system.cpu.load_pct", [5.5])
+
+
+def test_an_answer_as_bytes_is_the_answer() -> None:
+    points = [
+        SeriesPoints("a", "", Lane.GAUGE, "", "a", "%", [1, 2], [0.5, 1.5], ()),
+        SeriesPoints("iface.b", "*1", Lane.COUNTER, "e1", "iface.e1.b", "bytes", [1, 2**50], (), [0, 2**62]),
+        SeriesPoints("c", "", Lane.RATE, "", "c", "", [], [], ()),
+    ]
+    for answer in (RangeAnswer(points, 7), RangeAnswer(points[:1], 0), RangeAnswer([], 0)):
+        assert QueryRangeResponse.FromString(range_bytes(answer)) == range_message(answer)

@@ -1,0 +1,117 @@
+"""``mtd rebuild``: a projection made again from the log, while nothing else writes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import uuid
+from pathlib import Path
+
+import pytest
+
+from mtd.app.rebuild import rebuild_projection
+from mtd.core.clock import SYSTEM_CLOCK
+from mtd.core.errors import Misconfigured, NotFound
+from mtd.eventlog.sqlite.log import SqliteEventLog
+from mtd.model.device import DEFAULT_TENANT_ID
+from mtd.testing import run_async
+from tests.integration.app.test_maintenance import DEVICES, MINUTE_US, Place, day
+
+Report = list[tuple[str, int, int]]
+
+
+def filled(tmp_path: Path, dsn: str) -> Place:
+    place = Place(tmp_path, dsn)
+    place.sql(
+        "INSERT INTO device (tenant_id, device_id, name, host, port, username, tls_mode)"
+        " SELECT %s, d::uuid, d, 'h', 1, 'u', 'off' FROM unnest(%s::text[]) d",
+        DEFAULT_TENANT_ID,
+        DEVICES,
+    )
+    place.project(day(SYSTEM_CLOCK.now_us() - 10 * MINUTE_US))
+    return place
+
+
+def rebuild(place: Place, name: str) -> Report:
+    told: Report = []
+    run_async(rebuild_projection(place.settings, name, lambda *report: told.append(report)), timeout_s=60)
+    return told
+
+
+def test_what_was_spoilt_is_made_again(tmp_path: Path, postgres_dsn: str) -> None:
+    place = filled(tmp_path, postgres_dsn)
+    place.sql("UPDATE telemetry_frame SET counters = '{}'")
+    place.sql("DELETE FROM telemetry_frame WHERE seq % 2 = 0")
+    assert not place.compare().ok
+    told = rebuild(place, "telemetry")
+    assert place.compare().ok
+    assert told[-1] == ("rebuilding telemetry", 45, 45)
+
+
+@pytest.mark.parametrize("name", ["telemetry", "latest", "events", "tables", "snapshots"])
+def test_each_projection_can_be_rebuilt(tmp_path: Path, postgres_dsn: str, name: str) -> None:
+    place = filled(tmp_path, postgres_dsn)
+    rebuild(place, name)
+    comparison = place.compare()
+    assert comparison.ok, comparison.describe()
+    assert comparison.events_behind == 0
+
+
+def test_what_waits_is_projected_first(tmp_path: Path, postgres_dsn: str) -> None:
+    place = filled(tmp_path, postgres_dsn)
+    place.append(day(SYSTEM_CLOCK.now_us() - 5 * MINUTE_US))
+    told = rebuild(place, "latest")
+    assert told[-1] == ("rebuilding latest", 90, 90)
+    assert place.compare().ok
+
+
+def test_a_running_daemon_is_told_and_nothing_changed(tmp_path: Path, postgres_dsn: str) -> None:
+    place = filled(tmp_path, postgres_dsn)
+
+    async def main() -> None:
+        config = place.settings.event_log.model_copy(update={"path": place.settings.event_log_path})
+        daemon = SqliteEventLog(config)
+        await daemon.start()
+        try:
+            with pytest.raises(Misconfigured, match="the daemon is running: stop it"):
+                await rebuild_projection(place.settings, "latest", lambda *_: None)
+        finally:
+            await daemon.stop()
+
+    run_async(main())
+    assert place.compare().ok
+
+
+def test_an_unknown_projection_is_told_with_those_there_are(tmp_path: Path, postgres_dsn: str) -> None:
+    place = filled(tmp_path, postgres_dsn)
+    with pytest.raises(NotFound, match="there are events, latest, snapshots, tables, telemetry"):
+        rebuild(place, "frames")
+    assert place.compare().ok
+
+
+def test_a_log_that_is_not_there_is_not_made(tmp_path: Path, postgres_dsn: str) -> None:
+    empty = Place(tmp_path / str(uuid.uuid4()), postgres_dsn)
+    with pytest.raises(NotFound):
+        rebuild(empty, "latest")
+    assert not empty.settings.daemon.data_dir.exists()
+
+
+def test_the_command(tmp_path: Path, postgres_dsn: str) -> None:
+    place = filled(tmp_path, postgres_dsn)
+    config = tmp_path / "mtd.toml"
+    config.write_text(f'[daemon]\ndata_dir = "{tmp_path}"\n[database]\ndsn = "{postgres_dsn}"\n')
+
+    def mtd(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "mtd", "rebuild", *arguments, "-c", str(config)]
+        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+
+    done = mtd("telemetry", "--json")
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    assert (answer["projection"], answer["first_seq"], answer["last_seq"]) == ("telemetry", 1, 45)
+    refused = mtd("frames")
+    assert refused.returncode == 1
+    assert "there is no projection 'frames'" in refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert place.compare().ok
