@@ -1,7 +1,7 @@
 """The master keys: one per line, base64, the first is the newest.
 
 Rotation: put a new line on top (``new_key_line``), restart, seal again what
-isn't current, take the old line out.
+isn't current (``DeviceStore.seal_again``), take the old line out.
 """
 
 from __future__ import annotations
@@ -38,15 +38,22 @@ def new_key_line() -> str:
     return base64.b64encode(os.urandom(KEY_BYTES)).decode() + "\n"
 
 
-def load_or_make_keys(path: Path) -> list[MasterKey]:
-    """Return the keys of a file, newest first; make the file if it doesn't exist.
+def load_or_make_keys(path: Path, *, may_make: bool = True) -> list[MasterKey]:
+    """Return the keys of a file, newest first; make the file if it doesn't exist and ``may_make``.
 
-    Raises KeyUnusable if others can read it, or if a line isn't a key.
+    Raises KeyUnusable if it is missing and may not be made, if others can read
+    it, or if a line isn't a key.
     """
     try:
         _check_permissions(path)
         text = path.read_text(encoding="ascii")
     except FileNotFoundError:
+        if not may_make:
+            raise KeyUnusable(
+                f"{path} is missing, but passwords are stored that were sealed with its key: restore it from the backup. "
+                f"If it is lost for good, make another with `(umask 077; head -c {KEY_BYTES} /dev/urandom | base64 > {path})` "
+                "and set the password of each device again"
+            ) from None
         _make(path)
         return load_or_make_keys(path)
     except UnicodeDecodeError:

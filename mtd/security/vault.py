@@ -41,9 +41,13 @@ class Vault:
         self._cipher = functools.lru_cache(maxsize=_TENANTS_CACHED)(_cipher)
 
     @classmethod
-    def from_file(cls, path: Path) -> Vault:
-        """Return the vault of a key file, which is made if it doesn't exist. Raises KeyUnusable."""
-        return cls(load_or_make_keys(path))
+    def from_file(cls, path: Path, *, may_make: bool = True) -> Vault:
+        """Return the vault of a key file, which is made if it doesn't exist and ``may_make``.
+
+        Where passwords are stored already a new key would open none of them: it
+        may not be made then. Raises KeyUnusable.
+        """
+        return cls(load_or_make_keys(path, may_make=may_make))
 
     def __repr__(self) -> str:
         return f"Vault({len(self._keys)} keys)"

@@ -103,6 +103,14 @@ class InventorySnapshot:
     unreadable: Sequence[UnreadableDevice] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Resealed:
+    """What ``seal_again`` did; ``unreadable`` says why, for each password that it could not."""
+
+    count: int
+    unreadable: Sequence[str] = ()
+
+
 COLUMNS = (
     "tenant_id, device_id, revision, created_at, updated_at, name, host, username, port, tls_mode, tls_fingerprint,"
     " code_page, naming, enabled, connect_timeout_s, command_timeout_s, intervals_s, labels, notes"
@@ -241,6 +249,30 @@ class DeviceStore:
 
         device_id, sealed = await self._db.run("devices.password", read, tenant=tenant_id)
         return str(self._vault.open(tenant_id, device_id, sealed))
+
+    async def seal_again(self) -> Resealed:
+        """Seal every password with the newest master key, so that older keys can be taken out of their file.
+
+        What can't be decrypted stays as it is, and is told.
+        """
+
+        async def reseal(tx: Transaction) -> Resealed:
+            await tx.execute("SELECT tenant_id, device_id, secret FROM device_credential FOR UPDATE")
+            done, unreadable = 0, []
+            for tenant_id, device_id, secret in tx.fetchall():
+                sealed = bytes(secret)
+                if self._vault.is_current(sealed):
+                    continue
+                try:
+                    password = str(self._vault.open(tenant_id, device_id, sealed))
+                except SecretUnreadable as error:
+                    unreadable.append(str(error))
+                    continue
+                await _put_secret(tx, tenant_id, device_id, self._vault.seal(tenant_id, device_id, password))
+                done += 1
+            return Resealed(done, unreadable)
+
+        return await self._db.run("devices.seal_again", reseal)
 
     async def snapshot(self) -> InventorySnapshot:
         """Return all devices of all tenants as the collector polls them, decrypted passwords included.

@@ -277,6 +277,24 @@ def test_what_others_write_counts_without_a_new_revision(postgres_dsn: str) -> N
     with_store(postgres_dsn, body)
 
 
+def test_a_key_can_be_rotated(postgres_dsn: str) -> None:
+    old, new, lost = (MasterKey.of(bytes([n]) * 32) for n in range(3))
+
+    async def body(store: DeviceStore) -> None:
+        db = store._db
+        await DeviceStore(db, Vault([old])).create(SETTINGS, PASSWORD)
+        await DeviceStore(db, Vault([lost])).create(replace(SETTINGS, name="core-2"), PASSWORD)
+        both = DeviceStore(db, Vault([new, old]))
+        resealed = await both.seal_again()
+        assert resealed.count == 1
+        assert [lost.key_id.hex() in reason for reason in resealed.unreadable] == [True]
+        assert (await both.seal_again()).count == 0
+        # The old line is taken out.
+        assert await DeviceStore(db, Vault([new])).password("core-1") == PASSWORD
+
+    with_store(postgres_dsn, body)
+
+
 def test_whether_there_are_secrets(postgres_dsn: str) -> None:
     async def body(store: DeviceStore) -> None:
         assert not await has_secrets(store._db)

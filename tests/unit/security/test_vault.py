@@ -131,6 +131,15 @@ def test_a_file_that_holds_no_key_is_refused(tmp_path: Path, text: str, message:
         load_or_make_keys(path)
 
 
+def test_a_lost_file_is_not_replaced_where_passwords_are_stored(tmp_path: Path) -> None:
+    path = tmp_path / "master.key"
+    with pytest.raises(KeyUnusable, match="restore it from the backup"):
+        Vault.from_file(path, may_make=False)
+    assert not path.exists()
+    Vault.from_file(path)
+    Vault.from_file(path, may_make=False)
+
+
 def test_a_folder_in_its_place_is_refused(tmp_path: Path) -> None:
     (tmp_path / "master.key").mkdir(mode=0o700)
     with pytest.raises(KeyUnusable, match="isn't a file"):
