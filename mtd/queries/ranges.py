@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from mtd.core.errors import NotFound, Refused
 from mtd.model.device import DEFAULT_TENANT_ID
@@ -18,6 +21,8 @@ from mtd.storage.txn import Transaction
 DEFAULT_POINTS = 600
 MAX_POINTS = 100_000
 MAX_SERIES = 2000
+MAX_ANSWER_POINTS = 1_000_000
+MAX_SCANNED_POINTS = 10_000_000
 
 _ARRAYS = {Lane.COUNTER: "counters", Lane.GAUGE: "gauges", Lane.RATE: "rates"}
 
@@ -38,8 +43,16 @@ class _Series:
 class RangeQueries:
     """Reads ``telemetry_frame``."""
 
-    def __init__(self, db: Database) -> None:
+    def __init__(
+        self,
+        db: Database,
+        *,
+        max_answer_points: int = MAX_ANSWER_POINTS,
+        max_scanned_points: int = MAX_SCANNED_POINTS,
+    ) -> None:
         self._db = db
+        self._max_answer_points = max_answer_points
+        self._max_scanned_points = max_scanned_points
 
     async def query_range(
         self,
@@ -60,23 +73,50 @@ class RangeQueries:
         """
         if start_us >= end_us:
             raise Refused("the range is empty: its start isn't before its end")
+        if start_us < _FIRST_US or end_us > _LAST_US:
+            raise Refused("start and end must be microseconds since 1970, of the years 1 to 9999")
         points = min(max_points or DEFAULT_POINTS, MAX_POINTS)
 
-        async def read(tx: Transaction) -> RangeAnswer:
+        async def read(tx: Transaction) -> tuple[int, list[_RawPoints]]:
             device_id = await _device_id(tx, tenant_id, device)
             span = (device_id, start_us, end_us)
             counts = await _frames_by_layout(tx, span)
             chosen = await _select(tx, tenant_id, device_id, list(counts), patterns)
+            self._refuse_too_much(chosen, counts, points)
             bucket_us = _bucket_us(chosen, counts, start_us, end_us, points)
-            answer: list[SeriesPoints] = []
+            found: list[_RawPoints] = []
             for lane in Lane:
-                answer += await _points(
-                    tx, [one for one in chosen if one.lane is lane], lane, span, bucket_us
-                )
-            return RangeAnswer(sorted(answer, key=lambda one: one.key), bucket_us)
+                found += await _points(tx, [one for one in chosen if one.lane is lane], lane, span, bucket_us)
+            return bucket_us, found
 
-        return await self._db.run("queries.range", read, tenant=tenant_id)
+        bucket_us, found = await self._db.run("queries.range", read, tenant=tenant_id)
+        # Turning a million texts into numbers takes a second: not on the loop, and not on a connection.
+        return RangeAnswer(await asyncio.to_thread(_numbers, found), bucket_us)
 
+    def _refuse_too_much(self, chosen: Sequence[_Series], counts: Mapping[int, int], points: int) -> None:
+        """Raise Refused before anything is read that can't be answered."""
+        stored = [_stored(one, counts) for one in chosen]
+        scanned = sum(stored)
+        if scanned > self._max_scanned_points:
+            raise Refused(
+                f"{scanned} stored points of {len(chosen)} series would have to be read, more than"
+                f" {self._max_scanned_points}: ask for fewer series or a shorter range"
+            )
+        answered = sum(min(one, points) for one in stored)
+        if answered > self._max_answer_points:
+            raise Refused(
+                f"the answer would have {answered} points, more than {self._max_answer_points}: "
+                "ask for fewer series, a shorter range or fewer points per series"
+            )
+
+
+_RawPoints = tuple[_Series, str, str]
+"""A series with the array literals of its times and values."""
+
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_MICROSECOND = dt.timedelta(microseconds=1)
+_FIRST_US = (dt.datetime.min.replace(tzinfo=dt.UTC) - _EPOCH) // _MICROSECOND
+_LAST_US = (dt.datetime.max.replace(tzinfo=dt.UTC) - _EPOCH) // _MICROSECOND
 
 _Span = tuple[str, int, int]
 # to_timestamp would round; the bounds are written out so that the planner sees the partitions.
@@ -84,8 +124,7 @@ _IN_SPAN = "f.device_id = %s AND f.ts_collected >= %s AND f.ts_collected < %s"
 
 
 def _span_params(span: _Span) -> list[object]:
-    epoch = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-    return [span[0], *(epoch + dt.timedelta(microseconds=us) for us in span[1:])]
+    return [span[0], *(_EPOCH + us * _MICROSECOND for us in span[1:])]
 
 
 async def _device_id(tx: Transaction, tenant_id: str, device: str) -> str:
@@ -136,11 +175,16 @@ async def _select(
     return list(found.values())
 
 
+def _stored(series: _Series, counts: Mapping[int, int]) -> int:
+    """Return how many points of a series are stored, at most: values may be absent."""
+    return sum(counts[layout_id] for layout_id, _ in series.places)
+
+
 def _bucket_us(
-    chosen: Sequence[_Series], counts: dict[int, int], start_us: int, end_us: int, points: int
+    chosen: Sequence[_Series], counts: Mapping[int, int], start_us: int, end_us: int, points: int
 ) -> int:
     """Return the width of buckets; 0 if no series has more points than asked for."""
-    most = max((sum(counts[layout_id] for layout_id, _ in one.places) for one in chosen), default=0)
+    most = max((_stored(one, counts) for one in chosen), default=0)
     if most <= points:
         return 0
     return -(-(end_us - start_us) // points)
@@ -148,7 +192,7 @@ def _bucket_us(
 
 async def _points(
     tx: Transaction, chosen: Sequence[_Series], lane: Lane, span: _Span, bucket_us: int
-) -> list[SeriesPoints]:
+) -> list[_RawPoints]:
     if not chosen:
         return []
     places = [(number, *place) for number, one in enumerate(chosen) for place in one.places]
@@ -161,7 +205,7 @@ async def _points(
     else:
         combined, time, params, group = "v", "us", [], ""
     await tx.execute(
-        f"SELECT number, array_agg(t ORDER BY t), array_agg(v ORDER BY t) FROM ("  # noqa: S608 - composed of constants
+        f"SELECT number, array_agg(t ORDER BY t)::text, array_agg(v ORDER BY t)::text FROM ("  # noqa: S608 - composed of constants
         f" SELECT number, {time} AS t, {combined} AS v FROM ("
         f"  SELECT s.number, to_us(f.ts_collected) AS us, {value} AS v FROM telemetry_frame f"
         f"  JOIN unnest(%s::int4[], %s::int8[], %s::int2[]) AS s (number, layout_id, position)"
@@ -170,7 +214,19 @@ async def _points(
         ") points GROUP BY number",
         [*params, *(literals.plain(column) for column in zip(*places, strict=True)), *_span_params(span)],
     )
-    return [_series_points(chosen[number], times, values) for number, times, values in tx.fetchall()]
+    return [(chosen[number], times, values) for number, times, values in tx.fetchall()]
+
+
+def _numbers(found: Sequence[_RawPoints]) -> list[SeriesPoints]:
+    """Return the series by key, with numbers."""
+    answer = [_series_points(series, _list(times), _list(values)) for series, times, values in found]
+    return sorted(answer, key=lambda one: one.key)
+
+
+def _list(literal: str) -> list[Any]:
+    """Return the numbers of an array literal, which but for its braces is JSON, NaN and Infinity included."""
+    numbers: list[Any] = json.loads(f"[{literal[1:-1]}]")
+    return numbers
 
 
 def _series_points(series: _Series, times: list[int], values: list[float]) -> SeriesPoints:
@@ -183,6 +239,6 @@ def _series_points(series: _Series, times: list[int], values: list[float]) -> Se
         series.key,
         series.unit,
         times,
-        values=() if exact else values,
+        values=() if exact else [float(value) for value in values],
         counters=[int(value) for value in values] if exact else (),
     )

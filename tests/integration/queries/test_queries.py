@@ -2,14 +2,17 @@ from __future__ import annotations
 
 import asyncio
 import math
+import threading
 import uuid
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from mtd.core.errors import NotFound, Refused
 from mtd.model.device import DeviceStatus, InterfaceNaming, Outcome, Severity
 from mtd.model.metric import Kind, Lane, Metric, Tier, Unit
+from mtd.queries import ranges
 from mtd.queries.catalogue import CatalogueQueries
 from mtd.queries.devices import DeviceQueries
 from mtd.queries.events import EventQueries
@@ -239,6 +242,70 @@ def test_ranges_that_cannot_be(postgres_dsn: str) -> None:
         with pytest.raises(Refused, match="empty"):
             await ranges.query_range("core-1", [], 5, 5)
         assert (await ranges.query_range("core-1", [], 0, 1)).series == []
+        for start, end in ((0, 2**62), (-(2**62), 0)):
+            with pytest.raises(Refused, match="years 1 to 9999"):
+                await ranges.query_range("core-1", [], start, end)
+        with pytest.raises(Refused):
+            await ranges.query_range("core\0", [], 0, 1)
+
+    in_world(postgres_dsn, body)
+
+
+@pytest.mark.parametrize(
+    ("limits", "points", "message"),
+    [
+        ({"max_scanned_points": 29}, 5, "30 stored points of 3 series would have to be read, more than 29"),
+        ({"max_answer_points": 14}, 5, "the answer would have 15 points, more than 14"),
+        ({"max_answer_points": 29}, 100, "the answer would have 30 points, more than 29"),
+        ({"max_scanned_points": 30, "max_answer_points": 15}, 5, ""),
+    ],
+)
+def test_what_would_be_too_much_is_refused_before_it_is_read(
+    postgres_dsn: str, limits: dict[str, int], points: int, message: str
+) -> None:
+    async def body(world: World) -> None:
+        device_id = await device(world)
+        at = now_us() - 100 * SECOND
+        await world.project(*(frame(at + n * SECOND, device=device_id) for n in range(10)))
+        asked = RangeQueries(world.db, **limits).query_range(
+            "core-1", ["iface.rx_bytes_total", "iface.oper_state"], at, at + 10 * SECOND, points
+        )
+        if message:
+            with pytest.raises(Refused, match=message):
+                await asked
+        else:
+            assert len((await asked).series) == 2
+
+    in_world(postgres_dsn, body)
+
+
+def test_a_large_answer_does_not_hold_the_loop(postgres_dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    threads = []
+    real = ranges._numbers
+
+    def numbers(found: Any) -> Any:
+        threads.append(threading.current_thread())
+        return real(found)
+
+    monkeypatch.setattr(ranges, "_numbers", numbers)
+
+    async def body(world: World) -> None:
+        device_id = await device(world)
+        await world.ask(
+            "INSERT INTO telemetry_frame SELECT %s, %s, %s, n, %s, now() - n * interval '100 ms', now(), 1,"
+            " ARRAY[n, n + 2^53::int8], ARRAY[n / 3.0, 1], ARRAY[n / 7.0, 'Infinity'] FROM generate_series(1, 30000) n",
+            TENANT,
+            device_id,
+            device_id,
+            LAYOUT.layout_id,
+        )
+        at = now_us()
+        answer = await RangeQueries(world.db).query_range("core-1", [], at - 4000 * SECOND, at, 100_000)
+        assert threads != [threading.main_thread()]
+        assert len(threads) == 1
+        assert sum(len(series.times_us) for series in answer.series) == 180_000
+        assert {series.counters[0] for series in answer.series if series.counters} == {30_000, 2**53 + 30_000}
+        assert math.inf in {series.values[0] for series in answer.series if series.values}
 
     in_world(postgres_dsn, body)
 
