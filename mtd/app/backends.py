@@ -8,6 +8,7 @@ import datetime as dt
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING
 
+from mtd.api.config import GrpcConfig
 from mtd.api.interfaces import ConnectionReport, DevicePage, TestStep
 from mtd.core.errors import Refused, Retryable
 from mtd.queries.devices import DeviceQueries, view_of_new
@@ -119,9 +120,11 @@ class Inventory:
 class Telemetry:
     """What the projections stored; see `TelemetryBackend`."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, door: GrpcConfig | None = None) -> None:
         self._latest = LatestQueries(database)
-        self._ranges = RangeQueries(database)
+        # Refused before it is read: the door's own check would come when all is in memory.
+        most = (door or GrpcConfig()).max_points_per_answer
+        self._ranges = RangeQueries(database, max_answer_points=most)
         self._events = EventQueries(database)
 
     async def latest_all(self) -> Sequence[LatestFrame]:

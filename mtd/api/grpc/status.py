@@ -23,6 +23,7 @@ from mtd.core.errors import (
     Refused,
     Retryable,
 )
+from mtd.storage.errors import RowUnusable
 
 REASON_KEY = "mtd-reason"
 HINT_KEY = "mtd-hint"
@@ -36,6 +37,7 @@ CODES: dict[type[BaseException], grpc.StatusCode] = {
     TooManyStreams: grpc.StatusCode.RESOURCE_EXHAUSTED,
     Retryable: grpc.StatusCode.UNAVAILABLE,
     Misconfigured: grpc.StatusCode.FAILED_PRECONDITION,
+    RowUnusable: grpc.StatusCode.FAILED_PRECONDITION,
     Bug: grpc.StatusCode.INTERNAL,
     MtdError: grpc.StatusCode.UNKNOWN,
     TimeoutError: grpc.StatusCode.DEADLINE_EXCEEDED,

@@ -18,6 +18,7 @@ from mtd.core.errors import (
     Refused,
     Retryable,
 )
+from mtd.storage.errors import RowUnusable
 
 CODE = grpc.StatusCode
 
@@ -34,6 +35,7 @@ CODE = grpc.StatusCode
         (StreamsClosed("x"), CODE.UNAVAILABLE, "STREAMS_CLOSED"),
         (TooManyStreams("x"), CODE.RESOURCE_EXHAUSTED, "TOO_MANY_STREAMS"),
         (Misconfigured("x"), CODE.FAILED_PRECONDITION, "MISCONFIGURED"),
+        (RowUnusable("x"), CODE.FAILED_PRECONDITION, "ROW_UNUSABLE"),
         (Bug("x"), CODE.INTERNAL, "BUG"),
         (MtdError("x"), CODE.UNKNOWN, "MTD_ERROR"),
     ],

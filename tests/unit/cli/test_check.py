@@ -32,7 +32,7 @@ def test_a_good_configuration(mtd: Commands, tmp_path: Path) -> None:
             "4: database.dsn_file: value error, the file can't be read",
         ),
         ('[database]\ndsn_file = "/dev/null"\n', "the file is empty"),
-        ('[database]\ndsn = "postgresq://u:TOPSECRET@h/db"\n', "database.dsn isn't a connection string"),
+        ('[database]\ndsn = "pgsql//u:TOPSECRET@h/db"\n', "database.dsn isn't a connection string"),
         (
             '[database]\ndsn = "host=h password=TOPSECRET"\ndsn_file = "/etc/hostname"\n',
             "set dsn or dsn_file",

@@ -119,7 +119,7 @@ def test_a_dry_run_refuses_what_the_daemon_would(mtd: Commands, tmp_path: Path) 
         (f"{HEADER}\nr\xe9,h,u,p\n".encode("latin-1"), "is not UTF-8 text"),
         (f'{HEADER}\nr1,"h,u,p\n'.encode(), "is not CSV"),
         (b"name,host,username\n", "column 'password' is missing"),
-        (f"{HEADER},nam,host\n".encode(), "column 'nam' is not known; column 'host' is there twice"),
+        (f"{HEADER},colour,host\n".encode(), "column 'colour' is not known; column 'host' is there twice"),
         (b"", "column 'name' is missing"),
     ],
 )
