@@ -73,12 +73,13 @@ class LatestQueries:
         return found
 
     async def names_all(self, tenant_id: str | None = None) -> list[InstanceName]:
-        """Return what the things of all devices are called: of one tenant, or of all."""
+        """Return what the things of all devices of the inventory are called: of one tenant, or of all."""
 
         async def read(tx: Transaction) -> list[Row]:
             await tx.execute(
                 "SELECT tenant_id, device_id, table_name, row_key, fields ->> 'name', coalesce(fields ->> 'comment', '')"
-                " FROM state_row WHERE fields ? 'name' AND (%s::uuid IS NULL OR tenant_id = %s)",
+                " FROM state_row JOIN device USING (tenant_id, device_id)"
+                " WHERE fields ? 'name' AND (%s::uuid IS NULL OR tenant_id = %s)",
                 (tenant_id, tenant_id),
             )
             return tx.fetchall()

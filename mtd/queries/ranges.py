@@ -22,7 +22,7 @@ DEFAULT_POINTS = 600
 MAX_POINTS = 100_000
 MAX_SERIES = 2000
 MAX_ANSWER_POINTS = 1_000_000
-MAX_SCANNED_POINTS = 10_000_000
+MAX_SCANNED_POINTS = 3_000_000  # about as many as a small machine reads within a reader's statement
 
 _ARRAYS = {Lane.COUNTER: "counters", Lane.GAUGE: "gauges", Lane.RATE: "rates"}
 

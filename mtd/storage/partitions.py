@@ -16,6 +16,7 @@ from mtd.storage import metrics
 from mtd.storage.config import PartitionsConfig
 from mtd.storage.errors import PartitionMissing, StatementRejected
 from mtd.storage.pool import Database
+from mtd.storage.stores.devices import forget_removed
 from mtd.storage.txn import Transaction
 
 logger = logging.getLogger(__name__)
@@ -149,6 +150,7 @@ class Partitions:
             await asyncio.sleep(self._config.interval_s)
             try:
                 await self.maintain()
+                await forget_removed(self._db)
                 self.failure = ""
             except MtdError as error:
                 metrics.MAINTENANCE_FAILURES.inc()

@@ -111,6 +111,8 @@ class Resealed:
     unreadable: Sequence[str] = ()
 
 
+_CURRENT_STATE = ("latest", "state_row", "device_status", "device_capability")
+
 COLUMNS = (
     "tenant_id, device_id, revision, created_at, updated_at, name, host, username, port, tls_mode, tls_fingerprint,"
     " code_page, naming, enabled, connect_timeout_s, command_timeout_s, intervals_s, labels, notes"
@@ -228,7 +230,7 @@ class DeviceStore:
 
         async def remove(tx: Transaction) -> None:
             found = await _find(tx, tenant_id, device, lock=True)
-            for table in ("latest", "state_row", "device_status", "device_capability", "device"):
+            for table in (*_CURRENT_STATE, "device"):
                 await tx.execute(
                     f"DELETE FROM {table} WHERE tenant_id = %s AND device_id = %s",
                     (tenant_id, found.device_id),
@@ -330,6 +332,26 @@ class DeviceStore:
                 yield
         finally:
             await listening.stop()
+
+
+async def forget_removed(db: Database) -> int:
+    """Delete the current state of devices that the inventory has no more; return how many rows it was.
+
+    Events that were under way when a device was removed, and a rebuild, write
+    it again; nobody sees it, as all who read join the inventory.
+    """
+
+    async def forget(tx: Transaction) -> int:
+        count = 0
+        for table in _CURRENT_STATE:
+            await tx.execute(
+                f"DELETE FROM {table} t WHERE NOT EXISTS (SELECT FROM device d"
+                " WHERE d.tenant_id = t.tenant_id AND d.device_id = t.device_id)"
+            )
+            count += tx.rowcount
+        return count
+
+    return await db.run("devices.forget_removed", forget)
 
 
 async def has_secrets(db: Database) -> bool:

@@ -8,12 +8,14 @@ from hypothesis import strategies as st
 from mtd.model.device import DeviceStatus, Outcome, Severity
 from mtd.model.events import table_event
 from mtd.model.observation import TableChange
+from mtd.storage.stores.devices import forget_removed
 from tests.integration.projections.kit import (
     DEVICE,
     LAYOUT,
     OTHER_DEVICE,
     OTHER_LAYOUT,
     T1_LAYOUT,
+    TENANT,
     World,
     change,
     declare,
@@ -171,6 +173,36 @@ def test_outcomes_make_a_timeline_a_status_and_events_only_for_changes(postgres_
         )
         assert len(health) == 6
         assert health[1] == ("login_failed", "down", "wrong password", 3, 1, 1.5)
+
+    in_world(postgres_dsn, body)
+
+
+def test_current_state_of_devices_that_were_removed_is_forgotten(postgres_dsn: str) -> None:
+    """What was under way when a device was removed writes it again."""
+    tables = ("latest", "state_row", "device_status", "device_capability")
+
+    async def body(world: World) -> None:
+        at = now_us()
+        await world.ask(
+            "INSERT INTO device (tenant_id, device_id, name, host, port, username, tls_mode)"
+            " VALUES (%s, %s, 'core', 'h', 1, 'u', 'off')",
+            TENANT,
+            DEVICE,
+        )
+        events = [
+            declare(),
+            frame(at),
+            outcome(at, Outcome.OK, DeviceStatus.UP),
+            probe(at, wifi=True),
+            table(at, {"*1": {"name": "ether1"}}),
+        ]
+        await world.project(*events)
+        assert await forget_removed(world.db) == 0
+        await world.ask("DELETE FROM device")
+        assert await forget_removed(world.db) == 4
+        for name in tables:
+            assert await world.value(f"SELECT count(*) FROM {name}") == 0
+        assert await world.value("SELECT count(*) FROM telemetry_frame") == 1
 
     in_world(postgres_dsn, body)
 

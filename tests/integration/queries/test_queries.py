@@ -314,9 +314,10 @@ def test_latest_frames_and_names(postgres_dsn: str) -> None:
     async def body(world: World) -> None:
         device_id = await device(world)
         at = now_us()
+        # The second, and the table: of no device.
         await world.project(
-            frame(at, counter=7, device=device_id), frame(at, counter=8)
-        )  # the second: of no device
+            frame(at, counter=7, device=device_id), frame(at, counter=8), table(at, {"*1": {"name": "gone"}})
+        )
         latest = LatestQueries(world.db)
         (found,) = await latest.latest_all()
         assert (found.device_id, found.collected_us, found.received_us) == (device_id, at, at + 10)

@@ -172,6 +172,20 @@ def test_maintenance_that_fails_says_so_and_comes_again(postgres_dsn: str) -> No
     with_partitions(postgres_dsn, body, interval_s=0.02)
 
 
+def test_the_regular_round_forgets_what_removed_devices_left(postgres_dsn: str) -> None:
+    query(
+        postgres_dsn,
+        "INSERT INTO mtd.device_status (tenant_id, device_id) VALUES (gen_random_uuid(), gen_random_uuid())",
+    )
+
+    async def body(under_test: Partitions, clock: FixedClock) -> None:
+        await under_test.start()
+        await until(lambda: query(postgres_dsn, "SELECT count(*) FROM mtd.device_status") == [(0,)])
+        await under_test.stop()
+
+    with_partitions(postgres_dsn, body, interval_s=0.02)
+
+
 async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(5):
         while not condition():
