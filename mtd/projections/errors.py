@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mtd.core.errors import Misconfigured, MtdError, Refused, Retryable
+from mtd.core.errors import Misconfigured, Refused, Retryable
 
 
 class OutOfBounds(Refused):
@@ -17,7 +17,7 @@ class CantProject(Misconfigured):
     """A projection can't write whatever the events are: the schema or the rights aren't as they should be."""
 
 
-class Poisoned(MtdError):
+class Poisoned(Refused):
     """A projection can't write a batch because of what is in it."""
 
     def __init__(self, projection: str, cause: BaseException) -> None:
