@@ -35,7 +35,7 @@ def _master_key(settings: Settings) -> Iterator[ConfigProblem]:
     path = settings.master_key_path
     try:
         if path.exists():  # else it is made at the start, with the first password that is stored
-            load_or_make_keys(path)
+            load_or_make_keys(path, may_make=False)
     except Misconfigured as unusable:
         yield ConfigProblem(str(path), "security.master_key_file", str(unusable))
     except OSError as error:
