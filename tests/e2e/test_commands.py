@@ -29,6 +29,7 @@ ALL = dict(commands(main))
 # With what each command that has --json is called; commands that change things are in other modules.
 CALLS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("check",): (),
+    ("config", "dump"): (),
     ("migrate",): (),
     ("lab",): ("--list",),
     ("device", "add"): ("added", "127.0.0.1", "--user", "x", "--password", "y", "--label", "site=here"),
@@ -38,6 +39,7 @@ CALLS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("device", "test"): ("lab-0001",),
     ("device", "refresh"): ("lab-0001",),
     ("device", "import"): ("--dry-run", "FILE"),
+    ("device", "remove"): ("added",),
     ("watch",): ("--seconds", "1.5"),
     ("query",): ("lab-0001", "system.*", "--last", "5m"),
     ("events",): (),
@@ -47,6 +49,11 @@ CALLS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("log", "stats"): (),
     ("log", "verify"): ("--database",),
 }
+# Done once, these can't be done again.
+ONCE = {("device", "add"), ("device", "remove")}
+# Of a daemon that is stopped: see the tests of crashes.
+ELSEWHERE = {("rebuild",)}
+ALWAYS_JSON = {("config", "dump")}
 
 
 @pytest.fixture(scope="module")
@@ -69,9 +76,10 @@ def test_every_command_explains_itself(path: tuple[str, ...]) -> None:
 
 
 def with_json() -> list[tuple[str, ...]]:
-    return [
+    found = [
         path for path, command in ALL.items() if any("--json" in option.opts for option in command.params)
     ]
+    return [path for path in found if path not in ELSEWHERE]
 
 
 @pytest.mark.parametrize("path", with_json(), ids=" ".join)
@@ -83,8 +91,8 @@ def test_json_is_json(running: Rig, path: tuple[str, ...]) -> None:
     arguments = [stand_ins.get(word, word) for word in CALLS[path]]
     answer = running.mtd(*path, *arguments, "--json")
     assert answer.lines(), "nothing was printed"
-    # And the same for people: something else, and no error.
-    if path != ("device", "add"):
+    # And the same for people, without an error.
+    if path not in ONCE:
         spoken = running.mtd(*path, *arguments)
         assert spoken.out.strip()
-        assert spoken.out != answer.out
+        assert spoken.out != answer.out or path in ALWAYS_JSON

@@ -120,11 +120,15 @@ def test_a_file_of_routers(running: Rig) -> None:
     for text, says in (
         ("name,host,username\nx,y,z\n", "column 'password' is missing"),
         ("name,host,username,password,colour\n", "column 'colour' is not known"),
-        ("name,host,username,password,port\na,b,c,d,e\n", ":2: port: 'e' is not a number"),
-        ("name,host,username,password\n,b,c,d\n", ":2: name must not be empty"),
     ):
         path.write_text(text)
         assert says in running.mtd("device", "import", str(path), code=1).err
+    path.write_text("name,host,username,password,port\na,b,c,d,e\n,b,c,d,1\nx,y,c,d,8728\n")
+    report = running.mtd("device", "import", "--dry-run", str(path), "--json", code=1).json()
+    assert [failure["line"] for failure in report["failed"]] == [2, 3]
+    assert "'e' is not a number" in report["failed"][0]["error"]
+    assert "name" in report["failed"][1]["error"]
+    assert "x" not in running.devices()
 
 
 def test_many_at_once_are_all_polled(running: Rig) -> None:
