@@ -83,7 +83,7 @@ class Daemon:
         catalogue = self._plugins.catalogue
         metrics = [(metric, catalogue.collector_of(metric.key)) for metric in catalogue]
         await CatalogueStore(self._database).put(catalogue.version, metrics)
-        self._telemetry = Telemetry(self._readers)
+        self._telemetry = Telemetry(self._readers, settings.grpc)
         await self._start_projections()
         await self._start_grpc()
         await self._start_collecting()
@@ -177,7 +177,9 @@ class Daemon:
         await self._begin("database", _until_available(database.start, "the database"), database.stop)
         # Readers have connections of their own: what they ask never holds up the projections.
         self._readers = Database.for_queries(self._dsn, settings.database)
-        await self._begin("readers", _until_available(self._readers.start, "the database"), self._readers.stop)
+        await self._begin(
+            "readers", _until_available(self._readers.start, "the database"), self._readers.stop
+        )
         return database
 
     async def _start_projections(self) -> None:
