@@ -66,13 +66,12 @@ class TelemetryBatch:
             row = self._frames.row(seq, envelope)
             self._note_day(row.collected_us)
             self._rows.append(row)
-        else:
-            layout = layout_of(envelope.series_layout)
-            self._layouts[envelope.tenant_id, layout.layout_id] = (
-                envelope.tenant_id,
-                layout,
-                envelope.collected_at_us,
-            )
+            return
+        tenant_id, declared = envelope.tenant_id, envelope.series_layout
+        # Each device declares its own, and many have the same.
+        if (tenant_id, declared.layout_id) not in self._layouts:
+            layout = layout_of(declared)
+            self._layouts[tenant_id, layout.layout_id] = (tenant_id, layout, envelope.collected_at_us)
 
     def _note_day(self, collected_us: int) -> None:
         number = collected_us // 86_400_000_000

@@ -27,6 +27,8 @@ from mtd.testing.truth_check import TruthCheck, TruthFigures
 Say = Callable[[str], None]
 
 _FIRST_POLLS_TIMEOUT_S = 120.0
+_LIVE_TIMEOUT_S = 120.0
+_LIVE_AGE_S = 1.5
 # Time for what was polled last to reach PostgreSQL before it is counted.
 _SETTLE_S = 2.0
 # Everything that can get lost on the way, by the daemon's own account.
@@ -81,10 +83,33 @@ def wait_for_first_polls(stage: Stage, routers: int, say: Say) -> None:
             time.sleep(0.5)  # noqa: TID251 - a script's own wait, no reactor here
 
 
+def wait_until_live(stage: Stage, say: Say) -> None:
+    """Wait until what the start piled up is in PostgreSQL; what is measured is polling, not starting.
+
+    Gives up after a while: a machine that never gets there shows it in the ages.
+    """
+    deadline = time.monotonic() + _LIVE_TIMEOUT_S
+    with psycopg.connect(stage.dsn(), autocommit=True) as connection:
+        while time.monotonic() < deadline:
+            row = connection.execute(
+                "SELECT extract(epoch FROM now() - percentile_disc(0.05) WITHIN GROUP (ORDER BY ts_collected))"
+                " FROM mtd.latest WHERE poll_group = 't0'"
+            ).fetchone()
+            if row is not None and row[0] is not None and float(row[0]) < _LIVE_AGE_S:
+                return
+            _check_processes(stage)
+            say("waiting until the values in PostgreSQL are live")
+            time.sleep(0.5)  # noqa: TID251
+
+
 def measure(stage: Stage, plan: Plan, say: Say) -> dict[str, Any]:
     """Watch a running stage for the plan's time and return the figures."""
     world = World.from_state_file(stage.lab_state_path)
+    added = time.monotonic()
     wait_for_first_polls(stage, len(world), say)
+    first_polls_s = time.monotonic() - added
+    wait_until_live(stage, say)
+    live_s = time.monotonic() - added
     stream = StreamAges(stage.server, plan.stream_metrics)
     sql = SqlAges(stage.dsn())
     before = _accounts(stage)
@@ -107,6 +132,11 @@ def measure(stage: Stage, plan: Plan, say: Say) -> dict[str, Any]:
         "stream_updates": stream.updates,
     }
     figures |= _age_figures(AgeFigures.of(stream.all_ages()), AgeFigures.of(sql.all_ages()))
+    figures["start"] = {
+        "adding_s": round(stage.adding_s, 1),
+        "first_polls_s": round(first_polls_s, 1),
+        "live_s": round(live_s, 1),
+    }
     seconds = (end_us - start_us) / 1e6
     figures["processes"] = {
         name: {

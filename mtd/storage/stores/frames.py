@@ -26,8 +26,8 @@ class FrameRow(NamedTuple):
     low_confidence: str  # "{}": none is doubtful
 
 
-# About a megabyte of text in one statement: joining and sending it holds the loop.
-_ROWS_AT_ONCE = 256
+# About two megabytes of text in one statement: joining and sending them holds the loop for some 4 ms.
+_ROWS_AT_ONCE = 512
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _COLUMNS = (
     "tenant_id, device_id, log_id, seq, layout_id, ts_collected, ts_received, poll_duration_us,"
