@@ -35,7 +35,7 @@ from mtd.storage.partitions import Partitions
 from mtd.storage.pool import Database
 from mtd.storage.schema import migrate
 from mtd.storage.stores.catalogue import CatalogueStore
-from mtd.storage.stores.devices import DeviceStore
+from mtd.storage.stores.devices import DeviceStore, has_secrets
 from mtd.storage.txn import Transaction
 
 logger = logging.getLogger(__name__)
@@ -73,12 +73,14 @@ class Daemon:
         _make_data_dir(settings.daemon.data_dir)
         http = HttpServer(self, settings.http)
         await self._begin("http", http.start(), http.stop)
-        vault = await asyncio.to_thread(Vault.from_file, settings.master_key_path)
         self._plugins = PluginManager.load(settings=settings.plugins)
         self._database = await self._start_database()
         log_config = settings.event_log.model_copy(update={"path": settings.event_log_path})
         self._log = SqliteEventLog(log_config)
         await self._begin("event log", self._log.start(), self._log.stop)
+        # A new key where passwords are stored could open none of them: it was lost, and has to come back.
+        may_make = not await has_secrets(self._database)
+        vault = await asyncio.to_thread(Vault.from_file, settings.master_key_path, may_make=may_make)
         self._store = DeviceStore(self._database, vault)
         catalogue = self._plugins.catalogue
         metrics = [(metric, catalogue.collector_of(metric.key)) for metric in catalogue]

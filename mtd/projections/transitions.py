@@ -80,8 +80,8 @@ class DeviceTracker:
         first = row.probed_us == 0
         row.probed_us = envelope.collected_at_us
         events = self._identity_events(seq, envelope, row, facts, first)
-        row.routeros_major = facts.routeros_major
-        row.architecture = facts.architecture
+        row.routeros_major = facts.routeros_major or row.routeros_major
+        row.architecture = facts.architecture or row.architecture
         changes = self._capability_changes(seq, envelope, row, facts)
         if changes and not first:
             more = len(changes) - _NAMED_IN_MESSAGE
@@ -104,11 +104,13 @@ class DeviceTracker:
         events: list[EventRow] = []
         for field, event_type in _IDENTITY_EVENTS.items():
             old, new = getattr(row, field), getattr(facts, field)
+            if not new:
+                continue  # the router didn't say this time; it hasn't lost what it had
             setattr(row, field, new)
             if old != new and not first:
                 # Another serial number is another box under the same address.
                 severity = _WARNING if field == "serial_number" else _INFO
-                message = f"{field.replace('_', ' ')} changed from {old or 'nothing'} to {new or 'nothing'}"
+                message = f"{field.replace('_', ' ')} changed from {old or 'nothing'} to {new}"
                 events.append(
                     _event(
                         seq,

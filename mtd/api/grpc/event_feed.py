@@ -173,8 +173,8 @@ class EventFeeds:
         """
         async with self._open(tenant_id) as feed:
             end = await feed.end()
-            # No end, no verdict: retention may have taken every event.
-            if after > end > 0:
+            # The end is what was ever given out, so that retention can't move it back.
+            if after > end:
                 raise PositionBeyondEnd(f"position {after} lies behind the last event, {end}")
             if until_now:
                 async for event in self._stored(feed, wanted, after, end):
