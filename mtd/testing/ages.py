@@ -90,6 +90,11 @@ class StreamAges(_Sampler):
                 self._collected_us[update.layout.device_name] = update.collected_at_us
                 self.updates += 1
 
+    def begin_anew(self) -> None:
+        """Forget what was sampled so far."""
+        self.ages_s.clear()
+        self.updates = 0
+
     def stop(self) -> None:
         """End both; raise what went wrong while sampling."""
         self._client.close()

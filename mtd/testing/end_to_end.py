@@ -29,6 +29,7 @@ Say = Callable[[str], None]
 _FIRST_POLLS_TIMEOUT_S = 120.0
 _LIVE_TIMEOUT_S = 120.0
 _LIVE_AGE_S = 1.5
+_LIVE_FOR_S = 5.0
 # Time for what was polled last to reach PostgreSQL before it is counted.
 _SETTLE_S = 2.0
 # Everything that can get lost on the way, by the daemon's own account.
@@ -89,14 +90,19 @@ def wait_until_live(stage: Stage, say: Say) -> None:
     Gives up after a while: a machine that never gets there shows it in the ages.
     """
     deadline = time.monotonic() + _LIVE_TIMEOUT_S
+    live_since = None
     with psycopg.connect(stage.dsn(), autocommit=True) as connection:
-        while time.monotonic() < deadline:
+        while (now := time.monotonic()) < deadline:
             row = connection.execute(
                 "SELECT extract(epoch FROM now() - percentile_disc(0.05) WITHIN GROUP (ORDER BY ts_collected))"
                 " FROM mtd.latest WHERE poll_group = 't0'"
             ).fetchone()
-            if row is not None and row[0] is not None and float(row[0]) < _LIVE_AGE_S:
-                return
+            if row is None or row[0] is None or float(row[0]) > _LIVE_AGE_S:
+                live_since = None
+            else:
+                live_since = live_since or now
+                if now - live_since >= _LIVE_FOR_S:
+                    return
             _check_processes(stage)
             say("waiting until the values in PostgreSQL are live")
             time.sleep(0.5)  # noqa: TID251
@@ -108,14 +114,16 @@ def measure(stage: Stage, plan: Plan, say: Say) -> dict[str, Any]:
     added = time.monotonic()
     wait_for_first_polls(stage, len(world), say)
     first_polls_s = time.monotonic() - added
-    wait_until_live(stage, say)
-    live_s = time.monotonic() - added
+    # The reader belongs to the start: it is sent all layouts and names first.
     stream = StreamAges(stage.server, plan.stream_metrics)
+    stream.start()
+    wait_until_live(stage, say)
+    live_s = time.monotonic() - added - _LIVE_FOR_S
     sql = SqlAges(stage.dsn())
     before = _accounts(stage)
     skipped_before = stage.metric("mtd_scheduler_polls_skipped_total")
     start_us = time.time_ns() // 1000
-    stream.start()
+    stream.begin_anew()
     sql.start()
     _watch(stage, plan.seconds, say)
     stream.stop()
