@@ -127,6 +127,7 @@ def broken() -> Iterator[Rig]:
                 client.create_device(name=case.name, **{**settings_of(stage, case), **quick})
         wait_for(lambda: set(failing(stage)) >= NAMES, "every case has failed", timeout_s=30)
         stage.notes["after"] = ages_of_the_healthy(stage)
+        stage.notes["devices"], stage.notes["events"] = stage.devices(), stage.events()
         yield stage
 
 
@@ -156,19 +157,20 @@ def test_nothing_else_is_disturbed(broken: Rig) -> None:
     assert after.samples >= 30
     assert after.p95_s <= 2.0
     assert after.p95_s <= before.p95_s + 0.5
-    devices = broken.devices()
-    assert {devices[name]["status"] for name in HEALTHY} == {"up"}
-    events = [event["event_type"] for name in HEALTHY for event in broken.events("-d", name)]
-    assert set(events) == {"device.up"}
+    assert {broken.notes["devices"][name]["status"] for name in HEALTHY} == {"up"}
+    told = {event["event_type"] for event in broken.notes["events"] if event["device_name"] in HEALTHY}
+    assert told == {"device.up"}
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_each_failure_has_its_name_reason_and_event(broken: Rig, case: Case) -> None:
-    device = broken.devices()[case.name]
+    device = broken.notes["devices"][case.name]
     assert device["status"] in case.status
     assert case.says in device["status_reason"]
     told = [
-        event for event in broken.events("-d", case.name) if event["event_type"] == f"device.{case.outcome}"
+        event
+        for event in broken.notes["events"]
+        if (event["device_name"], event["event_type"]) == (case.name, f"device.{case.outcome}")
     ]
     assert told, f"no event device.{case.outcome}"
     assert all(event["severity"] in ("warning", "critical") for event in told)
@@ -189,8 +191,13 @@ def test_a_test_of_the_connection_says_what_to_do(broken: Rig, case: Case) -> No
     assert all(step["ok"] for step in found["steps"][:-1])
     words = case.says if case.outcome != "not_permitted" else "give its group the policies"
     assert words in found["reason"]
-    spoken = broken.mtd("device", "test", case.name, code=1)
-    assert case.outcome in spoken.out
+
+
+def test_a_test_of_the_connection_is_told_in_words(broken: Rig) -> None:
+    spoken = broken.mtd("device", "test", "wrong-password", code=1).out
+    assert "login_failed" in spoken
+    assert "check user and password" in spoken
+    assert "ok" in broken.mtd("device", "test", "healthy-7").out
 
 
 def test_passwords_are_told_to_nobody(broken: Rig) -> None:
