@@ -97,7 +97,7 @@ def test_a_file_of_routers(running: Rig) -> None:
     lines = [
         header,
         *(
-            f'csv-{n},{r["host"]},{r["port"]},mtd,{r["password"]},,both,Linz,"a, b"'
+            f'csv-{n},{r["host"]},{r["port"]},mtd,{r["password"]},,both,Graz,"a, b"'
             for n, r in enumerate(good)
         ),
         "csv-0,127.0.0.1,8728,mtd,x,,,,",  # a name that is taken
@@ -113,7 +113,7 @@ def test_a_file_of_routers(running: Rig) -> None:
     names = [f"csv-{number}" for number in range(3)]
     running.wait_until_polled(*names, timeout_s=POLLED_S)
     found = running.devices()["csv-1"]
-    assert (found["labels"], found["notes"], found["interface_naming"]) == ({"site": "Linz"}, "a, b", "both")
+    assert (found["labels"], found["notes"], found["interface_naming"]) == ({"site": "Graz"}, "a, b", "both")
     spoken = running.mtd("device", "import", str(path), code=1).out
     assert "line 6, odd" in spoken
 
