@@ -13,7 +13,7 @@ import pytest
 
 from mtd.core.clock import SYSTEM_CLOCK
 from mtd.core.errors import Retryable
-from mtd.model.command import Command, Reply, Rows, Trap
+from mtd.model.command import CANCELLED_TOO_LARGE, Command, Reply, Rows, Trap
 from mtd.model.device import DEFAULT_TENANT_ID, Device, DeviceStatus, Outcome
 from mtd.model.layout import Layout, Series
 from mtd.model.metric import Lane, Tier
@@ -397,3 +397,13 @@ def test_without_the_database_polling_goes_on() -> None:
 
     run_async(run())
     assert scene.source.connects == 2
+
+
+def test_a_router_whose_every_reply_is_too_large_is_down_and_left_alone_longer_each_time() -> None:
+    scene = Scene()
+    scene.source.trap = Trap("more rows than we read", CANCELLED_TOO_LARGE)
+    live(scene, 0.3)
+    assert {report.status for report in scene.recorder.outcomes} == {DeviceStatus.DOWN}
+    assert {report.outcome for report in scene.recorder.outcomes} == {Outcome.REPLY_TOO_LARGE}
+    failures = [report.consecutive_failures for report in scene.recorder.outcomes]
+    assert failures == list(range(1, len(failures) + 1))
