@@ -67,6 +67,7 @@ def watch(
     wanted = metrics or (() if as_json else SUMMARY)
     patience_s = _GIVE_UP_AFTER_S if seconds is None else min(_GIVE_UP_AFTER_S, seconds / 2)
     with MtdClient(server) as client, _closing_after(seconds, client):
+        client.list_metrics()  # a daemon that isn't there is told at once; one that goes away is waited for
         try:
             if as_json:
                 _print_samples(client.watch(devices=devices, metrics=wanted, give_up_after_s=patience_s))
@@ -261,6 +262,7 @@ def events(
 ) -> None:
     """Print what happened: links, reboots, failed polls, changes of capabilities."""
     with MtdClient(server) as client:
+        client.list_metrics()  # a daemon that isn't there is told at once; one that goes away is waited for
         found = client.events(
             after_position=after_position,
             devices=devices,
