@@ -10,6 +10,7 @@ from rich.progress import track
 from rich.table import Table
 
 from mtd.cli.device_csv import RowRefused, check_settings, read_rows
+from mtd.cli.device_settings import changes_from
 from mtd.cli.output import (
     console,
     explain_errors,
@@ -100,14 +101,16 @@ def set_settings(name: str, settings: tuple[str, ...], server: str, as_json: boo
 
     \b
     mtd device set core-1 interface_naming=both enabled=false
+    mtd device set core-1 interval:t0=5 label:role=core
+    mtd device set core-1 password=-          asks; password=env takes MTD_PASSWORD
+
+    Known: host, port, username, password, tls_mode, tls_fingerprint, enabled,
+    interface_naming, code_page, connect_timeout_s, command_timeout_s, notes,
+    name, label:KEY and interval:TIER. Labels and intervals that aren't named
+    stay; an empty value takes one away.
     """
-    changes: dict[str, Any] = dict(_pair(text) for text in settings)
-    if "enabled" in changes:
-        changes["enabled"] = changes["enabled"].lower() in ("true", "yes", "1", "on")
-    for key, convert in (("port", int), ("connect_timeout_s", float), ("command_timeout_s", float)):
-        if key in changes:
-            changes[key] = _converted(key, changes[key], convert)
     with MtdClient(server) as client:
+        changes = changes_from(settings, lambda: client.get_device(name))
         _show([client.update_device(name, **changes)], as_json)
 
 
@@ -196,13 +199,6 @@ def import_devices(file: Path, dry_run: bool, server: str, as_json: bool) -> Non
         raise SystemExit(1)
 
 
-def _converted(key: str, value: str, convert: type[int] | type[float]) -> int | float:
-    try:
-        return convert(value)
-    except ValueError:
-        raise click.ClickException(f"{key}: {value!r} is not a number") from None
-
-
 def _pair(text: str) -> tuple[str, str]:
     key, equals, value = text.partition("=")
     if not equals or not key:
@@ -218,7 +214,12 @@ def _show(devices: list[Device], as_json: bool) -> None:
     if as_json:
         print_json(devices)
         return
-    table = Table("Name", "Host", "Status", "Last seen", "RouterOS", "Model", "Reason")
+    table = Table()
+    for name in ("Name", "Host", "Status"):
+        table.add_column(name, no_wrap=True, overflow="fold")
+    for name in ("Last seen", "RouterOS", "Model"):
+        table.add_column(name)
+    table.add_column("Reason", min_width=20)
     for found in devices:
         style = _STATUS_STYLE.get(found.status, "dim")
         seen = (

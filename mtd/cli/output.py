@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import json
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +18,10 @@ from rich.markup import escape
 P = ParamSpec("P")
 R = TypeVar("R")
 
-console = Console()
+# Into a file or a pipe nothing is cut to the width of a screen that isn't there.
+_PIPE_WIDTH = 240
+_to_screen = Console()
+console = _to_screen if _to_screen.is_terminal or os.environ.get("COLUMNS") else Console(width=_PIPE_WIDTH)
 progress_console = Console(stderr=True)
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")

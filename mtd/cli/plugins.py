@@ -64,7 +64,10 @@ def catalogue(pattern: str, config_path: Path | None, as_json: bool) -> None:
     if as_json:
         print_json({"version": manager.catalogue.version, "metrics": found})
         return
-    table = Table("Key", "Kind", "Unit", "Tier", "Description")
+    table = Table()
+    table.add_column("Key", no_wrap=True, overflow="fold")
+    for name in ("Kind", "Unit", "Tier", "Description"):
+        table.add_column(name)
     for metric in found:
         cells = (metric.key, metric.kind, metric.unit, metric.tier, metric.description)
         table.add_row(*map(plain, cells))

@@ -160,7 +160,10 @@ class _Screen:
 
 
 def _values_table(values: _Values) -> Table:
-    table = Table("Device", "Metric", "Value", "Unit", "Age")
+    table = Table("Device")
+    table.add_column("Metric", no_wrap=True, overflow="fold")
+    for name in ("Value", "Unit", "Age"):
+        table.add_column(name)
     now = dt.datetime.now(dt.UTC)
     for (device, key), sample in sorted(values.items())[: console.height - 6]:
         value = f"{sample.value:,.2f}" if sample.value_int is None else f"{sample.value_int:,}"
@@ -228,7 +231,10 @@ def query(device: str, metrics: tuple[str, ...], last: str, points: int, server:
     if as_json:
         print_json({"bucket_us": result.bucket_us, "series": result.series})
         return
-    table = Table("Metric", "Points", "First", "Last", "Min", "Max", "Unit")
+    table = Table()
+    table.add_column("Metric", no_wrap=True, overflow="fold")
+    for name in ("Points", "First", "Last", "Min", "Max", "Unit"):
+        table.add_column(name)
     for series in result.series:
         first, newest = series.values[0], series.values[-1]
         figures = [

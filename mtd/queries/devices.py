@@ -80,6 +80,8 @@ def _view(row: Row) -> DeviceView:
     new = view_of_new(record_of(tuple(columns)))
     if new.status is DeviceStatus.DISABLED:
         status, reason = DeviceStatus.DISABLED, ""
+    elif status == DeviceStatus.DISABLED:
+        status, reason = DeviceStatus.UNKNOWN, "switched on, not polled yet"
     return replace(
         new,
         status=DeviceStatus(status),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -55,7 +54,9 @@ def main(seconds: float | None, as_json: bool, scenario: str, keep: bool) -> Non
     stream with what the routers truly did, and ends with code 0 if all is well.
     """
     console = Console(stderr=True)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        # A closed window and `kill` end it as Ctrl-C does: nothing stays behind.
+        signal.signal(ending, _interrupt)
     folder = Path(tempfile.mkdtemp(prefix="mtd-demo-"))
     folder.chmod(0o711)
     plan = Plan(seconds=seconds or 0, lab_arguments=("--scenario", scenario))
@@ -85,6 +86,14 @@ def main(seconds: float | None, as_json: bool, scenario: str, keep: bool) -> Non
             click.echo(_line(figures))
         if problems:
             raise SystemExit(1)
+    elif seconds is not None:
+        raise SystemExit(130)
+
+
+def _interrupt(*_: object) -> None:
+    for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, signal.SIG_IGN)  # once is enough: what was started is being ended
+    raise KeyboardInterrupt
 
 
 def _explain(console: Console, stage: Stage) -> None:

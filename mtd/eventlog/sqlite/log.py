@@ -82,7 +82,7 @@ class SqliteEventLog:
             self._lock.acquire()
         except OSError as error:
             raise Misconfigured(
-                f"the folder of the event log can't be used: {error}; see eventlog.path"
+                f"the folder of the event log can't be used: {error}; see event_log.path"
             ) from error
         try:
             self._store.open(self._clock.now_us())

@@ -193,7 +193,7 @@ class FileLock:
             lock.close()
             raise Misconfigured(
                 f"the event log {self._path.with_suffix('')} is in use by process {holder}; "
-                "stop that mtd, or give this one another eventlog.path"
+                "stop that mtd, or give this one another event_log.path"
             ) from None
         lock.truncate(0)
         lock.write(f"{os.getpid()}\n")
