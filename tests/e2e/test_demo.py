@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -36,5 +37,11 @@ def test_the_demo_ends_well_and_leaves_nothing_behind() -> None:
 
 
 def test_a_demo_without_lab_routers_fails() -> None:
+    before = set(Path(tempfile.gettempdir()).glob("mtd-demo-*"))
     answer = run("-m", "mtd.testing.demo", "--seconds", "15", "--scenario", "no-such", code=1, timeout_s=60)
     assert "no scenario 'no-such'" in answer.err
+    # What failed is kept, to be looked at; here nobody will.
+    kept = set(Path(tempfile.gettempdir()).glob("mtd-demo-*")) - before
+    assert len(kept) == 1
+    for folder in kept:
+        shutil.rmtree(folder)
