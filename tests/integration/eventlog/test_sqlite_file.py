@@ -112,7 +112,7 @@ def test_a_newer_format_is_refused(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     (tmp_path / "log").write_text("a file is in the way")
-    with pytest.raises(Misconfigured, match="eventlog.path"):
+    with pytest.raises(Misconfigured, match="event_log.path"):
         run(make_log(tmp_path).start())
 
 
