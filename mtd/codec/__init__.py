@@ -1,5 +1,6 @@
-"""Wire formats, sans I/O: bytes in, values out.
+"""Formats of the wire and of storage, sans I/O: bytes in, values out, and back.
 
-Takes bytes as they come from a socket, in any pieces. Gives rows, records and
-errors. Never opens, waits for, or times anything.
+Takes bytes as they come from a socket, in any pieces, and gives rows, records and
+errors; takes arrays of values, and gives what the database keeps of them. Never
+opens, waits for, or times anything.
 """

@@ -50,9 +50,10 @@ class EventLogConfig(BaseModel):
         description="Batches that may wait for a commit; further ones are refused as busy.",
     )
     tail_bytes: int = Field(
-        default=64 * MIB,
+        default=8 * MIB,
         ge=0,
-        description="Recent events kept in memory for consumers in this process, counted as stored bytes.",
+        description="Recent events kept in memory for consumers in this process, counted as stored bytes: about "
+        "five times as much in memory. Consumers that are further behind read the disk.",
     )
     read_bytes: int = Field(
         default=8 * MIB, ge=1, description="Stored bytes that one read takes from the disk at most."

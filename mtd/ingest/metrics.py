@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from functools import cache
 
+from mtd.core.loop_metrics import Count, LoopCounter
 from mtd.core.metrics import Counter, Gauge, Histogram
 
-RECORDED_EVENTS = Counter("mtd_ingest_recorded_events_total", "Events accepted, by kind.", ["kind"])
+RECORDED_EVENTS = LoopCounter("mtd_ingest_recorded_events_total", "Events accepted, by kind.", ["kind"])
 REFUSED = Counter(
     "mtd_ingest_refused_total", "Parts of observations that were not accepted, by reason.", ["reason"]
 )
@@ -36,6 +37,6 @@ LOG_UNAVAILABLE_SECONDS = Counter(
 
 
 @cache
-def recorded(kind: str) -> Counter:
-    """Return the counter of a kind of event: looking a label up costs as much as counting."""
+def recorded(kind: str) -> Count:
+    """Return the counter of a kind of event: looking a label up costs more than counting."""
     return RECORDED_EVENTS.labels(kind=kind)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING
 
 from mtd.core.clock import SYSTEM_CLOCK, Clock
 from mtd.core.limits import TokenBucket
 from mtd.core.service import TaskGroup
+from mtd.core.slices import Steps, at_once
 from mtd.ingest import metrics
 from mtd.ingest.buffer import Buffer, Entry, Urgency
 from mtd.ingest.config import IngestConfig
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from mtd.eventlog.interfaces import IEventLog
     from mtd.model.device import Device
     from mtd.model.observation import FrameValues, Observation, OutcomeReport, ProbeFacts, StateChange
+    from mtd.model.sighting import Sighting
     from mtd.pb.events.v1.envelope_pb2 import Envelope
 
 logger = logging.getLogger(__name__)
@@ -32,6 +34,7 @@ logger = logging.getLogger(__name__)
 # Log lines about what was refused: one per 5 s, after the first few. All are counted.
 _COMPLAINTS_PER_S = 0.2
 _COMPLAINTS_AT_ONCE = 5
+_CHANGES_OF_A_STEP = 25
 
 
 class Recorder:
@@ -62,6 +65,7 @@ class Recorder:
         self._complaints = TokenBucket(_COMPLAINTS_PER_S, _COMPLAINTS_AT_ONCE, clock=clock)
         self._incidents = Incidents(collector_id, clock, self._settings.report_interval_s, self._record_own)
         self._flusher = Flusher(log, self._buffer, self._settings, self._incidents, self._lost)
+        self._lost_tables: dict[str, set[str]] = {}  # by device
         self._tasks = TaskGroup("ingest")
         self._stopped = False
 
@@ -93,6 +97,10 @@ class Recorder:
 
     def record(self, device: Device, observation: Observation) -> None:
         """Record what a poll brought. A part that can't be recorded doesn't hold up the others."""
+        at_once(self.recording(device, observation))
+
+    def recording(self, device: Device, observation: Observation) -> Steps[None]:
+        """Return the steps of ``record``, for an observation that may be large."""
         origin = self._origin(device)
         now_us = self._clock.now_us()
         with self._accepting(origin):
@@ -101,9 +109,16 @@ class Recorder:
             if observation.frame is not None:
                 urgency = Urgency.of_poll_group(observation.frame.layout.poll_group)
                 self._record_frame(origin, observation.frame, urgency, now_us)
-            self._record_tables(origin, observation, urgency, now_us)
-            self._record_changes(origin, observation, now_us)
+            yield from self._record_tables(origin, observation, urgency, now_us)
+            yield from self._record_changes(origin, observation, now_us)
             self._record_documents(origin, observation, urgency, now_us)
+
+    def take_lost_tables(self, device: Device) -> Collection[str]:
+        """Return the current-state tables of a device of which changes got lost on the way to the log, once.
+
+        Whoever reads them has to tell them again: nothing else will put right what projections hold.
+        """
+        return self._lost_tables.pop(device.device_id, ()) if self._lost_tables else ()
 
     def record_outcome(self, device: Device, report: OutcomeReport) -> None:
         """Record what came of a poll or of a connection attempt."""
@@ -126,6 +141,12 @@ class Recorder:
         origin = self._origin(device)
         with self._accepting(origin):
             self._add(Urgency.CONTROL, events.state_event(origin, change, now_us, now_us))
+
+    def record_sighting(self, tenant_id: str, sighting: Sighting) -> None:
+        """Record that something was seen that looks like a router."""
+        origin, now_us = Origin(tenant_id, self._collector_id), self._clock.now_us()
+        with self._accepting(origin):
+            self._add(Urgency.T3, events.seen_event(origin, sighting, now_us, now_us))
 
     def _origin(self, device: Device) -> Origin:
         return Origin(device.tenant_id, self._collector_id, device.device_id)
@@ -157,18 +178,23 @@ class Recorder:
             self._known.layout_declared(owner, layout, now)
             self._add(Urgency.CONTROL, envelope)
 
-    def _record_tables(self, origin: Origin, observation: Observation, urgency: Urgency, now_us: int) -> None:
+    def _record_tables(
+        self, origin: Origin, observation: Observation, urgency: Urgency, now_us: int
+    ) -> Steps[None]:
         for table in observation.tables:
             with self._accepting(origin):
                 self._validator.check_table(table)
                 self._add(urgency, events.table_event(origin, table, observation.collected_us, now_us))
+            yield None
 
-    def _record_changes(self, origin: Origin, observation: Observation, now_us: int) -> None:
+    def _record_changes(self, origin: Origin, observation: Observation, now_us: int) -> Steps[None]:
         cap, changes = self._settings.max_state_changes, observation.state_changes
-        for change in changes[:cap]:
+        for number, change in enumerate(changes[:cap], start=1):
             with self._accepting(origin):
                 envelope = events.state_event(origin, change, observation.collected_us, now_us)
                 self._add(Urgency.CONTROL, envelope)
+            if number % _CHANGES_OF_A_STEP == 0:
+                yield None
         for _ in changes[cap:]:
             self._refuse(origin, "too_many", f"{len(changes)} state changes at once are over the cap {cap}")
 
@@ -206,6 +232,9 @@ class Recorder:
         for entry in entries:
             for envelope in entry.envelopes:
                 self._known.lost(envelope)
+                if payload_kind(envelope) == "table_delta":
+                    lost = self._lost_tables.setdefault(envelope.device_id, set())
+                    lost.add(envelope.table_delta.table)
         self._incidents.lost(entries, reason)
 
     def _accepting(self, origin: Origin) -> _Accepting:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
+from mtd.model.labels import LabelSource
 from mtd.model.metric import Metric
 
 
@@ -46,13 +47,19 @@ class Conflicts(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """All metrics by key. ``number`` grows with each release that adds keys."""
+    """All metrics by key. ``number`` grows with each release that adds keys.
+
+    ``labels`` are the tables that name instances, those of scopes without series as well.
+    """
 
     entries: Mapping[str, Entry] = field(default_factory=dict)
+    labels: tuple[LabelSource, ...] = ()
 
     @classmethod
-    def assemble(cls, parts: Iterable[tuple[str, Iterable[Metric]]]) -> Catalogue:
-        """Build it from (collector, metrics). Raises Conflicts."""
+    def assemble(
+        cls, parts: Iterable[tuple[str, Iterable[Metric]]], labels: Iterable[LabelSource] = ()
+    ) -> Catalogue:
+        """Build it from (collector, metrics), and from what names their instances. Raises Conflicts."""
         entries: dict[str, Entry] = {}
         problems = []
         for collector, metrics in parts:
@@ -67,12 +74,18 @@ class Catalogue:
                     )
         if problems:
             raise Conflicts(problems)
-        return cls(MappingProxyType(dict(sorted(entries.items()))))
+        return cls(MappingProxyType(dict(sorted(entries.items()))), tuple(labels))
 
     @property
     def metrics(self) -> Mapping[str, Metric]:
         """All metrics by key, sorted."""
         return {key: entry.metric for key, entry in self.entries.items()}
+
+    @property
+    def series_labels(self) -> tuple[LabelSource, ...]:
+        """The tables that name instances of series."""
+        scopes = {entry.metric.scope for entry in self.entries.values()}
+        return tuple(source for source in self.labels if source.scope in scopes)
 
     @property
     def number(self) -> int:

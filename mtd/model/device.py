@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from mtd.model.metric import Tier
+from mtd.model.selection import T0Settings
 
 DEFAULT_TENANT_ID = "00000000-0000-4000-8000-000000000001"
 
@@ -21,6 +22,37 @@ class TlsMode(enum.StrEnum):
     INSECURE = "insecure"  # any certificate; asked for explicitly, shown red
 
 
+class Way(enum.StrEnum):
+    """How a device is asked, in the order in which ways are preferred (S000-6.1d)."""
+
+    API = "api"  # the RouterOS API
+    REST = "rest"  # REST of RouterOS 7
+    SNMP = "snmp"  # standard counters only
+
+
+class SnmpVersion(enum.StrEnum):
+    """Versions of SNMP that are spoken. Version 1 has no 64-bit counters."""
+
+    V2C = "2c"
+    V3 = "3"
+
+
+class SnmpAuth(enum.StrEnum):
+    """How an SNMPv3 user proves who it is."""
+
+    NONE = "none"
+    MD5 = "md5"
+    SHA1 = "sha1"
+
+
+class SnmpPriv(enum.StrEnum):
+    """How an SNMPv3 user's messages are encrypted."""
+
+    NONE = "none"
+    DES = "des"
+    AES = "aes"  # AES-128
+
+
 class InterfaceNaming(enum.StrEnum):
     """How interfaces are labelled wherever people read them (X-28)."""
 
@@ -32,7 +64,7 @@ class InterfaceNaming(enum.StrEnum):
         """Return the label of an interface. Without a comment it is its name."""
         if not comment or self is InterfaceNaming.NAME:
             return name
-        return comment if self is InterfaceNaming.COMMENT else f"{name} ({comment})"
+        return comment if self is InterfaceNaming.COMMENT or not name else f"{name} ({comment})"
 
 
 class DeviceStatus(enum.StrEnum):
@@ -71,10 +103,39 @@ class Severity(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class RestSettings:
+    """How REST is reached. It is as secure as it says, and never less."""
+
+    port: int = 0  # 0: as the router's own list of services says
+    tls_mode: TlsMode = TlsMode.VERIFY
+    tls_fingerprint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SnmpSettings:
+    """How SNMP is spoken. ``repr`` leaves the secrets out.
+
+    Version 2c has the community, version 3 the user and what proves it; a user
+    without ``auth`` has no ``priv``.
+    """
+
+    version: SnmpVersion
+    port: int = 161
+    community: str = field(default="", repr=False)
+    username: str = ""
+    auth: SnmpAuth = SnmpAuth.NONE
+    auth_password: str = field(default="", repr=False)
+    priv: SnmpPriv = SnmpPriv.NONE
+    priv_password: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Device:
     """A router to be polled: the part of the inventory that a collector needs.
 
     The password is here because a session needs it; ``repr`` leaves it out.
+    ``ways`` are those that may be used, the best first; REST without a port is
+    used once the router has said that it has it, SNMP if there are settings.
     """
 
     device_id: str
@@ -94,3 +155,7 @@ class Device:
     intervals_s: Mapping[Tier, float] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
     revision: int = 0
+    ways: tuple[Way, ...] = tuple(Way)
+    rest: RestSettings = RestSettings()
+    snmp: SnmpSettings | None = None
+    t0: T0Settings = T0Settings()

@@ -70,6 +70,9 @@ class Metric:
     the key as people see it, the instance's label follows the scope. Key
     ``iface.rx_bps`` with scope ``iface`` reads ``iface.ether1.rx_bps``. The
     scope of a metric of the device itself is empty.
+
+    A rate says which counter it is derived from (``rate_of``, a key), and what
+    turns the counter's unit into its own: 8 for bytes to bits.
     """
 
     key: str
@@ -82,6 +85,8 @@ class Metric:
     expected_min: float | None = None
     expected_max: float | None = None
     states: Mapping[str, int] = field(default_factory=dict)
+    rate_of: str = ""
+    rate_scale: float = 1.0
 
     @property
     def lane(self) -> Lane:

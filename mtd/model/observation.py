@@ -42,14 +42,30 @@ class StateChange:
     message: str
 
 
+@dataclass(frozen=True, slots=True)
+class KeyRange:
+    """Keys behind one and up to another, in the order of their characters. An empty end is no end."""
+
+    after: str = ""
+    up_to: str = ""
+
+    def __contains__(self, key: str) -> bool:
+        return (not self.after or key > self.after) and (not self.up_to or key <= self.up_to)
+
+
 @dataclass(slots=True)
 class TableChange:
-    """Changes of a current-state table: whole rows by key, and keys that are gone."""
+    """Changes of a current-state table: whole rows by key, and keys that are gone.
+
+    ``complete``: the rows are the whole table. A large table is told in parts:
+    ``complete_within`` says of which keys these rows are all.
+    """
 
     table: str
     complete: bool
     upserted: Mapping[str, Mapping[str, str]]
     removed: Sequence[str] = ()
+    complete_within: KeyRange | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,20 @@ import enum
 from collections.abc import Iterable
 from typing import Generic, TypeVar, cast
 
-from mtd.model.device import DeviceStatus, InterfaceNaming, Outcome, Severity, TlsMode
+from mtd.model.device import (
+    DeviceStatus,
+    InterfaceNaming,
+    Outcome,
+    Severity,
+    SnmpAuth,
+    SnmpPriv,
+    SnmpVersion,
+    TlsMode,
+    Way,
+)
 from mtd.model.metric import Kind, Lane, Tier
-from mtd.pb.common.v1 import device_pb2, series_pb2
+from mtd.model.sighting import FoundBy
+from mtd.pb.common.v1 import device_pb2, discovery_pb2, series_pb2
 
 Word = TypeVar("Word", bound=enum.StrEnum)
 Number = TypeVar("Number", bound=int)
@@ -35,6 +46,15 @@ class EnumMap(Generic[Word, Number]):
         """Return the number of a word."""
         return self._to[word]
 
+    @property
+    def words(self) -> Iterable[Word]:
+        """All words."""
+        return self._to
+
+    def knows(self, number: int) -> bool:
+        """Whether a number has a word."""
+        return number in self._from
+
     def from_pb(self, number: int, fallback: Word) -> Word:
         """Return the word of a number, or the fallback if it has none."""
         return self._from.get(number, fallback)
@@ -52,6 +72,19 @@ TLS_MODE: EnumMap[TlsMode, device_pb2.TlsMode] = EnumMap(TlsMode, device_pb2.Tls
 NAMING: EnumMap[InterfaceNaming, device_pb2.InterfaceNaming] = EnumMap(
     InterfaceNaming, device_pb2.InterfaceNaming.items(), "INTERFACE_NAMING_"
 )
+WAY: EnumMap[Way, device_pb2.Way] = EnumMap(Way, device_pb2.Way.items(), "WAY_")
+SNMP_VERSION: EnumMap[SnmpVersion, device_pb2.SnmpVersion] = EnumMap(
+    SnmpVersion, device_pb2.SnmpVersion.items(), "SNMP_VERSION_"
+)
+SNMP_AUTH: EnumMap[SnmpAuth, device_pb2.SnmpAuth] = EnumMap(
+    SnmpAuth, device_pb2.SnmpAuth.items(), "SNMP_AUTH_"
+)
+SNMP_PRIV: EnumMap[SnmpPriv, device_pb2.SnmpPriv] = EnumMap(
+    SnmpPriv, device_pb2.SnmpPriv.items(), "SNMP_PRIV_"
+)
 KIND: EnumMap[Kind, device_pb2.MetricKind] = EnumMap(Kind, device_pb2.MetricKind.items(), "METRIC_KIND_")
 TIER: EnumMap[Tier, device_pb2.Tier] = EnumMap(Tier, device_pb2.Tier.items(), "TIER_")
+FOUND_BY: EnumMap[FoundBy, discovery_pb2.FoundBy] = EnumMap(
+    FoundBy, discovery_pb2.FoundBy.items(), "FOUND_BY_"
+)
 LANE: EnumMap[Lane, series_pb2.Lane] = EnumMap(Lane, series_pb2.Lane.items(), "LANE_")

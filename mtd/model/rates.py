@@ -9,7 +9,7 @@ microseconds with NumPy (20 as a loop in Python).
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,6 +37,21 @@ class Rates:
     gap: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Handed:
+    """A counter as another bank read it last, and before that."""
+
+    at: float
+    value: int
+    interval_s: float
+    earlier: Handed | None = None
+
+    def before(self, at: float) -> Handed:
+        """Return the reading that a rate at a moment is told from: over an instant none can be told well."""
+        instant = at - self.at < EVEN_INTERVALS[0] * self.interval_s
+        return self.earlier if instant and self.earlier is not None else self
+
+
 @dataclass(slots=True)
 class _Reading:
     at: float
@@ -49,6 +64,9 @@ class RateBank:
 
     The reading before the last is kept as well: a rate above the link's speed is
     judged by the average over two intervals.
+
+    A counter that moves to another bank, which is read at another pace, takes
+    its last reading along if the two are twins: no interval is lost, and none is told twice.
     """
 
     def __init__(self, interval_s: float) -> None:
@@ -60,11 +78,22 @@ class RateBank:
         self._last: _Reading | None = None
         self._before: _Reading | None = None
         self._late = False
+        self._twin: RateBank | None = None
+        self._left: dict[
+            Hashable, Handed
+        ] = {}  # counters that aren't read here any more; bound: their number
+        self._handed: dict[int, Handed] = {}  # by place: what the twin knew of counters that are new here
+
+    def join(self, twin: RateBank) -> None:
+        """Hand counters to each other from now on."""
+        self._twin, twin._twin = twin, self
 
     def arrange(self, keys: Sequence[Hashable], scales: Sequence[float]) -> None:
         """Set the order of the counters. Baselines stay with their keys; limits are forgotten."""
         places = {key: place for place, key in enumerate(self._keys)}
         origin = np.array([places.get(key, -1) for key in keys], dtype=np.int64)
+        if self._twin is not None:
+            self._exchange(self._twin, places, keys)
         self._last = _rearranged(self._last, origin)
         self._before = _rearranged(self._before, origin)
         self._keys = tuple(keys)
@@ -81,6 +110,8 @@ class RateBank:
         """Forget all counters: the router rebooted."""
         self._last = self._before = None
         self._late = False
+        self._left.clear()
+        self._handed.clear()
 
     def update(
         self,
@@ -95,6 +126,14 @@ class RateBank:
         ``present`` is None if all counters are there. ``late``: the moment isn't
         certain, so the rates up to it and from it are of low confidence.
         """
+        result = self._compared(at, values, present, late=late)
+        if self._handed:
+            self._take_over(result, at, values, present, late=late)
+        return result
+
+    def _compared(
+        self, at: float, values: NDArray[np.int64], present: NDArray[np.bool_] | None, *, late: bool
+    ) -> Rates:
         last, before, was_late = self._last, self._before, self._late
         if last is not None and at <= last.at:
             # The same moment, or an answer that was overtaken: nothing can be told from it.
@@ -122,6 +161,68 @@ class RateBank:
         if late or was_late or uneven:
             result.doubtful = range(len(values))
         return result
+
+    def _exchange(self, twin: RateBank, places: Mapping[Hashable, int], keys: Sequence[Hashable]) -> None:
+        """Keep the last readings of counters that go, and take those of counters that come."""
+        staying = set(keys)
+        left, now = self._left, self._last.at if self._last is not None else -math.inf
+        for key, place in places.items():
+            reading = None if key in staying else self._reading(place)
+            if reading is not None:
+                left[key] = reading
+        longest = GAP_INTERVALS * max(self.interval_s, twin.interval_s)
+        for key in [key for key, reading in left.items() if now - reading.at > longest]:
+            del left[key]
+        there = {key: place for place, key in enumerate(twin._keys)}
+        self._handed = {}
+        for place, key in enumerate(keys):
+            if key in places:
+                continue
+            known = [left.pop(key, None), twin._left.get(key)]
+            known.append(twin._reading(there[key]) if key in there else None)
+            newest = max(filter(None, known), key=lambda reading: reading.at, default=None)
+            if newest is not None:
+                self._handed[place] = newest
+
+    def _reading(self, place: int) -> Handed | None:
+        earlier = None if self._before is None else self._read(self._before, place, None)
+        return None if self._last is None or self._late else self._read(self._last, place, earlier)
+
+    def _read(self, reading: _Reading, place: int, earlier: Handed | None) -> Handed | None:
+        if reading.known is not None and not reading.known[place]:
+            return None
+        return Handed(reading.at, int(reading.values[place]), self.interval_s, earlier)
+
+    def _take_over(
+        self,
+        result: Rates,
+        at: float,
+        values: NDArray[np.int64],
+        present: NDArray[np.bool_] | None,
+        *,
+        late: bool,
+    ) -> None:
+        """Tell the rates of counters that the twin read before: over the time since then."""
+        doubtful = set(result.doubtful)
+        for place, handed in self._handed.items():
+            before = handed.before(at)
+            paces = (before.interval_s, self.interval_s)
+            elapsed, grown = at - before.at, int(values[place]) - before.value
+            there = present is None or bool(present[place])
+            if not there or not 0 < elapsed <= GAP_INTERVALS * max(paces):
+                continue
+            doubtful.discard(place)
+            if grown < 0:
+                result.resets += 1
+                continue
+            rate = grown * float(self._scales[place]) / elapsed
+            result.values[place] = rate
+            shortest, longest = EVEN_INTERVALS
+            even = shortest * min(paces) <= elapsed <= longest * max(paces)
+            if late or not even or rate > self._limits[place]:
+                doubtful.add(place)
+        result.doubtful = sorted(doubtful)
+        self._handed = {}
 
     def _judge(self, result: Rates, at: float, values: NDArray[np.int64], before: _Reading | None) -> None:
         """Doubt rates above the link's speed; discard those that two intervals don't explain."""

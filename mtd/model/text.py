@@ -25,6 +25,11 @@ def decode_text(value: bytes, code_page: str = _FALLBACK) -> str:
     return _decode(value, code_page)
 
 
+def decode_seldom(value: bytes, code_page: str = _FALLBACK) -> str:
+    """Decode a text that won't come again soon: it would only push others out of the cache."""
+    return _decode(value, code_page)
+
+
 def _decode(value: bytes, code_page: str) -> str:
     try:
         text = value.decode()

@@ -10,6 +10,7 @@ import datetime
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeAlias
 
 import numpy as np
@@ -52,6 +53,7 @@ _MONTHS = {
 }
 _DATE_WORDS = re.compile(rb"([A-Za-z]{3})/([0-9]{1,2})/([0-9]{4})(?: ([0-9]{2}):([0-9]{2}):([0-9]{2}))?")
 _DATE_ISO = re.compile(rb"([0-9]{4})-([0-9]{2})-([0-9]{2})(?:[ T]([0-9]{2}):([0-9]{2}):([0-9]{2}))?")
+_ZONE = re.compile(rb"(.*:.*)([+-])([0-9]{2}):([0-5][0-9])")
 
 _RATE = re.compile(rb"([0-9]{1,15}(?:\.[0-9]{1,9})?)([kKMGT]?)(?:bps|bit/s)?(?:-[ -~]*)?")
 _RATE_FACTORS = {b"": 1.0, b"k": 1e3, b"K": 1e3, b"M": 1e6, b"G": 1e9, b"T": 1e12}
@@ -92,6 +94,7 @@ def boolean(raw: Raw) -> bool | None:
     return _BOOLEANS.get(raw) if raw is not None else None
 
 
+@lru_cache(maxsize=256)  # an uptime is asked for twice in each poll
 def duration(raw: Raw) -> float | None:
     """Parse ``1w2d3h4m5s``, ``53m10s720ms``, ``453us`` or ``1d01:22:53``; seconds."""
     if not raw:
@@ -139,6 +142,21 @@ def date(raw: Raw) -> datetime.datetime | None:
         return datetime.datetime(year, month, day, hour, minute, second)
     except ValueError:
         return None
+
+
+def moment(raw: Raw) -> float | None:
+    """Parse a date with its zone behind it (``2024-11-26 12:09:40+02:00``), or in UTC; seconds since the epoch."""
+    if raw is None:
+        return None
+    match = _ZONE.fullmatch(raw)
+    local = date(raw if match is None else match[1])
+    if local is None:
+        return None
+    seconds = local.replace(tzinfo=datetime.UTC).timestamp()
+    if match is None:
+        return seconds
+    offset = int(match[3]) * 3600 + int(match[4]) * 60
+    return seconds + offset if match[2] == b"-" else seconds - offset
 
 
 def rate(raw: Raw) -> float | None:

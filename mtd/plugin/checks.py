@@ -6,14 +6,28 @@ import re
 from collections.abc import Iterable, Iterator
 
 from mtd.model.metric import Kind, Metric, Unit
-from mtd.plugin.declaration import Collector, Column, Counter, Menu, State, TableKind
+from mtd.plugin.declaration import (
+    Collector,
+    Column,
+    Companion,
+    Counter,
+    Gauge,
+    Menu,
+    Parse,
+    State,
+    TableKind,
+)
+from mtd.plugin.probe import DERIVED, all_probes
+from mtd.plugin.selection_checks import selection_problems
+from mtd.plugin.snmp_checks import snmp_problems
 from mtd.plugin.spec import API_VERSION
+from mtd.plugin.table_checks import table_problems
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*(?:[.-][a-z0-9_]+)*")
 _KEY = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z0-9_]+)+")
 
 # The unit is the end of the key, so that nobody has to look it up.
-_ENDINGS: dict[Unit, tuple[str, ...]] = {
+ENDINGS: dict[Unit, tuple[str, ...]] = {
     Unit.BYTES: ("_bytes",),
     Unit.PACKETS: ("_packets",),
     Unit.BITS_PER_SECOND: ("_bps",),
@@ -30,6 +44,8 @@ _ENDINGS: dict[Unit, tuple[str, ...]] = {
     Unit.DBM: ("_dbm",),
     Unit.DECIBELS: ("_db",),
 }
+"""What the keys of a unit end in; those of others may end in anything."""
+
 # The rate of a counter: which unit it has, and what makes it so.
 _RATES: dict[Unit, tuple[Unit, float]] = {
     Unit.BYTES: (Unit.BITS_PER_SECOND, 8.0),
@@ -51,7 +67,35 @@ def problems_of(collector: Collector) -> list[str]:
     found += [f"two menus are called {name!r}" for name in sorted({n for n in names if names.count(n) > 1})]
     for menu in collector.menus:
         found += [f"menu {menu.name}: {problem}" for problem in _menu_problems(menu, collector.menus)]
-    return found
+    return [*found, *_capability_problems(collector), *_label_problems(collector.menus)]
+
+
+def _capability_problems(collector: Collector) -> Iterator[str]:
+    """A capability that nobody asks for is never known to be absent: it would be required in vain."""
+    known = {*DERIVED, *(probe.capability for probe in all_probes(collector.probes))}
+    for menu in collector.menus:
+        reads: tuple[Menu | Companion, ...] = (menu, *menu.companions)
+        for name in [read.requires for read in reads]:
+            if name and name not in known:
+                yield f"menu {menu.name}: requires={name!r} has no Probe: declare one in the collector's probes"
+
+
+def _label_problems(menus: Iterable[Menu]) -> Iterator[str]:
+    named: dict[str, Menu] = {}
+    for menu in menus:
+        if menu.labels is None:
+            continue
+        if not menu.scope:
+            yield f"menu {menu.name}: labels are those of a scope"
+        first = named.setdefault(menu.table, menu)
+        if (first.scope, first.labels) != (menu.scope, menu.labels):
+            yield f"menu {menu.name}: table {menu.table} has other labels in menu {first.name}"
+
+
+def _endless(read: Menu | Companion) -> Iterator[str]:
+    """A monitor goes on until it is cancelled, and nothing else of the poll is answered meanwhile."""
+    if read.command.startswith("monitor") and not any(name == "once" for name, _ in read.arguments):
+        yield f'{read.command_path} never ends by itself: it needs arguments=(("once", ""),)'
 
 
 def _menu_problems(menu: Menu, menus: Iterable[Menu]) -> Iterator[str]:
@@ -61,17 +105,20 @@ def _menu_problems(menu: Menu, menus: Iterable[Menu]) -> Iterator[str]:
         yield "it reads no field"
     if menu.max_rows <= 0 or menu.max_bytes <= 0 or menu.max_instances <= 0:
         yield "its caps have to be over 0"
-    if menu.transform is not None and not menu.reads:
-        yield "with a transform, say in `reads` which fields to ask for"
+    if (menu.transform is not None or menu.join is not None) and not menu.reads:
+        yield "with a transform or a join, say in `reads` which fields to ask for"
+    yield from _companion_problems(menu)
     fields = [field.field for field in menu.fields]
     for name in sorted({name for name in fields if fields.count(name) > 1}):
         yield f"field {name!r} is declared twice"
     yield from _kind_problems(menu)
+    yield from snmp_problems(menu)
     if menu.numbers_of and not any(
-        other.name == menu.numbers_of and other.tier is menu.tier and other.kind is TableKind.CURRENT_STATE
-        for other in menus
+        other.name == menu.numbers_of and other.kind is TableKind.CURRENT_STATE for other in menus
     ):
-        yield f"numbers_of={menu.numbers_of!r} isn't a current-state table of the same tier"
+        yield f"numbers_of={menu.numbers_of!r} isn't a current-state table of this collector"
+    if menu.instead_of and not any(other.name == menu.instead_of and other is not menu for other in menus):
+        yield f"instead_of={menu.instead_of!r} isn't another menu of this collector"
     for metric in menu.metrics():
         yield from _metric_problems(metric)
     for field in menu.fields:
@@ -79,6 +126,19 @@ def _menu_problems(menu: Menu, menus: Iterable[Menu]) -> Iterator[str]:
             yield from _rate_problems(field)
         elif isinstance(field, State):
             yield from _state_problems(field)
+        elif isinstance(field, Gauge) and field.parse is Parse.UNTIL and field.unit is not Unit.SECONDS:
+            yield f"{field.key}: how long it is until a date is told in {Unit.SECONDS}"
+
+
+def _companion_problems(menu: Menu) -> Iterator[str]:
+    if bool(menu.companions) is not (menu.join is not None):
+        yield "companions and join go together"
+    companions = [companion.name for companion in menu.companions]
+    for name in sorted({name for name in companions if companions.count(name) > 1}):
+        yield f"two companions are called {name!r}"
+    yield from _endless(menu)
+    for companion in menu.companions:
+        yield from _endless(companion)
 
 
 def _kind_problems(menu: Menu) -> Iterator[str]:
@@ -94,6 +154,10 @@ def _kind_problems(menu: Menu) -> Iterator[str]:
         yield "row_key and scope go together: many things have keys and a scope, one thing has neither"
     if menu.sparse and any(isinstance(field, Counter) for field in menu.fields):
         yield "a sparse menu has no counters"
+    if menu.changes is not None and menu.kind is not TableKind.SNAPSHOT:
+        yield "changes of a document are a snapshot's; a table has appears, vanishes and its columns' events"
+    yield from table_problems(menu)
+    yield from selection_problems(menu)
     if menu.labels is not None and (menu.kind is not TableKind.CURRENT_STATE or menu.keyed_by_name):
         yield "labels are taught by a current-state table with ids of its own"
 
@@ -110,7 +174,7 @@ def _metric_problems(metric: Metric) -> Iterator[str]:
         yield f"{key} has no description"
     if (metric.kind is Kind.COUNTER) is not key.endswith("_total"):
         yield f"{key}: counters end in _total, and nothing else does"
-    endings = _ENDINGS.get(metric.unit, ())
+    endings = ENDINGS.get(metric.unit, ())
     if endings and not key.removesuffix("_total").endswith(endings):
         yield f"{key} is in {metric.unit}: it has to end in {' or '.join(endings)}"
     low, high = metric.expected_min, metric.expected_max

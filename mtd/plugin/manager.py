@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import EntryPoint, entry_points
 
@@ -13,13 +13,16 @@ import pluggy
 from mtd.core.clock import SYSTEM_CLOCK, Clock
 from mtd.model.catalogue import Catalogue, Conflicts
 from mtd.model.device import Device
+from mtd.model.labels import label_sources
 from mtd.model.metric import DEFAULT_INTERVAL_S, Tier
+from mtd.model.selection import TABLE as SELECTION
 from mtd.plugin import metrics
 from mtd.plugin.checks import problems_of
-from mtd.plugin.config import PluginConfig
-from mtd.plugin.declaration import Collector
+from mtd.plugin.config import ALL_LIVE, PluginConfig, T0Config
+from mtd.plugin.declaration import Collector, TableKind
 from mtd.plugin.mapper import DeviceMapper
 from mtd.plugin.spec import PROJECT, PluginSpecs
+from mtd.plugin.table_shape import Pseudonym
 
 logger = logging.getLogger(__name__)
 
@@ -64,7 +67,8 @@ class PluginManager:
         self.collectors = tuple(collectors)
         self.plugins = tuple(plugins)
         self.settings = settings
-        self.catalogue = Catalogue.assemble((c.name, c.metrics()) for c in self.collectors)
+        labels = label_sources(named for c in self.collectors for named in _labels(c))
+        self.catalogue = Catalogue.assemble(((c.name, c.metrics()) for c in self.collectors), labels)
 
     @classmethod
     def load(
@@ -111,13 +115,39 @@ class PluginManager:
         self,
         device: Device,
         *,
+        t0: T0Config = ALL_LIVE,
         intervals_s: Mapping[Tier, float] = DEFAULT_INTERVAL_S,
         clock: Clock = SYSTEM_CLOCK,
+        pseudonym: Pseudonym | None = None,
     ) -> DeviceMapper:
-        """Return a mapper for a device."""
+        """Return a mapper for a device. ``pseudonym`` is made of private texts, which are kept without."""
         return DeviceMapper(
-            device, self.collectors, settings=self.settings, intervals_s=intervals_s, clock=clock
+            device,
+            self.collectors,
+            settings=self.settings,
+            t0=t0,
+            intervals_s=intervals_s,
+            clock=clock,
+            pseudonym=pseudonym,
         )
+
+    @property
+    def restored_tables(self) -> tuple[str, ...]:
+        """The current-state tables that a mapper wants to know from before a restart.
+
+        Those that tell apart who had an id before, and those whose names others
+        ask for. That leaves out the largest, whose rows are sessions.
+        """
+        menus = [menu for collector in self.collectors for menu in collector.menus]
+        named = {
+            menu.scope for menu in menus if menu.kind is not TableKind.CURRENT_STATE or menu.keyed_by_name
+        }
+        tables = [
+            menu.table
+            for menu in menus
+            if menu.labels is not None and (menu.same_thing is not None or menu.scope in named)
+        ]
+        return tuple(dict.fromkeys([SELECTION, *tables]))
 
 
 class _Loader:
@@ -165,6 +195,12 @@ class _Loader:
         wrong = problems_of(collector)
         if any(other.name == collector.name for other in self.collectors):
             wrong.append("another collector has this name")
+        named = {table: other.name for other in self.collectors for _, table, _, _ in _labels(other)}
+        wrong += [
+            f"table {table} of collector {named[table]} names rows already"
+            for table in dict.fromkeys(table for _, table, _, _ in _labels(collector))
+            if table in named
+        ]
         if not wrong:
             try:
                 Catalogue.assemble((c.name, c.metrics()) for c in (*self.collectors, collector))
@@ -218,6 +254,13 @@ class _Loader:
                 candidate.name, candidate.distribution, candidate.version, collectors, problem, blocked
             )
         )
+
+
+def _labels(collector: Collector) -> Iterator[tuple[str, str, str, str]]:
+    """Yield scope, table, and fields of name and comment of what names things."""
+    for menu in collector.menus:
+        if menu.labels is not None:
+            yield menu.scope, menu.table, menu.labels.name, menu.labels.comment
 
 
 def _candidates(found: Iterable[EntryPoint]) -> list[_Candidate]:

@@ -23,8 +23,18 @@ UNREADABLE = Counter(
 )
 ROWS_REFUSED = Counter(
     "mtd_plugin_rows_refused_total",
-    "Rows left out: over the cap, without a key, or with a key twice.",
+    "Rows left out: over the cap, without a key, with a key twice, or of a monitor that told more or fewer than were asked for.",
     ["collector"],
+)
+TALLY_ROWS_UNTOLD = Counter(
+    "mtd_plugin_tally_rows_untold_total",
+    "Rows that a count by value left out, read by read, because there are too many values to tell apart.",
+    ["collector"],
+)
+SNMP_ROWS_REFUSED = Counter(
+    "mtd_plugin_snmp_rows_refused_total",
+    "Rows that came over SNMP and were left out: called otherwise than the row that is known by their id, or none is.",
+    ["collector", "cause"],
 )
 COUNTER_RESETS = Counter(
     "mtd_plugin_counter_resets_total", "Counters that fell, so that no rate was derived.", ["collector"]

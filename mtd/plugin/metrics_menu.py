@@ -7,10 +7,14 @@ once, and again only when the rows change.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
 
 from mtd.model import values
-from mtd.model.command import Rows
+from mtd.model.command import Reply, Rows
+from mtd.model.device import Way
 from mtd.model.layout import Series, shared_series
 from mtd.model.metric import Lane
 from mtd.model.observation import Observation
@@ -23,6 +27,7 @@ from mtd.plugin.state_events import state_change
 from mtd.plugin.things import Things
 
 NAN = math.nan
+_NO_COUNTERS = values.CounterColumn(np.empty(0, dtype=np.int64))
 # States of things that are gone are kept in case they come back, but not for ever.
 _FORGOTTEN_STATES = 64
 _CONVERT: dict[Parse, Callable[[Raw], float | None]] = {
@@ -47,9 +52,13 @@ class _GaugeColumn:
             self.by_word = {word: float(field.states[state]) for word, state in self.words.items()}
         else:
             self.suffix = field.suffix.encode()
+        # What is told by the clock differs though the router's text doesn't.
+        self.timed = isinstance(field, Gauge) and field.parse is Parse.UNTIL
+        self._now_s = 0.0
 
-    def read(self, raw: Sequence[Raw]) -> int:
-        """Turn a column into numbers; return how many couldn't be read."""
+    def read(self, raw: Sequence[Raw], wall_us: int) -> int:
+        """Turn a column, received at a wall time, into numbers; return how many couldn't be read."""
+        self._now_s = wall_us / 1e6
         unreadable = 0
         numbers = []
         for value in raw:
@@ -67,6 +76,9 @@ class _GaugeColumn:
             return self.by_word.get(raw) if raw is not None else None
         if field.parse is Parse.DECIMAL:
             number = values.decimal(raw, self.suffix)
+        elif self.timed:
+            then = values.moment(raw)
+            number = None if then is None else then - self._now_s
         else:
             number = _CONVERT[field.parse](raw)
         return number if number is None else number * field.scale
@@ -86,8 +98,12 @@ class MetricsMenu:
         self.gauges: list[float] = []
         self.rates: list[float] = []
         self.doubtful: Sequence[int] = ()
+        self.read_at = -math.inf
+        """Monotonic time of the last reply that was mapped."""
+        self._twin: MetricsMenu | None = None
         self._things = things
-        self._things_version = -1
+        self._scope = things.scope(menu.scope)
+        self._names_version = -1
         self._speeds_version = -1
         self._picker = RowPicker(menu, collector, things, max_instances)
         counters = [field for field in menu.fields if isinstance(field, Counter)]
@@ -96,7 +112,14 @@ class MetricsMenu:
         self._rates = [c.rate for c in self._counters if c.rate is not None]
         self._gauges = [_GaugeColumn(field) for field in menu.fields if isinstance(field, Gauge | State)]
         self._bank = RateBank(interval_s)
+        self._over_snmp: bool | None = None  # how the counters were read last
         self._rated = 0
+        self._made_of: dict[
+            str, Raw
+        ] = {}  # instance -> what its counters were made of, where that may change
+        # Where the counters are among the numbers of a reply, while those have these names.
+        self._names_parsed: tuple[str, ...] = ()
+        self._places: NDArray[np.intp] | None = None
         self._pattern: list[bool] | None = None  # of a sparse menu: which gauges have a series
         self._stale = True  # the gauges have to be gathered even if no column changed
 
@@ -110,6 +133,50 @@ class MetricsMenu:
         """Whether a reboot has to be known before the reply is mapped."""
         return bool(self._rates)
 
+    @property
+    def instances(self) -> tuple[str, ...]:
+        """The rows of the last reply; another object whenever they may be others."""
+        return self._picker.instances
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The same rows, as the router calls them."""
+        return self._picker.ids
+
+    def pair(self, twin: MetricsMenu) -> None:
+        """Share the past of rows with another menu that reads the same fields of other rows: some may move there."""
+        self._twin, twin._twin = twin, self
+        self._bank.join(twin._bank)
+        for own, other in zip(self._gauges, twin._gauges, strict=True):
+            other.states = own.states
+
+    def totals(self, fields: Collection[str]) -> dict[str, int]:
+        """Return the sum of these counters of each row that has them all."""
+        places = [place for place, counter in enumerate(self._counters) if counter.field in fields]
+        count, sums = len(self.instances), {}
+        if len(self.counters) != count * len(self._counters):
+            return {}
+        for position, row in enumerate(self.instances):
+            values = [self.counters[place * count + position] for place in places]
+            if None not in values:
+                sums[row] = sum(filter(None, values))
+        return sums
+
+    def start_over(self) -> None:
+        """Forget all rows and what they counted."""
+        self.forget_rows()
+        self.reset_baseline()
+
+    def forget_rows(self) -> None:
+        """Nothing is read any more: there are no rows and no series, until there are again."""
+        if not self.series and not self.instances:
+            return
+        self._picker.clear()
+        self.series = ()
+        self.series_version += 1
+        self.counters, self.gauges, self.rates, self.doubtful = [], [], [], ()
+        self._stale = True
+
     def reset_baseline(self) -> None:
         """The device rebooted: its counters started again."""
         self._bank.reset_baseline()
@@ -122,18 +189,20 @@ class MetricsMenu:
         self.doubtful = ()
         self._stale = True
 
-    def observe(self, rows: Rows, at: float, late: bool, out: Observation) -> None:
-        """Map a reply that was received at a monotonic time; events and drops go to ``out``."""
+    def observe(self, rows: Rows, reply: Reply, late: bool, out: Observation) -> None:
+        """Map the rows of a reply; events and drops go to ``out``."""
         picker = self._picker
-        arranged = picker.differs(rows) or self._things.version != self._things_version
+        self.read_at = reply.received_at
+        arranged = picker.differs(rows) or self._scope.version != self._names_version
         if arranged:
             picker.arrange(rows, out)
-            self._things_version = self._things.version
-        self._read_gauges(rows, out, arranged)
+            self._names_version = self._scope.version
+        self._read_gauges(rows, reply.received_us, out, arranged)
         if arranged:
             self._arrange()
         if self._counters:
-            self._read_counters(rows, at, late, out)
+            self._follow_way(reply.way is Way.SNMP)
+            self._read_counters(rows, reply.received_at, late, out)
 
     def _arrange(self) -> None:
         """Work out the series; baselines of rates stay with metric and instance."""
@@ -151,15 +220,24 @@ class MetricsMenu:
             self.series = series
             self.series_version += 1
 
+    def _follow_way(self, over_snmp: bool) -> None:
+        """Begin anew where SNMP takes over or ends: an agent has counters of its own, some of them of 32 bits.
+
+        What they and RouterOS's differ by is no traffic. REST tells the same as the API.
+        """
+        if over_snmp is self._over_snmp:
+            return
+        for menu in (self, self._twin):
+            if menu is not None:
+                if menu._over_snmp is not None:
+                    menu.reset_baseline()
+                menu._over_snmp = over_snmp
+
     def _read_counters(self, rows: Rows, at: float, late: bool, out: Observation) -> None:
-        column = self._picker.column
-        flat: list[Raw] = []
-        for field in self._counters:
-            flat += column(rows, field.field)
-        if not flat:
+        numbers = self._parsed_counters(rows)
+        if not numbers.numbers.size:
             self.counters, self.rates, self.doubtful = [], [], ()
             return
-        numbers = values.counters(flat)
         if numbers.unreadable:
             metrics.UNREADABLE.labels(self.collector).inc(numbers.unreadable)
         self.counters = numbers.exact()
@@ -173,11 +251,43 @@ class MetricsMenu:
         )
         self.rates = result.values.tolist()
         self.doubtful = result.doubtful
+        if self.menu.breaks:
+            self._leave_out_broken(rows)
         out.discarded_rates += result.discarded
         if result.resets:
             metrics.COUNTER_RESETS.labels(self.collector).inc(result.resets)
         if result.gap:
             metrics.RATE_GAPS.labels(self.collector).inc()
+
+    def _leave_out_broken(self, rows: Rows) -> None:
+        """Leave out the rates of counters that are made of other things than at the last read."""
+        instances, before = self._picker.instances, self._made_of
+        self._made_of = dict(zip(instances, self._picker.column(rows, self.menu.breaks), strict=True))
+        broken = [
+            position
+            for position, (instance, now) in enumerate(self._made_of.items())
+            if instance in before and before[instance] != now
+        ]
+        for position in broken:
+            for first in range(0, self._rated, len(instances)):
+                self.rates[first + position] = NAN
+        if broken and self.doubtful:
+            self.doubtful = [position for position in self.doubtful if not math.isnan(self.rates[position])]
+
+    def _parsed_counters(self, rows: Rows) -> values.CounterColumn:
+        """Return the counters field by field, as numbers."""
+        parsed = self._picker.numbers(rows)
+        if parsed is not None:
+            if parsed.names != self._names_parsed:
+                self._names_parsed = parsed.names
+                self._places = parsed.places([field.field for field in self._counters])
+            if self._places is not None:
+                return values.CounterColumn(parsed.values.T[self._places].ravel())
+        column = self._picker.column
+        flat: list[Raw] = []
+        for field in self._counters:
+            flat += column(rows, field.field)
+        return values.counters(flat) if flat else _NO_COUNTERS
 
     def _set_limits(self) -> None:
         scope, things = self.menu.scope, self._things
@@ -189,14 +299,14 @@ class MetricsMenu:
             limits += speeds if rate.bounded_by_link else unbounded
         self._bank.set_limits(limits)
 
-    def _read_gauges(self, rows: Rows, out: Observation, arranged: bool) -> None:
+    def _read_gauges(self, rows: Rows, wall_us: int, out: Observation, arranged: bool) -> None:
         changed = arranged
         for gauge in self._gauges:
             raw = self._picker.column(rows, gauge.field.field)
-            if not arranged and raw == gauge.raw:
+            if not arranged and raw == gauge.raw and not gauge.timed:
                 continue
             changed = True
-            unreadable = gauge.read(raw)
+            unreadable = gauge.read(raw, wall_us)
             if unreadable:
                 metrics.UNREADABLE.labels(self.collector).inc(unreadable)
             if isinstance(gauge.field, State) and gauge.field.event is not None:
@@ -229,8 +339,9 @@ class MetricsMenu:
         assert isinstance(field, State)
         assert field.event is not None
         instances = self._picker.instances
-        if len(gauge.states) > 2 * len(instances) + _FORGOTTEN_STATES:
-            gauge.states = {key: state for key, state in gauge.states.items() if key in instances}
+        there = len(instances) + (len(self._twin.instances) if self._twin is not None else 0)
+        if len(gauge.states) > 2 * there + _FORGOTTEN_STATES:
+            self._forget_states(gauge.states)
         excuse: Sequence[Raw] = ()
         wanted = b""
         if field.event.expected_when is not None:
@@ -249,3 +360,9 @@ class MetricsMenu:
             out.state_changes.append(
                 state_change(field.event, field.field, instance, label, old, new, expected=expected)
             )
+
+    def _forget_states(self, states: dict[str, str]) -> None:
+        """Forget the states of rows that are gone. In place: a twin has the same."""
+        there = {*self.instances, *(self._twin.instances if self._twin is not None else ())}
+        for key in states.keys() - there:
+            del states[key]

@@ -46,6 +46,9 @@ PROBES = (
     Probe(capability="ppp", path="/ppp/active"),
 )
 
+# What is told by the answers to other questions.
+DERIVED = frozenset({"routerboard", "wifi_mode", "rest"})
+
 _MAJOR = re.compile(r"\s*v?([0-9]{1,3})\.")
 
 
@@ -59,7 +62,7 @@ def all_probes(extra: Iterable[Probe] = ()) -> tuple[Probe, ...]:
 
 def probe_commands(probes: Sequence[Probe] = PROBES) -> list[Command]:
     """Return the commands of a capability probe: a few singletons, then one count per menu."""
-    return [*_FACTS, *(probe.to_command() for probe in probes)]
+    return [*_FACTS, *dict.fromkeys(probe.to_command() for probe in probes)]
 
 
 def probe_facts(replies: Sequence[Reply], probes: Sequence[Probe] = PROBES) -> ProbeFacts:
@@ -121,7 +124,10 @@ def _fact(probe: Probe, reply: Reply | None) -> CapabilityFact | None:
         metrics.UNKNOWN_CAPABILITIES.labels(cause).inc()
         return None
     count = integer(reply.done.get("ret")) if probe.count_only else reply.rows.count
-    return CapabilityFact(name, True, "" if count is None else str(count))
+    if count is None:
+        return None if probe.counts else CapabilityFact(name, True, "")
+    enough = count >= probe.at_least and (probe.at_most is None or count <= probe.at_most)
+    return CapabilityFact(name, enough, str(count))
 
 
 def _routerboard(reply: Reply | None) -> CapabilityFact | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import traceback
 from dataclasses import dataclass, field
 
 from mtd.core.backoff import Backoff
@@ -54,7 +55,7 @@ class Quarantine:
         rest.until, rest.resting = now + delay, True
         metrics.QUARANTINED.labels(mapped.collector).inc()
         _log_once(mapped, error)
-        reason = f"{type(error).__name__}: {error}"[:200]
+        reason = f"{type(error).__name__}: {_text(mapped, error)}"[:200]
         name = ".".join(_name(mapped))
         text = f"collector menu {name} failed ({reason}); it is tried again in {delay:.0f} s"
         out.state_changes.append(_event(mapped, "active", "resting", text))
@@ -108,4 +109,14 @@ def _log_once(mapped: AnyMenu, error: Exception) -> None:
     if place in _logged or len(_logged) >= _MAX_LOGGED:
         return
     _logged.add(place)
-    logger.error("collector menu %s failed and rests on that device", ".".join(place[:2]), exc_info=error)
+    name = ".".join(place[:2])
+    if mapped.menu.private:
+        frames = "".join(traceback.format_tb(error.__traceback__))
+        logger.error("collector menu %s failed and rests on that device:\n%s%s", name, frames, type(error))
+    else:
+        logger.error("collector menu %s failed and rests on that device", name, exc_info=error)
+
+
+def _text(mapped: AnyMenu, error: Exception) -> str:
+    """Return what an exception says, unless that may be what a row said of a subscriber."""
+    return "(not told: the menu has private fields)" if mapped.menu.private else str(error)

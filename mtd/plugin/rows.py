@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mtd.model.command import Rows
-from mtd.model.device import Severity
-from mtd.model.observation import Observation, StateChange
+from mtd.model.numbers import Numbers
+from mtd.model.observation import Observation
 from mtd.model.values import Raw
 from mtd.plugin import metrics
+from mtd.plugin.cap import CapWatch
 from mtd.plugin.declaration import Menu
+from mtd.plugin.session_names import is_sessions
 from mtd.plugin.things import Things
 
 
@@ -22,12 +24,11 @@ class RowPicker:
         self._menu = menu
         self._collector = collector
         self._things = things
-        self._cap = min(menu.max_instances, max_instances)
+        self._cap = CapWatch(menu, collector, min(menu.max_instances, max_instances))
         self._keys: Sequence[Raw] | None = None
         self._rows = -1
         self._all = True  # every row is used, in its order
         self._positions: list[int] = []
-        self._capped = False
 
     def differs(self, rows: Rows) -> bool:
         """Return whether the rows are others than those of the last reply."""
@@ -50,54 +51,39 @@ class RowPicker:
         for position, raw in enumerate(keys):
             instance = self._instance(raw) if raw else None
             if instance is None:
-                # A name that isn't known yet is no fault: the next read of the table teaches it.
+                # A name that isn't known yet is no fault: the next read of the table teaches it. That of a
+                # session never names a series.
                 unknown += bool(raw)
             else:
                 chosen.setdefault(instance, position)
         refused = rows.count - len(chosen) - unknown
-        positions = list(chosen.values())[: self._cap]
-        self.instances = tuple(chosen)[: self._cap]
+        positions = list(chosen.values())[: self._cap.rows]
+        self.instances = tuple(chosen)[: self._cap.rows]
         self.ids = tuple(keys[position].decode("latin-1") for position in positions)  # type: ignore[union-attr]
-        self._watch_cap(len(chosen), out)
+        self._cap.watch(len(chosen), out)
         refused += len(chosen) - len(positions)
         if refused:
             metrics.ROWS_REFUSED.labels(self._collector).inc(refused)
         self._positions = positions
         self._all = len(positions) == rows.count
 
+    def clear(self) -> None:
+        """Forget the last reply."""
+        self.instances, self.ids = (), ()
+        self._keys, self._rows, self._all, self._positions = None, -1, True, []
+
     def column(self, rows: Rows, name: str) -> Sequence[Raw]:
         """Return a column of the chosen rows."""
-        column = rows.columns.get(name)
-        if column is None:
-            return (None,) * len(self.instances)
+        column = rows.column(name)
         return column if self._all else [column[position] for position in self._positions]
 
+    def numbers(self, rows: Rows) -> Numbers | None:
+        """Return the numbers of the rows, if they were parsed already and every row is used."""
+        return rows.numbers if self._all else None
+
     def _instance(self, raw: bytes) -> str | None:
+        if is_sessions(raw):
+            return None
         if self._menu.keyed_by_name:
             return self._things.named(self._menu.scope, raw)
         return self._things.instance(self._menu.scope, raw)
-
-    def _watch_cap(self, found: int, out: Observation) -> None:
-        over = found > self._cap
-        if over == self._capped:
-            return
-        self._capped = over
-        name = f"{self._collector}.{self._menu.name}"
-        text = (
-            f"{self._menu.path} has {found} rows; only {self._cap} are kept"
-            if over
-            else (f"{self._menu.path} has {found} rows: all are kept again")
-        )
-        out.state_changes.append(
-            StateChange(
-                event_type="collector.rows.capped" if over else "collector.rows.uncapped",
-                severity=Severity.WARNING if over else Severity.INFO,
-                entity_type="menu",
-                entity_id=name,
-                entity_label=self._menu.path,
-                field="rows",
-                old=str(self._cap),
-                new=str(found),
-                message=text,
-            )
-        )

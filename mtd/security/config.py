@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import enum
+import uuid
+from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -17,3 +20,30 @@ class SecurityConfig(BaseModel):
         description="File with the master key that encrypts router passwords; `master.key` in the data folder if unset."
         " Back it up apart from the database: without it the passwords are lost.",
     )
+
+
+class Personal(enum.StrEnum):
+    """What becomes of what tells who a subscriber is."""
+
+    KEPT = "kept"
+    HASHED = "hashed"
+
+
+class PrivacyConfig(BaseModel):
+    """What mtd keeps of subscribers."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    subscribers: Personal = Field(
+        Personal.HASHED,
+        description="Names, addresses and other fields that tell who a subscriber is: `hashed` replaces them by"
+        " pseudonyms before anything is written down, `kept` keeps them as the router gives them.",
+    )
+    tenants: Mapping[uuid.UUID, Personal] = Field(
+        default_factory=dict,
+        description="The same for single tenants, by their id, where it differs.",
+    )
+
+    def of(self, tenant_id: str) -> Personal:
+        """Return what becomes of a tenant's subscribers."""
+        return self.tenants.get(uuid.UUID(tenant_id), self.subscribers)

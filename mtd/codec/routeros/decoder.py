@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from mtd.codec.routeros.columns import RowsBuilder
 from mtd.codec.routeros.errors import ProtocolDamaged
 from mtd.codec.routeros.shapes import TAG, Draft, PatternCache, ShapeBook
-from mtd.codec.routeros.words import INCOMPLETE, decode_length, encode_word
+from mtd.codec.routeros.words import END, INCOMPLETE, decode_length, encode_word
 from mtd.model.command import Rows, Trap
 from mtd.model.text import decode_text
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _BANG = 0x21  # every reply word begins with "!"
 _ROW = b"\x03!re"
+_DONE = b"\x05!done"
 _PEEK = 64
 _BURSTS = 24  # per feed: a stream that breaks out of the pattern time and again is read word by word
 _LEAST_WINDOW = 8192  # bytes that are searched for rows at least
@@ -97,12 +98,14 @@ class _Pending:
 
     tag: bytes
     tag_word: bytes
+    done_sentence: bytes  # as it comes nearly always: without a word beyond the tag's
     command: Command
     book: ShapeBook
     draft: Draft | None
     rows: RowsBuilder = field(default_factory=RowsBuilder)
     stamp: Stamp | None = None
     size: int = 0
+    taken: int = 0  # bytes of rows that were handed out already
     trap: Trap | None = None
     overflow: bool = False
 
@@ -151,6 +154,11 @@ class Decoder:
         """Bytes received for replies and sentences that aren't complete yet."""
         return self._held + len(self._tail) + self._sentence_size
 
+    def received(self, tag: bytes) -> int:
+        """Return how many bytes came of a reply that isn't complete; 0 if none is under way with this tag."""
+        pending = self._pending.get(tag)
+        return 0 if pending is None else pending.size
+
     def expect(self, tag: bytes, command: Command) -> None:
         """Announce a command; ``tag`` must not be in flight already."""
         if tag in self._pending:
@@ -159,7 +167,8 @@ class Decoder:
         draft = self._drafts.get(command)
         if draft is None and (draft := book.best()) is not None:
             self._use(command, draft)
-        pending = _Pending(tag, encode_word(b".tag=" + tag), command, book, draft)
+        tag_word = encode_word(b".tag=" + tag)
+        pending = _Pending(tag, tag_word, _DONE + tag_word + END, command, book, draft)
         self._pending[tag] = pending
         if self._hot is None:
             self._hot = pending
@@ -169,6 +178,16 @@ class Decoder:
         self._ignored[tag] = None
         if len(self._ignored) > _IGNORED_KEPT:
             del self._ignored[next(iter(self._ignored))]
+
+    def take(self, tag: bytes) -> Rows:
+        """Return the rows that an unfinished reply brought since the last time; they aren't held any more."""
+        pending = self._pending.get(tag)
+        if pending is None or pending.overflow or not pending.rows.count:
+            return Rows()
+        rows, pending.rows = pending.rows.build(), RowsBuilder()
+        self._held -= pending.size - pending.taken
+        pending.taken = pending.size
+        return rows
 
     def feed(self, data: bytes, stamp: Stamp) -> list[Event]:
         """Take bytes as received at ``stamp``; return what they completed, in order.
@@ -211,6 +230,13 @@ class Decoder:
                     if position > before:
                         self._stamp = stamp
                         continue
+            if hot is not None and not self._words and buffer.startswith(hot.done_sentence, position):
+                position += len(hot.done_sentence)
+                self.counts.sentences += 1
+                self._account(hot, len(hot.done_sentence), 0, events)
+                self._done(hot, {}, events)
+                self._stamp = stamp
+                continue
             position, complete = self._read_words(buffer, position)
             if not complete:
                 break
@@ -228,12 +254,12 @@ class Decoder:
         events: list[Event],
     ) -> int:
         """Read rows by the pattern of their shape, as far as it goes and not beyond ``end``."""
-        count, columns, after = pattern.read(buffer, position, end, pending.tag_word)
-        if count:
-            self.counts.sentences += count
-            self.counts.rows += count
-            if self._account(pending, after - position, count, events):
-                pending.rows.add_columns(count, pattern.names, columns)
+        portion, after = pattern.read_portion(buffer, position, end, pending.tag_word)
+        if portion is not None:
+            self.counts.sentences += portion.count
+            self.counts.rows += portion.count
+            if self._account(pending, after - position, portion.count, events):
+                pending.rows.add(portion)
         return after
 
     def _read_words(self, buffer: bytes, position: int) -> tuple[int, bool]:
@@ -391,7 +417,7 @@ class Decoder:
         # Replies mostly come in the order of their commands.
         self._hot = next(iter(self._pending.values()), None)
         if not pending.overflow:
-            self._held -= pending.size
+            self._held -= pending.size - pending.taken
         events.append(
             Answer(
                 pending.tag,
@@ -415,7 +441,7 @@ class Decoder:
         reason = self._over_limit(pending, rows)
         if not reason:
             return True
-        self._held -= pending.size
+        self._held -= pending.size - pending.taken
         pending.overflow = True
         pending.rows.clear()
         events.append(Overflow(pending.tag, reason))

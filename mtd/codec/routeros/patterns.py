@@ -17,6 +17,10 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+from mtd.codec.routeros.bulk import BulkPattern
+from mtd.codec.routeros.columns import Column, Portion
+from mtd.codec.routeros.fields import Field
+from mtd.codec.routeros.numbers import NumberRun
 from mtd.model.text import decode_text
 
 _LONGEST = 0x7F  # words with longer prefixes are read word by word
@@ -25,30 +29,41 @@ LONGEST_KEY = _LONGEST - _DIGITS - 3
 """Of a key in bytes, that a pattern can have: its two equals signs and a number fit into the word."""
 _WORD_EFFORT = 60
 _NEXT_EFFORT = 8
+# The row's end; or all that comes after the rows that match, so that nothing is skipped.
+_END = rb"\x00|(.+)"
 _FLAGS = (b"true", b"false", b"yes", b"no")
-Column = Sequence[bytes | None]
-
-
-@dataclass(frozen=True, slots=True)
-class _Field:
-    """Where a key's value is among the groups of a match, and its length byte."""
-
-    name: str
-    value: int
-    length: int | None  # None: the pattern itself ties the length to the value
-    to_value_length: bytes  # translates a length byte to the length of the value
-    optional: bool
+# Fewer bytes are read as quickly value by value.
+_BULK_BYTES = 1500
+_LEAST_RUN = 3
 
 
 class RowPattern:
     """A compiled shape. Immutable; shared by sessions."""
 
-    def __init__(self, regex: re.Pattern[bytes], tag_group: int, fields: tuple[_Field, ...]) -> None:
+    def __init__(
+        self,
+        regex: re.Pattern[bytes],
+        tag_group: int,
+        fields: tuple[Field, ...],
+        bulk: BulkPattern | None = None,
+    ) -> None:
+        self.bulk = bulk
         self._findall = regex.findall
         self._scanner = regex.scanner  # type: ignore[attr-defined]  # undocumented, but typed nowhere
         self._tag_group = tag_group
         self._fields = fields
         self.names = tuple(field.name for field in fields)
+
+    def read_portion(
+        self, buffer: bytes, position: int, end: int, tag_word: bytes
+    ) -> tuple[Portion | None, int]:
+        """Read as ``read`` does, the quickest way there is; return the rows, and the position after them."""
+        if self.bulk is not None and end - position >= _BULK_BYTES:
+            portion, after = self.bulk.read(buffer, position, end, tag_word)
+            if portion is not None:
+                return portion, after
+        count, columns, after = self.read(buffer, position, end, tag_word)
+        return (Portion(count, self.names, columns) if count else None), after
 
     def read(
         self, buffer: bytes, position: int, end: int, tag_word: bytes
@@ -75,7 +90,7 @@ class RowPattern:
                 return 0, (), position
             groups = list(zip(*rows[:count], strict=True))
             after = self._after(buffer, position, count)
-        columns = tuple([self._column(field, groups) for field in self._fields])
+        columns = tuple([field.column(groups) for field in self._fields])
         if None in columns:
             return self._read_one_by_one(buffer, position, tag_word)
         return count, columns, after  # type: ignore[return-value]  # no None in it
@@ -86,27 +101,6 @@ class RowPattern:
         for _ in range(count - 1):
             match()
         return int(match().end())
-
-    def _column(self, field: _Field, groups: Sequence[tuple[bytes, ...]]) -> Column | None:
-        """Return a column, or None if a length byte in it lies."""
-        values = groups[field.value]
-        if field.length is None:
-            # A flag is never empty: an empty group is one that took no part.
-            if field.optional and b"" in values:
-                return tuple([value or None for value in values])
-            return values
-        lengths = groups[field.length]
-        if field.optional and b"" in lengths:
-            return self._optional_column(field, lengths, values)
-        told = b"".join(lengths).translate(field.to_value_length)
-        return values if told == bytes(map(len, values)) else None
-
-    def _optional_column(
-        self, field: _Field, lengths: tuple[bytes, ...], values: tuple[bytes, ...]
-    ) -> Column | None:
-        told = b"".join(lengths).translate(field.to_value_length)
-        present = tuple([value if length else None for length, value in zip(lengths, values, strict=True)])
-        return present if told == bytes([len(value) for value in present if value is not None]) else None
 
     def _read_one_by_one(
         self, buffer: bytes, position: int, tag_word: bytes
@@ -119,7 +113,7 @@ class RowPattern:
             if row[-1] or row[self._tag_group] != tag_word:
                 break
             groups = [(group,) for group in row]
-            values = [self._column(field, groups) for field in self._fields]
+            values = [field.column(groups) for field in self._fields]
             if None in values:
                 break
             rows.append(tuple(value[0] for value in values if value is not None))
@@ -140,10 +134,18 @@ def compile_pattern(
     too_long = any(len(word.key) > LONGEST_KEY for word in words)
     if too_long or len(set(names)) != len(names):
         return None
+    parts, tag_group, fields = _groups(words, words)
+    parts.append(_END)
+    regex = re.compile(b"".join(parts), re.DOTALL)
+    return RowPattern(regex, tag_group, tuple(fields), _compile_bulk(words))
+
+
+def _groups(words: Sequence[_Word], taken: Sequence[_Word]) -> tuple[list[bytes], int, list[Field]]:
+    """Return the pattern of the first words of a row, the group of its tag, and where the values are."""
     parts = [re.escape(b"\x03!re")]
-    fields: list[_Field] = []
+    fields: list[Field] = []
     groups = tag_group = 0
-    for place, word in enumerate(words):
+    for place, word in enumerate(taken):
         parts.append(word.regex(_following(words, place)))
         if word.kind == "TAG":
             tag_group = groups
@@ -151,7 +153,7 @@ def compile_pattern(
             continue
         free = word.kind != "FLAG"
         fields.append(
-            _Field(
+            Field(
                 name=decode_text(word.key),
                 value=groups + free,
                 length=groups if free else None,
@@ -160,8 +162,27 @@ def compile_pattern(
             )
         )
         groups += 1 + free
-    parts.append(rb"\x00|(.+)")
-    return RowPattern(re.compile(b"".join(parts), re.DOTALL), tag_group, tuple(fields))
+    return parts, tag_group, fields
+
+
+def _compile_bulk(words: Sequence[_Word]) -> BulkPattern | None:
+    """Compile a shape whose rows end in a run of numbers, with or without the tag behind it."""
+    stop = len(words)
+    tag_is_last = words[-1].kind == "TAG"
+    if tag_is_last:
+        stop -= 1
+    start = stop
+    while start and words[start - 1].is_plain_number:
+        start -= 1
+    if stop - start < _LEAST_RUN:
+        return None
+    parts, tag_group, fields = _groups(words, words[:start])
+    # Taken as they are, and told apart for all rows together.
+    parts.append(rb"([^\x00.]++\.tag=[0-9]{0,20}+)" if tag_is_last else rb"([^\x00]++)")
+    parts.append(_END)
+    run = NumberRun([word.key for word in words[start:stop]])
+    regex = re.compile(b"".join(parts), re.DOTALL)
+    return BulkPattern(regex, None if tag_is_last else tag_group, tuple(fields), run)
 
 
 def effort(order: Sequence[bytes], tag: bytes, optional: Collection[bytes]) -> int:
@@ -198,6 +219,11 @@ class _Word:
     def shortest(self) -> int:
         """Length of the word if its value is empty."""
         return len(self.prefix)
+
+    @property
+    def is_plain_number(self) -> bool:
+        """Whether it can be one of a `NumberRun`."""
+        return self.kind == "NUMBER" and not self.optional and NumberRun.suits(self.key)
 
     @property
     def length_bytes(self) -> range:

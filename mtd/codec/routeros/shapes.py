@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 from mtd.codec.routeros.patterns import LONGEST_KEY, RowPattern, compile_pattern, effort
 
 if TYPE_CHECKING:
-    from mtd.model.command import Command
+    from mtd.model.command import Command, Shape
 
 TAG = b""
 """Stands for the tag word among the keys of a row: no key is empty."""
@@ -201,10 +201,13 @@ def _uses(draft: Draft) -> float:
 
 
 class PatternCache:
-    """The books of the commands used last; one cache serves all sessions of a process."""
+    """The books of the commands used last; one cache serves all sessions of a process.
+
+    Commands that differ only in the rows that they ask for share a book: each router has its own.
+    """
 
     def __init__(self, max_commands: int = 1024) -> None:
-        self._books: OrderedDict[Command, ShapeBook] = OrderedDict()
+        self._books: OrderedDict[Shape, ShapeBook] = OrderedDict()
         self._max_commands = max_commands
 
     def __len__(self) -> int:
@@ -212,11 +215,12 @@ class PatternCache:
 
     def book(self, command: Command) -> ShapeBook:
         """Return the book of a command, a new one if need be."""
-        book = self._books.get(command)
+        shape = command.shape
+        book = self._books.get(shape)
         if book is None:
-            book = self._books[command] = ShapeBook()
+            book = self._books[shape] = ShapeBook()
             if len(self._books) > self._max_commands:
                 self._books.popitem(last=False)
         else:
-            self._books.move_to_end(command)
+            self._books.move_to_end(shape)
         return book

@@ -81,9 +81,9 @@ def encode_cancel(target: bytes, tag: bytes) -> bytes:
     return encode_sentence((b"/cancel", b"=tag=" + target, b".tag=" + tag))
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=32_768)
 def _command_words(command: Command) -> bytes:
-    # Every poll sends the same few commands to every router.
+    # Every poll sends the same few commands, some of them with the ids of its router's interfaces.
     words = [command.path.encode()]
     words += [f"={name}={value}".encode() for name, value in command.arguments]
     if command.proplist:

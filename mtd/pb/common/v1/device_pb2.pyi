@@ -13,6 +13,33 @@ class TlsMode(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     TLS_MODE_ANONYMOUS: _ClassVar[TlsMode]
     TLS_MODE_INSECURE: _ClassVar[TlsMode]
 
+class Way(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    WAY_UNSPECIFIED: _ClassVar[Way]
+    WAY_API: _ClassVar[Way]
+    WAY_REST: _ClassVar[Way]
+    WAY_SNMP: _ClassVar[Way]
+
+class SnmpVersion(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    SNMP_VERSION_UNSPECIFIED: _ClassVar[SnmpVersion]
+    SNMP_VERSION_V2C: _ClassVar[SnmpVersion]
+    SNMP_VERSION_V3: _ClassVar[SnmpVersion]
+
+class SnmpAuth(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    SNMP_AUTH_UNSPECIFIED: _ClassVar[SnmpAuth]
+    SNMP_AUTH_NONE: _ClassVar[SnmpAuth]
+    SNMP_AUTH_MD5: _ClassVar[SnmpAuth]
+    SNMP_AUTH_SHA1: _ClassVar[SnmpAuth]
+
+class SnmpPriv(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    SNMP_PRIV_UNSPECIFIED: _ClassVar[SnmpPriv]
+    SNMP_PRIV_NONE: _ClassVar[SnmpPriv]
+    SNMP_PRIV_DES: _ClassVar[SnmpPriv]
+    SNMP_PRIV_AES: _ClassVar[SnmpPriv]
+
 class InterfaceNaming(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     INTERFACE_NAMING_UNSPECIFIED: _ClassVar[InterfaceNaming]
@@ -72,6 +99,21 @@ TLS_MODE_VERIFY: TlsMode
 TLS_MODE_PINNED: TlsMode
 TLS_MODE_ANONYMOUS: TlsMode
 TLS_MODE_INSECURE: TlsMode
+WAY_UNSPECIFIED: Way
+WAY_API: Way
+WAY_REST: Way
+WAY_SNMP: Way
+SNMP_VERSION_UNSPECIFIED: SnmpVersion
+SNMP_VERSION_V2C: SnmpVersion
+SNMP_VERSION_V3: SnmpVersion
+SNMP_AUTH_UNSPECIFIED: SnmpAuth
+SNMP_AUTH_NONE: SnmpAuth
+SNMP_AUTH_MD5: SnmpAuth
+SNMP_AUTH_SHA1: SnmpAuth
+SNMP_PRIV_UNSPECIFIED: SnmpPriv
+SNMP_PRIV_NONE: SnmpPriv
+SNMP_PRIV_DES: SnmpPriv
+SNMP_PRIV_AES: SnmpPriv
 INTERFACE_NAMING_UNSPECIFIED: InterfaceNaming
 INTERFACE_NAMING_NAME: InterfaceNaming
 INTERFACE_NAMING_COMMENT: InterfaceNaming

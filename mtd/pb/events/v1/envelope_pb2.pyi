@@ -1,3 +1,4 @@
+from mtd.pb.events.v1 import discovery_pb2 as _discovery_pb2
 from mtd.pb.events.v1 import health_pb2 as _health_pb2
 from mtd.pb.events.v1 import state_pb2 as _state_pb2
 from mtd.pb.events.v1 import telemetry_pb2 as _telemetry_pb2
@@ -10,7 +11,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Envelope(_message.Message):
-    __slots__ = ("tenant_id", "collector_id", "device_id", "collected_at_us", "received_at_us", "series_layout", "frame", "state_changed", "table_delta", "poll_outcome", "capability_probed", "snapshot")
+    __slots__ = ("tenant_id", "collector_id", "device_id", "collected_at_us", "received_at_us", "series_layout", "frame", "state_changed", "table_delta", "poll_outcome", "capability_probed", "snapshot", "device_seen")
     TENANT_ID_FIELD_NUMBER: _ClassVar[int]
     COLLECTOR_ID_FIELD_NUMBER: _ClassVar[int]
     DEVICE_ID_FIELD_NUMBER: _ClassVar[int]
@@ -23,6 +24,7 @@ class Envelope(_message.Message):
     POLL_OUTCOME_FIELD_NUMBER: _ClassVar[int]
     CAPABILITY_PROBED_FIELD_NUMBER: _ClassVar[int]
     SNAPSHOT_FIELD_NUMBER: _ClassVar[int]
+    DEVICE_SEEN_FIELD_NUMBER: _ClassVar[int]
     tenant_id: str
     collector_id: str
     device_id: str
@@ -35,7 +37,8 @@ class Envelope(_message.Message):
     poll_outcome: _health_pb2.PollOutcome
     capability_probed: _health_pb2.CapabilityProbed
     snapshot: _state_pb2.Snapshot
-    def __init__(self, tenant_id: _Optional[str] = ..., collector_id: _Optional[str] = ..., device_id: _Optional[str] = ..., collected_at_us: _Optional[int] = ..., received_at_us: _Optional[int] = ..., series_layout: _Optional[_Union[_telemetry_pb2.SeriesLayout, _Mapping]] = ..., frame: _Optional[_Union[_telemetry_pb2.Frame, _Mapping]] = ..., state_changed: _Optional[_Union[_state_pb2.StateChanged, _Mapping]] = ..., table_delta: _Optional[_Union[_state_pb2.TableDelta, _Mapping]] = ..., poll_outcome: _Optional[_Union[_health_pb2.PollOutcome, _Mapping]] = ..., capability_probed: _Optional[_Union[_health_pb2.CapabilityProbed, _Mapping]] = ..., snapshot: _Optional[_Union[_state_pb2.Snapshot, _Mapping]] = ...) -> None: ...
+    device_seen: _discovery_pb2.DeviceSeen
+    def __init__(self, tenant_id: _Optional[str] = ..., collector_id: _Optional[str] = ..., device_id: _Optional[str] = ..., collected_at_us: _Optional[int] = ..., received_at_us: _Optional[int] = ..., series_layout: _Optional[_Union[_telemetry_pb2.SeriesLayout, _Mapping]] = ..., frame: _Optional[_Union[_telemetry_pb2.Frame, _Mapping]] = ..., state_changed: _Optional[_Union[_state_pb2.StateChanged, _Mapping]] = ..., table_delta: _Optional[_Union[_state_pb2.TableDelta, _Mapping]] = ..., poll_outcome: _Optional[_Union[_health_pb2.PollOutcome, _Mapping]] = ..., capability_probed: _Optional[_Union[_health_pb2.CapabilityProbed, _Mapping]] = ..., snapshot: _Optional[_Union[_state_pb2.Snapshot, _Mapping]] = ..., device_seen: _Optional[_Union[_discovery_pb2.DeviceSeen, _Mapping]] = ...) -> None: ...
 
 class EventBatch(_message.Message):
     __slots__ = ("events",)

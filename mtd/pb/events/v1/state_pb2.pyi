@@ -45,16 +45,26 @@ class TableRow(_message.Message):
     def __init__(self, key: _Optional[str] = ..., fields: _Optional[_Mapping[str, str]] = ...) -> None: ...
 
 class TableDelta(_message.Message):
-    __slots__ = ("table", "complete", "upserted", "removed")
+    __slots__ = ("table", "complete", "upserted", "removed", "complete_within")
     TABLE_FIELD_NUMBER: _ClassVar[int]
     COMPLETE_FIELD_NUMBER: _ClassVar[int]
     UPSERTED_FIELD_NUMBER: _ClassVar[int]
     REMOVED_FIELD_NUMBER: _ClassVar[int]
+    COMPLETE_WITHIN_FIELD_NUMBER: _ClassVar[int]
     table: str
     complete: bool
     upserted: _containers.RepeatedCompositeFieldContainer[TableRow]
     removed: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, table: _Optional[str] = ..., complete: _Optional[bool] = ..., upserted: _Optional[_Iterable[_Union[TableRow, _Mapping]]] = ..., removed: _Optional[_Iterable[str]] = ...) -> None: ...
+    complete_within: KeyRange
+    def __init__(self, table: _Optional[str] = ..., complete: _Optional[bool] = ..., upserted: _Optional[_Iterable[_Union[TableRow, _Mapping]]] = ..., removed: _Optional[_Iterable[str]] = ..., complete_within: _Optional[_Union[KeyRange, _Mapping]] = ...) -> None: ...
+
+class KeyRange(_message.Message):
+    __slots__ = ("after", "up_to")
+    AFTER_FIELD_NUMBER: _ClassVar[int]
+    UP_TO_FIELD_NUMBER: _ClassVar[int]
+    after: str
+    up_to: str
+    def __init__(self, after: _Optional[str] = ..., up_to: _Optional[str] = ...) -> None: ...
 
 class Snapshot(_message.Message):
     __slots__ = ("kind", "content", "sha256")

@@ -70,6 +70,16 @@ class InventoryServiceStub:
                 request_serializer=mtd_dot_pb_dot_inventory_dot_v1_dot_inventory__service__pb2.RefreshCapabilitiesRequest.SerializeToString,
                 response_deserializer=mtd_dot_pb_dot_inventory_dot_v1_dot_inventory__service__pb2.RefreshCapabilitiesResponse.FromString,
                 _registered_method=True)
+        self.ListInterfaces = channel.unary_unary(
+                '/mtd.pb.inventory.v1.InventoryService/ListInterfaces',
+                request_serializer=mtd_dot_pb_dot_inventory_dot_v1_dot_inventory__service__pb2.ListInterfacesRequest.SerializeToString,
+                response_deserializer=mtd_dot_pb_dot_inventory_dot_v1_dot_inventory__service__pb2.ListInterfacesResponse.FromString,
+                _registered_method=True)
+        self.ListCosts = channel.unary_unary(
+                '/mtd.pb.inventory.v1.InventoryService/ListCosts',
+                request_serializer=mtd_dot_pb_dot_inventory_dot_v1_dot_inventory__service__pb2.ListCostsRequest.SerializeToString,
+                response_deserializer=mtd_dot_pb_dot_inventory_dot_v1_dot_inventory__service__pb2.ListCostsResponse.FromString,
+                _registered_method=True)
 
 
 class InventoryServiceServicer:
@@ -127,6 +137,20 @@ class InventoryServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListInterfaces(self, request, context):
+        """Lists the interfaces of a device: how often each is read, and why.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListCosts(self, request, context):
+        """Tells what it costs the routers to be watched, by category, page by page.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_InventoryServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -164,6 +188,16 @@ def add_InventoryServiceServicer_to_server(servicer, server):
                     servicer.RefreshCapabilities,
                     request_deserializer=mtd_dot_pb_dot_inventory_dot_v1_dot_inventory__service__pb2.RefreshCapabilitiesRequest.FromString,
                     response_serializer=mtd_dot_pb_dot_inventory_dot_v1_dot_inventory__service__pb2.RefreshCapabilitiesResponse.SerializeToString,
+            ),
+            'ListInterfaces': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListInterfaces,
+                    request_deserializer=mtd_dot_pb_dot_inventory_dot_v1_dot_inventory__service__pb2.ListInterfacesRequest.FromString,
+                    response_serializer=mtd_dot_pb_dot_inventory_dot_v1_dot_inventory__service__pb2.ListInterfacesResponse.SerializeToString,
+            ),
+            'ListCosts': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListCosts,
+                    request_deserializer=mtd_dot_pb_dot_inventory_dot_v1_dot_inventory__service__pb2.ListCostsRequest.FromString,
+                    response_serializer=mtd_dot_pb_dot_inventory_dot_v1_dot_inventory__service__pb2.ListCostsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -356,6 +390,60 @@ class InventoryService:
             '/mtd.pb.inventory.v1.InventoryService/RefreshCapabilities',
             mtd_dot_pb_dot_inventory_dot_v1_dot_inventory__service__pb2.RefreshCapabilitiesRequest.SerializeToString,
             mtd_dot_pb_dot_inventory_dot_v1_dot_inventory__service__pb2.RefreshCapabilitiesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListInterfaces(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/mtd.pb.inventory.v1.InventoryService/ListInterfaces',
+            mtd_dot_pb_dot_inventory_dot_v1_dot_inventory__service__pb2.ListInterfacesRequest.SerializeToString,
+            mtd_dot_pb_dot_inventory_dot_v1_dot_inventory__service__pb2.ListInterfacesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListCosts(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/mtd.pb.inventory.v1.InventoryService/ListCosts',
+            mtd_dot_pb_dot_inventory_dot_v1_dot_inventory__service__pb2.ListCostsRequest.SerializeToString,
+            mtd_dot_pb_dot_inventory_dot_v1_dot_inventory__service__pb2.ListCostsResponse.FromString,
             options,
             channel_credentials,
             insecure,

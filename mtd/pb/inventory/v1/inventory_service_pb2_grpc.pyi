@@ -51,6 +51,10 @@ class InventoryServiceStub:
     """
     RefreshCapabilities: _grpc.UnaryUnaryMultiCallable[_inventory_service_pb2.RefreshCapabilitiesRequest, _inventory_service_pb2.RefreshCapabilitiesResponse]
     """Probes what a device can do, now instead of at the next regular probe."""
+    ListInterfaces: _grpc.UnaryUnaryMultiCallable[_inventory_service_pb2.ListInterfacesRequest, _inventory_service_pb2.ListInterfacesResponse]
+    """Lists the interfaces of a device: how often each is read, and why."""
+    ListCosts: _grpc.UnaryUnaryMultiCallable[_inventory_service_pb2.ListCostsRequest, _inventory_service_pb2.ListCostsResponse]
+    """Tells what it costs the routers to be watched, by category, page by page."""
 
 @_typing.type_check_only
 class InventoryServiceAsyncStub(InventoryServiceStub):
@@ -75,6 +79,10 @@ class InventoryServiceAsyncStub(InventoryServiceStub):
     """
     RefreshCapabilities: _aio.UnaryUnaryMultiCallable[_inventory_service_pb2.RefreshCapabilitiesRequest, _inventory_service_pb2.RefreshCapabilitiesResponse]  # type: ignore[assignment]
     """Probes what a device can do, now instead of at the next regular probe."""
+    ListInterfaces: _aio.UnaryUnaryMultiCallable[_inventory_service_pb2.ListInterfacesRequest, _inventory_service_pb2.ListInterfacesResponse]  # type: ignore[assignment]
+    """Lists the interfaces of a device: how often each is read, and why."""
+    ListCosts: _aio.UnaryUnaryMultiCallable[_inventory_service_pb2.ListCostsRequest, _inventory_service_pb2.ListCostsResponse]  # type: ignore[assignment]
+    """Tells what it costs the routers to be watched, by category, page by page."""
 
 class InventoryServiceServicer(metaclass=_abc_1.ABCMeta):
     """The inventory of routers. Running collectors follow changes without restart."""
@@ -138,5 +146,21 @@ class InventoryServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_inventory_service_pb2.RefreshCapabilitiesResponse, _abc.Awaitable[_inventory_service_pb2.RefreshCapabilitiesResponse]]:
         """Probes what a device can do, now instead of at the next regular probe."""
+
+    @_abc_1.abstractmethod
+    def ListInterfaces(
+        self,
+        request: _inventory_service_pb2.ListInterfacesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_inventory_service_pb2.ListInterfacesResponse, _abc.Awaitable[_inventory_service_pb2.ListInterfacesResponse]]:
+        """Lists the interfaces of a device: how often each is read, and why."""
+
+    @_abc_1.abstractmethod
+    def ListCosts(
+        self,
+        request: _inventory_service_pb2.ListCostsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_inventory_service_pb2.ListCostsResponse, _abc.Awaitable[_inventory_service_pb2.ListCostsResponse]]:
+        """Tells what it costs the routers to be watched, by category, page by page."""
 
 def add_InventoryServiceServicer_to_server(servicer: InventoryServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

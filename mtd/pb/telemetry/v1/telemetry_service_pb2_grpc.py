@@ -45,6 +45,26 @@ class TelemetryServiceStub:
                 request_serializer=mtd_dot_pb_dot_telemetry_dot_v1_dot_telemetry__service__pb2.QueryRangeRequest.SerializeToString,
                 response_deserializer=mtd_dot_pb_dot_telemetry_dot_v1_dot_telemetry__service__pb2.QueryRangeResponse.FromString,
                 _registered_method=True)
+        self.QueryLatest = channel.unary_unary(
+                '/mtd.pb.telemetry.v1.TelemetryService/QueryLatest',
+                request_serializer=mtd_dot_pb_dot_telemetry_dot_v1_dot_telemetry__service__pb2.QueryLatestRequest.SerializeToString,
+                response_deserializer=mtd_dot_pb_dot_telemetry_dot_v1_dot_telemetry__service__pb2.QueryLatestResponse.FromString,
+                _registered_method=True)
+        self.TopN = channel.unary_unary(
+                '/mtd.pb.telemetry.v1.TelemetryService/TopN',
+                request_serializer=mtd_dot_pb_dot_telemetry_dot_v1_dot_telemetry__service__pb2.TopNRequest.SerializeToString,
+                response_deserializer=mtd_dot_pb_dot_telemetry_dot_v1_dot_telemetry__service__pb2.TopNResponse.FromString,
+                _registered_method=True)
+        self.StatusCounts = channel.unary_unary(
+                '/mtd.pb.telemetry.v1.TelemetryService/StatusCounts',
+                request_serializer=mtd_dot_pb_dot_telemetry_dot_v1_dot_telemetry__service__pb2.StatusCountsRequest.SerializeToString,
+                response_deserializer=mtd_dot_pb_dot_telemetry_dot_v1_dot_telemetry__service__pb2.StatusCountsResponse.FromString,
+                _registered_method=True)
+        self.EventsPerDay = channel.unary_unary(
+                '/mtd.pb.telemetry.v1.TelemetryService/EventsPerDay',
+                request_serializer=mtd_dot_pb_dot_telemetry_dot_v1_dot_telemetry__service__pb2.EventsPerDayRequest.SerializeToString,
+                response_deserializer=mtd_dot_pb_dot_telemetry_dot_v1_dot_telemetry__service__pb2.EventsPerDayResponse.FromString,
+                _registered_method=True)
         self.StreamEvents = channel.unary_stream(
                 '/mtd.pb.telemetry.v1.TelemetryService/StreamEvents',
                 request_serializer=mtd_dot_pb_dot_telemetry_dot_v1_dot_telemetry__service__pb2.StreamEventsRequest.SerializeToString,
@@ -54,6 +74,26 @@ class TelemetryServiceStub:
                 '/mtd.pb.telemetry.v1.TelemetryService/ListMetrics',
                 request_serializer=mtd_dot_pb_dot_telemetry_dot_v1_dot_telemetry__service__pb2.ListMetricsRequest.SerializeToString,
                 response_deserializer=mtd_dot_pb_dot_telemetry_dot_v1_dot_telemetry__service__pb2.ListMetricsResponse.FromString,
+                _registered_method=True)
+        self.ListTables = channel.unary_unary(
+                '/mtd.pb.telemetry.v1.TelemetryService/ListTables',
+                request_serializer=mtd_dot_pb_dot_telemetry_dot_v1_dot_telemetry__service__pb2.ListTablesRequest.SerializeToString,
+                response_deserializer=mtd_dot_pb_dot_telemetry_dot_v1_dot_telemetry__service__pb2.ListTablesResponse.FromString,
+                _registered_method=True)
+        self.ListTableRows = channel.unary_unary(
+                '/mtd.pb.telemetry.v1.TelemetryService/ListTableRows',
+                request_serializer=mtd_dot_pb_dot_telemetry_dot_v1_dot_telemetry__service__pb2.ListTableRowsRequest.SerializeToString,
+                response_deserializer=mtd_dot_pb_dot_telemetry_dot_v1_dot_telemetry__service__pb2.ListTableRowsResponse.FromString,
+                _registered_method=True)
+        self.ListSnapshots = channel.unary_unary(
+                '/mtd.pb.telemetry.v1.TelemetryService/ListSnapshots',
+                request_serializer=mtd_dot_pb_dot_telemetry_dot_v1_dot_telemetry__service__pb2.ListSnapshotsRequest.SerializeToString,
+                response_deserializer=mtd_dot_pb_dot_telemetry_dot_v1_dot_telemetry__service__pb2.ListSnapshotsResponse.FromString,
+                _registered_method=True)
+        self.ListSnapshotVersions = channel.unary_unary(
+                '/mtd.pb.telemetry.v1.TelemetryService/ListSnapshotVersions',
+                request_serializer=mtd_dot_pb_dot_telemetry_dot_v1_dot_telemetry__service__pb2.ListSnapshotVersionsRequest.SerializeToString,
+                response_deserializer=mtd_dot_pb_dot_telemetry_dot_v1_dot_telemetry__service__pb2.ListSnapshotVersionsResponse.FromString,
                 _registered_method=True)
 
 
@@ -75,7 +115,38 @@ class TelemetryServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def QueryRange(self, request, context):
-        """Reads stored values of one device over a time range.
+        """Reads stored values of one device over a time range, as stored or in
+        buckets of equal width. Too much of it fails with INVALID_ARGUMENT, too
+        many at a time with RESOURCE_EXHAUSTED; the message says what to do.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def QueryLatest(self, request, context):
+        """Reads the newest values of the selected series once. The answer may be
+        some seconds old: it says how many.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def TopN(self, request, context):
+        """Ranks interfaces by their traffic, utilisation or errors.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def StatusCounts(self, request, context):
+        """Counts devices by their status.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def EventsPerDay(self, request, context):
+        """Counts events by UTC day and severity.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -97,6 +168,34 @@ class TelemetryServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListTables(self, request, context):
+        """Lists the current-state tables of a device: sessions, leases, neighbours.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListTableRows(self, request, context):
+        """Lists the rows of one of them as they stand, by key, page by page.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListSnapshots(self, request, context):
+        """Lists the documents of a device: configuration and inventory, kept when they change.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListSnapshotVersions(self, request, context):
+        """Lists the versions of one of them, the newest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_TelemetryServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -110,6 +209,26 @@ def add_TelemetryServiceServicer_to_server(servicer, server):
                     request_deserializer=mtd_dot_pb_dot_telemetry_dot_v1_dot_telemetry__service__pb2.QueryRangeRequest.FromString,
                     response_serializer=mtd_dot_pb_dot_telemetry_dot_v1_dot_telemetry__service__pb2.QueryRangeResponse.SerializeToString,
             ),
+            'QueryLatest': grpc.unary_unary_rpc_method_handler(
+                    servicer.QueryLatest,
+                    request_deserializer=mtd_dot_pb_dot_telemetry_dot_v1_dot_telemetry__service__pb2.QueryLatestRequest.FromString,
+                    response_serializer=mtd_dot_pb_dot_telemetry_dot_v1_dot_telemetry__service__pb2.QueryLatestResponse.SerializeToString,
+            ),
+            'TopN': grpc.unary_unary_rpc_method_handler(
+                    servicer.TopN,
+                    request_deserializer=mtd_dot_pb_dot_telemetry_dot_v1_dot_telemetry__service__pb2.TopNRequest.FromString,
+                    response_serializer=mtd_dot_pb_dot_telemetry_dot_v1_dot_telemetry__service__pb2.TopNResponse.SerializeToString,
+            ),
+            'StatusCounts': grpc.unary_unary_rpc_method_handler(
+                    servicer.StatusCounts,
+                    request_deserializer=mtd_dot_pb_dot_telemetry_dot_v1_dot_telemetry__service__pb2.StatusCountsRequest.FromString,
+                    response_serializer=mtd_dot_pb_dot_telemetry_dot_v1_dot_telemetry__service__pb2.StatusCountsResponse.SerializeToString,
+            ),
+            'EventsPerDay': grpc.unary_unary_rpc_method_handler(
+                    servicer.EventsPerDay,
+                    request_deserializer=mtd_dot_pb_dot_telemetry_dot_v1_dot_telemetry__service__pb2.EventsPerDayRequest.FromString,
+                    response_serializer=mtd_dot_pb_dot_telemetry_dot_v1_dot_telemetry__service__pb2.EventsPerDayResponse.SerializeToString,
+            ),
             'StreamEvents': grpc.unary_stream_rpc_method_handler(
                     servicer.StreamEvents,
                     request_deserializer=mtd_dot_pb_dot_telemetry_dot_v1_dot_telemetry__service__pb2.StreamEventsRequest.FromString,
@@ -119,6 +238,26 @@ def add_TelemetryServiceServicer_to_server(servicer, server):
                     servicer.ListMetrics,
                     request_deserializer=mtd_dot_pb_dot_telemetry_dot_v1_dot_telemetry__service__pb2.ListMetricsRequest.FromString,
                     response_serializer=mtd_dot_pb_dot_telemetry_dot_v1_dot_telemetry__service__pb2.ListMetricsResponse.SerializeToString,
+            ),
+            'ListTables': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListTables,
+                    request_deserializer=mtd_dot_pb_dot_telemetry_dot_v1_dot_telemetry__service__pb2.ListTablesRequest.FromString,
+                    response_serializer=mtd_dot_pb_dot_telemetry_dot_v1_dot_telemetry__service__pb2.ListTablesResponse.SerializeToString,
+            ),
+            'ListTableRows': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListTableRows,
+                    request_deserializer=mtd_dot_pb_dot_telemetry_dot_v1_dot_telemetry__service__pb2.ListTableRowsRequest.FromString,
+                    response_serializer=mtd_dot_pb_dot_telemetry_dot_v1_dot_telemetry__service__pb2.ListTableRowsResponse.SerializeToString,
+            ),
+            'ListSnapshots': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListSnapshots,
+                    request_deserializer=mtd_dot_pb_dot_telemetry_dot_v1_dot_telemetry__service__pb2.ListSnapshotsRequest.FromString,
+                    response_serializer=mtd_dot_pb_dot_telemetry_dot_v1_dot_telemetry__service__pb2.ListSnapshotsResponse.SerializeToString,
+            ),
+            'ListSnapshotVersions': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListSnapshotVersions,
+                    request_deserializer=mtd_dot_pb_dot_telemetry_dot_v1_dot_telemetry__service__pb2.ListSnapshotVersionsRequest.FromString,
+                    response_serializer=mtd_dot_pb_dot_telemetry_dot_v1_dot_telemetry__service__pb2.ListSnapshotVersionsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -187,6 +326,114 @@ class TelemetryService:
             _registered_method=True)
 
     @staticmethod
+    def QueryLatest(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/mtd.pb.telemetry.v1.TelemetryService/QueryLatest',
+            mtd_dot_pb_dot_telemetry_dot_v1_dot_telemetry__service__pb2.QueryLatestRequest.SerializeToString,
+            mtd_dot_pb_dot_telemetry_dot_v1_dot_telemetry__service__pb2.QueryLatestResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def TopN(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/mtd.pb.telemetry.v1.TelemetryService/TopN',
+            mtd_dot_pb_dot_telemetry_dot_v1_dot_telemetry__service__pb2.TopNRequest.SerializeToString,
+            mtd_dot_pb_dot_telemetry_dot_v1_dot_telemetry__service__pb2.TopNResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def StatusCounts(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/mtd.pb.telemetry.v1.TelemetryService/StatusCounts',
+            mtd_dot_pb_dot_telemetry_dot_v1_dot_telemetry__service__pb2.StatusCountsRequest.SerializeToString,
+            mtd_dot_pb_dot_telemetry_dot_v1_dot_telemetry__service__pb2.StatusCountsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EventsPerDay(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/mtd.pb.telemetry.v1.TelemetryService/EventsPerDay',
+            mtd_dot_pb_dot_telemetry_dot_v1_dot_telemetry__service__pb2.EventsPerDayRequest.SerializeToString,
+            mtd_dot_pb_dot_telemetry_dot_v1_dot_telemetry__service__pb2.EventsPerDayResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def StreamEvents(request,
             target,
             options=(),
@@ -230,6 +477,114 @@ class TelemetryService:
             '/mtd.pb.telemetry.v1.TelemetryService/ListMetrics',
             mtd_dot_pb_dot_telemetry_dot_v1_dot_telemetry__service__pb2.ListMetricsRequest.SerializeToString,
             mtd_dot_pb_dot_telemetry_dot_v1_dot_telemetry__service__pb2.ListMetricsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListTables(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/mtd.pb.telemetry.v1.TelemetryService/ListTables',
+            mtd_dot_pb_dot_telemetry_dot_v1_dot_telemetry__service__pb2.ListTablesRequest.SerializeToString,
+            mtd_dot_pb_dot_telemetry_dot_v1_dot_telemetry__service__pb2.ListTablesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListTableRows(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/mtd.pb.telemetry.v1.TelemetryService/ListTableRows',
+            mtd_dot_pb_dot_telemetry_dot_v1_dot_telemetry__service__pb2.ListTableRowsRequest.SerializeToString,
+            mtd_dot_pb_dot_telemetry_dot_v1_dot_telemetry__service__pb2.ListTableRowsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListSnapshots(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/mtd.pb.telemetry.v1.TelemetryService/ListSnapshots',
+            mtd_dot_pb_dot_telemetry_dot_v1_dot_telemetry__service__pb2.ListSnapshotsRequest.SerializeToString,
+            mtd_dot_pb_dot_telemetry_dot_v1_dot_telemetry__service__pb2.ListSnapshotsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListSnapshotVersions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/mtd.pb.telemetry.v1.TelemetryService/ListSnapshotVersions',
+            mtd_dot_pb_dot_telemetry_dot_v1_dot_telemetry__service__pb2.ListSnapshotVersionsRequest.SerializeToString,
+            mtd_dot_pb_dot_telemetry_dot_v1_dot_telemetry__service__pb2.ListSnapshotVersionsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -43,7 +43,20 @@ class TelemetryServiceStub:
     UNAVAILABLE call again.
     """
     QueryRange: _grpc.UnaryUnaryMultiCallable[_telemetry_service_pb2.QueryRangeRequest, _telemetry_service_pb2.QueryRangeResponse]
-    """Reads stored values of one device over a time range."""
+    """Reads stored values of one device over a time range, as stored or in
+    buckets of equal width. Too much of it fails with INVALID_ARGUMENT, too
+    many at a time with RESOURCE_EXHAUSTED; the message says what to do.
+    """
+    QueryLatest: _grpc.UnaryUnaryMultiCallable[_telemetry_service_pb2.QueryLatestRequest, _telemetry_service_pb2.QueryLatestResponse]
+    """Reads the newest values of the selected series once. The answer may be
+    some seconds old: it says how many.
+    """
+    TopN: _grpc.UnaryUnaryMultiCallable[_telemetry_service_pb2.TopNRequest, _telemetry_service_pb2.TopNResponse]
+    """Ranks interfaces by their traffic, utilisation or errors."""
+    StatusCounts: _grpc.UnaryUnaryMultiCallable[_telemetry_service_pb2.StatusCountsRequest, _telemetry_service_pb2.StatusCountsResponse]
+    """Counts devices by their status."""
+    EventsPerDay: _grpc.UnaryUnaryMultiCallable[_telemetry_service_pb2.EventsPerDayRequest, _telemetry_service_pb2.EventsPerDayResponse]
+    """Counts events by UTC day and severity."""
     StreamEvents: _grpc.UnaryStreamMultiCallable[_telemetry_service_pb2.StreamEventsRequest, _telemetry_service_pb2.StreamEventsResponse]
     """Streams events in the order of their positions, first the stored ones
     after `after_position`, then new ones as they come. On UNAVAILABLE call
@@ -51,6 +64,14 @@ class TelemetryServiceStub:
     """
     ListMetrics: _grpc.UnaryUnaryMultiCallable[_telemetry_service_pb2.ListMetricsRequest, _telemetry_service_pb2.ListMetricsResponse]
     """Lists the metric catalogue."""
+    ListTables: _grpc.UnaryUnaryMultiCallable[_telemetry_service_pb2.ListTablesRequest, _telemetry_service_pb2.ListTablesResponse]
+    """Lists the current-state tables of a device: sessions, leases, neighbours."""
+    ListTableRows: _grpc.UnaryUnaryMultiCallable[_telemetry_service_pb2.ListTableRowsRequest, _telemetry_service_pb2.ListTableRowsResponse]
+    """Lists the rows of one of them as they stand, by key, page by page."""
+    ListSnapshots: _grpc.UnaryUnaryMultiCallable[_telemetry_service_pb2.ListSnapshotsRequest, _telemetry_service_pb2.ListSnapshotsResponse]
+    """Lists the documents of a device: configuration and inventory, kept when they change."""
+    ListSnapshotVersions: _grpc.UnaryUnaryMultiCallable[_telemetry_service_pb2.ListSnapshotVersionsRequest, _telemetry_service_pb2.ListSnapshotVersionsResponse]
+    """Lists the versions of one of them, the newest first."""
 
 @_typing.type_check_only
 class TelemetryServiceAsyncStub(TelemetryServiceStub):
@@ -67,7 +88,20 @@ class TelemetryServiceAsyncStub(TelemetryServiceStub):
     UNAVAILABLE call again.
     """
     QueryRange: _aio.UnaryUnaryMultiCallable[_telemetry_service_pb2.QueryRangeRequest, _telemetry_service_pb2.QueryRangeResponse]  # type: ignore[assignment]
-    """Reads stored values of one device over a time range."""
+    """Reads stored values of one device over a time range, as stored or in
+    buckets of equal width. Too much of it fails with INVALID_ARGUMENT, too
+    many at a time with RESOURCE_EXHAUSTED; the message says what to do.
+    """
+    QueryLatest: _aio.UnaryUnaryMultiCallable[_telemetry_service_pb2.QueryLatestRequest, _telemetry_service_pb2.QueryLatestResponse]  # type: ignore[assignment]
+    """Reads the newest values of the selected series once. The answer may be
+    some seconds old: it says how many.
+    """
+    TopN: _aio.UnaryUnaryMultiCallable[_telemetry_service_pb2.TopNRequest, _telemetry_service_pb2.TopNResponse]  # type: ignore[assignment]
+    """Ranks interfaces by their traffic, utilisation or errors."""
+    StatusCounts: _aio.UnaryUnaryMultiCallable[_telemetry_service_pb2.StatusCountsRequest, _telemetry_service_pb2.StatusCountsResponse]  # type: ignore[assignment]
+    """Counts devices by their status."""
+    EventsPerDay: _aio.UnaryUnaryMultiCallable[_telemetry_service_pb2.EventsPerDayRequest, _telemetry_service_pb2.EventsPerDayResponse]  # type: ignore[assignment]
+    """Counts events by UTC day and severity."""
     StreamEvents: _aio.UnaryStreamMultiCallable[_telemetry_service_pb2.StreamEventsRequest, _telemetry_service_pb2.StreamEventsResponse]  # type: ignore[assignment]
     """Streams events in the order of their positions, first the stored ones
     after `after_position`, then new ones as they come. On UNAVAILABLE call
@@ -75,6 +109,14 @@ class TelemetryServiceAsyncStub(TelemetryServiceStub):
     """
     ListMetrics: _aio.UnaryUnaryMultiCallable[_telemetry_service_pb2.ListMetricsRequest, _telemetry_service_pb2.ListMetricsResponse]  # type: ignore[assignment]
     """Lists the metric catalogue."""
+    ListTables: _aio.UnaryUnaryMultiCallable[_telemetry_service_pb2.ListTablesRequest, _telemetry_service_pb2.ListTablesResponse]  # type: ignore[assignment]
+    """Lists the current-state tables of a device: sessions, leases, neighbours."""
+    ListTableRows: _aio.UnaryUnaryMultiCallable[_telemetry_service_pb2.ListTableRowsRequest, _telemetry_service_pb2.ListTableRowsResponse]  # type: ignore[assignment]
+    """Lists the rows of one of them as they stand, by key, page by page."""
+    ListSnapshots: _aio.UnaryUnaryMultiCallable[_telemetry_service_pb2.ListSnapshotsRequest, _telemetry_service_pb2.ListSnapshotsResponse]  # type: ignore[assignment]
+    """Lists the documents of a device: configuration and inventory, kept when they change."""
+    ListSnapshotVersions: _aio.UnaryUnaryMultiCallable[_telemetry_service_pb2.ListSnapshotVersionsRequest, _telemetry_service_pb2.ListSnapshotVersionsResponse]  # type: ignore[assignment]
+    """Lists the versions of one of them, the newest first."""
 
 class TelemetryServiceServicer(metaclass=_abc_1.ABCMeta):
     """Live and stored telemetry."""
@@ -100,7 +142,44 @@ class TelemetryServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _telemetry_service_pb2.QueryRangeRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_telemetry_service_pb2.QueryRangeResponse, _abc.Awaitable[_telemetry_service_pb2.QueryRangeResponse]]:
-        """Reads stored values of one device over a time range."""
+        """Reads stored values of one device over a time range, as stored or in
+        buckets of equal width. Too much of it fails with INVALID_ARGUMENT, too
+        many at a time with RESOURCE_EXHAUSTED; the message says what to do.
+        """
+
+    @_abc_1.abstractmethod
+    def QueryLatest(
+        self,
+        request: _telemetry_service_pb2.QueryLatestRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_telemetry_service_pb2.QueryLatestResponse, _abc.Awaitable[_telemetry_service_pb2.QueryLatestResponse]]:
+        """Reads the newest values of the selected series once. The answer may be
+        some seconds old: it says how many.
+        """
+
+    @_abc_1.abstractmethod
+    def TopN(
+        self,
+        request: _telemetry_service_pb2.TopNRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_telemetry_service_pb2.TopNResponse, _abc.Awaitable[_telemetry_service_pb2.TopNResponse]]:
+        """Ranks interfaces by their traffic, utilisation or errors."""
+
+    @_abc_1.abstractmethod
+    def StatusCounts(
+        self,
+        request: _telemetry_service_pb2.StatusCountsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_telemetry_service_pb2.StatusCountsResponse, _abc.Awaitable[_telemetry_service_pb2.StatusCountsResponse]]:
+        """Counts devices by their status."""
+
+    @_abc_1.abstractmethod
+    def EventsPerDay(
+        self,
+        request: _telemetry_service_pb2.EventsPerDayRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_telemetry_service_pb2.EventsPerDayResponse, _abc.Awaitable[_telemetry_service_pb2.EventsPerDayResponse]]:
+        """Counts events by UTC day and severity."""
 
     @_abc_1.abstractmethod
     def StreamEvents(
@@ -120,5 +199,37 @@ class TelemetryServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_telemetry_service_pb2.ListMetricsResponse, _abc.Awaitable[_telemetry_service_pb2.ListMetricsResponse]]:
         """Lists the metric catalogue."""
+
+    @_abc_1.abstractmethod
+    def ListTables(
+        self,
+        request: _telemetry_service_pb2.ListTablesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_telemetry_service_pb2.ListTablesResponse, _abc.Awaitable[_telemetry_service_pb2.ListTablesResponse]]:
+        """Lists the current-state tables of a device: sessions, leases, neighbours."""
+
+    @_abc_1.abstractmethod
+    def ListTableRows(
+        self,
+        request: _telemetry_service_pb2.ListTableRowsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_telemetry_service_pb2.ListTableRowsResponse, _abc.Awaitable[_telemetry_service_pb2.ListTableRowsResponse]]:
+        """Lists the rows of one of them as they stand, by key, page by page."""
+
+    @_abc_1.abstractmethod
+    def ListSnapshots(
+        self,
+        request: _telemetry_service_pb2.ListSnapshotsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_telemetry_service_pb2.ListSnapshotsResponse, _abc.Awaitable[_telemetry_service_pb2.ListSnapshotsResponse]]:
+        """Lists the documents of a device: configuration and inventory, kept when they change."""
+
+    @_abc_1.abstractmethod
+    def ListSnapshotVersions(
+        self,
+        request: _telemetry_service_pb2.ListSnapshotVersionsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_telemetry_service_pb2.ListSnapshotVersionsResponse, _abc.Awaitable[_telemetry_service_pb2.ListSnapshotVersionsResponse]]:
+        """Lists the versions of one of them, the newest first."""
 
 def add_TelemetryServiceServicer_to_server(servicer: TelemetryServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

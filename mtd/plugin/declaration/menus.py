@@ -1,22 +1,18 @@
-"""What a collector declares: menus to read, and what their fields mean.
-
-Frozen and without behaviour; ``mtd.plugin.checks`` says what is wrong with a
-declaration, and the mapper does what it says.
-"""
+"""Menus: one read of one menu each, and what becomes of its rows."""
 
 from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from dataclasses import field as attribute
 from typing import TypeAlias
 
 from mtd.model.command import Command, Rows
-from mtd.model.device import Severity
 from mtd.model.metric import Kind, Metric, Tier, Unit
-
-_NO_WORDS: Mapping[str, str] = {}
+from mtd.plugin.declaration.fields import Column, Counter, Field, Gauge, State, columns
+from mtd.plugin.declaration.selection import Chooses, Selectable
+from mtd.plugin.declaration.snmp import SnmpTable
+from mtd.plugin.declaration.tables import Counted, DocumentEvent, Labels, RowEvent, SameThing, Tally
 
 
 class TableKind(enum.StrEnum):
@@ -28,137 +24,49 @@ class TableKind(enum.StrEnum):
     COUNT_ONLY = "count_only"  # the router counts its rows, and sends the number only
 
 
-class Parse(enum.StrEnum):
-    """How a gauge's text becomes a number."""
-
-    DECIMAL = "decimal"
-    BOOLEAN = "boolean"  # 1 or 0
-    DURATION = "duration"  # seconds
-    RATE = "rate"  # bits per second
-    SIZE = "size"  # bytes
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DerivedRate:
-    """The rate that the host derives from a counter. Never read from the router.
+class Companion:
+    """Another read of the same poll, whose rows a menu's ``join`` sees.
 
-    ``scale`` turns the counter's unit into the rate's: 8 for bytes to bits.
-    ``bounded_by_link``: the speed of the link is an upper bound.
+    A companion that the router doesn't have, or whose answer didn't come, is
+    missing among what ``join`` gets: that is not the same as no rows. With
+    ``needed`` the menu isn't mapped at all while the router has the companion
+    and its answer didn't come: a sum without one part is wrong.
+
+    Where the router only counts (argument ``count-only``), there is one row
+    with the number in ``ret``.
     """
 
-    key: str
-    unit: Unit
-    description: str
-    since: str
-    scale: float = 1.0
-    bounded_by_link: bool = False
+    name: str
+    path: str
+    reads: tuple[str, ...]
+    command: str = "print"
+    queries: tuple[str, ...] = ()
+    arguments: tuple[tuple[str, str], ...] = ()
+    requires: str = ""
+    needed: bool = False
+    max_rows: int = 5_000
+    max_bytes: int = 4 * 1024 * 1024
+
+    @property
+    def command_path(self) -> str:
+        """The whole command, such as ``/routing/bgp/session/print``."""
+        return f"{self.path}/{self.command}"
+
+    def to_command(self) -> Command:
+        """Return the command that reads it."""
+        return Command(
+            path=self.command_path,
+            proplist=self.reads,
+            queries=self.queries,
+            arguments=self.arguments,
+            max_rows=self.max_rows,
+            max_bytes=self.max_bytes,
+        )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Counter:
-    """A field that only grows, until the router resets it."""
-
-    field: str
-    key: str
-    unit: Unit
-    description: str
-    since: str
-    rate: DerivedRate | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Gauge:
-    """A field that goes up and down. ``scale`` makes it the metric's unit.
-
-    ``suffix`` is a unit that some versions print behind the number.
-    ``is_link_speed``: rates that are bounded by the link are bounded by this.
-    """
-
-    field: str
-    key: str
-    unit: Unit
-    description: str
-    since: str
-    parse: Parse = Parse.DECIMAL
-    scale: float = 1.0
-    suffix: str = ""
-    expected_min: float | None = None
-    expected_max: float | None = None
-    is_link_speed: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StateEvent:
-    """The event that a change of a field raises. Never on first sight.
-
-    ``message`` and the texts in ``messages`` (by new value) may name ``{label}``,
-    ``{old}`` and ``{new}``. ``severities`` are by new value. With
-    ``expected_when`` (field, value) the change is what somebody wanted, and only
-    of interest: an interface that goes down because it was disabled.
-    """
-
-    event_type: str
-    entity_type: str
-    message: str
-    messages: Mapping[str, str] = attribute(default_factory=lambda: _NO_WORDS)
-    severity: Severity = Severity.INFO
-    severities: Mapping[str, Severity] = attribute(default_factory=dict)
-    expected_when: tuple[str, str] | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class State:
-    """A field with a few known words. ``words`` maps the router's words to states.
-
-    ``states`` numbers the states; a number, once given, keeps its meaning.
-    Without ``words``, the router's words are the states.
-    """
-
-    field: str
-    key: str
-    description: str
-    since: str
-    states: Mapping[str, int]
-    words: Mapping[str, str] = attribute(default_factory=lambda: _NO_WORDS)
-    event: StateEvent | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Column:
-    """A field of a current-state table or of a snapshot, kept as text."""
-
-    field: str
-    event: StateEvent | None = None
-
-
-Field: TypeAlias = Counter | Gauge | State | Column
-
-
-def columns(*names: str) -> tuple[Column, ...]:
-    """Return plain columns of these fields."""
-    return tuple(Column(field=name) for name in names)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RowEvent:
-    """The event that a row of a current-state table raises when it comes or goes."""
-
-    event_type: str
-    entity_type: str
-    message: str  # may name {label}
-    severity: Severity = Severity.INFO
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Labels:
-    """The fields of a current-state table that say what people call its rows."""
-
-    name: str = "name"
-    comment: str = "comment"
-
-
-SameThing: TypeAlias = Callable[[Mapping[str, str], Mapping[str, str]], bool]
 Transform: TypeAlias = Callable[[Rows], Rows]
+Join: TypeAlias = Callable[[Rows, Mapping[str, Rows]], Rows]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,15 +80,27 @@ class Menu:
         scope: leading part of the metric keys that names the measured thing.
         queries: query words, such as ``type=ether``; several are AND-ed.
         requires: capability without which the menu isn't read.
+        instead_of: name of another menu of the collector; this one is read on devices that don't have that.
         rights: what the router's user needs.
         reads: fields to ask for, where they differ from ``fields`` (with a ``transform``).
         table: name of the current-state table, or kind of the snapshot.
         keyed_by_name: ``row_key`` holds names as the table that labels the scope knows them.
-        numbers_of: name of another menu of the same tier; its row ids are the argument ``numbers``.
+        numbers_of: name of a current-state table of the collector, of any tier; its row ids are the argument
+            ``numbers``. With ``row_key=".id"`` the rows are those ids in their order: some monitors tell no name.
         sparse: rows have different fields; a series exists where the first poll had a value.
+        breaks: field of a menu of metrics that says what a row's counters are made of: where it is another than at the
+            read before, they have no rate this time. A sum that a row came into has grown by what that had.
+        changes: the event of a snapshot that changed.
         same_thing: tells whether two rows with one id are one thing, or the id was used again.
         transform: code for what a declaration can't say: rows in, rows out; pure.
+        companions: other reads of the same poll, for ``join``.
+        join: like ``transform``, with the rows of the companions by their names.
+        private: fields that tell who a subscriber is; kept or hashed as the configuration says.
+        tallies: what the host counts of a current-state table.
+        selectable: says how the rows of a menu of metrics are chosen where they are too many for its tier.
+        chooses: which things the rows of a current-state table bring to the live tier.
         max_instances: rows over this are left out, and an event says so.
+        snmp: what SNMP tells of it, where the API is closed; without, it is read over the API and REST only.
     """
 
     name: str
@@ -194,6 +114,7 @@ class Menu:
     queries: tuple[str, ...] = ()
     arguments: tuple[tuple[str, str], ...] = ()
     requires: str = ""
+    instead_of: str = ""
     rights: tuple[str, ...] = ("api", "read")
     reads: tuple[str, ...] = ()
     table: str = ""
@@ -201,13 +122,22 @@ class Menu:
     keyed_by_name: bool = False
     numbers_of: str = ""
     sparse: bool = False
+    breaks: str = ""
     appears: RowEvent | None = None
     vanishes: RowEvent | None = None
+    changes: DocumentEvent | None = None
     same_thing: SameThing | None = None
     transform: Transform | None = None
+    companions: tuple[Companion, ...] = ()
+    join: Join | None = None
+    private: tuple[str, ...] = ()
+    tallies: tuple[Tally, ...] = ()
+    selectable: Selectable | None = None
+    chooses: tuple[Chooses, ...] = ()
     max_rows: int = 5_000
     max_bytes: int = 4 * 1024 * 1024
     max_instances: int = 2_000
+    snmp: SnmpTable | None = None
 
     @property
     def command_path(self) -> str:
@@ -270,48 +200,69 @@ class Menu:
                     since=rate.since,
                     scope=self.scope,
                     expected_min=0.0,
+                    rate_of=entry.key,
+                    rate_scale=rate.scale,
                 )
+        for tally in self.tallies:
+            yield from _metrics_of(tally, self.tier)
+
+
+def _metrics_of(tally: Tally, tier: Tier) -> Iterator[Metric]:
+    rows = tally.counts is Counted.ROWS
+    yield Metric(
+        key=tally.key,
+        unit=Unit.COUNT if rows else Unit.EVENTS,
+        kind=Kind.GAUGE if rows else Kind.COUNTER,
+        tier=tier,
+        description=tally.description,
+        since=tally.since,
+        scope=tally.scope,
+        expected_min=0.0 if rows else None,
+    )
+    if tally.rate is not None:
+        yield Metric(
+            key=tally.rate.key,
+            unit=tally.rate.unit,
+            kind=Kind.RATE,
+            tier=tier,
+            description=tally.rate.description,
+            since=tally.rate.since,
+            scope=tally.scope,
+            expected_min=0.0,
+            rate_of=tally.key,
+            rate_scale=tally.rate.scale,
+        )
 
 
 _KINDS = {Counter: Kind.COUNTER, Gauge: Kind.GAUGE, State: Kind.STATE}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Probe:
-    """A cheap question whose answer tells whether a device has a capability.
-
-    The menu is there unless the router says "no such command". ``count_only``
-    lets the router count its rows instead of sending them.
-    """
-
-    capability: str
-    path: str
-    count_only: bool = True
-
-    def to_command(self) -> Command:
-        """Return the command that asks."""
-        arguments = (("count-only", ""),) if self.count_only else ()
-        return Command(
-            path=f"{self.path}/print", proplist=(".id",), arguments=arguments, max_rows=100, max_bytes=65_536
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Collector:
-    """One category of things that mtd collects: what an egg brings.
-
-    ``api`` is the API_VERSION of ``mtd.plugin`` that it was written for.
-    ``version`` is that of its distribution: the host fills it in.
-    """
-
-    name: str
-    api: int
-    description: str
-    menus: tuple[Menu, ...]
-    probes: tuple[Probe, ...] = ()
-    version: str = ""
-
-    def metrics(self) -> Iterator[Metric]:
-        """Yield the metrics of all menus."""
-        for menu in self.menus:
-            yield from menu.metrics()
+def snapshot(
+    kind: str,
+    path: str,
+    *fields: str,
+    row_key: str = "",
+    requires: str = "",
+    queries: tuple[str, ...] = (),
+    changes: DocumentEvent | None = None,
+    transform: Transform | None = None,
+    max_rows: int = 1_000,
+    max_bytes: int = 1024 * 1024,
+) -> Menu:
+    """Return a menu of tier T3 whose rows are kept as the document ``kind``."""
+    return Menu(
+        name=f"snapshot-{kind}",
+        path=path,
+        kind=TableKind.SNAPSHOT,
+        tier=Tier.T3,
+        table=kind,
+        row_key=row_key,
+        requires=requires,
+        queries=queries,
+        changes=changes,
+        reads=fields if transform is not None else (),
+        transform=transform,
+        max_rows=max_rows,
+        max_bytes=max_bytes,
+        fields=columns(*fields),
+    )
