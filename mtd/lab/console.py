@@ -4,8 +4,16 @@ from __future__ import annotations
 
 from mtd.lab.menus.base import PRINT_COMMANDS, CommandError, Menu
 from mtd.lab.menus.interface import interface_menus
+from mtd.lab.menus.lte import lte_menus
 from mtd.lab.menus.network import network_menus
+from mtd.lab.menus.ppp import ppp_menus
+from mtd.lab.menus.queues import queue_menus
+from mtd.lab.menus.settings import settings_menus
 from mtd.lab.menus.system import system_menus
+from mtd.lab.menus.tools import tool_menus
+from mtd.lab.menus.vpn import vpn_menus
+from mtd.lab.menus.watching import watching_menus
+from mtd.lab.menus.wireless import wireless_menus
 from mtd.lab.render import Plan, print_plan
 from mtd.lab.reply import Answer, ReplyFormat, encode_row
 from mtd.lab.state import RouterState
@@ -20,7 +28,11 @@ class Console:
 
     def __init__(self, state: RouterState) -> None:
         self.state = state
-        found = [*system_menus(state), *interface_menus(state), *network_menus(state)]
+        # Of two menus with one path the later one counts: settings are what others don't know better.
+        found = [*settings_menus(state), *watching_menus(state)]
+        found += [*system_menus(state), *interface_menus(state), *network_menus(state), *tool_menus(state)]
+        found += [*wireless_menus(state), *lte_menus(state), *ppp_menus(state), *vpn_menus(state)]
+        found += queue_menus(state)
         self.menus = {menu.path: menu for menu in found}
         self._folders = {""} | {
             path[:end]
@@ -46,7 +58,7 @@ class Console:
         """Whether a request goes on until it is cancelled, or for a while."""
         if command in PRINT_COMMANDS:
             return command == "listen" or any(request.flag(flag) for flag in _STREAMING)
-        return command in menu.monitors and not request.flag(b"once")
+        return command in menu.streams or command in menu.monitors and not request.flag(b"once")
 
     def answer(self, request: Request, tick: int, reply: ReplyFormat) -> Answer:
         """Answer a request that isn't a stream, its end included."""

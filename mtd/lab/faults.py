@@ -13,12 +13,12 @@ import struct
 from typing import TYPE_CHECKING
 
 from mtd.lab.reply import ReplyFormat, encode_row
-from mtd.lab.scenario import Fault, FaultKind
+from mtd.lab.scenario import Door, Fault, FaultKind
 from mtd.lab.wire import encode_length
 
 if TYPE_CHECKING:
     from mtd.lab.router import LabRouter
-    from mtd.lab.session import Session
+    from mtd.lab.visitor import Visitor
 
 _DRIBBLE_S = 0.1
 _CUT_AFTER_S = 0.05
@@ -30,10 +30,16 @@ _HTTP_REFUSAL = (
 
 
 class WireFault:
-    """A fault in force. Does nothing by itself; each kind overrides what it touches."""
+    """A fault in force. Does nothing by itself; each kind overrides what it touches.
+
+    ``doors`` are the ports that it hits; ``touches`` those that its kind is of.
+    """
+
+    touches: frozenset[Door] = frozenset(Door)
 
     def __init__(self, fault: Fault) -> None:
         self.fault = fault
+        self.doors = self.touches.intersection(fault.doors)
 
     def begin(self, router: LabRouter) -> None:
         """Come into force."""
@@ -41,18 +47,18 @@ class WireFault:
     def end(self, router: LabRouter) -> None:
         """Cease."""
 
-    def received(self, _session: Session, _data: bytes) -> bool:
+    def received(self, _session: Visitor, _data: bytes) -> bool:
         """Whether bytes that came are swallowed."""
         return False
 
-    def asked(self, _session: Session, _words: tuple[bytes, ...], _reply: ReplyFormat) -> bytes | None:
+    def asked(self, _session: Visitor, _words: tuple[bytes, ...], _reply: ReplyFormat) -> bytes | None:
         """Return what answers a command instead of the console, or None.
 
         ``words`` are those of the sentence without its tag.
         """
         return None
 
-    def sending(self, _session: Session, _data: bytes) -> bool:
+    def sending(self, _session: Visitor, _data: bytes) -> bool:
         """Whether an answer is taken over."""
         return False
 
@@ -62,17 +68,19 @@ class BlackHole(WireFault):
 
     def begin(self, router: LabRouter) -> None:
         """Stop reading, and stop accepting."""
-        router.listener.hold(accept=self.fault.accept)
-        for session in router.sessions:
+        for listener in router.listeners_of(self.doors):
+            listener.hold(accept=self.fault.accept)
+        for session in router.sessions_of(self.doors):
             session.transport.pause_reading()
 
     def end(self, router: LabRouter) -> None:
         """Go on: what waited is read now, as after an outage of the path."""
-        router.listener.release()
-        for session in router.sessions:
+        for listener in router.listeners_of(self.doors):
+            listener.release()
+        for session in router.sessions_of(self.doors):
             session.transport.resume_reading()
 
-    def sending(self, _session: Session, _data: bytes) -> bool:
+    def sending(self, _session: Visitor, _data: bytes) -> bool:
         """Lose what streams would send."""
         return True
 
@@ -82,19 +90,21 @@ class PortClosed(WireFault):
 
     def begin(self, router: LabRouter) -> None:
         """Close everything."""
-        router.listener.close()
-        for session in list(router.sessions):
+        for listener in router.listeners_of(self.doors):
+            listener.close()
+        for session in router.sessions_of(self.doors):
             session.abort()
 
     def end(self, router: LabRouter) -> None:
         """Listen again on the same port."""
-        router.listener.open()
+        for listener in router.listeners_of(self.doors):
+            listener.open()
 
 
 class Slow(WireFault):
     """Answers wait, then trickle."""
 
-    def sending(self, session: Session, data: bytes) -> bool:
+    def sending(self, session: Visitor, data: bytes) -> bool:
         """Write later, in order."""
         loop = asyncio.get_running_loop()
         when = max(loop.time() + self.fault.delay_s, session.slow_until)
@@ -109,15 +119,11 @@ class Slow(WireFault):
 
 
 class Garbage(WireFault):
-    """Answers of the right length and no sense, the same in each run."""
+    """Answers of the right length and no sense: each begins alike, so that each is seen to be none."""
 
-    def __init__(self, fault: Fault) -> None:
-        super().__init__(fault)
-        self._random = random.Random(0)
-
-    def sending(self, session: Session, data: bytes) -> bool:
+    def sending(self, session: Visitor, data: bytes) -> bool:
         """Write noise."""
-        session.write(self._random.randbytes(len(data)))
+        session.write(random.Random(0).randbytes(len(data)))
         return True
 
 
@@ -126,14 +132,14 @@ class HalfOpen(WireFault):
 
     def begin(self, router: LabRouter) -> None:
         """Kill the sessions that are open, without a sign."""
-        for session in router.sessions:
+        for session in router.sessions_of(self.doors):
             session.dead = True
 
 
 class Fatal(WireFault):
     """The router throws the session out at its next command."""
 
-    def asked(self, session: Session, _words: tuple[bytes, ...], _reply: ReplyFormat) -> bytes | None:
+    def asked(self, session: Visitor, _words: tuple[bytes, ...], _reply: ReplyFormat) -> bytes | None:
         """Answer with ``!fatal``."""
         return session.close_with(self.fault.message.encode())
 
@@ -141,7 +147,7 @@ class Fatal(WireFault):
 class Denied(WireFault):
     """The user has no right to read."""
 
-    def asked(self, _session: Session, _words: tuple[bytes, ...], reply: ReplyFormat) -> bytes | None:
+    def asked(self, _session: Visitor, _words: tuple[bytes, ...], reply: ReplyFormat) -> bytes | None:
         """Refuse."""
         return reply.trap(b"not enough permissions (9)") + reply.done()
 
@@ -149,7 +155,7 @@ class Denied(WireFault):
 class Huge(WireFault):
     """Each table has millions of rows."""
 
-    def asked(self, session: Session, words: tuple[bytes, ...], reply: ReplyFormat) -> bytes | None:
+    def asked(self, session: Visitor, words: tuple[bytes, ...], reply: ReplyFormat) -> bytes | None:
         """Begin to send them."""
         if not words[0].endswith((b"/print", b"/getall")):
             return None
@@ -160,7 +166,9 @@ class Huge(WireFault):
 class HugeLength(WireFault):
     """A row announces a word that nobody could hold."""
 
-    def sending(self, session: Session, _data: bytes) -> bool:
+    touches = frozenset({Door.API})
+
+    def sending(self, session: Visitor, _data: bytes) -> bool:
         """Write the beginning of it, once."""
         row, _ = encode_row({b".id": b"*1"}, None)
         head = ReplyFormat(None, tag_first=True).rows([row])[:-1]
@@ -172,7 +180,7 @@ class HugeLength(WireFault):
 class MenuSilent(WireFault):
     """One menu never answers, unless it is cancelled; all others do."""
 
-    def asked(self, session: Session, words: tuple[bytes, ...], reply: ReplyFormat) -> bytes | None:
+    def asked(self, session: Visitor, words: tuple[bytes, ...], reply: ReplyFormat) -> bytes | None:
         """Let a command of the menu hang."""
         menu, _, _ = words[0].rpartition(b"/")
         if menu != self.fault.menu.encode() or (self.fault.only_counts and not _counts(words)):
@@ -188,7 +196,9 @@ def _counts(words: tuple[bytes, ...]) -> bool:
 class IgnoreCancel(WireFault):
     """What was begun is not stopped."""
 
-    def asked(self, _session: Session, words: tuple[bytes, ...], _reply: ReplyFormat) -> bytes | None:
+    touches = frozenset({Door.API})
+
+    def asked(self, _session: Visitor, words: tuple[bytes, ...], _reply: ReplyFormat) -> bytes | None:
         """Swallow ``/cancel``."""
         return b"" if words[0] == b"/cancel" else None
 
@@ -196,14 +206,15 @@ class IgnoreCancel(WireFault):
 class StrayTags(WireFault):
     """Rows that answer nothing, besides the answers."""
 
+    touches = frozenset({Door.API})
     _TAG = b"stray"
 
     def end(self, router: LabRouter) -> None:
         """Stop the rows."""
-        for session in router.sessions:
+        for session in router.sessions_of(self.doors):
             session.stop_stream(self._TAG)
 
-    def asked(self, session: Session, _words: tuple[bytes, ...], _reply: ReplyFormat) -> bytes | None:
+    def asked(self, session: Visitor, _words: tuple[bytes, ...], _reply: ReplyFormat) -> bytes | None:
         """Begin to send them; the command is answered as well."""
         tag_first = session.state.persona.tag_first
         session.stop_stream(self._TAG)
@@ -214,7 +225,7 @@ class StrayTags(WireFault):
 class PlainHttp(WireFault):
     """Something else is on the port."""
 
-    def received(self, session: Session, _data: bytes) -> bool:
+    def received(self, session: Visitor, _data: bytes) -> bool:
         """Answer as a web server does."""
         session.write(_HTTP_REFUSAL)
         session.transport.close()
@@ -224,7 +235,7 @@ class PlainHttp(WireFault):
 class Cut(WireFault):
     """The connection breaks in the middle of an answer."""
 
-    def sending(self, session: Session, data: bytes) -> bool:
+    def sending(self, session: Visitor, data: bytes) -> bool:
         """Write half of it, then reset."""
         if not session.logged_in:
             return False
@@ -234,7 +245,7 @@ class Cut(WireFault):
         return True
 
 
-def _reset(session: Session) -> None:
+def _reset(session: Visitor) -> None:
     connection: socket.socket | None = session.transport.get_extra_info("socket")
     if connection is not None and connection.fileno() >= 0:
         # No lingering: the kernel sends RST instead of FIN.

@@ -14,6 +14,7 @@ import numpy as np
 from mtd.lab.curves import WIDTH, Curves
 from mtd.lab.menus.base import CommandError, Menu, Row
 from mtd.lab.menus.interface import Cell, cells, is_counter
+from mtd.lab.menus.ready import ReadyRows
 from mtd.lab.query import Query, QueryError, compile_query
 from mtd.lab.reply import Answer, ReplyFormat, encode_row
 from mtd.lab.state import RouterState
@@ -63,6 +64,8 @@ def body_maker(state: RouterState, menu: Menu, request: Request) -> BodyMaker:
     if menu.path == "/interface" and not any(map(is_counter, select.keys)):
         return InterfaceRows(state, select, keys)
     asked_order = state.persona.asked_order
+    if menu.ready is not None and select.keys.isdisjoint(menu.ready.ages):
+        return ReadyRows(menu.ready, select, keys, asked_order=asked_order)
 
     def general(tick: int, reply: ReplyFormat) -> Answer:
         rows = [content for content in menu.rows(state, tick) if select.matches(content)]

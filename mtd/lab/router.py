@@ -1,43 +1,61 @@
-"""One simulated router: its port, its sessions, and the faults in force."""
+"""One simulated router: its doors, its sessions, and the faults in force."""
 
 from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 
 from mtd.lab.clock import TICKS_PER_S, LabClock
 from mtd.lab.console import Console
 from mtd.lab.faults import WireFault, wire_fault, wire_length_s
 from mtd.lab.listener import Listener
 from mtd.lab.personality import personality
-from mtd.lab.scenario import MOMENTARY, Fault, FaultKind
+from mtd.lab.rest import RestVisitor
+from mtd.lab.scenario import MOMENTARY, Door, Fault, FaultKind
 from mtd.lab.session import Session
+from mtd.lab.snmp import SnmpAgent
 from mtd.lab.state import RouterState
 from mtd.lab.timeline import AppliedFault
 from mtd.lab.truth import RouterTruth
+from mtd.lab.visitor import Visitor
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a door is to be: its port, 0 for any free one, and its TLS side, None for plain TCP."""
+
+    port: int
+    context: ssl.SSLContext | None
 
 
 class LabRouter:
-    """Serves the API for one RouterTruth.
-
-    ``context`` is the TLS side of the port, None for plain TCP.
-    """
+    """Serves the API for one RouterTruth, REST if it has a place, and SNMP if its specification has a port."""
 
     def __init__(
-        self, truth: RouterTruth, clock: LabClock, host: str, port: int, context: ssl.SSLContext | None
+        self, truth: RouterTruth, clock: LabClock, host: str, api: Place, rest: Place | None = None
     ) -> None:
         persona = personality(truth.spec.version, truth.spec.tag_first)
         self.truth = truth
         self.state = RouterState(truth, persona, clock, self.inject)
         self.console = Console(self.state)
-        self.sessions: set[Session] = set()
+        self.sessions: set[Visitor] = set()
         self.faults: list[WireFault] = []
         self.live: list[AppliedFault] = []
         self._clock = clock
         self._in_force: dict[int, tuple[AppliedFault, WireFault]] = {}
         self._timers: set[asyncio.TimerHandle] = set()
-        self.listener = Listener(host, port, context, lambda: Session(self), self._handshake_failed)
+        self._faults_at: dict[Door, list[WireFault]] = {door: [] for door in Door}
+        self.listeners: dict[Door, Listener | SnmpAgent] = {
+            Door.API: Listener(host, api.port, api.context, lambda: Session(self), self._handshake_failed)
+        }
+        if rest is not None:
+            self.listeners[Door.REST] = Listener(
+                host, rest.port, rest.context, lambda: RestVisitor(self), self._handshake_failed
+            )
+        if truth.spec.snmp_port is not None:
+            self.listeners[Door.SNMP] = SnmpAgent(self, host, truth.spec.snmp_port, truth.spec.community)
 
     @property
     def name(self) -> str:
@@ -45,20 +63,23 @@ class LabRouter:
         return self.truth.spec.name
 
     def start(self) -> None:
-        """Open the port and set the alarm for each planned fault."""
-        self.listener.start()
-        self.state.port = self.listener.port
+        """Open the doors and set the alarm for each planned fault."""
+        for listener in self.listeners.values():
+            listener.start()
+        self.state.port = self.port(Door.API)
+        self.state.rest_port = self.port(Door.REST)
         self.state.write_log("system,info", "router rebooted")
         now = self._clock.now_tick()
         for applied in list(self.truth.applied):
             self._at((applied.start_tick - now) / TICKS_PER_S, self._begin, applied)
 
     def stop(self) -> None:
-        """Close the port and all sessions."""
+        """Close the doors and all sessions."""
         for timer in self._timers:
             timer.cancel()
         self._timers.clear()
-        self.listener.stop()
+        for listener in self.listeners.values():
+            listener.stop()
         for session in list(self.sessions):
             session.abort()
 
@@ -89,9 +110,26 @@ class LabRouter:
             self._end(applied)
         return len(hit)
 
-    def has_fault(self, kind: FaultKind) -> bool:
-        """Whether a fault of the wire is in force."""
-        return any(fault.fault.kind is kind for fault in self.faults)
+    def has_fault(self, kind: FaultKind, door: Door) -> bool:
+        """Whether a fault of the wire is in force at a door."""
+        return any(fault.fault.kind is kind for fault in self._faults_at[door])
+
+    def faults_at(self, door: Door) -> Sequence[WireFault]:
+        """Return the faults of the wire that are in force at a door."""
+        return self._faults_at[door]
+
+    def listeners_of(self, doors: Collection[Door]) -> list[Listener | SnmpAgent]:
+        """Return the ports of these doors."""
+        return [listener for door, listener in self.listeners.items() if door in doors]
+
+    def sessions_of(self, doors: Collection[Door]) -> list[Visitor]:
+        """Return the sessions at these doors."""
+        return [session for session in self.sessions if session.door in doors]
+
+    def port(self, door: Door) -> int:
+        """Return the port of a door; 0 if there is none."""
+        listener = self.listeners.get(door)
+        return 0 if listener is None else listener.port
 
     def _begin(self, applied: AppliedFault) -> None:
         acting = wire_fault(applied.fault)
@@ -100,6 +138,8 @@ class LabRouter:
             return
         self._in_force[id(applied)] = (applied, acting)
         self.faults.append(acting)
+        for door in acting.doors:
+            self._faults_at[door].append(acting)
         acting.begin(self)
         length_s = wire_length_s(applied.fault)
         if length_s is not None:
@@ -109,6 +149,8 @@ class LabRouter:
         _, acting = self._in_force.pop(id(applied), (None, None))
         if acting is not None:
             self.faults.remove(acting)
+            for door in acting.doors:
+                self._faults_at[door].remove(acting)
             acting.end(self)
             if applied.fault.kind is FaultKind.REBOOT:
                 self.state.write_log("system,info", "router rebooted")

@@ -30,6 +30,22 @@ class Tls(enum.StrEnum):
     ANONYMOUS = "anonymous"  # no certificate: anonymous Diffie-Hellman
 
 
+class Door(enum.StrEnum):
+    """A port of a router, by what is spoken there."""
+
+    API = "api"
+    REST = "rest"
+    SNMP = "snmp"
+
+
+class Wifi(enum.StrEnum):
+    """The package that a router's radios are in."""
+
+    WIRELESS = "wireless"  # the old one, with /caps-man
+    WIFIWAVE2 = "wifiwave2"
+    WIFI = "wifi"
+
+
 class FaultKind(enum.StrEnum):
     """What can go wrong. The words after a ``#`` name the settings of ``Fault`` that it heeds."""
 
@@ -69,6 +85,11 @@ class Fault(BaseModel):
     kind: FaultKind
     at_s: float = Field(0.0, ge=0, description="When it begins, seconds after the lab's start.")
     for_s: float | None = Field(None, gt=0, description="How long it lasts, seconds; none: for good.")
+    doors: list[Door] = Field(
+        default_factory=lambda: list(Door),
+        min_length=1,
+        description="Faults of the wire: which ports are hit.",
+    )
     interfaces: list[str] = Field(
         default_factory=lambda: ["*1"], description="Ids of the interfaces that are hit."
     )
@@ -104,10 +125,44 @@ class RouterSpec(BaseModel):
     version: str = Field("7.16.2", pattern=r"^\d+\.\d+(\.\d+)?$", description="RouterOS version.")
     port: int = Field(0, ge=0, le=65535, description="TCP port; 0: any free one.")
     tls: Tls = Field(Tls.OFF, description="What the API port offers.")
+    rest_port: int | None = Field(
+        None, ge=0, le=65535, description="TCP port of REST; 0: any free one; none: no web service is on."
+    )
+    rest_tls: Tls = Field(Tls.OFF, description="What the port of REST offers.")
+    snmp_port: int | None = Field(
+        None, ge=0, le=65535, description="UDP port of SNMP; 0: any free one; none: SNMP is off."
+    )
+    community: str = Field("lab-community", description="SNMP: the community that may read.")
     username: str = Field("mtd", description="The one user.")
     password: str = Field("lab-password", description="Its password.")
+    policies: list[str] = Field(
+        default_factory=lambda: ["read", "api", "test", "sniff"],
+        description="What the user's group may: ping and the like need test, torch and sniffer need sniff.",
+    )
     interfaces: int = Field(30, ge=1, le=4000, description="Lasting interfaces.")
     pppoe: int = Field(0, ge=0, le=20_000, description="Dynamic <pppoe-...> interfaces.")
+    sessions: int = Field(
+        0, ge=0, le=50_000, description="PPPoE sessions without interfaces, of which some end and begin."
+    )
+    leases: int = Field(0, ge=0, le=50_000, description="DHCP leases, of which some end and begin.")
+    churn_pct: float = Field(
+        1.0, ge=0, le=100, description="Sessions and leases that are replaced each time, percent."
+    )
+    churn_every_s: float = Field(10.0, ge=0.1, description="Seconds between two times.")
+    radios: int = Field(0, ge=0, le=2_000, description="Wireless interfaces.")
+    caps: int = Field(
+        0, ge=0, le=1_000, description="Access points that it controls; then the radios are theirs."
+    )
+    wireless_clients: int = Field(
+        0, ge=0, le=20_000, description="Wireless clients, of which some go and come; with radios."
+    )
+    wifi: Wifi | None = Field(None, description="The package that its radios are in; none: by version.")
+    modems: int = Field(0, ge=0, le=16, description="LTE modems; every second one has 5G.")
+    queues: int = Field(0, ge=0, le=20_000, description="Simple queues, and a quarter as many in a tree.")
+    hotspot: int = Field(
+        0, ge=0, le=20_000, description="Sessions of a hotspot, of which some end and begin."
+    )
+    vpns: int = Field(0, ge=0, le=1_000, description="Of each kind of tunnel and VPN.")
     tag_first: bool | None = Field(None, description="Whether .tag follows the reply word; none: by version.")
     fault: list[Fault] = Field(default_factory=list, description="What goes wrong, and when.")
 
@@ -122,6 +177,8 @@ class FleetSpec(BaseModel):
     pppoe: int = Field(0, ge=0, le=20_000)
     versions: list[str] = Field(default_factory=lambda: ["6.49.10", "7.16.2"], min_length=1)
     tls: list[Tls] = Field(default_factory=lambda: [Tls.OFF], min_length=1)
+    rest_tls: Tls | None = Field(None, description="What a port of REST offers; none: no router has REST.")
+    snmp: bool = Field(False, description="Whether the routers have SNMP.")
     prefix: str = Field("lab", min_length=1, description="Names are prefix-0001 and so on.")
 
     def expand(self) -> list[RouterSpec]:
@@ -131,6 +188,9 @@ class FleetSpec(BaseModel):
                 name=f"{self.prefix}-{number + 1:04}",
                 version=self.versions[number % len(self.versions)],
                 tls=self.tls[number // len(self.versions) % len(self.tls)],
+                rest_port=None if self.rest_tls is None else 0,
+                rest_tls=self.rest_tls or Tls.OFF,
+                snmp_port=0 if self.snmp else None,
                 interfaces=self.interfaces,
                 pppoe=self.pppoe,
             )
@@ -152,9 +212,9 @@ class Scenario(BaseModel):
     @field_validator("router")
     @classmethod
     def _fixed_ports_differ(cls, routers: list[RouterSpec]) -> list[RouterSpec]:
-        ports = [router.port for router in routers if router.port]
+        ports = [port for router in routers for port in (router.port, router.rest_port) if port]
         if len(set(ports)) != len(ports):
-            raise ValueError("two routers have the same port")
+            raise ValueError("two doors have the same port")
         return routers
 
     @model_validator(mode="after")

@@ -14,8 +14,8 @@ from typing import Any
 from mtd.core.errors import Misconfigured, NotFound
 from mtd.lab.certificates import Authority
 from mtd.lab.control import ControlServer
-from mtd.lab.router import LabRouter
-from mtd.lab.scenario import Fault, FaultKind, Scenario, Tls, load
+from mtd.lab.router import LabRouter, Place
+from mtd.lab.scenario import Door, Fault, FaultKind, Scenario, Tls, load
 from mtd.lab.timeline import AppliedFault
 from mtd.lab.world import World
 
@@ -36,7 +36,8 @@ class Endpoint:
 
     ``tls`` is what the port offers; ``client_tls`` the mode that a careful
     client uses with it: "off", "verify" (by ``ca_file``), "pinned" (by
-    ``fingerprint_sha256``) or "anonymous".
+    ``fingerprint_sha256``) or "anonymous". So do those of REST. The ports of
+    REST and of SNMP (UDP) are 0 where there are none.
     """
 
     name: str
@@ -50,6 +51,12 @@ class Endpoint:
     interfaces: int
     fingerprint_sha256: str = ""
     ca_file: str = ""
+    rest_port: int = 0
+    rest_tls: str = ""
+    rest_client_tls: str = ""
+    rest_fingerprint_sha256: str = ""
+    snmp_port: int = 0
+    community: str = ""
 
 
 class Lab:
@@ -84,7 +91,7 @@ class Lab:
 
     async def start(self) -> list[Endpoint]:
         """Open all ports and return how to reach the routers."""
-        _allow_files(2 * len(self.world) + _SPARE_FILES)
+        _allow_files(4 * len(self.world) + _SPARE_FILES)
         self._folder = tempfile.TemporaryDirectory(prefix="mtd-lab-")
         authority = await asyncio.to_thread(Authority, Path(self._folder.name))
         try:
@@ -101,14 +108,18 @@ class Lab:
         spec = truth.spec
         tls = authority.server(spec.tls)
         port = spec.port or (self._base_port + number if self._base_port else 0)
-        router = LabRouter(truth, self.world.clock, self.host, port, tls.context if tls else None)
+        api, rest, rest_tls = Place(port, tls.context if tls else None), None, None
+        if spec.rest_port is not None:
+            rest_tls = authority.server(spec.rest_tls)
+            rest = Place(spec.rest_port, rest_tls.context if rest_tls else None)
+        router = LabRouter(truth, self.world.clock, self.host, api, rest)
         router.start()
         self.routers[name] = router
         self.endpoints.append(
             Endpoint(
                 name=name,
                 host=self.host,
-                port=router.listener.port,
+                port=router.port(Door.API),
                 tls=spec.tls.value,
                 client_tls=_CLIENT_MODES[spec.tls],
                 version=spec.version,
@@ -116,7 +127,13 @@ class Lab:
                 password=spec.password,
                 interfaces=spec.interfaces,
                 fingerprint_sha256=tls.fingerprint_sha256 if tls else "",
-                ca_file=str(authority.ca_file) if spec.tls is Tls.CA else "",
+                ca_file=str(authority.ca_file) if Tls.CA in (spec.tls, spec.rest_tls) else "",
+                rest_port=router.port(Door.REST),
+                rest_tls=spec.rest_tls.value if rest else "",
+                rest_client_tls=_CLIENT_MODES[spec.rest_tls] if rest else "",
+                rest_fingerprint_sha256=rest_tls.fingerprint_sha256 if rest_tls else "",
+                snmp_port=router.port(Door.SNMP),
+                community=spec.community if spec.snmp_port is not None else "",
             )
         )
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from mtd.lab.login import Login
 from mtd.lab.menus.base import CommandError
 from mtd.lab.reply import Answer, ReplyFormat, fatal
-from mtd.lab.scenario import FaultKind
+from mtd.lab.scenario import Door, FaultKind
 from mtd.lab.state import ActiveUser
 from mtd.lab.streams import Huge, Stream, start_stream
 from mtd.lab.wire import Request, SentenceReader, WireError, parse_request, split_tag
@@ -30,6 +30,8 @@ class Session(asyncio.Protocol):
 
     What it writes goes through the router's faults, if there are any.
     """
+
+    door = Door.API
 
     def __init__(self, router: LabRouter) -> None:
         self.router = router
@@ -81,7 +83,7 @@ class Session(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Answer all sentences that have come, with one write and of one tick."""
-        if self.dead or any(fault.received(self, data) for fault in self.router.faults):
+        if self.dead or any(fault.received(self, data) for fault in self.router.faults_at(self.door)):
             return
         tick = self.state.clock.now_tick()
         try:
@@ -94,7 +96,11 @@ class Session(asyncio.Protocol):
 
     def send(self, data: bytes) -> None:
         """Write an answer, unless a fault does something else with it."""
-        if not data or self.dead or any(fault.sending(self, data) for fault in self.router.faults):
+        if (
+            not data
+            or self.dead
+            or any(fault.sending(self, data) for fault in self.router.faults_at(self.door))
+        ):
             return
         self.write(data)
 
@@ -126,7 +132,7 @@ class Session(asyncio.Protocol):
         reply = ReplyFormat(tag, tag_first=self.state.persona.tag_first)
         if not self.logged_in:
             return self._before_login(parse_request(tag, shape), reply)
-        for fault in self.router.faults:
+        for fault in self.router.faults_at(self.door):
             instead = fault.asked(self, shape, reply)
             if instead is not None:
                 return instead
@@ -199,7 +205,9 @@ class Session(asyncio.Protocol):
         return data + reply.done()
 
     def _trap(self, reply: ReplyFormat, message: bytes, category: int | None) -> bytes:
-        return reply.trap(message, None if self.router.has_fault(FaultKind.NO_CATEGORY) else category)
+        return reply.trap(
+            message, None if self.router.has_fault(FaultKind.NO_CATEGORY, self.door) else category
+        )
 
     def _stop_streams(self) -> None:
         for stream in self._streams.values():
@@ -222,7 +230,7 @@ class Session(asyncio.Protocol):
         attributes = request.attributes
         if self._logins.wants_challenge(attributes):
             return reply.done(self._logins.challenge())
-        if not self._logins.accepts(attributes) or self.router.has_fault(FaultKind.LOGIN_REFUSED):
+        if not self._logins.accepts(attributes) or self.router.has_fault(FaultKind.LOGIN_REFUSED, self.door):
             return self._refuse(attributes, reply)
         self._enter(attributes[b"name"].decode("latin-1"))
         return reply.done()

@@ -14,6 +14,7 @@ from mtd.lab.scenario import Fault
 from mtd.lab.truth import RouterTruth
 
 _LOG_ROWS = 1000
+_HISTORY_ROWS = 100
 
 
 @dataclass(slots=True)
@@ -30,6 +31,10 @@ class Stats:
     values: int = 0
     bytes_sent: int = 0
     wire_errors: int = 0
+    rest_requests: int = 0
+    rest_logins_failed: int = 0
+    snmp_requests: int = 0
+    snmp_refused: int = 0
     aborted_slow_readers: int = 0
     commands: Counter[str] = field(default_factory=Counter)
 
@@ -47,6 +52,16 @@ class LogRow:
     tick: int
     topics: str
     message: str
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryRow:
+    """A line of ``/system/history``."""
+
+    number: int
+    tick: int
+    action: str
+    by: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +90,11 @@ class RouterState:
         self.stats = Stats()
         self.identity = truth.spec.name
         self.port = truth.spec.port
+        self.rest_port = 0  # none
         self.inject = inject
         self.users: dict[int, ActiveUser] = {}
         self.log: deque[LogRow] = deque(maxlen=_LOG_ROWS)
+        self.history: deque[HistoryRow] = deque(maxlen=_HISTORY_ROWS)
         self._numbers = 0
 
     def next_number(self) -> int:
@@ -96,3 +113,7 @@ class RouterState:
     def write_log(self, topics: str, message: str) -> None:
         """Add a line to the router's log."""
         self.log.append(LogRow(self.next_number(), self.clock.now_tick(), topics, message))
+
+    def write_history(self, tick: int, action: str) -> None:
+        """Note that the router's user changed something."""
+        self.history.append(HistoryRow(self.next_number(), tick, action, self.truth.spec.username))

@@ -1,13 +1,13 @@
-"""Answers that go on: ``listen``, ``=follow=``, ``=interval=``, monitors, and endless tables."""
+"""Answers that go on: ``listen``, ``=follow=``, ``=interval=``, monitors, tools, and endless tables."""
 
 from __future__ import annotations
 
 import asyncio
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from mtd.lab.menus.base import CommandError, Menu, Row
+from mtd.lab.menus.durations import seconds
 from mtd.lab.menus.interface import is_counter
 from mtd.lab.render import asked_keys, body_maker, order, selection
 from mtd.lab.reply import Answer, ReplyFormat, encode_row
@@ -19,22 +19,8 @@ if TYPE_CHECKING:
 _WATCH_S = 0.1
 _SHORTEST_S = 0.02
 _HUGE_CHUNK_ROWS = 500
-_UNITS = {"w": 604_800.0, "d": 86_400.0, "h": 3_600.0, "m": 60.0, "s": 1.0, "ms": 0.001, "us": 0.000_001}
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(w|d|h|ms|us|m|s)?")
 
 Send = Callable[[Answer], None]
-
-
-def seconds(value: bytes) -> float:
-    """Read a duration such as "1s", "500ms", "00:00:02" or "1"; CommandError if it is none."""
-    text = value.decode("latin-1")
-    clock = re.fullmatch(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)", text)
-    if clock:
-        hours, minutes, rest = clock.groups()
-        return int(hours) * 3600 + int(minutes) * 60 + float(rest)
-    if not text or _DURATION.sub("", text):
-        raise CommandError(f"invalid value for argument interval: {text}", 1)
-    return sum(float(count) * _UNITS[unit or "s"] for count, unit in _DURATION.findall(text))
 
 
 class Stream:
@@ -87,6 +73,37 @@ class Repeating(Stream):
                 self._finished(self)
                 return
         self._later(self._interval_s, self._step)
+
+
+class Scripted(Stream):
+    """Sends the rows of a tool, each when it is their time."""
+
+    def __init__(
+        self,
+        reply: ReplyFormat,
+        finished: Callable[[Stream], None],
+        send: Send,
+        steps: Iterator[tuple[list[Row], float]],
+    ) -> None:
+        super().__init__(reply, finished)
+        self._send, self._steps = send, steps
+        self._later(0.0, self._step)
+
+    def _step(self) -> None:
+        try:
+            rows, pause_s = next(self._steps, (None, 0.0))
+        except CommandError as error:
+            self._send(Answer(self.reply.trap(error.message, error.category) + self.reply.done()))
+            self._finished(self)
+            return
+        if rows is None:
+            self._send(Answer(self.reply.done()))
+            self._finished(self)
+            return
+        encoded = [encode_row(row, None) for row in rows]
+        data = self.reply.rows([words for words, _ in encoded])
+        self._send(Answer(data, len(rows), sum(count for _, count in encoded)))
+        self._later(pause_s, self._step)
 
 
 class Listening(Stream):
@@ -175,6 +192,9 @@ def start_stream(
 ) -> Stream:
     """Begin a command that goes on; CommandError if its words are wrong."""
     clock = console.state.clock
+    if command in menu.streams:
+        steps = menu.streams[command](console.state, clock.now_tick(), request.attributes)
+        return Scripted(reply, finished, send, steps)
     if command in menu.monitors:
         return Repeating(
             reply,

@@ -50,6 +50,12 @@ class Segment:
     down_since: dict[int, int] = field(default_factory=dict)
     load_pct: int | None = None
     generation: int = 0
+    reset: int | None = None  # when traffic counters were set back, since it was booted
+
+    @property
+    def counted_from(self) -> int:
+        """The tick that traffic counters count from."""
+        return self.booted if self.reset is None else self.reset
 
     def fork(self, tick: int) -> Segment:
         """Return a copy that begins at a tick and can be changed."""
@@ -150,6 +156,7 @@ class Changes:
             segment.start, np.ones(len(segment.curves.mean), dtype=np.bool_)
         )
         segment.booted = segment.start
+        segment.reset = None
         segment.up_since = {
             interface.index: segment.start for interface in self._interfaces if interface.connected
         }
@@ -157,6 +164,7 @@ class Changes:
         segment.generation += 1
 
     def _reset(self, segment: Segment) -> None:
+        segment.reset = segment.start
         traffic = self._mask(list(range(len(self._interfaces))), list(range(LINK_DOWNS)))
         segment.curves = segment.curves.zeroed(segment.start, traffic)
         segment.generation += 1

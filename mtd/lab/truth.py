@@ -12,6 +12,7 @@ from mtd.lab.clock import TICKS_PER_S, to_ticks
 from mtd.lab.curves import COLUMN, COUNTERS, WIDTH, Curves, build_curves
 from mtd.lab.hardware import Interface, board_for, build_interfaces
 from mtd.lab.scenario import Fault, RouterSpec
+from mtd.lab.subscribers import Subscribers
 from mtd.lab.timeline import AppliedFault, Change, Changes, Segment
 from mtd.lab.wave import AMPLITUDE, PERIODS_TICKS, Dice, Ints, mix, text_key, wave
 
@@ -27,6 +28,16 @@ class Resource:
     cpu_load_pct: int
     free_memory_bytes: int
     total_memory_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sensors:
+    """What ``/system/health`` says."""
+
+    decivolts: int
+    celsius: int
+    cpu_celsius: int
+    fan_rpm: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +74,9 @@ class RouterTruth:
         self._cpu_swing_pct = dice.between(2, 25)
         self._memory_used_pct = dice.between(20, 70)
         self._phase = dice.between(0, self.wave.period - 1)
+        self.subscribers = Subscribers(
+            spec.sessions, spec.leases, spec.churn_pct, spec.churn_every_s, self.key
+        )
         self._faults = Changes(self.all_interfaces, spec.pppoe)
         self._first = Segment(
             start=0,
@@ -178,6 +192,17 @@ class RouterTruth:
             cpu_load_pct=segment.load_pct if segment.load_pct is not None else min(100, max(1, load)),
             free_memory_bytes=pages * 4096,
             total_memory_bytes=total,
+        )
+
+    def sensors(self, tick: int) -> Sensors:
+        """Return what the sensors tell at a tick; it drifts with the load curve."""
+        height = int(self.wave.height[tick % self.wave.period])
+        celsius = 41 + 6 * height // AMPLITUDE
+        return Sensors(
+            decivolts=(24 + height // AMPLITUDE) * 10 + mix(self.key, tick // 5000) % 10,
+            celsius=celsius,
+            cpu_celsius=celsius + 12,
+            fan_rpm=4200 + height,
         )
 
     def match(self, values: Mapping[str, Mapping[str, int]], first: int, last: int) -> int | None:

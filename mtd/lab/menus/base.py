@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from mtd.lab.menus.ready import ReadyTable
     from mtd.lab.state import RouterState
 
 Row = dict[bytes, bytes]
@@ -24,6 +25,8 @@ class CommandError(Exception):
 
 RowSource = Callable[["RouterState", int], list[Row]]
 Action = Callable[["RouterState", int, Mapping[bytes, bytes]], list[Row]]
+StreamMaker = Callable[["RouterState", int, Mapping[bytes, bytes]], Iterator[tuple[list[Row], float]]]
+"""Makes rows, each with the seconds until the next ones; CommandError if the words are wrong."""
 
 
 @dataclass(slots=True)
@@ -31,19 +34,24 @@ class Menu:
     """A path of the console.
 
     ``rows`` gives the rows at a tick. ``actions`` do something once;
-    ``monitors`` give rows again and again until cancelled, unless asked once.
+    ``monitors`` give rows again and again until cancelled, unless asked once;
+    ``streams`` give rows that go on from those before, at their own pace.
+    ``ready`` is a quick way to the same rows, for a menu that has very many.
     """
 
     path: str
     rows: RowSource
     actions: dict[str, Action] = field(default_factory=dict)
     monitors: dict[str, Action] = field(default_factory=dict)
+    streams: dict[str, StreamMaker] = field(default_factory=dict)
+    ready: ReadyTable | None = None
 
     def commands(self) -> Iterator[str]:
         """Return the names of all commands."""
         yield from PRINT_COMMANDS
         yield from self.actions
         yield from self.monitors
+        yield from self.streams
 
 
 def row(**values: str | bytes | int | None) -> Row:

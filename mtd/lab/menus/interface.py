@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from mtd.lab.curves import COLUMN, COUNTERS, WIDTH
-from mtd.lab.menus.base import CommandError, Menu, Row, nothing, row, text
+from mtd.lab.menus.base import CommandError, Menu, Row, row, text
+from mtd.lab.menus.layer2 import layer2_menus, poe_out, wire_errors
 from mtd.lab.scenario import Fault, FaultKind
 
 if TYPE_CHECKING:
@@ -79,17 +80,6 @@ def is_counter(key: bytes) -> bool:
     return key in _COUNTER_KEYS
 
 
-def _of_type(kind: str, **extra: str | bytes | int) -> Menu:
-    wanted = kind.encode()
-
-    def rows(state: RouterState, tick: int) -> list[Row]:
-        return [
-            content | row(**extra) for content in interface_rows(state, tick) if content[b"type"] == wanted
-        ]
-
-    return Menu(f"/interface/{kind}", rows)
-
-
 def _ethernet_rows(state: RouterState, tick: int) -> list[Row]:
     segment = state.truth.segment(tick)
     rows = []
@@ -114,7 +104,9 @@ def _ethernet_rows(state: RouterState, tick: int) -> list[Row]:
                 slave=item.slave or None,
                 disabled=item.disabled,
                 comment=comment or None,
+                poe_out=poe_out(item),
             )
+            | wire_errors(state, tick, item)
         )
     return rows
 
@@ -211,23 +203,14 @@ def _set(state: RouterState, tick: int, arguments: Mapping[bytes, bytes]) -> lis
     state.inject(
         Fault(kind=FaultKind.RENAME, interfaces=hit, name=new.get("name"), comment=new.get("comment"))
     )
+    state.write_history(tick, "device changed")
     return []
 
 
 def interface_menus(state: RouterState) -> list[Menu]:
     """Return the menus of this version."""
-    menus = [
+    return [
         Menu("/interface", interface_rows, {"set": _set}, {"monitor-traffic": _monitor_traffic}),
         Menu("/interface/ethernet", _ethernet_rows, {}, {"monitor": _monitor_ethernet}),
-        _of_type("vlan", arp="enabled"),
-        _of_type("bridge", protocol_mode="rstp"),
-        Menu("/interface/pppoe-client", nothing),
-        Menu("/interface/lte", nothing),
+        *layer2_menus(state),
     ]
-    if state.persona.has_wifi:
-        menus.append(Menu("/interface/wifi", nothing))
-        menus.append(Menu("/interface/wifi/registration-table", nothing))
-    else:
-        menus.append(Menu("/interface/wireless", nothing))
-        menus.append(Menu("/interface/wireless/registration-table", nothing))
-    return menus

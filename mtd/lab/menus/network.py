@@ -1,11 +1,17 @@
-"""Menus outside ``/system`` and ``/interface``: services, users, log, routes, sessions."""
+"""Menus outside ``/system`` and ``/interface``: services, users, log, sessions, and those that other modules bring."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from mtd.lab.clock import TICKS_PER_S
-from mtd.lab.menus.base import Menu, Row, nothing, numbered, row
+from mtd.lab.menus.base import Menu, Row, numbered, row
+from mtd.lab.menus.dhcp import dhcp_menus
+from mtd.lab.menus.firewall import firewall_menus
+from mtd.lab.menus.hosts import host_menus
+from mtd.lab.menus.ip import ip_menus
+from mtd.lab.menus.routing import routing_menus
+from mtd.lab.menus.subscribers import subscriber_menus
 from mtd.lab.personality import duration
 from mtd.lab.scenario import Tls
 from mtd.lab.wave import mix
@@ -13,8 +19,6 @@ from mtd.lab.wave import mix
 if TYPE_CHECKING:
     from mtd.lab.state import RouterState
 
-# A router of an access network: a default route, one per VLAN, and what a peer announces.
-_LEARNED_ROUTES = 400
 _SERVICES = (
     ("telnet", 23, True),
     ("ftp", 21, True),
@@ -29,21 +33,23 @@ _SERVICES = (
 
 def _services(state: RouterState, _tick: int) -> list[Row]:
     tls = state.truth.spec.tls
+    web = "www" if state.truth.spec.rest_tls is Tls.OFF else "www-ssl"
     rows = []
     for number, (name, port, disabled) in enumerate(_SERVICES):
         secure = name.endswith("-ssl")
         mine = name == ("api" if tls is Tls.OFF else "api-ssl")
+        rest = bool(state.rest_port) and name == web
         rows.append(
             {b".id": b"*%X" % number}
             | row(
                 name=name,
-                port=state.port if mine else port,
+                port=state.port if mine else state.rest_port if rest else port,
                 address="",
                 certificate=_certificate(tls, ours=mine) if secure else None,
                 tls_version="any" if secure else None,
                 vrf="main" if state.persona.is_v7 else None,
                 invalid=False,
-                disabled=disabled or (name.startswith("api") and not mine),
+                disabled=(disabled and not rest) or (name.startswith("api") and not mine),
             )
         )
     return rows
@@ -68,6 +74,17 @@ def _active_users(state: RouterState, _tick: int) -> list[Row]:
     ]
 
 
+def _groups(state: RouterState, _tick: int) -> list[Row]:
+    """Return the groups of users; REST is a right of its own since there is REST."""
+    every = "local,telnet,ssh,ftp,reboot,read,write,policy,test,winbox,password,web,sniff,sensitive,api,romon"
+    read = "local,telnet,ssh,reboot,read,test,winbox,password,web,sniff,sensitive,api,romon"
+    if state.persona.is_v7:
+        every, read = f"{every},rest-api", f"{read},rest-api"
+    return numbered(
+        [row(name="read", policy=read, skin="default"), row(name="full", policy=every, skin="default")]
+    )
+
+
 def _log(state: RouterState, tick: int) -> list[Row]:
     today = state.wall(tick).date()
     rows = []
@@ -80,50 +97,7 @@ def _log(state: RouterState, tick: int) -> list[Row]:
     return rows
 
 
-def _addresses(state: RouterState, tick: int) -> list[Row]:
-    segment = state.truth.segment(tick)
-    rows = []
-    for item in state.truth.shown(segment):
-        if item.type in ("vlan", "bridge") or item.index == 0:
-            name, _ = state.truth.label(segment, item)
-            second, third = divmod(item.index, 250)
-            rows.append(
-                row(
-                    address=f"10.{second}.{third}.1/24",
-                    network=f"10.{second}.{third}.0",
-                    interface=name,
-                    actual_interface=name,
-                    invalid=False,
-                    dynamic=False,
-                    disabled=item.disabled,
-                )
-            )
-    return numbered(rows)
-
-
-def _routes(state: RouterState, tick: int) -> list[Row]:
-    rows = [row(dst_address="0.0.0.0/0", gateway="10.0.0.254", distance=1, active=True, static=True)]
-    rows += [
-        row(
-            dst_address=content[b"network"] + b"/24",
-            gateway=content[b"interface"],
-            distance=0,
-            active=True,
-            connect=True,
-        )
-        for content in _addresses(state, tick)
-    ]
-    for number in range(_LEARNED_ROUTES):
-        high, low = divmod(mix(state.truth.key, number) % 65_536, 256)
-        rows.append(
-            row(
-                dst_address=f"172.{16 + high % 16}.{low}.0/24", gateway="10.0.0.254", distance=20, active=True
-            )
-        )
-    return numbered(rows)
-
-
-def _ppp_active(state: RouterState, tick: int) -> list[Row]:
+def _interface_sessions(state: RouterState, tick: int) -> list[Row]:
     segment = state.truth.segment(tick)
     rows = []
     for item in state.truth.shown(segment):
@@ -151,18 +125,11 @@ def _ppp_active(state: RouterState, tick: int) -> list[Row]:
 def network_menus(state: RouterState) -> list[Menu]:
     """Return the menus of this version."""
     menus = [
+        *host_menus(state),
         Menu("/ip/service", _services),
-        Menu("/ip/address", _addresses),
-        Menu("/ip/route", _routes),
-        Menu("/ip/arp", nothing),
-        Menu("/ip/neighbor", nothing),
-        Menu("/ip/dhcp-server/lease", nothing),
         Menu("/user/active", _active_users),
+        Menu("/user/group", _groups),
         Menu("/log", _log),
-        Menu("/ppp/active", _ppp_active),
+        *subscriber_menus(state, _interface_sessions),
     ]
-    if state.persona.is_v7:
-        paths = ("/routing/bgp/connection", "/routing/bgp/session", "/routing/table")
-    else:
-        paths = ("/routing/bgp/instance", "/routing/bgp/peer", "/routing/bgp/advertisements")
-    return menus + [Menu(path, nothing) for path in paths]
+    return [*menus, *ip_menus(state), *routing_menus(state), *dhcp_menus(state), *firewall_menus(state)]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from mtd.lab.menus.base import Menu, Row, numbered, row, text
 from mtd.lab.personality import duration
-from mtd.lab.wave import AMPLITUDE, mix
+from mtd.lab.wave import mix
 
 if TYPE_CHECKING:
     from mtd.lab.state import RouterState
@@ -64,7 +64,8 @@ def _identity(state: RouterState, _tick: int) -> list[Row]:
     return [row(name=state.identity)]
 
 
-def _set_identity(state: RouterState, _tick: int, arguments: Mapping[bytes, bytes]) -> list[Row]:
+def _set_identity(state: RouterState, tick: int, arguments: Mapping[bytes, bytes]) -> list[Row]:
+    state.write_history(tick, "identity changed")
     state.identity = arguments.get(b"name", state.identity.encode()).decode("utf-8", "replace")
     return []
 
@@ -102,19 +103,15 @@ def _package(state: RouterState, _tick: int) -> list[Row]:
 
 
 def _health(state: RouterState, tick: int) -> list[Row]:
-    truth = state.truth
-    height = int(truth.wave.height[tick % truth.wave.period])
-    volts, celsius = (
-        f"{24 + height // AMPLITUDE}.{mix(truth.key, tick // 5000) % 10}",
-        41 + 6 * height // AMPLITUDE,
-    )
+    now = state.truth.sensors(tick)
+    volts = f"{now.decivolts // 10}.{now.decivolts % 10}"
     if not state.persona.is_v7:
-        return [row(voltage=volts, temperature=celsius)]
+        return [row(voltage=volts, temperature=now.celsius)]
     rows: list[tuple[bytes, str, str | int, str]] = [
         (b"*D", "voltage", volts, "V"),
-        (b"*E", "temperature", celsius, "C"),
-        (b"*11", "cpu-temperature", celsius + 12, "C"),
-        (b"*1B59", "fan1-speed", 4200 + height, "RPM"),
+        (b"*E", "temperature", now.celsius, "C"),
+        (b"*11", "cpu-temperature", now.cpu_celsius, "C"),
+        (b"*1B59", "fan1-speed", now.fan_rpm, "RPM"),
         (b"*1CE9", "psu1-state", "ok", ""),
         (b"*1CEA", "psu2-state", "fail", ""),
     ]
