@@ -7,3 +7,4 @@ from mtd_collector_NAME import COLLECTOR
 class TestContract(EggContract):
     collector = COLLECTOR
     samples = Path(__file__).parent.parent / "samples"
+    readme = Path(__file__).parent.parent / "README.md"

@@ -16,11 +16,13 @@ from mtd.plugin import (
     Menu,
     Parse,
     RowEvent,
+    Selectable,
     State,
     StateEvent,
     TableKind,
     columns,
 )
+from mtd_collector_interfaces import layer2, ports, snmp
 
 SCOPE = "iface"
 
@@ -119,6 +121,8 @@ COUNTERS = Menu(
     row_key=".id",
     scope=SCOPE,
     queries=NOT_DYNAMIC,
+    snmp=snmp.INTERFACE,
+    selectable=Selectable(traffic=("rx-byte", "tx-byte"), noun="interface"),
     fields=(
         OPER_STATE,
         ADMIN_STATE,
@@ -157,10 +161,13 @@ def same_interface(before: Mapping[str, str], now: Mapping[str, str]) -> bool:
 
     A port keeps its default name. Anything else may be renamed, and a bridge
     changes its MAC address with its ports; both at once is another interface.
+    What SNMP told has neither kind nor default name: that says nothing.
     """
-    if before.get("type") != now.get("type"):
-        return False
-    if before.get("default-name") or now.get("default-name"):
+    for lasting in ("type", "default-name"):
+        known, told = before.get(lasting), now.get(lasting)
+        if known and told and known != told:
+            return False
+    if before.get("type") and now.get("type") and (before.get("default-name") or now.get("default-name")):
         return before.get("default-name") == now.get("default-name")
     return before.get("name") == now.get("name") or before.get("mac-address") == now.get("mac-address")
 
@@ -176,6 +183,7 @@ INTERFACES = Menu(
     queries=NOT_DYNAMIC,
     labels=Labels(name="name", comment="comment"),
     same_thing=same_interface,
+    snmp=snmp.INTERFACE,
     fields=(
         Column(
             field="name",
@@ -220,6 +228,7 @@ ETHERNET = Menu(
     table="ethernet",
     row_key=".id",
     scope="ethernet",
+    snmp=snmp.ETHERNET,
     fields=columns(
         "name",
         "default-name",
@@ -262,6 +271,7 @@ LINKS = Menu(
     numbers_of="ethernet",
     arguments=(("once", ""),),
     sparse=True,
+    snmp=snmp.LINK,
     fields=(
         Gauge(
             field="rate",
@@ -314,6 +324,7 @@ LINKS = Menu(
 COLLECTOR = Collector(
     name="interfaces",
     api=1,
-    description="Interfaces: traffic, errors, states, links, optical modules",
-    menus=(COUNTERS, INTERFACES, ETHERNET, LINKS),
+    description="Interfaces: traffic, errors, states, links, modules, PoE, bridges, VLANs, bonds, VRRP",
+    menus=(COUNTERS, INTERFACES, ETHERNET, LINKS, *ports.MENUS, *layer2.MENUS),
+    probes=ports.PROBES,
 )

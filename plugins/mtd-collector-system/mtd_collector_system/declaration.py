@@ -13,8 +13,9 @@ from mtd.plugin import (
     State,
     StateEvent,
     TableKind,
-    columns,
+    snapshot,
 )
+from mtd_collector_system import snmp, updates
 from mtd_collector_system.health import V6_SENSORS, one_row_per_sensor
 
 
@@ -50,6 +51,7 @@ RESOURCE = Menu(
     tier=Tier.T0,
     max_rows=10,
     max_bytes=65_536,
+    snmp=snmp.RESOURCE,
     fields=(
         _percent("cpu-load", "cpu.load_pct", "Load of the processor, over all cores."),
         _bytes("free-memory", "memory.free_bytes", "Memory that is free."),
@@ -75,6 +77,7 @@ WEAR = Menu(
     tier=Tier.T2,
     max_rows=10,
     max_bytes=65_536,
+    snmp=snmp.RESOURCE,
     fields=(
         Gauge(
             field="cpu-frequency",
@@ -106,6 +109,7 @@ CORES = Menu(
     scope="system.core",
     max_rows=512,
     max_bytes=262_144,
+    snmp=snmp.CORES,
     fields=(
         _percent("load", "core.load_pct", "Load of one core."),
         _percent("irq", "core.irq_pct", "Share of one core's time spent in interrupts."),
@@ -138,6 +142,7 @@ HEALTH = Menu(
     sparse=True,
     max_rows=256,
     max_bytes=262_144,
+    snmp=snmp.HEALTH,
     fields=(
         _sensor("temperature", "temperature_celsius", Unit.CELSIUS, "Temperature that a sensor tells.", "C"),
         _sensor("voltage", "voltage_volts", Unit.VOLTS, "Voltage that a sensor tells.", "V"),
@@ -162,24 +167,13 @@ HEALTH = Menu(
 )
 
 
-def _snapshot(name: str, *fields: str, row_key: str = "", requires: str = "") -> Menu:
-    return Menu(
-        name=f"snapshot-{name}",
-        path=f"/system/{name}",
-        kind=TableKind.SNAPSHOT,
-        tier=Tier.T3,
-        table=f"system.{name}",
-        row_key=row_key,
-        requires=requires,
-        max_rows=256,
-        max_bytes=262_144,
-        fields=columns(*fields),
-    )
+def _document(name: str, *fields: str, row_key: str = "") -> Menu:
+    return snapshot(f"system.{name}", f"/system/{name}", *fields, row_key=row_key)
 
 
 SNAPSHOTS = (
     # Nothing here that changes by itself: a snapshot is stored when it changes.
-    _snapshot(
+    _document(
         "resource",
         "version",
         "build-time",
@@ -192,8 +186,8 @@ SNAPSHOTS = (
         "board-name",
         "platform",
     ),
-    _snapshot("identity", "name"),
-    _snapshot(
+    _document("identity", "name"),
+    _document(
         "routerboard",
         "routerboard",
         "board-name",
@@ -205,15 +199,16 @@ SNAPSHOTS = (
         "current-firmware",
         "upgrade-firmware",
     ),
-    _snapshot(
+    _document(
         "license", "software-id", "system-id", "nlevel", "level", "features", "deadline-at", "next-renewal-at"
     ),
-    _snapshot("package", "version", "build-time", "scheduled", "disabled", "size", row_key="name"),
+    _document("package", "version", "build-time", "scheduled", "disabled", "size", row_key="name"),
 )
 
 COLLECTOR = Collector(
     name="system",
     api=1,
-    description="The router itself: processor, memory, disk, uptime, sensors, board, licence, packages",
-    menus=(RESOURCE, WEAR, CORES, HEALTH, *SNAPSHOTS),
+    description="The router itself: processor, memory, disks, uptime, sensors, board, licence, packages, updates",
+    menus=(RESOURCE, WEAR, CORES, HEALTH, *SNAPSHOTS, *updates.MENUS),
+    probes=updates.PROBES,
 )

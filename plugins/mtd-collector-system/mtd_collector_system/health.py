@@ -53,8 +53,10 @@ QUANTITIES = ("temperature", "voltage", "current", "power", "fan-speed", "state"
 
 def one_row_per_sensor(rows: Rows) -> Rows:
     """Return a row per sensor: ``name``, and the value in the column of its quantity."""
-    if "name" in rows.columns:
-        names, values = rows.column("name"), rows.column("value")
+    names = rows.column("name")
+    # A column may be there and empty: routers of both versions are read by one pattern.
+    if any(name is not None for name in names):
+        values = rows.column("value")
         types = rows.column("type")
         sensors = list(zip(names, values, types, strict=True))
     else:

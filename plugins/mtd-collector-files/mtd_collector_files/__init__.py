@@ -1,0 +1,14 @@
+"""Files that lie on a router: which, how large, how old. Never what is in them."""
+
+from __future__ import annotations
+
+from mtd.plugin import Collector, hookimpl
+from mtd_collector_files.declaration import COLLECTOR
+
+__all__ = ["COLLECTOR", "mtd_collectors"]
+
+
+@hookimpl
+def mtd_collectors() -> list[Collector]:
+    """Bring the collector of this egg."""
+    return [COLLECTOR]

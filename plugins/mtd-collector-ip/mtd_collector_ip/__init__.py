@@ -1,0 +1,14 @@
+"""Addresses, ARP and neighbour tables, pools and routes of a router, of both IP versions."""
+
+from __future__ import annotations
+
+from mtd.plugin import Collector, hookimpl
+from mtd_collector_ip.declaration import COLLECTOR
+
+__all__ = ["COLLECTOR", "mtd_collectors"]
+
+
+@hookimpl
+def mtd_collectors() -> list[Collector]:
+    """Bring the collector of this egg."""
+    return [COLLECTOR]
