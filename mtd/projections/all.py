@@ -6,6 +6,7 @@ from typing import Any
 
 from mtd.core.clock import SYSTEM_CLOCK, Clock
 from mtd.projections.config import ProjectionsConfig
+from mtd.projections.discovery import DiscoveryProjection
 from mtd.projections.events import EventsProjection
 from mtd.projections.frames import TimeBounds
 from mtd.projections.latest import LatestProjection
@@ -26,4 +27,5 @@ def default_projections(
         EventsProjection(partitions, bounds),
         TablesProjection(),
         SnapshotsProjection(bounds),
+        DiscoveryProjection(bounds),
     ]

@@ -21,7 +21,7 @@ class ProjectionsConfig(BaseModel):
         64, ge=1, description="Batches of the log that are read ahead; then it waits."
     )
     slice_s: float = Field(
-        0.005,
+        0.003,
         gt=0,
         le=0.1,
         description="Longest stretch of computing before other work of the loop gets its turn.",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import TYPE_CHECKING
 
 from zope.interface import implementer
@@ -15,7 +14,8 @@ from mtd.projections.errors import OutOfBounds
 from mtd.projections.frames import FrameEncoder, TimeBounds
 from mtd.projections.interfaces import IBatchWriter, IProjection
 from mtd.projections.transitions import DeviceTracker
-from mtd.storage.partitions import DEVICE_HEALTH, EVENT, Partitions, day_of
+from mtd.storage.partitioned import DAY_US
+from mtd.storage.partitions import DEVICE_HEALTH, EVENT, Partitions
 from mtd.storage.stores.events import EventRow, HealthRow, insert_events, insert_health, keep_positions
 from mtd.storage.stores.positions import forget_rows
 from mtd.storage.stores.status import forget_status, load_status, put_capabilities, put_status
@@ -61,7 +61,7 @@ class EventsBatch:
         self._partitions = partitions
         self._bounds = bounds
         self._envelopes: list[tuple[int, Envelope]] = []
-        self._days: set[dt.date] = set()
+        self._days_us: set[int] = set()
 
     def add(self, seq: int, envelope: Envelope) -> None:
         """Take in an event."""
@@ -70,13 +70,13 @@ class EventsBatch:
             self._partitions.check(EVENT, envelope.collected_at_us)
         except Refused:
             raise OutOfBounds("retention") from None
-        self._days.add(day_of(envelope.collected_at_us))
+        self._days_us.add(envelope.collected_at_us - envelope.collected_at_us % DAY_US)
         self._envelopes.append((seq, envelope))
 
     async def prepare(self) -> None:
         """Make the partitions of late events."""
         for table in (EVENT, DEVICE_HEALTH):
-            await self._partitions.ensure(table, self._days)
+            await self._partitions.ensure(table, self._days_us)
 
     async def write(self, tx: Transaction) -> None:
         """Derive what the events mean for each device's status, and write it all."""

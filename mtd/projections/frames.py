@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from mtd.core.clock import SYSTEM_CLOCK, Clock
 from mtd.model.events import frame_counters
 from mtd.projections.errors import OutOfBounds
@@ -32,8 +34,11 @@ class FrameEncoder:
 
 def _encode(seq: int, envelope: Envelope) -> FrameRow:
     frame = envelope.frame
-    # A slice of a packed field copies it whole; list() walks it.
-    counters = frame_counters(frame) if frame.counters_present else frame.counters[:]
+    # A packed field becomes an array in one copy, without a Python number for each value.
+    if frame.counters_present:
+        counters = literals.numbers(frame_counters(frame))
+    else:
+        counters = literals.numbers(np.array(frame.counters, dtype=np.int64))
     low = frame.low_confidence
     return FrameRow(
         envelope.tenant_id,
@@ -43,9 +48,9 @@ def _encode(seq: int, envelope: Envelope) -> FrameRow:
         envelope.collected_at_us,
         envelope.received_at_us,
         min(frame.poll_duration_us, 2**31 - 1),
-        literals.numbers(counters),
-        literals.numbers(frame.gauges[:]),
-        literals.numbers(frame.rates[:]),
+        counters,
+        literals.numbers(np.array(frame.gauges, dtype=np.float64)),
+        literals.numbers(np.array(frame.rates, dtype=np.float32)),
         literals.numbers([position + 1 for position in low]) if low else "{}",
     )
 

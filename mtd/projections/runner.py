@@ -17,6 +17,7 @@ from mtd.projections import metrics
 from mtd.projections.batching import NumberedEvent
 from mtd.projections.committer import Committer
 from mtd.projections.config import ProjectionsConfig
+from mtd.projections.portions import portions
 from mtd.projections.reader import ReadAhead
 from mtd.storage.pool import Database
 from mtd.storage.stores.positions import PositionStore
@@ -33,7 +34,6 @@ LIVE = "live"
 _PIN = "projections"
 _WATCH_S = 1.0
 _NOTHING_YET = -1
-_PUBLISHED_AT_ONCE = 256  # about five milliseconds of the loop
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,8 +258,7 @@ class ProjectionRunner:
         if self._published >= events[0][0]:
             # Projected again: PostgreSQL lost them in a crash, or they were put back.
             events = [(seq, envelope) for seq, envelope in events if seq > self._published]
-        for first in range(0, len(events), _PUBLISHED_AT_ONCE):
-            some = events[first : first + _PUBLISHED_AT_ONCE]
+        for some in portions(events):
             self._published = some[-1][0]
             if self._on_committed is None:
                 continue

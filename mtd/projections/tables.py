@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from zope.interface import implementer
 
+from mtd.model.events import key_range_of
+from mtd.model.observation import KeyRange
 from mtd.projections.frames import FrameEncoder
 from mtd.projections.interfaces import IBatchWriter, IProjection
 from mtd.storage import literals
 from mtd.storage.stores.positions import forget_rows
-from mtd.storage.stores.state import StateKey, StateRow, delete_all_but, delete_rows, upsert_rows
+from mtd.storage.stores.state import (
+    StateKey,
+    StateRow,
+    WholeRange,
+    delete_all_but,
+    delete_rows,
+    upsert_rows,
+)
 from mtd.storage.txn import Transaction
 
 if TYPE_CHECKING:
@@ -20,11 +31,23 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class NetChange:
-    """What several changes of a table come to. ``complete``: rows that aren't upserted are gone."""
+    """What some changes of a table come to.
 
-    complete: bool = False
-    upserted: dict[str, StateRow] = field(default_factory=dict)
+    ``complete``: the rows of these keys that aren't upserted are gone; None if
+    nothing is known of others.
+    """
+
+    complete: KeyRange | None
+    upserted: dict[str, StateRow]
     removed: set[str] = field(default_factory=set)
+
+    def fold(self, removed: Iterable[str], rows: Mapping[str, StateRow]) -> None:
+        """Take in a later change."""
+        for row_key in removed:
+            self.upserted.pop(row_key, None)
+            self.removed.add(row_key)
+        self.upserted.update(rows)
+        self.removed.difference_update(rows)
 
 
 @implementer(IProjection)
@@ -46,11 +69,15 @@ class TablesProjection:
 
 @implementer(IBatchWriter)
 class TablesBatch:
-    """Changes of tables of one transaction, folded into one for each table."""
+    """Changes of tables of one transaction, folded into one for each table.
+
+    But for parts of a complete table: each is one change, written in a round of
+    its own, so that no statement is larger than a part of each table.
+    """
 
     def __init__(self, log_id: str) -> None:
         self._log_id = log_id
-        self._changes: dict[StateKey, NetChange] = {}
+        self._changes: dict[StateKey, list[NetChange]] = {}
 
     def add(self, seq: int, envelope: Envelope) -> None:
         """Take in a change of a table."""
@@ -62,30 +89,32 @@ class TablesBatch:
             )
             for row in delta.upserted
         }
+        within = key_range_of(delta)
         if delta.complete:
-            self._changes[key] = NetChange(complete=True, upserted=rows)
-            return
-        change = self._changes.setdefault(key, NetChange())
-        for row_key in delta.removed:
-            change.upserted.pop(row_key, None)
-            change.removed.add(row_key)
-        change.upserted.update(rows)
-        change.removed.difference_update(rows)
+            # Whatever was said before of this table doesn't matter any more.
+            self._changes[key] = [NetChange(KeyRange(), rows)]
+        elif within is not None:
+            self._changes.setdefault(key, []).append(NetChange(within, rows))
+        else:
+            changes = self._changes.setdefault(key, [])
+            if not changes:
+                changes.append(NetChange(None, {}))
+            changes[-1].fold(delta.removed, rows)
 
     async def prepare(self) -> None:
         """Nothing to do."""
 
     async def write(self, tx: Transaction) -> None:
         """Delete what is gone, then write what is there."""
-        whole = {key: change.upserted for key, change in self._changes.items() if change.complete}
-        await delete_all_but(tx, whole)
-        gone = [
-            (key, row_key)
-            for key, change in self._changes.items()
-            if not change.complete
-            for row_key in change.removed
-        ]
-        await delete_rows(tx, gone)
-        await upsert_rows(
-            tx, self._log_id, [row for change in self._changes.values() for row in change.upserted.values()]
-        )
+        for changes in zip_longest(*self._changes.values()):
+            here = [(key, one) for key, one in zip(self._changes, changes, strict=True) if one is not None]
+            await delete_all_but(
+                tx,
+                [
+                    WholeRange(key, one.complete.after, one.complete.up_to, one.upserted.keys())
+                    for key, one in here
+                    if one.complete is not None
+                ],
+            )
+            await delete_rows(tx, [(key, row_key) for key, one in here for row_key in one.removed])
+            await upsert_rows(tx, self._log_id, [row for _, one in here for row in one.upserted.values()])

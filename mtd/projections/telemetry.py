@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import TYPE_CHECKING
 
 from zope.interface import implementer
@@ -13,7 +12,8 @@ from mtd.model.layout import Layout
 from mtd.projections.errors import OutOfBounds
 from mtd.projections.frames import FrameEncoder, TimeBounds
 from mtd.projections.interfaces import IBatchWriter, IProjection
-from mtd.storage.partitions import TELEMETRY_FRAME, Partitions, day_of
+from mtd.storage.partitioned import HOUR_US
+from mtd.storage.partitions import TELEMETRY_FRAME, Partitions
 from mtd.storage.stores.frames import FrameRow, insert_frames
 from mtd.storage.stores.layouts import LayoutKey, put_layouts
 from mtd.storage.stores.positions import forget_rows
@@ -55,8 +55,8 @@ class TelemetryBatch:
         self._partitions = partitions
         self._bounds = bounds
         self._rows: list[FrameRow] = []
-        self._days: set[dt.date] = set()
-        self._last_day = -1
+        self._hours_us: set[int] = set()
+        self._last_hour_us = -1
         self._layouts: dict[LayoutKey, tuple[str, Layout, int]] = {}
 
     def add(self, seq: int, envelope: Envelope) -> None:
@@ -64,7 +64,7 @@ class TelemetryBatch:
         if envelope.HasField("frame"):
             self._bounds.check(envelope)
             row = self._frames.row(seq, envelope)
-            self._note_day(row.collected_us)
+            self._note_hour(row.collected_us)
             self._rows.append(row)
             return
         tenant_id, declared = envelope.tenant_id, envelope.series_layout
@@ -73,20 +73,20 @@ class TelemetryBatch:
             layout = layout_of(declared)
             self._layouts[tenant_id, layout.layout_id] = (tenant_id, layout, envelope.collected_at_us)
 
-    def _note_day(self, collected_us: int) -> None:
-        number = collected_us // 86_400_000_000
-        if number == self._last_day:
+    def _note_hour(self, collected_us: int) -> None:
+        hour_us = collected_us - collected_us % HOUR_US
+        if hour_us == self._last_hour_us:
             return
         try:
             self._partitions.check(TELEMETRY_FRAME, collected_us)
         except Refused:
             raise OutOfBounds("retention") from None
-        self._days.add(day_of(collected_us))
-        self._last_day = number
+        self._hours_us.add(hour_us)
+        self._last_hour_us = hour_us
 
     async def prepare(self) -> None:
-        """Make the partitions of late frames; those of today exist."""
-        await self._partitions.ensure(TELEMETRY_FRAME, self._days)
+        """Make the partitions of late frames; those of this hour exist."""
+        await self._partitions.ensure(TELEMETRY_FRAME, self._hours_us)
 
     async def write(self, tx: Transaction) -> None:
         """Write layouts, then frames."""

@@ -51,12 +51,12 @@ class Conditions:
         return self._guard.active
 
     def follow_refusals(self, tier: Tier, refused: Sequence[Reply]) -> None:
-        """Degrade while commands are denied, too slow or too large; a menu may be missing."""
+        """Degrade while commands are denied, too slow or too large; a menu may be missing, or not asked."""
         if not refused and not self._health.degraded:
             return
         causes: dict[Outcome, list[str]] = {}
         for reply in refused:
-            if reply.trap is not None and not reply.trap.no_such_command:
+            if reply.trap is not None and not (reply.trap.no_such_command or reply.trap.not_served):
                 causes.setdefault(_outcome_of(reply.trap), []).append(reply.command.path)
         for outcome, advice in _REFUSAL_ADVICE.items():
             if outcome in causes:
@@ -78,7 +78,7 @@ class Conditions:
         load = None if frame is None else self._cpu_load(frame)
         if load is None or not self._guard.update(load):
             return
-        settings = self._settings
+        settings, before = self._settings, self._health.status
         active = self._guard.active
         if active:
             text = (
@@ -91,6 +91,8 @@ class Conditions:
                 " all tiers are polled again"
             )
             self.clear("cpu")
+        if self._health.status is not before:
+            return  # the change of status is an event and says the same
         self._recorder.record_event(
             StateChange(
                 event_type="device.polling.reduced" if active else "device.polling.restored",

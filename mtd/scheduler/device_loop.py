@@ -7,20 +7,26 @@ import contextlib
 import logging
 import random
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NoReturn
 
 from mtd.core.backoff import Backoff
 from mtd.core.breaker import Breaker
 from mtd.core.errors import Bug
+from mtd.core.slices import in_slices
 from mtd.model.device import Outcome
 from mtd.model.metric import Tier
+from mtd.model.ways import REST_FACT
+from mtd.model.ways import TABLE as WAYS
 from mtd.scheduler import metrics
+from mtd.scheduler.account import Account
 from mtd.scheduler.conditions import Conditions
 from mtd.scheduler.guards import PRESSURE_LIMIT
 from mtd.scheduler.health import DeviceHealth
 from mtd.scheduler.missed import MissedPolls
 from mtd.scheduler.pacing import Pacer
+from mtd.scheduler.taking import Taking
+from mtd.scheduler.way_follower import WayFollower
 from mtd.sources.errors import SessionFailed
 
 if TYPE_CHECKING:
@@ -29,17 +35,23 @@ if TYPE_CHECKING:
     from mtd.core.clock import Clock
     from mtd.core.limits import Gate
     from mtd.ingest.recorder import Recorder
-    from mtd.model.command import Reply
+    from mtd.model.command import Command, Reply
     from mtd.model.device import Device
     from mtd.model.observation import ProbeFacts
     from mtd.plugin.mapper import DeviceMapper
     from mtd.scheduler.config import SchedulerConfig
-    from mtd.sources.interfaces import ISource
+    from mtd.sources.interfaces import IDeviceSource
+    from mtd.sources.standing import Standing
 
 logger = logging.getLogger(__name__)
 
-# First polls of the lower tiers after a connect, so that tables and links are known soon.
+# First polls of the lower tiers after a connect, so that tables and links are known soon. The second
+# is at any moment half an interval to one and a half later: routers that were connected together, at the
+# start of mtd or after a link was down, would be asked for their long tables together for ever.
 _FIRST_POLL_WITHIN_S = {Tier.T1: 1.0, Tier.T2: 3.0, Tier.T3: 5.0}
+# Commands of a slower tier that a router has at once. It answers one after the other: a live poll
+# that is due meanwhile waits for these, and not for all 150 of a whole tier.
+_TOGETHER = 8
 # A device that reconnects quickly isn't probed again: nothing can have changed.
 _PROBE_AGAIN_AFTER_S = 60.0
 # A tier, or the probe, that hung while live polls were answered rests so long, then twice as long.
@@ -61,7 +73,7 @@ class Parts:
     settings: SchedulerConfig
     clock: Clock
     recorder: Recorder
-    make_source: Callable[[Device], ISource]
+    make_source: Callable[[Device], IDeviceSource]
     make_mapper: Callable[[Device], DeviceMapper]
     load_tables: LoadTables
     fresh_gate: Gate
@@ -92,11 +104,16 @@ class DeviceLoop:
         self.device = device
         self.health = DeviceHealth()
         self.connected = False
+        self.account = Account()
         self._parts = parts
         self._mapper = parts.make_mapper(device)
-        for table, rows in (tables or {}).items():
-            self._mapper.restore_table(table, rows)
+        self._taking = Taking(device, self._mapper, parts.recorder)
+        self._tables = tables or {}
+        self._source = parts.make_source(device)
         self._conditions = Conditions(device, self.health, parts.recorder, settings)
+        self._standing: Standing | None = None  # of the ways, as followed last
+        self._ways = WayFollower(device, parts.recorder, self._conditions, parts.clock)
+        self._source.learn(self._ways.restore(self._tables.get(WAYS, {})))
         self._intervals_s = {
             tier: device.intervals_s.get(tier) or settings.intervals_s.of(tier) for tier in Tier
         }
@@ -109,6 +126,7 @@ class DeviceLoop:
         self._session_since = 0.0
         self._last_polled = float("-inf")  # monotonic time of the last T0 poll that was answered
         self._last_probed: float | None = None
+        self._probed_in_part = False  # by a way that can't tell all
         self._probe_wanted = asyncio.Event()
         self._probe_tried = asyncio.Event()  # in this session, or not due
         self._probe_waiters: list[asyncio.Future[ProbeFacts]] = []
@@ -116,6 +134,19 @@ class DeviceLoop:
     async def run(self) -> None:
         """Poll until cancelled."""
         self._missed.went_down(self._parts.clock.monotonic())
+        try:
+            await self._restore()
+            await self._poll_for_ever()
+        finally:
+            await self._taking.finish()
+
+    async def _restore(self) -> None:
+        """Let the mapper know how things were called before mtd was started."""
+        tables, self._tables = self._tables, {}
+        for table, rows in tables.items():
+            await in_slices(self._mapper.restoring(table, rows))
+
+    async def _poll_for_ever(self) -> NoReturn:
         while True:
             try:
                 await self._session()
@@ -147,7 +178,7 @@ class DeviceLoop:
 
     async def _session(self) -> NoReturn:
         """Open a session and poll until it fails; raise why it failed."""
-        source = self._parts.make_source(self.device)
+        source = self._source
         gate = self._parts.retry_gate if self.health.failures else self._parts.fresh_gate
         failure: SessionFailed | None = None
         try:
@@ -156,25 +187,41 @@ class DeviceLoop:
             self._connected()
             async with asyncio.TaskGroup() as tasks:
                 for tier in Tier:
-                    tasks.create_task(self._poll_tier(source, tier))
-                tasks.create_task(self._probe_regularly(source))
+                    tasks.create_task(self._poll_tier(tier))
+                tasks.create_task(self._probe_regularly())
         except* SessionFailed as failures:
             # One lost session fails every command in flight: the first tells as much as all.
             failure = next(_leaves(failures))
         finally:
             self._disconnected()
             await source.close()
+            self.account.session_ended(source.traffic)
         if failure is None:
             raise Bug("the tiers of a session ended without an error")
+        self._follow_ways()
         raise failure
 
     def _connected(self) -> None:
         self.connected = True
         now = self._parts.clock.monotonic()
         self._session_since = now
+        self.account.logged_in(now)
         self._count_missed(self._missed.came_up(now))
         self._probe_tried.clear()
         self._mapper.session_restarted()
+        self._follow_ways()
+
+    def _follow_ways(self) -> None:
+        """Tell if another way serves. It answers at its own pace, and may tell more or less."""
+        standing = self._source.standing
+        if standing is self._standing:
+            return
+        self._standing = standing
+        if self._ways.follow(standing) and self.connected:
+            self._mapper.session_restarted()
+            if self._probed_in_part:
+                self._probed_in_part = False
+                self._probe_wanted.set()
 
     def _disconnected(self) -> None:
         self._missed.went_down(self._parts.clock.monotonic())
@@ -184,13 +231,14 @@ class DeviceLoop:
             if not waiter.done():
                 waiter.set_exception(SessionFailed(Outcome.BUSY, "the session ended before the probe did"))
 
-    async def _poll_tier(self, source: ISource, tier: Tier) -> NoReturn:
+    async def _poll_tier(self, tier: Tier) -> NoReturn:
         clock = self._parts.clock
         interval = self._intervals_s[tier]
         if tier is not Tier.T0:
             await self._probe_tried.wait()
         first_within = _FIRST_POLL_WITHIN_S.get(tier, interval)
         pacer = Pacer(interval, clock.monotonic() + self._parts.rng.random() * min(first_within, interval))
+        spread = tier is Tier.T0
         while True:
             delay = pacer.next_due - clock.monotonic()
             if delay > 0:
@@ -198,11 +246,16 @@ class DeviceLoop:
             reason = self._reason_to_skip(tier)
             if reason is not None:
                 metrics.POLLS_SKIPPED.labels(tier=tier, reason=reason).inc()
+                self.account.polls_skipped += 1
             else:
-                await self._poll(source, tier, pacer.next_due)
+                await self._poll(tier, pacer.next_due)
             passed = pacer.advance(clock.monotonic())
+            if not spread:
+                spread = True
+                pacer.next_due = clock.monotonic() + interval * (0.5 + self._parts.rng.random())
             if passed:
                 metrics.POLLS_SKIPPED.labels(tier=tier, reason="overrun").inc(passed)
+                self.account.polls_skipped += passed
             if tier is Tier.T0 and reason is None:
                 self._conditions.follow_slowness(passed, interval)
 
@@ -224,7 +277,10 @@ class DeviceLoop:
         self._conditions.set(f"resting.{tier}", Outcome.TIMED_OUT, text)
         return "resting"
 
-    async def _poll(self, source: ISource, tier: Tier, due: float) -> None:
+    async def _poll(self, tier: Tier, due: float) -> None:
+        source = self._source
+        if tier is not Tier.T0:
+            await self._taking.ready(tier)
         commands = self._mapper.commands(tier)
         if not commands:
             if tier is Tier.T0:
@@ -233,22 +289,23 @@ class DeviceLoop:
             return
         clock = self._parts.clock
         started = clock.monotonic()
+        owners = self._mapper.owners(tier)
         try:
-            replies = await source.run(commands, self.device.command_timeout_s)
+            replies = await self._run_in_turns(tier, commands, owners)
             if tier is Tier.T0:
                 _expect_an_answer(replies)
         except SessionFailed as failure:
             metrics.POLLS_FAILED.labels(tier=tier, outcome=failure.outcome).inc()
+            self.account.polls_failed += 1
             if tier is not Tier.T0 and self._hung(started):
                 self._rests[tier].hung(clock.monotonic())
             raise
         now = clock.monotonic()
+        self._follow_ways()
         # A reply that took long was counted by the router at an unknown moment of that time.
         late = now - started > self._intervals_s[tier] / 2
-        observation = self._mapper.observe(tier, replies, late=late)
-        if observation.frame is not None:
-            observation.frame.poll_duration_us = round((now - started) * 1e6)
-        self._parts.recorder.record(self.device, observation)
+        observation = await self._taking.take(tier, replies, round((now - started) * 1e6), late=late)
+        self.account.polled(now - started, source.traffic)
         metrics.POLLS_OF[tier].inc()
         metrics.POLL_SECONDS_OF[tier].observe(now - started)
         if observation.discarded_rates:
@@ -262,8 +319,33 @@ class DeviceLoop:
             self._conditions.follow_cpu(observation.frame)
         self._answered(tier, replies)
 
+    async def _run_in_turns(
+        self, tier: Tier, commands: Sequence[Command], owners: Mapping[Command, tuple[str, ...]]
+    ) -> list[Reply]:
+        """Run the commands of a poll: live ones together, others few at a time, so that live ones come between."""
+        together = len(commands) if tier is Tier.T0 else _TOGETHER
+        replies: list[Reply] = []
+        for first in range(0, len(commands), together):
+            turn = commands[first : first + together]
+            replies += await self._run(turn, self.device.command_timeout_s, owners)
+        return replies
+
+    async def _run(
+        self, commands: Sequence[Command], timeout_s: float, owners: Mapping[Command, tuple[str, ...]]
+    ) -> list[Reply]:
+        """Run commands, and count what they cost the router."""
+        clock, account = self._parts.clock, self.account
+        sent = account.sent(clock.monotonic())
+        try:
+            replies: list[Reply] = await self._source.run(commands, timeout_s)
+        finally:
+            busy_s = account.ended(clock.monotonic(), self._source.traffic, sent)
+        account.costs.answered(replies, owners, busy_s)
+        return replies
+
     def _answered_live(self, now: float) -> None:
         self._last_polled = now
+        self._ways.follow_condition(self._source.standing)
         if self.health.failures:
             missed, self._missed_live = self._missed_live, 0
             self._conditions.report(self.health.succeeded(Tier.T0, missed=missed))
@@ -279,7 +361,8 @@ class DeviceLoop:
         if rest.until:
             rest.answered()
             self._conditions.clear(f"resting.{tier}")
-        self._conditions.follow_refusals(tier, [reply for reply in replies if reply.trap is not None])
+        refused = [reply for reply in replies if reply.trap is not None]
+        self._conditions.follow_refusals(tier, refused + self._mapper.set_aside(tier))
 
     def _hung(self, started: float) -> bool:
         """Whether live polls were answered since, so that what began then hung by itself."""
@@ -287,15 +370,17 @@ class DeviceLoop:
 
     # -- probing --------------------------------------------------------------
 
-    async def _probe_regularly(self, source: ISource) -> NoReturn:
+    async def _probe_regularly(self) -> NoReturn:
         if self._probe_due():
-            await self._probe(source)
+            await self._probe()
         self._probe_tried.set()
         while True:
             with contextlib.suppress(TimeoutError):  # then the regular time has come
-                await asyncio.wait_for(self._probe_wanted.wait(), self._parts.settings.probe_interval_s)
+                # Not wait_for: in Python 3.11 it loses a cancellation that comes together with what it waits for.
+                async with asyncio.timeout(self._parts.settings.probe_interval_s):
+                    await self._probe_wanted.wait()
             self._probe_wanted.clear()
-            await self._probe(source)
+            await self._probe()
 
     def _probe_due(self) -> bool:
         now = self._parts.clock.monotonic()
@@ -303,18 +388,24 @@ class DeviceLoop:
             return False
         return self._last_probed is None or now - self._last_probed > _PROBE_AGAIN_AFTER_S
 
-    async def _probe(self, source: ISource) -> None:
+    async def _probe(self) -> None:
         started = self._parts.clock.monotonic()
         try:
-            replies = await source.run(self._mapper.probe_commands(), self._probe_timeout_s())
+            replies = await self._run(self._mapper.probe_commands(), self._probe_timeout_s(), {})
         except SessionFailed:
             if self._hung(started):
                 # It is polled without: every menu's own answer will tell whether it is there.
                 self._probe_rest.hung(self._parts.clock.monotonic())
             raise
         facts = self._mapper.probe_facts(replies)
-        self._mapper.set_capabilities(facts)
-        self._last_probed = self._parts.clock.monotonic()
+        if any(reply.trap is not None and reply.trap.not_served for reply in replies):
+            # Who it is may be told by any way; what it can do is as it was, and asked when a better way opens.
+            facts = replace(facts, capabilities=())
+            self._probed_in_part = True
+        else:
+            self._mapper.set_capabilities(facts)
+            self._source.learn(next((f.detail for f in facts.capabilities if f.name == REST_FACT), ""))
+            self._last_probed = self._parts.clock.monotonic()
         self._probe_rest.answered()
         self._parts.recorder.record_probe(self.device, facts)
         waiters, self._probe_waiters = self._probe_waiters, []

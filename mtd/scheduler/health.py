@@ -41,15 +41,18 @@ class DeviceHealth:
         return self._report(poll_group, missed)
 
     def degrade(self, key: str, outcome: Outcome, reason: str) -> OutcomeReport | None:
-        """Set a reason to be degraded, by a key to take it back; return a report if it is new."""
-        if self._reasons.get(key) == (outcome, reason) or self.status is DeviceStatus.DOWN:
+        """Set a reason to be degraded, by a key to take it back; return a report if it is new.
+
+        While the device is down it is told with the first success.
+        """
+        if self._reasons.get(key) == (outcome, reason):
             return None
         self._reasons[key] = (outcome, reason)
-        return self._report("")
+        return None if self.status is DeviceStatus.DOWN else self._report("")
 
     def restore(self, key: str) -> OutcomeReport | None:
         """Take back a reason to be degraded; return a report if it stood."""
-        if self._reasons.pop(key, None) is None:
+        if self._reasons.pop(key, None) is None or self.status is DeviceStatus.DOWN:
             return None
         return self._report("")
 

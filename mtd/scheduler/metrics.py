@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from mtd.core.metrics import Counter, Gauge, Histogram
+from mtd.core.loop_metrics import Count, LoopCounter, LoopHistogram
+from mtd.core.metrics import Counter, Gauge
 from mtd.model.metric import Tier
 
-POLLS = Counter("mtd_scheduler_polls_total", "Polls that were answered.", ["tier"])
+POLLS = LoopCounter("mtd_scheduler_polls_total", "Polls that were answered.", ["tier"])
 POLLS_FAILED = Counter(
     "mtd_scheduler_polls_failed_total", "Polls that failed, by cause.", ["tier", "outcome"]
 )
@@ -19,13 +20,13 @@ POLLS_SKIPPED = Counter(
 POLLS_MISSED = Counter(
     "mtd_scheduler_polls_missed_total", "Polls that were due while the device had no session.", ["tier"]
 )
-POLL_SECONDS = Histogram(
+POLL_SECONDS = LoopHistogram(
     "mtd_scheduler_poll_seconds",
     "Time from sending the commands of a poll to the end of the last reply.",
     ["tier"],
     buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10),
 )
-LATENESS_SECONDS = Histogram(
+LATENESS_SECONDS = LoopHistogram(
     "mtd_scheduler_lateness_seconds",
     "How much later than due a T0 poll started.",
     buckets=(0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2),
@@ -42,6 +43,27 @@ RATES_DISCARDED = Counter(
     "mtd_scheduler_rates_discarded_total", "Rates that exceeded the speed of their link twice."
 )
 
-# Looking a label up costs as much as counting: those of every poll are looked up once.
+# Looking a label up costs more than counting: those of every poll are looked up once.
 POLLS_OF = {tier: POLLS.labels(tier=tier) for tier in Tier}
 POLL_SECONDS_OF = {tier: POLL_SECONDS.labels(tier=tier) for tier in Tier}
+
+# What it costs the routers, by the collector that asked; a command that several share is shared out.
+_COSTS = tuple(
+    LoopCounter(f"mtd_router_{name}_total", text, ["category"])
+    for name, text in (
+        ("commands", "Commands that routers answered, by the category that asked."),
+        ("received_bytes", "Bytes that routers answered with, by category."),
+        ("sent_bytes", "Bytes of commands that routers answered, by category."),
+        ("rows", "Rows that routers answered with, by category."),
+        ("busy_seconds", "Seconds in which commands of a category were under way at a router."),
+    )
+)
+_COSTS_OF: dict[str, tuple[Count, ...]] = {}  # bound: the collectors that are installed
+
+
+def cost_counters(category: str) -> tuple[Count, ...]:
+    """Return the counters of a category: commands, bytes received and sent, rows, busy seconds."""
+    found = _COSTS_OF.get(category)
+    if found is None:
+        found = _COSTS_OF[category] = tuple(counter.labels(category=category) for counter in _COSTS)
+    return found

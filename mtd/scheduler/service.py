@@ -19,6 +19,7 @@ from mtd.scheduler.device_loop import DeviceLoop, Parts, Tables
 if TYPE_CHECKING:
     from mtd.model.device import Device
     from mtd.model.observation import ProbeFacts
+    from mtd.scheduler.account import Account
 
 logger = logging.getLogger(__name__)
 
@@ -62,10 +63,23 @@ class Scheduler:
             raise NotFound("this collector doesn't poll the device: it is unknown here or switched off")
         return await loop.refresh_capabilities()
 
-    def statuses(self) -> Counter[DeviceStatus]:
-        """Return how many devices have each status."""
-        counts = Counter(loop.health.status for loop in self._loops.values())
-        counts[DeviceStatus.DISABLED] = len(self._devices) - len(self._loops)
+    def accounts(self) -> list[tuple[Device, Account]]:
+        """Return what each device that is polled has cost so far."""
+        return [(loop.device, loop.account) for loop in self._loops.values()]
+
+    def account(self, device_id: str) -> Account | None:
+        """Return what a device has cost so far, None if it isn't polled."""
+        loop = self._loops.get(device_id)
+        return None if loop is None else loop.account
+
+    def statuses(self, tenant_id: str | None = None) -> Counter[DeviceStatus]:
+        """Return how many devices have each status, of one tenant or of all."""
+
+        def is_theirs(device: Device) -> bool:
+            return tenant_id is None or device.tenant_id == tenant_id
+
+        counts = Counter(loop.health.status for loop in self._loops.values() if is_theirs(loop.device))
+        counts[DeviceStatus.DISABLED] = sum(map(is_theirs, self._devices.values())) - counts.total()
         return counts
 
     async def _load_tables(self, device_ids: Sequence[str]) -> Mapping[str, Tables]:

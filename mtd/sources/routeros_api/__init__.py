@@ -6,8 +6,9 @@ or a weaker check than the device's settings ask for.
 """
 
 from mtd.sources.routeros_api.config import RouterOsApiConfig
-from mtd.sources.routeros_api.opening import TestStep
 from mtd.sources.routeros_api.source import RouterOsApiSource
-from mtd.sources.routeros_api.trial import ConnectionTest, test_connection
+from mtd.sources.routeros_api.trial import test_connection
+from mtd.sources.steps import TestStep
+from mtd.sources.trial import ConnectionTest
 
 __all__ = ["ConnectionTest", "RouterOsApiConfig", "RouterOsApiSource", "TestStep", "test_connection"]

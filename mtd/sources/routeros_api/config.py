@@ -27,6 +27,12 @@ class RouterOsApiConfig(BaseModel):
         le=30,
         description="Seconds that a router has to honour a cancel before it is dropped.",
     )
+    large_reply_s: float = Field(
+        default=30.0,
+        gt=0,
+        description="Longest that the reply to a command for a large table (over 5,000 rows) may take, as long as more "
+        "of it comes within each command timeout of the device.",
+    )
     cancel_drain_bytes: int = Field(
         default=_MIB,
         ge=0,

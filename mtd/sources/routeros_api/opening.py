@@ -2,60 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from mtd.codec.routeros import PatternCache
 from mtd.model.device import TlsMode
-from mtd.sources.errors import SessionFailed
-from mtd.sources.routeros_api.connect import connect_tcp, resolve, secure
 from mtd.sources.routeros_api.login import log_in
 from mtd.sources.routeros_api.session import ApiSession
-from mtd.sources.routeros_api.tls import TlsClient, context_for
+from mtd.sources.tcp.connect import connect_tcp, resolve, secure
+from mtd.sources.tcp.tls import TlsClient, context_for
 
 if TYPE_CHECKING:
     from mtd.core.clock import Clock
     from mtd.model.device import Device
     from mtd.sources.routeros_api.config import RouterOsApiConfig
-
-
-@dataclass(slots=True)
-class TestStep:
-    """One step of opening a session: "resolve", "connect", "tls", "login" or "read"."""
-
-    __test__ = False  # not a test case, whatever pytest thinks of its name
-
-    name: str
-    ok: bool = False
-    duration_us: int = 0
-    detail: str = ""
-
-
-@dataclass(slots=True)
-class Steps:
-    """The steps taken, the last of which may have failed; and what was seen on the way."""
-
-    clock: Clock
-    taken: list[TestStep] = field(default_factory=list)
-    tls_fingerprint: str = ""
-
-    @contextmanager
-    def step(self, name: str) -> Iterator[TestStep]:
-        """Time a step; its detail is the reason if it raises `SessionFailed`."""
-        step = TestStep(name)
-        self.taken.append(step)
-        started = self.clock.monotonic()
-        try:
-            yield step
-            step.ok = True
-        except SessionFailed as failure:
-            step.detail = failure.reason
-            raise
-        finally:
-            step.duration_us = round((self.clock.monotonic() - started) * 1e6)
+    from mtd.sources.steps import Steps
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,28 +5,32 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING
 
 from mtd.codec.routeros import Answer, Decoder, Fatal, Limits, Overflow, ProtocolDamaged, Stamp
 from mtd.codec.routeros.words import encode_cancel, encode_command
+from mtd.core.loop_metrics import LoopCounter
+from mtd.core.metrics import Counter
 from mtd.model.command import CANCELLED_TIMED_OUT, CANCELLED_TOO_LARGE, Command, Reply, Rows, Trap
 from mtd.model.device import Outcome
 from mtd.sources.errors import SessionFailed
 from mtd.sources.routeros_api import metrics
-from mtd.sources.routeros_api.strangers import explain
+from mtd.sources.tcp.strangers import explain
 
 if TYPE_CHECKING:
     from mtd.codec.routeros import Event, PatternCache
     from mtd.core.clock import Clock
     from mtd.model.device import Device
     from mtd.sources.routeros_api.config import RouterOsApiConfig
-    from mtd.sources.routeros_api.protocol import ApiProtocol
+    from mtd.sources.tcp.protocol import Stream
 
 LOGIN = Command("/login")
-_COUNTERS = (
+# A command that may have more rows may take longer than others, as long as they come.
+_LARGE_ROWS = 5_000
+_COUNTERS: tuple[Counter | LoopCounter, ...] = (
     metrics.RECEIVED_BYTES,
     metrics.ROWS,
     metrics.SLOW_ROWS,
@@ -46,6 +50,7 @@ class _Run:
     timeout_s: float
     tags: list[bytes] = field(default_factory=list)
     timer: asyncio.TimerHandle | None = None
+    received: int = 0  # bytes of large replies, at the last deadline
 
 
 @dataclass(slots=True)
@@ -71,7 +76,7 @@ class ApiSession:
     def __init__(
         self,
         device: Device,
-        protocol: ApiProtocol,
+        protocol: Stream,
         clock: Clock,
         settings: RouterOsApiConfig,
         patterns: PatternCache,
@@ -79,6 +84,8 @@ class ApiSession:
         self.failure: SessionFailed | None = None
         self.fatal: str | None = None
         self.received_bytes = 0
+        self.sent_bytes = 0
+        self.commands = 0
         self._device = device
         self._protocol = protocol
         self._clock = clock
@@ -90,6 +97,7 @@ class ApiSession:
         )
         self._slots: dict[bytes, _Slot] = {}
         self._overflowing: set[bytes] = set()
+        self._listeners: dict[bytes, Callable[[Rows], None]] = {}  # of commands that go on, by tag
         self._tags = count(1)
         self._loop = asyncio.get_running_loop()
         self._closed = asyncio.Event()
@@ -108,9 +116,30 @@ class ApiSession:
         for first in range(0, len(commands), window):
             batch = commands[first : first + window]
             tags = [b"%d" % next(self._tags) for _ in batch]
-            data = b"".join(map(encode_command, batch, tags))
-            replies += await self._exchange(batch, tags, data, timeout_s)
+            parts = list(map(encode_command, batch, tags))
+            answers = await self._exchange(batch, tags, b"".join(parts), timeout_s)
+            for reply, part in zip(answers, parts, strict=True):
+                reply.sent_bytes = len(part)
+            replies += answers
         return replies
+
+    async def stream(self, command: Command, timeout_s: float, on_rows: Callable[[Rows], None]) -> Reply:
+        """Run a command that brings rows until it is stopped; ``on_rows`` gets them as they come.
+
+        Returns the reply without its rows when the router ends it, or when it was
+        cancelled at its time-out (`Trap.timed_out`) or over the command's
+        ``max_bytes`` (`Trap.too_large`). Cancelling this cancels the command.
+        """
+        tag = b"%d" % next(self._tags)
+        self._listeners[tag] = on_rows
+        try:
+            (reply,) = await self._exchange((command,), [tag], encode_command(command, tag), timeout_s)
+        finally:
+            del self._listeners[tag]
+        if reply.rows.count:
+            on_rows(reply.rows)  # what came together with the end
+            reply.rows = Rows()
+        return reply
 
     async def ask_login(self, data: bytes, timeout_s: float) -> Reply:
         """Send a login sentence, which carries no tag, and return the reply."""
@@ -131,7 +160,8 @@ class ApiSession:
 
     async def _wait_closed(self) -> None:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._closed.wait(), self._settings.close_timeout_s)
+            async with asyncio.timeout(self._settings.close_timeout_s):
+                await self._closed.wait()
 
     async def _exchange(
         self, commands: Sequence[Command], tags: list[bytes], data: bytes, timeout_s: float
@@ -147,6 +177,8 @@ class ApiSession:
         self._protocol.write(data)
         metrics.COMMANDS.inc(len(commands))
         metrics.SENT_BYTES.inc(len(data))
+        self.commands += len(commands)
+        self.sent_bytes += len(data)
         try:
             await run.future
         except asyncio.CancelledError:
@@ -170,6 +202,10 @@ class ApiSession:
             return
         for event in events:
             self._handle(event)
+        for tag, on_rows in self._listeners.items():
+            rows = self._decoder.take(tag)
+            if rows.count:
+                on_rows(rows)
         if self._overflowing:
             self._check_drain()
 
@@ -252,10 +288,22 @@ class ApiSession:
         late = [tag for tag in run.tags if tag in self._slots]
         if not late:
             return  # the loop was held up: answer and timer came in the same turn
+        if self._more_comes(run, late):
+            run.timer = self._loop.call_later(run.timeout_s, self._deadline, run)
+            return
         for tag in late:
             self._slots[tag].timed_out = True
         metrics.CANCELLED.labels(cause="deadline").inc(len(late))
         run.timer = self._stop(run)
+
+    def _more_comes(self, run: _Run, late: Sequence[bytes]) -> bool:
+        """Whether a large table is still being sent: then it gets more time, and what waits behind it as well."""
+        if self._clock.monotonic() - run.started >= self._settings.large_reply_s:
+            return False
+        large = [tag for tag in late if self._slots[tag].command.max_rows > _LARGE_ROWS]
+        received = sum(self._decoder.received(tag) for tag in large if not self._slots[tag].overflow)
+        more, run.received = received > run.received, received
+        return more
 
     def _stop(self, run: _Run) -> asyncio.TimerHandle:
         """Cancel what a run still waits for; the session is lost if the router doesn't end it in time."""

@@ -1,46 +1,18 @@
-"""Testing a connection: what `mtd device test` and the form of a new router show."""
+"""Testing a connection over the API."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mtd.core.clock import SYSTEM_CLOCK
-from mtd.model.command import Command
-from mtd.model.device import Outcome
-from mtd.model.text import decode_text
-from mtd.sources.errors import SessionFailed
 from mtd.sources.routeros_api.config import RouterOsApiConfig
-from mtd.sources.routeros_api.opening import Steps, Tools, open_session, shared_patterns
-from mtd.sources.routeros_api.source import default_reactor
+from mtd.sources.routeros_api.opening import Tools, open_session, shared_patterns
+from mtd.sources.tcp.reactor import default_reactor
+from mtd.sources.trial import ConnectionTest, try_session
 
 if TYPE_CHECKING:
     from mtd.core.clock import Clock
-    from mtd.model.command import Reply
     from mtd.model.device import Device
-    from mtd.sources.routeros_api.opening import TestStep
-    from mtd.sources.routeros_api.session import ApiSession
-
-_RESOURCE = Command("/system/resource/print", ("version", "board-name"))
-_IDENTITY = Command("/system/identity/print", ("name",))
-
-
-@dataclass(slots=True)
-class ConnectionTest:
-    """What came of a test: the steps up to the first that failed, and what was learned."""
-
-    outcome: Outcome
-    reason: str
-    steps: list[TestStep] = field(default_factory=list)
-    routeros_version: str = ""
-    board_name: str = ""
-    identity: str = ""
-    tls_fingerprint: str = ""
-
-    @property
-    def ok(self) -> bool:
-        """Whether the router can be polled with these settings."""
-        return self.outcome is Outcome.OK
 
 
 async def test_connection(
@@ -57,53 +29,9 @@ async def test_connection(
         shared_patterns(),
         reactor if reactor is not None else default_reactor(),
     )
-    steps = Steps(clock)
-    result = ConnectionTest(Outcome.OK, "")
-    try:
-        session = await open_session(device, tools, steps)
-        try:
-            await _read(session, device, steps, result)
-        finally:
-            await session.close()
-    except SessionFailed as failure:
-        result.outcome, result.reason = failure.outcome, failure.reason
-    result.steps = steps.taken
-    result.tls_fingerprint = steps.tls_fingerprint
-    return result
+    return await try_session(
+        device, lambda steps: open_session(device, tools, steps), clock, "the policies 'read' and 'api'"
+    )
 
 
 test_connection.__test__ = False  # type: ignore[attr-defined]  # not a test case, whatever pytest thinks
-
-
-async def _read(session: ApiSession, device: Device, steps: Steps, result: ConnectionTest) -> None:
-    with steps.step("read") as step:
-        resource, identity = await session.run((_RESOURCE, _IDENTITY), device.command_timeout_s)
-        for reply in (resource, identity):
-            if reply.trap is not None:
-                raise _denied(device, reply)
-        result.routeros_version = _text(device, resource, "version")
-        result.board_name = _text(device, resource, "board-name")
-        result.identity = _text(device, identity, "name")
-        step.detail = f"{result.identity}, {result.board_name}, RouterOS {result.routeros_version}"
-        result.reason = step.detail
-
-
-def _denied(device: Device, reply: Reply) -> SessionFailed:
-    message = reply.trap.message if reply.trap is not None else ""
-    if reply.trap is not None and reply.trap.not_permitted:
-        return SessionFailed(
-            Outcome.NOT_PERMITTED,
-            f"user {device.username!r} may log in, but not read {reply.command.path} ({message}): give its "
-            "group the policies 'read' and 'api'",
-        )
-    outcome = Outcome.COMMAND_FAILED
-    if reply.trap is not None and reply.trap.too_large:
-        outcome = Outcome.REPLY_TOO_LARGE
-    elif reply.trap is not None and reply.trap.timed_out:
-        outcome = Outcome.TIMED_OUT
-    return SessionFailed(outcome, f"{reply.command.path} failed: {message}")
-
-
-def _text(device: Device, reply: Reply, key: str) -> str:
-    value = next(iter(reply.rows.column(key)), None)
-    return decode_text(value or b"", device.code_page)

@@ -21,6 +21,7 @@ from zope.interface import implementer
 
 from mtd.model.device import Outcome, TlsMode
 from mtd.sources.errors import SessionFailed
+from mtd.sources.tcp.services import API, Service
 
 if TYPE_CHECKING:
     from OpenSSL.crypto import X509
@@ -29,10 +30,11 @@ if TYPE_CHECKING:
 # RouterOS without a certificate offers nothing else. OpenSSL counts these as level 0.
 _ANONYMOUS_CIPHERS = b"ADH:AECDH:@SECLEVEL=0"
 
+_NOT_TLS = "the port answers, but not with TLS: it may be {service.plain}"
 _ADVICE: tuple[tuple[str, str], ...] = (
-    ("wrong version number", "the port answers, but not with TLS: it may be the plain API (8728)"),
-    ("packet length too long", "the port answers, but not with TLS: it may be the plain API (8728)"),
-    ("record layer failure", "the port answers, but not with TLS: it may be the plain API (8728)"),
+    ("wrong version number", _NOT_TLS),
+    ("packet length too long", _NOT_TLS),
+    ("record layer failure", _NOT_TLS),
     (
         "certificate verify failed",
         "the router's certificate isn't signed by a trusted authority: install the authority's certificate "
@@ -167,18 +169,18 @@ def normal_fingerprint(text: str) -> str:
     return "".join(text.split()).replace(":", "").lower().removeprefix("sha256")
 
 
-def explain_tls_error(error: BaseException) -> str:
+def explain_tls_error(error: BaseException, service: Service = API) -> str:
     """Return what to tell the user about a handshake that failed."""
     if isinstance(error, SSL.Error):
         details = error.args[0] if error.args and isinstance(error.args[0], list) else []
         text = "; ".join(str(detail[-1]) for detail in details) or "the TLS handshake failed"
         for sign, advice in _ADVICE:
             if sign in text:
-                return f"{advice} ({text})"
+                return f"{advice.format(service=service)} ({text})"
         return text
     return (
-        "the router closed the connection during the TLS handshake: api-ssl may be disabled, may have no "
-        "certificate (then choose mode 'anonymous'), or this is another service's port"
+        f"the router closed the connection during the TLS handshake: {service.secure_name} may be disabled, may "
+        "have no certificate (then choose mode 'anonymous'), or this is another service's port"
     )
 
 

@@ -16,14 +16,15 @@ from zope.interface import implementer
 from mtd.core.aio import as_future
 from mtd.model.device import Outcome
 from mtd.sources.errors import SessionFailed
-from mtd.sources.routeros_api.protocol import ApiProtocol, OneConnection
-from mtd.sources.routeros_api.strangers import explain
-from mtd.sources.routeros_api.tls import explain_tls_error
+from mtd.sources.tcp.protocol import OneConnection, Stream
+from mtd.sources.tcp.services import API, Service
+from mtd.sources.tcp.strangers import explain
+from mtd.sources.tcp.tls import explain_tls_error
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IAddress, IHostResolution
 
-    from mtd.sources.routeros_api.tls import TlsClient
+    from mtd.sources.tcp.tls import TlsClient
 
 logger = logging.getLogger(__name__)
 
@@ -67,7 +68,9 @@ async def resolve(host: str, reactor: Any, timeout_s: float) -> list[str]:
     future: asyncio.Future[list[str]] = asyncio.get_running_loop().create_future()
     try:
         reactor.nameResolver.resolveHostName(_Receiver(future), host)
-        addresses = await asyncio.wait_for(future, timeout_s)
+        # Not wait_for: in Python 3.11 it loses a cancellation that comes together with what it waits for.
+        async with asyncio.timeout(timeout_s):
+            addresses = await future
     except TimeoutError:
         raise SessionFailed(
             Outcome.NAME_NOT_FOUND,
@@ -90,8 +93,8 @@ def _can_be_name(host: str) -> bool:
 
 
 async def connect_tcp(
-    addresses: list[str], port: int, reactor: Any, timeout_s: float
-) -> tuple[ApiProtocol, str]:
+    addresses: list[str], port: int, reactor: Any, timeout_s: float, service: Service = API
+) -> tuple[Stream, str]:
     """Connect to the first address that accepts; return the connection and the address."""
     loop = asyncio.get_running_loop()
     give_up = loop.time() + timeout_s
@@ -101,7 +104,7 @@ async def connect_tcp(
         if share <= 0:
             break
         try:
-            protocol = await _connect_one(address, port, reactor, max(_MIN_ATTEMPT_S, share))
+            protocol = await _connect_one(address, port, reactor, max(_MIN_ATTEMPT_S, share), service)
         except SessionFailed as failure:
             failures.append(failure)
         else:
@@ -110,8 +113,8 @@ async def connect_tcp(
     raise next((failure for failure in failures if failure.outcome is Outcome.REFUSED), failures[-1])
 
 
-async def _connect_one(address: str, port: int, reactor: Any, timeout_s: float) -> ApiProtocol:
-    protocol = ApiProtocol()
+async def _connect_one(address: str, port: int, reactor: Any, timeout_s: float, service: Service) -> Stream:
+    protocol = Stream()
     kind = TCP6ClientEndpoint if ":" in address else TCP4ClientEndpoint
     where = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
     endpoint = kind(reactor, address, port, timeout=timeout_s)
@@ -121,7 +124,7 @@ async def _connect_one(address: str, port: int, reactor: Any, timeout_s: float) 
     except twisted_error.ConnectionRefusedError as error:
         raise SessionFailed(
             Outcome.REFUSED,
-            f"{where} refuses connections: the API service is disabled, or on another port (/ip/service)",
+            f"{where} refuses connections: {service.name} is disabled, or on another port (/ip/service)",
         ) from error
     except (twisted_error.TimeoutError, twisted_error.UserError) as error:
         raise SessionFailed(
@@ -144,7 +147,7 @@ def _connect_text(error: twisted_error.ConnectError) -> str:
     return f"can't connect: {error}"
 
 
-async def secure(protocol: ApiProtocol, client: TlsClient, timeout_s: float) -> None:
+async def secure(protocol: Stream, client: TlsClient, timeout_s: float, service: Service = API) -> None:
     """Start TLS on a connection and check the peer; on failure the connection is cut."""
     done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -154,32 +157,33 @@ async def secure(protocol: ApiProtocol, client: TlsClient, timeout_s: float) -> 
 
     def lost(error: BaseException) -> None:
         if not done.done():
-            done.set_exception(SessionFailed(Outcome.TLS_FAILED, explain_tls_error(error)))
+            done.set_exception(SessionFailed(Outcome.TLS_FAILED, explain_tls_error(error, service)))
 
     protocol.on_secured, protocol.on_lost = secured, lost
     try:
         if protocol.early:
-            text = explain("the port doesn't speak TLS first", protocol.early)
+            text = explain("the port doesn't speak TLS first", protocol.early, service)
             raise SessionFailed(Outcome.TLS_FAILED, text)
         if protocol.lost is not None:
             lost(protocol.lost)
         else:
             protocol.start_tls(client)
-        await asyncio.wait_for(done, timeout_s)
+        async with asyncio.timeout(timeout_s):
+            await done
         client.check()
     except TimeoutError:
         _abandon(protocol)
         raise SessionFailed(
             Outcome.TLS_FAILED,
-            f"no answer to the TLS handshake within {timeout_s:.3g} s: the port may be that of the plain API "
-            "(8728), or the path loses large packets",
+            f"no answer to the TLS handshake within {timeout_s:.3g} s: the port may be that of "
+            f"{service.plain}, or the path loses large packets",
         ) from None
     except BaseException:
         _abandon(protocol)
         raise
 
 
-def _abandon(protocol: ApiProtocol) -> None:
+def _abandon(protocol: Stream) -> None:
     """Cut a connection of which nobody wants to hear any more."""
     protocol.on_lost = lambda error: None
     protocol.abort()

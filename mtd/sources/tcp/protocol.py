@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 from twisted.internet.error import ConnectionLost
 from twisted.internet.interfaces import IHandshakeListener
 from twisted.internet.protocol import ClientFactory, Protocol, connectionDone
+from twisted.internet.tcp import Connection
 from zope.interface import implementer
 
 if TYPE_CHECKING:
-    from twisted.internet.interfaces import IAddress
+    from twisted.internet.interfaces import IAddress, ITransport
     from twisted.python.failure import Failure
 
-    from mtd.sources.routeros_api.tls import TlsClient
+    from mtd.sources.tcp.tls import TlsClient
 
 
 _EARLY_BYTES = 4096
@@ -23,7 +24,7 @@ _READ_BYTES = 16 * 1024
 
 
 @implementer(IHandshakeListener)
-class ApiProtocol(Protocol):
+class Stream(Protocol):
     """One TCP connection. Its owner sets the callbacks that it is interested in."""
 
     def __init__(self) -> None:
@@ -75,10 +76,26 @@ class ApiProtocol(Protocol):
         transport = self.transport
         if transport is None or self.lost is not None:
             return
-        transport.write(data)
         # Now, not when the reactor comes to it: that would be a second event for each poll.
-        # What doesn't fit, and what goes wrong, is left to the reactor.
-        transport.doWrite()  # type: ignore[attr-defined]  # IWriteDescriptor has it
+        sent = self._send_at_once(transport, data)
+        if sent < len(data):
+            transport.write(data[sent:])
+
+    @staticmethod
+    def _send_at_once(transport: ITransport, data: bytes) -> int:
+        """Send as much as the socket takes; return how many bytes that was.
+
+        None if something waits already, or if TLS is in between. What goes
+        wrong is left to the reactor, which will meet it again.
+        """
+        # Twisted keeps what waits in two places, one of them private: without it, nothing is sent past them.
+        waiting = getattr(transport, "_tempDataBuffer", True)
+        if not isinstance(transport, Connection) or transport.TLS or waiting:
+            return 0
+        if transport.dataBuffer or transport.disconnecting or not transport.connected:
+            return 0
+        sent = transport.writeSomeData(data)
+        return sent if isinstance(sent, int) else 0
 
     def lose(self) -> None:
         """Close in good order, once all is sent."""
@@ -96,9 +113,9 @@ class OneConnection(ClientFactory):
 
     noisy = False
 
-    def __init__(self, protocol: ApiProtocol) -> None:
+    def __init__(self, protocol: Stream) -> None:
         self._protocol = protocol
 
-    def buildProtocol(self, addr: IAddress | None) -> ApiProtocol:
+    def buildProtocol(self, addr: IAddress | None) -> Stream:
         """Return the protocol."""
         return self._protocol

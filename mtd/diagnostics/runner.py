@@ -1,0 +1,240 @@
+"""Runs a tool on a router: its own session, its bounds, its place among the others, and its account."""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
+from contextlib import aclosing, contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from mtd.core.callers import Callers
+from mtd.core.clock import SYSTEM_CLOCK, Clock
+from mtd.core.errors import MtdError, Refused
+from mtd.diagnostics import audit, metrics
+from mtd.diagnostics.errors import RouterRefused, ToolBusy
+from mtd.diagnostics.tools import ToolRow
+from mtd.model.command import Command, Reply, Rows, Trap
+from mtd.model.device import Device, Way
+from mtd.sources.routeros_api.config import RouterOsApiConfig
+from mtd.sources.routeros_api.opening import Tools, open_session, shared_patterns
+from mtd.sources.steps import Steps
+from mtd.sources.tcp.reactor import default_reactor
+
+if TYPE_CHECKING:
+    from mtd.diagnostics.config import DiagnosticsConfig
+    from mtd.diagnostics.plans import Plan, Wish
+    from mtd.ingest.recorder import Recorder
+    from mtd.sources.routeros_api.session import ApiSession
+
+FindDevice = Callable[[str, str], Awaitable[Device]]
+"""Return a tenant's device by name or id, with its password. Raises NotFound."""
+
+# A router ends a run itself, a moment after the time that it was given; torch says nothing for two seconds.
+_GRACE_S = 3.0
+_STOP_S = 1.0
+
+
+class EndReason(enum.StrEnum):
+    """Why a run ended, if it did as it should."""
+
+    FINISHED = "finished"
+    TIME = "time"
+    ROWS = "rows"
+
+
+@dataclass(frozen=True, slots=True)
+class RunEnd:
+    """The end of a run."""
+
+    reason: EndReason
+    rows: int
+    seconds: float
+
+
+@dataclass(slots=True)
+class _Run:
+    """A run under way."""
+
+    plan: Plan
+    device: Device
+    caller: str
+    started: float
+    rows: int = 0
+    arrived: asyncio.Event = field(default_factory=asyncio.Event)
+    waiting: list[ToolRow] = field(default_factory=list)
+
+    @property
+    def full(self) -> bool:
+        """Whether it has brought all it may."""
+        return self.rows >= self.plan.rows
+
+    def take(self, rows: Rows) -> None:
+        """Take rows as they come: bounded by those of the plan, whoever reads how slowly."""
+        read = self.plan.tool.read(rows)
+        room = self.plan.rows - self.rows
+        tool = self.plan.tool.name
+        self.waiting += read[:room]
+        self.rows += len(read[:room])
+        metrics.ROWS.labels(tool=tool).inc(len(read[:room]))
+        metrics.ROWS_LEFT_OUT.labels(tool=tool).inc(len(read[room:]))
+        self.arrived.set()
+
+
+class ToolRunner:
+    """Runs tools, one at a time on a router, and so many in all. Used by all callers of the daemon."""
+
+    def __init__(
+        self,
+        find: FindDevice,
+        recorder: Recorder,
+        config: DiagnosticsConfig,
+        api_config: RouterOsApiConfig | None = None,
+        *,
+        clock: Clock = SYSTEM_CLOCK,
+        reactor: Any = None,
+    ) -> None:
+        self._find = find
+        self._recorder = recorder
+        self._config = config
+        self._clock = clock
+        self._tools = Tools(
+            clock,
+            api_config or RouterOsApiConfig(),
+            shared_patterns(),
+            reactor if reactor is not None else default_reactor(),
+        )
+        self._running: dict[str, str] = {}  # tool by device id
+        self._callers = Callers()
+
+    async def stop(self) -> None:
+        """End all runs, so that each is told on its timeline."""
+        await self._callers.send_away(_STOP_S)
+
+    async def run(
+        self, tenant_id: str, device: str, wish: Wish, caller: str
+    ) -> AsyncGenerator[Sequence[ToolRow] | RunEnd, None]:
+        """Yield rows as the router tells them, and at last the end. Close it to stop the tool.
+
+        Raises Refused, NotFound, ToolBusy, SessionFailed, RouterRefused.
+        """
+        plan = wish.plan(self._config)
+        found = await self._find(tenant_id, device)
+        if Way.API not in found.ways:
+            raise Refused(
+                f"{found.name} isn't reached over the API, which tools need: allow it among its ways"
+            )
+        with (
+            self._callers.inside(),
+            self._place(found, plan),
+            self._account(_Run(plan, found, caller, self._clock.monotonic())) as run,
+        ):
+            session = await open_session(found, self._tools, Steps(self._clock))
+            try:
+                await self._check_interface(session, run)
+                async with aclosing(self._rows(session, run)) as parts:
+                    async for part in parts:
+                        yield part
+            finally:
+                await session.close()
+
+    @contextmanager
+    def _place(self, device: Device, plan: Plan) -> Iterator[None]:
+        """Hold the router for one run."""
+        busy = self._running.get(device.device_id)
+        if busy is not None:
+            raise ToolBusy(f"{device.name} runs {busy} already")
+        if len(self._running) >= self._config.max_runs:
+            raise ToolBusy(f"{len(self._running)} tools run already, on {', '.join(self._running.values())}")
+        self._running[device.device_id] = plan.tool.name
+        metrics.RUNNING.set(len(self._running))
+        try:
+            yield
+        finally:
+            del self._running[device.device_id]
+            metrics.RUNNING.set(len(self._running))
+
+    @contextmanager
+    def _account(self, run: _Run) -> Iterator[_Run]:
+        """Put the run on the device's timeline, as it begins and as it ends, however it ends."""
+        self._recorder.record_event(audit.started(run.plan, run.caller), run.device)
+        result, detail = "failed", "mtd failed"
+        try:
+            yield run
+            result, detail = "done", ""
+        except (GeneratorExit, asyncio.CancelledError):
+            result, detail = "cancelled", "the caller went away"
+            raise
+        except RouterRefused as refused:
+            result, detail = "refused", str(refused)
+            raise
+        except MtdError as error:
+            detail = str(error)
+            raise
+        finally:
+            metrics.RUNS.labels(tool=run.plan.tool.name, result=result).inc()
+            seconds = self._clock.monotonic() - run.started
+            change = audit.ended(run.plan, run.caller, result, detail, run.rows, seconds)
+            self._recorder.record_event(change, run.device)
+
+    async def _check_interface(self, session: ApiSession, run: _Run) -> None:
+        """Raise Refused if the router has no such interface: it would say so less plainly, or run all the same."""
+        name = run.plan.interface
+        if not name:
+            return
+        look = Command("/interface/print", ("name",), (f"name={name}",), max_rows=2)
+        (reply,) = await session.run((look,), run.device.command_timeout_s)
+        if reply.trap is not None:
+            raise _refused(run, reply.trap, "read")
+        if not reply.rows.count:
+            raise Refused(f"{run.device.name} has no interface {name!r}")
+
+    async def _rows(self, session: ApiSession, run: _Run) -> AsyncGenerator[Sequence[ToolRow] | RunEnd, None]:
+        began = self._clock.monotonic()
+        plan = run.plan
+        patience_s = plan.seconds + (_GRACE_S if plan.lasting else 0.0)
+        running = asyncio.ensure_future(session.stream(plan.command, patience_s, run.take))
+        running.add_done_callback(lambda _: run.arrived.set())
+        try:
+            while not running.done() and not run.full:
+                await run.arrived.wait()
+                run.arrived.clear()
+                if run.waiting:
+                    rows, run.waiting = run.waiting, []
+                    yield rows
+            reply = await running if running.done() else None
+        finally:
+            if not running.done():
+                running.cancel()  # which cancels the command on the router
+                await asyncio.gather(running, return_exceptions=True)
+        if run.waiting:
+            yield run.waiting
+        seconds = self._clock.monotonic() - began
+        yield RunEnd(_reason(run, reply, seconds), run.rows, seconds)
+
+
+def _reason(run: _Run, reply: Reply | None, seconds: float) -> EndReason:
+    """Return why a run ended. Raises RouterRefused if the router didn't run it."""
+    trap = None if reply is None else reply.trap
+    if reply is None or run.full or (trap is not None and trap.too_large):
+        return EndReason.ROWS
+    if trap is None:
+        over = run.plan.lasting and seconds > run.plan.seconds - 0.5
+        return EndReason.TIME if over else EndReason.FINISHED
+    if trap.timed_out:
+        return EndReason.TIME
+    raise _refused(run, trap, run.plan.tool.policy)
+
+
+def _refused(run: _Run, trap: Trap, policy: str) -> RouterRefused:
+    words = trap.message or "no reason given"
+    if trap.not_permitted:
+        hint = f"give the group of user {run.device.username!r} the policy '{policy}' (/user/group)"
+    elif "device-mode" in words:
+        hint = "allow it on the router itself (/system/device-mode), which asks for a button or a power cycle"
+    elif trap.no_such_command:
+        hint = "its version, or its packages, don't have the tool"
+    else:
+        hint = "see the arguments"
+    return RouterRefused(f"{run.device.name} doesn't run {run.plan.tool.name}: {words}; {hint}")
