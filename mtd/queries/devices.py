@@ -8,9 +8,10 @@ from dataclasses import replace
 
 from mtd.core.errors import NotFound
 from mtd.model.device import DEFAULT_TENANT_ID, DeviceStatus
+from mtd.model.ways import TABLE, states_of
 from mtd.queries.records import DeviceView
 from mtd.storage.pool import Database
-from mtd.storage.stores.devices import COLUMNS, DeviceRecord, record_of
+from mtd.storage.stores.device_settings import COLUMNS, DeviceRecord, record_of
 from mtd.storage.txn import Row, Transaction
 
 _DEVICE_COLUMNS = ", ".join(f"d.{name.strip()}" for name in COLUMNS.split(","))
@@ -19,8 +20,13 @@ SELECT coalesce(s.status, 'unknown'), coalesce(s.reason, ''), to_us(s.since),
        to_us(greatest(s.last_ok_at, (SELECT max(l.ts_collected) FROM latest l
                                      WHERE l.tenant_id = d.tenant_id AND l.device_id = d.device_id))),
        coalesce(s.routeros_version, ''), coalesce(s.board_name, ''), coalesce(s.identity, ''),
+       coalesce(s.routeros_major, 0),
        (SELECT jsonb_object_agg(c.name, c.detail) FROM device_capability c
         WHERE c.tenant_id = d.tenant_id AND c.device_id = d.device_id AND c.present),
+       (SELECT jsonb_object_agg(c.name, c.detail) FROM device_capability c
+        WHERE c.tenant_id = d.tenant_id AND c.device_id = d.device_id AND NOT c.present),
+       (SELECT jsonb_object_agg(w.row_key, w.fields) FROM state_row w
+        WHERE w.tenant_id = d.tenant_id AND w.device_id = d.device_id AND w.table_name = '{TABLE}'),
        {_DEVICE_COLUMNS}
 FROM device d LEFT JOIN device_status s USING (tenant_id, device_id)
 WHERE d.tenant_id = %s
@@ -75,16 +81,23 @@ def view_of_new(record: DeviceRecord) -> DeviceView:
     )
 
 
+def shown_status(status: str, reason: str, *, enabled: bool) -> tuple[DeviceStatus, str]:
+    """Return a stored status as the inventory's last word has it: that may be newer."""
+    if not enabled:
+        return DeviceStatus.DISABLED, ""
+    if status == DeviceStatus.DISABLED:
+        return DeviceStatus.UNKNOWN, "switched on, not polled yet"
+    return DeviceStatus(status), reason
+
+
 def _view(row: Row) -> DeviceView:
-    status, reason, since_us, last_seen_us, version, board, identity, capabilities, *columns = row
+    status, reason, since_us, last_seen_us, version, board, identity, *more = row
+    major, capabilities, absent, ways, *columns = more
     new = view_of_new(record_of(tuple(columns)))
-    if new.status is DeviceStatus.DISABLED:
-        status, reason = DeviceStatus.DISABLED, ""
-    elif status == DeviceStatus.DISABLED:
-        status, reason = DeviceStatus.UNKNOWN, "switched on, not polled yet"
+    status, reason = shown_status(status, reason, enabled=new.settings.enabled)
     return replace(
         new,
-        status=DeviceStatus(status),
+        status=status,
         status_reason=reason,
         status_since_us=since_us,
         last_seen_us=last_seen_us,
@@ -92,6 +105,9 @@ def _view(row: Row) -> DeviceView:
         board_name=board,
         identity=identity,
         capabilities=capabilities or {},
+        absent_capabilities=absent or {},
+        routeros_major=major,
+        ways=states_of(ways or {}),
     )
 
 

@@ -15,6 +15,15 @@ from mtd.storage.txn import Row, Transaction
 _SEVERITIES = {1: Severity.INFO, 2: Severity.WARNING, 3: Severity.CRITICAL}
 _NUMBERS = {severity: number for number, severity in _SEVERITIES.items()}
 
+_SELECT = (
+    "SELECT e.position, to_us(e.ts_collected), coalesce(e.device_id::text, ''), coalesce(d.name, ''),"
+    " e.event_type, e.severity, e.entity_type, e.entity_id,"
+    " CASE WHEN e.entity_type = 'device' AND e.entity_label = '' THEN coalesce(d.name, '')"
+    "      ELSE e.entity_label END,"
+    " e.field, e.old_value, e.new_value, e.message"
+    " FROM event e LEFT JOIN device d USING (tenant_id, device_id)"
+)
+
 
 class EventQueries:
     """Reads ``event``."""
@@ -39,13 +48,7 @@ class EventQueries:
 
         async def read(tx: Transaction) -> list[Row]:
             await tx.execute(
-                "SELECT e.position, to_us(e.ts_collected), coalesce(e.device_id::text, ''), coalesce(d.name, ''),"
-                " e.event_type, e.severity, e.entity_type, e.entity_id,"
-                " CASE WHEN e.entity_type = 'device' AND e.entity_label = '' THEN coalesce(d.name, '')"
-                "      ELSE e.entity_label END,"
-                " e.field, e.old_value, e.new_value, e.message"
-                " FROM event e LEFT JOIN device d USING (tenant_id, device_id)"
-                " WHERE e.position > %s AND e.tenant_id = %s AND e.severity >= %s"
+                f"{_SELECT} WHERE e.position > %s AND e.tenant_id = %s AND e.severity >= %s"
                 " AND (%s::text[] IS NULL OR d.name LIKE ANY (%s::text[]) OR e.device_id::text LIKE ANY (%s::text[]))"
                 " ORDER BY e.position LIMIT %s",
                 (position, tenant_id, _NUMBERS[min_severity], patterns, patterns, patterns, limit),
@@ -53,6 +56,30 @@ class EventQueries:
             return tx.fetchall()
 
         rows = await self._db.run("queries.events", read, tenant=tenant_id)
+        return [_event(row) for row in rows]
+
+    async def before(
+        self,
+        position: int | None,
+        limit: int,
+        *,
+        tenant_id: str = DEFAULT_TENANT_ID,
+        device_id: str | None = None,
+    ) -> list[StoredEvent]:
+        """Return at most ``limit`` events before a position, newest first; the newest ones if it is None."""
+        # The events of one device are few: found by their own index, they are sorted. Walking back
+        # through those of all devices could take for ever.
+        order = "e.position" if device_id is None else "e.position + 0"
+
+        async def read(tx: Transaction) -> list[Row]:
+            await tx.execute(
+                f"{_SELECT} WHERE e.tenant_id = %s AND (%s::int8 IS NULL OR e.position < %s)"
+                f" AND (%s::uuid IS NULL OR e.device_id = %s) ORDER BY {order} DESC LIMIT %s",
+                (tenant_id, position, position, device_id, device_id, limit),
+            )
+            return tx.fetchall()
+
+        rows = await self._db.run("queries.events_before", read, tenant=tenant_id)
         return [_event(row) for row in rows]
 
     async def last_position(self) -> int:

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
 
 from mtd.model.device import DeviceStatus, Severity
 from mtd.model.layout import Layout
-from mtd.model.metric import Lane
-from mtd.storage.stores.devices import DeviceSettings
+from mtd.model.metric import Lane, Tier
+from mtd.model.selection import EVERYTHING
+from mtd.model.ways import WayState
+from mtd.queries.resolution import Resolution
+from mtd.storage.stores.device_settings import DeviceSettings
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +24,8 @@ class DeviceView:
     """A device of the inventory with what was learned about it.
 
     ``last_seen_us``: when it last answered a poll, None if never.
-    ``capabilities``: name and detail of those present.
+    ``capabilities``: name and detail of those present, ``absent_capabilities`` of
+    those that it said it hasn't. ``ways``: the best first.
     """
 
     device_id: str
@@ -33,6 +42,9 @@ class DeviceView:
     board_name: str = ""
     identity: str = ""
     capabilities: Mapping[str, str] = field(default_factory=dict)
+    absent_capabilities: Mapping[str, str] = field(default_factory=dict)
+    routeros_major: int = 0
+    ways: Sequence[WayState] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +63,7 @@ class LatestFrame:
 
 @dataclass(frozen=True, slots=True)
 class InstanceName:
-    """How a router names one of its things: a row of a current-state table."""
+    """How a router names one of its things: a row of a current-state table. ``type``: of an interface."""
 
     tenant_id: str
     device_id: str
@@ -59,11 +71,21 @@ class InstanceName:
     key: str
     name: str
     comment: str
+    type: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+Ints: TypeAlias = "Sequence[int] | NDArray[np.int64]"
+Floats: TypeAlias = "Sequence[float] | NDArray[np.float64]"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class SeriesPoints:
-    """Points of one series. ``counters`` are exact; the other lanes come as ``values``."""
+    """Points of one series. ``counters`` are exact; the other lanes come as ``values``.
+
+    In buckets, ``values`` are means and ``counters`` the last ones; of the other
+    lanes there are ``minimum``, ``maximum`` and ``p95`` as well, of counters
+    their ``increases``; ``counts`` tells how many values each bucket is of.
+    """
 
     metric: str
     instance: str
@@ -71,9 +93,14 @@ class SeriesPoints:
     label: str
     key: str
     unit: str
-    times_us: Sequence[int]
-    values: Sequence[float] = ()
-    counters: Sequence[int] = ()
+    times_us: Ints
+    values: Floats = ()
+    counters: Ints = ()
+    minimum: Floats = ()
+    maximum: Floats = ()
+    p95: Floats = ()
+    increases: Ints = ()
+    counts: Ints = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +109,54 @@ class RangeAnswer:
 
     series: Sequence[SeriesPoints]
     bucket_us: int
+    resolution: Resolution = Resolution.RAW
+
+
+@dataclass(frozen=True, slots=True)
+class LatestValue:
+    """The newest value of a series. ``exact`` is that of a counter, None for all else."""
+
+    device_id: str
+    device_name: str
+    metric: str
+    instance: str
+    lane: Lane
+    label: str
+    key: str
+    unit: str
+    collected_us: int
+    value: float
+    exact: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class TopEntry:
+    """An interface in a ranking. ``most`` is the largest part of a window; 0 without one."""
+
+    device_id: str
+    device_name: str
+    instance: str
+    label: str
+    value: float
+    most: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class StatusCount:
+    """How many devices have a status."""
+
+    status: DeviceStatus
+    devices: int
+
+
+@dataclass(frozen=True, slots=True)
+class EventDay:
+    """Events of one UTC day, by severity. ``day`` reads 2026-11-26."""
+
+    day: str
+    info: int
+    warning: int
+    critical: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,3 +193,96 @@ class MetricRecord:
     expected_min: float | None
     expected_max: float | None
     states: Mapping[int, str]
+
+
+@dataclass(frozen=True, slots=True)
+class FleetRow:
+    """A device as a list of all of them shows it."""
+
+    device_id: str
+    name: str
+    host: str
+    enabled: bool
+    status: DeviceStatus
+    reason: str
+    since_us: int | None
+    version: str
+    board: str
+    identity: str
+    labels: Mapping[str, str]
+    interval_s: float | None
+    """Between polls of what moves; None if the device has none of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class CapabilityRow:
+    """What a device can do or can't."""
+
+    name: str
+    present: bool
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class InterfaceRow:
+    """An interface as its router describes it; fields of its ethernet port are called ``ethernet.…``.
+
+    ``tier`` is where its counters are read, ``reason`` why, ``why`` that in words, and ``chosen_us`` since when.
+    """
+
+    id: str
+    name: str
+    comment: str
+    label: str
+    type: str
+    changed_us: int
+    fields: Mapping[str, str]
+    tier: str = Tier.T0
+    reason: str = EVERYTHING
+    why: str = ""
+    chosen_us: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceDetail:
+    """A device with all that is known of it."""
+
+    view: DeviceView
+    serial_number: str
+    architecture: str
+    capabilities: Sequence[CapabilityRow]
+    interfaces: Sequence[InterfaceRow]
+
+
+@dataclass(frozen=True, slots=True)
+class HealthSegment:
+    """A time over which a device was the same."""
+
+    from_us: int
+    to_us: int
+    status: DeviceStatus
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class HealthOutcome:
+    """A poll that failed, or the first that succeeded again."""
+
+    at_us: int
+    outcome: str
+    status: DeviceStatus
+    reason: str
+    poll_group: str
+    consecutive_failures: int
+    polls_missed: int
+    retry_in_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class HealthHistory:
+    """How a device was over time: segments without gaps, and the newest outcomes, newest first."""
+
+    start_us: int
+    end_us: int
+    segments: Sequence[HealthSegment]
+    outcomes: Sequence[HealthOutcome]

@@ -6,15 +6,19 @@ Reads only; a daemon may be writing meanwhile.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 import psycopg2
 
+from mtd.codec.blocks.axis import decode_axis
 from mtd.core.errors import Bug
+from mtd.storage.cold.blocks import read_axes_of
+from mtd.storage.cold.connection import ColdConnection
 from mtd.storage.errors import SchemaTooOld, StorageUnavailable
+from mtd.storage.partitioned import HOUR_US
 from mtd.storage.schema import connect_blocking
 
 TABLES = frozenset({"telemetry_frame", "event", "device_health"})
@@ -38,12 +42,22 @@ class Newest(NamedTuple):
     collected_us: int
 
 
+class Poll(NamedTuple):
+    """What a frame of a closed hour is known by when it has become part of blocks."""
+
+    device_id: str
+    poll_group: str
+    collected_us: int
+
+
 class Audit:
     """Reads positions and names of rows. Use it as a context manager."""
 
     def __init__(self, dsn: str, log_id: str) -> None:
         self._connection = connect_blocking(dsn, "mtd verify")
         self._connection.set_session(readonly=True, autocommit=True)
+        self._dsn = dsn
+        self._cold: ColdConnection | None = None
         self._log_id = log_id
 
     def __enter__(self) -> Self:
@@ -53,6 +67,8 @@ class Audit:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._connection.close()
+        if self._cold is not None:
+            self._cold.close()
 
     def positions(self) -> dict[str, int]:
         """Return how far each projection is in the log."""
@@ -83,6 +99,27 @@ class Audit:
             " AND ts_collected BETWEEN mtd.from_us(%s) AND mtd.from_us(%s)",
             [self._log_id, *span],
         )
+
+    def compacted(self, polls: Mapping[int, Poll]) -> set[int]:
+        """Return which polls, by any number, the axes of blocks hold: to the millisecond, as blocks do."""
+        if not polls:
+            return set()
+        if self._cold is None:
+            self._cold = ColdConnection(self._dsn, "mtd verify")
+        wanted: dict[tuple[str, str, int], dict[int, list[int]]] = {}
+        for number, (device_id, poll_group, us) in polls.items():
+            hour_us = us - us % HOUR_US
+            moments = wanted.setdefault((device_id, poll_group, hour_us), {})
+            moments.setdefault((us - hour_us) // 1000, []).append(number)
+        hours = [hour_us for _, _, hour_us in wanted]
+        devices = {device_id for device_id, _, _ in wanted}
+        found: set[int] = set()
+        for row in read_axes_of(self._cold, devices, min(hours), max(hours) + 1):
+            moments = wanted.get((row.device_id, row.poll_group, row.hour_us), {})
+            if moments:
+                for ms in moments.keys() & set(decode_axis(row.axis).tolist()):
+                    found.update(moments[ms])
+        return found
 
     def poll_groups(self) -> dict[tuple[str, int], str]:
         """Return the poll group of each layout, by tenant and layout."""

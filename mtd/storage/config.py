@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
@@ -46,14 +47,140 @@ class EmbeddedConfig(BaseModel):
 
 
 class PartitionsConfig(BaseModel):
-    """Partitions of the big tables, and how long they are kept."""
+    """Partitions of the big tables, and how long events are kept."""
 
     model_config = ConfigDict(extra="forbid")
 
-    ahead_days: int = Field(7, ge=1, le=60, description="Days for which partitions are made ahead.")
-    telemetry_days: int = Field(90, ge=1, le=3650, description="Days that raw telemetry is kept.")
+    ahead_hours: int = Field(
+        48, ge=1, le=336, description="Hours for which partitions of frames, one an hour, are made ahead."
+    )
+    ahead_days: int = Field(
+        7,
+        ge=1,
+        le=60,
+        description="Days for which the other partitions are made ahead, and for which times in the future are taken in.",
+    )
+    telemetry_days: int | None = Field(
+        None,
+        ge=1,
+        le=3650,
+        description="Former name of `raw_days` in `[database.retention]`, where it belongs now; works as before.",
+    )
     events_months: int = Field(24, ge=1, le=240, description="Months that events and device health are kept.")
     interval_s: float = Field(600.0, gt=0, description="Seconds between rounds of maintenance.")
+
+
+# Not as if a month, a day or an hour followed: partitions of the class before that are called so.
+_CLASS_NAME = re.compile(r"(?!.*_\d{6,}$)[a-z][a-z0-9_]{0,15}")
+_TIME_OF_DAY = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
+
+
+class RetentionClassConfig(BaseModel):
+    """Series that are kept for a time of their own. What isn't set is as for the others."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    metrics: list[str] = Field(
+        default_factory=list, description="Catalogue keys with wildcards, such as `iface.*`; all if empty."
+    )
+    tenants: list[str] = Field(default_factory=list, description="Names or ids of tenants; all if empty.")
+    raw_days: int | None = Field(None, ge=1, le=36500, description="Days that each value is kept.")
+    rollup_10s_days: int | None = Field(None, ge=1, le=36500, description="Days that 10 s rollups are kept.")
+    rollup_1m_days: int | None = Field(None, ge=1, le=36500, description="Days that 1 min rollups are kept.")
+    rollup_5m_days: int | None = Field(None, ge=1, le=36500, description="Days that 5 min rollups are kept.")
+
+    @model_validator(mode="after")
+    def _says_which(self) -> RetentionClassConfig:
+        if not (self.metrics or self.tenants):
+            raise ValueError(
+                "a retention class needs metrics or tenants; what all have is set outside of classes"
+            )
+        return self
+
+
+class RetentionConfig(BaseModel):
+    """How long telemetry is kept, and when what is older is dropped."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    raw_days: int = Field(90, ge=1, le=36500, description="Days that each value is kept.")
+    rollup_10s_days: int = Field(180, ge=1, le=36500, description="Days that 10 s rollups are kept.")
+    rollup_1m_days: int = Field(730, ge=1, le=36500, description="Days that 1 min rollups are kept.")
+    rollup_5m_days: int = Field(1825, ge=1, le=36500, description="Days that 5 min rollups are kept.")
+    drop_between: list[str] = Field(
+        default_factory=lambda: ["02:00", "05:00"],
+        description="Local times of day between which partitions past their retention are dropped; at any time if empty."
+        " What is overdue by two days is dropped at any time.",
+    )
+    classes: dict[str, RetentionClassConfig] = Field(
+        default_factory=dict,
+        description="Classes of series with figures of their own, by name, each a table"
+        " `[database.retention.classes.NAME]`. A series belongs to the first that matches, for the hours to come.",
+    )
+
+    @field_validator("drop_between")
+    @classmethod
+    def _two_times(cls, times: list[str]) -> list[str]:
+        if times and (len(times) != 2 or not all(map(_TIME_OF_DAY.fullmatch, times)) or times[0] == times[1]):
+            raise ValueError('two different times of day, such as ["02:00", "05:00"], or none')
+        return times
+
+    @field_validator("classes")
+    @classmethod
+    def _names_of_tables(cls, classes: dict[str, RetentionClassConfig]) -> dict[str, RetentionClassConfig]:
+        for name in classes:
+            if not _CLASS_NAME.fullmatch(name) or name == "standard":
+                raise ValueError(
+                    f"the class {name!r} can't be called so: up to 16 of a to z, 0 to 9 and _, a letter first,"
+                    " not standard, which is what no class matches, and no number like a date's at the end"
+                )
+        return classes
+
+
+class CompactionConfig(BaseModel):
+    """How closed hours of telemetry become blocks."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    enabled: bool = Field(
+        True,
+        description="Whether closed hours become blocks. Off: frames stay as they came, six times as large.",
+    )
+    close_after_s: float = Field(
+        300.0, ge=0, description="Seconds after the end of an hour before it is compacted."
+    )
+    late_wait_s: float = Field(
+        120.0,
+        ge=0,
+        description="Seconds that frames of an hour that is compacted already wait for others, so that what an edge "
+        "brings after an outage is merged at once and not a handful at a time.",
+    )
+    cpu_share: float = Field(
+        0.5,
+        gt=0,
+        le=1,
+        description="Most of one core that compaction takes, PostgreSQL's part included: it sleeps between its units.",
+    )
+    interval_s: float = Field(30.0, gt=0, description="Seconds between looks at what is due.")
+    late_alarm_s: float = Field(
+        10_800.0,
+        gt=0,
+        description="Age of a closed hour that waits to be compacted at which `/readyz` complains.",
+    )
+
+
+class BlocksConfig(BaseModel):
+    """Blocks of closed hours."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    dense_after_days: int = Field(
+        0,
+        ge=0,
+        le=36500,
+        description="Days after which blocks become dense: half the size, but no longer in the view `telemetry`, so that"
+        " only mtd reads them; never if 0.",
+    )
 
 
 class StorageConfig(BaseModel):
@@ -67,7 +194,14 @@ class StorageConfig(BaseModel):
     dsn_file: Path | None = Field(None, description="File that holds the connection string.")
     embedded: EmbeddedConfig = Field(default_factory=EmbeddedConfig, description="The embedded PostgreSQL.")
     partitions: PartitionsConfig = Field(
-        default_factory=PartitionsConfig, description="Partitions and retention."
+        default_factory=PartitionsConfig, description="Partitions of the big tables."
+    )
+    retention: RetentionConfig = Field(
+        default_factory=RetentionConfig, description="How long telemetry is kept."
+    )
+    blocks: BlocksConfig = Field(default_factory=BlocksConfig, description="Blocks of closed hours.")
+    compaction: CompactionConfig = Field(
+        default_factory=CompactionConfig, description="How closed hours of telemetry become blocks."
     )
     pool_size: int = Field(6, ge=2, le=100, description="Connections kept open.")
     query_pool_size: int = Field(
@@ -106,6 +240,17 @@ class StorageConfig(BaseModel):
     def _one_dsn(self) -> StorageConfig:
         if self.dsn.get_secret_value() and self.dsn_file is not None:
             raise ValueError("set dsn or dsn_file, not both")
+        return self
+
+    @model_validator(mode="after")
+    def _one_retention(self) -> StorageConfig:
+        days = self.partitions.telemetry_days
+        if days is not None:
+            if "raw_days" in self.retention.model_fields_set and self.retention.raw_days != days:
+                raise ValueError(
+                    "partitions.telemetry_days is the former name of retention.raw_days: set the latter only"
+                )
+            self.retention = self.retention.model_copy(update={"raw_days": days})
         return self
 
     def for_queries(self) -> StorageConfig:

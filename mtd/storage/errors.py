@@ -9,6 +9,12 @@ class StorageUnavailable(Retryable):
     """PostgreSQL is away, restarting, overloaded, or too slow for the deadline."""
 
 
+class TooSlow(StorageUnavailable):
+    """A statement or a transaction took longer than the configuration allows: too much was asked for, or too much runs."""
+
+    hint = "ask for fewer series, a shorter range, fewer points or a coarser resolution"
+
+
 class CommitUnknown(Retryable):
     """The connection broke while a transaction was committing: it may be stored or not."""
 
@@ -48,6 +54,15 @@ class Duplicate(AlreadyExists):
 
 class RowUnusable(MtdError):
     """A row holds what mtd never writes: someone else did."""
+
+
+class HistoryDamaged(RowUnusable):
+    """A block or a rollup can't be decoded: the disk, or somebody, changed it."""
+
+    hint = (
+        "restore the row from a backup, or delete it and lose that hour of the series:"
+        " `SELECT * FROM mtd.series WHERE series_id = ...` says whose it is"
+    )
 
 
 class SchemaTooNew(Misconfigured):

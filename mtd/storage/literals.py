@@ -10,18 +10,19 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 
-from pydantic_core import to_json
+import numpy as np
+import orjson
+from numpy.typing import NDArray
 
-_ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\0": "\N{REPLACEMENT CHARACTER}"})
 
+def numbers(values: Sequence[int | float | None] | NDArray[np.int64 | np.float64 | np.float32]) -> str:
+    """Return the literal of an array of numbers; None becomes NULL, and what is no finite number.
 
-def numbers(values: Sequence[int | float | None]) -> str:
-    """Return the literal of an array of numbers; None and NaN become NULL.
-
-    Not ``str(list)``: the shortest text of a double takes Python five times as
-    long as this serializer.
+    Integers are of 64 bits. Text is the shortest that tells a number from its
+    neighbours, so that a float32 reads like one. An array costs half a list.
     """
-    return "{" + to_json(values, inf_nan_mode="null")[1:-1].decode() + "}"
+    # [1,2.5,null] differs from {1,2.5,NULL} in its brackets: PostgreSQL doesn't mind how NULL is written.
+    return "{" + orjson.dumps(values, option=orjson.OPT_SERIALIZE_NUMPY)[1:-1].decode() + "}"
 
 
 def plain(values: Iterable[object]) -> str:
@@ -40,11 +41,16 @@ def texts(values: Iterable[str | None]) -> str:
 
     PostgreSQL can't hold U+0000 in a text: it becomes U+FFFD.
     """
-    return (
-        "{"
-        + ",".join("NULL" if value is None else f'"{value.translate(_ESCAPES)}"' for value in values)
-        + "}"
-    )
+    return "{" + ",".join(["NULL" if value is None else _quoted(value) for value in values]) + "}"
+
+
+def _quoted(text: str) -> str:
+    # str.translate takes fifteen times as long for a document.
+    if "\\" in text:
+        text = text.replace("\\", "\\\\")
+    if '"' in text:
+        text = text.replace('"', '\\"')
+    return f'"{_clean(text)}"' if "\0" in text else f'"{text}"'
 
 
 def bytea(values: Iterable[bytes]) -> str:
@@ -54,7 +60,10 @@ def bytea(values: Iterable[bytes]) -> str:
 
 def document(fields: Mapping[str, str]) -> str:
     """Return the text of a JSON object that PostgreSQL takes as ``jsonb``."""
-    text = json.dumps(fields, ensure_ascii=False, sort_keys=True)
+    try:
+        text = orjson.dumps(fields, option=orjson.OPT_SORT_KEYS).decode()
+    except TypeError:  # half a character, or not quite a dictionary
+        text = json.dumps(fields, ensure_ascii=False, sort_keys=True)
     if "\\u0000" in text:
         # jsonb refuses U+0000 even escaped. The texts are cleaned, not the JSON: "\\u0000" may be a text as well.
         text = json.dumps(

@@ -26,7 +26,12 @@ PARTITIONS = Gauge("mtd_storage_partitions", "Partitions of a table.", ["table"]
 PARTITIONS_CREATED = Counter("mtd_storage_partitions_created_total", "Partitions made.", ["table"])
 PARTITIONS_DROPPED = Counter("mtd_storage_partitions_dropped_total", "Partitions dropped.", ["table"])
 MAINTENANCE_FAILURES = Counter(
-    "mtd_storage_maintenance_failures_total", "Rounds of partition maintenance that failed."
+    "mtd_storage_maintenance_failures_total",
+    "Rounds of partition maintenance that failed in making partitions, and partitions that could not be dropped.",
+    ["work"],
+)
+PARTITIONS_OVERDUE = Gauge(
+    "mtd_storage_partitions_overdue", "Partitions past their retention that wait to be dropped."
 )
 POSTGRES_RESTARTS = Counter(
     "mtd_storage_embedded_restarts_total", "Times the embedded PostgreSQL died and was started again."

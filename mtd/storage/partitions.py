@@ -1,89 +1,82 @@
-"""Partitions by day and by month: made ahead, made on demand, dropped in constant time."""
+"""Partitions by hour, day and month: made ahead, made on demand, dropped in constant time."""
 
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from mtd.core.clock import SYSTEM_CLOCK, Clock
 from mtd.core.errors import MtdError, Refused
 from mtd.core.service import TaskGroup
 from mtd.storage import metrics
-from mtd.storage.config import PartitionsConfig
+from mtd.storage.config import PartitionsConfig, RetentionConfig
+from mtd.storage.dropping import Dropper
 from mtd.storage.errors import PartitionMissing, StatementRejected
+from mtd.storage.partitioned import (
+    DAY_US,
+    DEVICE_HEALTH,
+    EVENT,
+    HOUR_US,
+    LIST_CLASSES,
+    LIST_PARTITIONS,
+    LOCK,
+    STANDARD,
+    STANDING,
+    TABLES,
+    TELEMETRY_FRAME,
+    Bounds,
+    Known,
+    PartitionedTable,
+    Period,
+    attach_partition,
+    create_class,
+    create_partition,
+    made,
+    to_bounds,
+)
 from mtd.storage.pool import Database
+from mtd.storage.retention import Retention
 from mtd.storage.stores.devices import forget_removed
-from mtd.storage.txn import Transaction
+from mtd.storage.txn import Row, Transaction
+
+__all__ = ["DEVICE_HEALTH", "EVENT", "TELEMETRY_FRAME", "Partitions"]
 
 logger = logging.getLogger(__name__)
 
-_DAY_US = 86_400_000_000
-_EPOCH = dt.date(1970, 1, 1)
-# More than a table can have over its retention at most; drops go on in the next round.
-_LOCK_TIMEOUT_MS = 2000
-
-
-@dataclass(frozen=True, slots=True)
-class PartitionedTable:
-    """A table of schema ``mtd`` that is partitioned by ``ts_collected``."""
-
-    name: str
-    monthly: bool
-    options: str = ""
-
-    def period(self, day: dt.date) -> tuple[dt.date, dt.date]:
-        """Return the first day of the partition that holds a day, and that of the next."""
-        if not self.monthly:
-            return day, day + dt.timedelta(days=1)
-        first = day.replace(day=1)
-        return first, (first + dt.timedelta(days=32)).replace(day=1)
-
-    def partition(self, first: dt.date) -> str:
-        """Return the name of the partition that begins on a day."""
-        return f"{self.name}_{first:%Y%m}" if self.monthly else f"{self.name}_{first:%Y%m%d}"
-
-
-TELEMETRY_FRAME = PartitionedTable("telemetry_frame", monthly=False, options="")
-EVENT = PartitionedTable("event", monthly=True)
-DEVICE_HEALTH = PartitionedTable("device_health", monthly=True)
-TABLES = (TELEMETRY_FRAME, EVENT, DEVICE_HEALTH)
-
-
-def day_of(us: int) -> dt.date:
-    """Return the UTC day of a time in microseconds since the epoch."""
-    return _EPOCH + dt.timedelta(days=us // _DAY_US)
-
-
-def horizon(config: PartitionsConfig, table: PartitionedTable, today: dt.date) -> dt.date:
-    """Return the first day of a table that is kept."""
-    if not table.monthly:
-        return today - dt.timedelta(days=config.telemetry_days - 1)
-    months = today.year * 12 + today.month - 1 - (config.events_months - 1)
-    return dt.date(months // 12, months % 12 + 1, 1)
-
-
-def oldest_us(config: PartitionsConfig, table: PartitionedTable, now_us: int) -> int:
-    """Return the oldest time that is within a table's retention; both in microseconds since the epoch."""
-    return (horizon(config, table, day_of(now_us)) - _EPOCH).days * _DAY_US
+_CREATED_AT_ONCE = 16
 
 
 class Partitions:
     """Knows which partitions exist and keeps them fit."""
 
     def __init__(
-        self, db: Database, config: PartitionsConfig | None = None, *, clock: Clock = SYSTEM_CLOCK
+        self,
+        db: Database,
+        config: PartitionsConfig | None = None,
+        retention: RetentionConfig | None = None,
+        *,
+        clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._db = db
         self._config = config or PartitionsConfig()
+        if retention is None and self._config.telemetry_days is not None:
+            retention = RetentionConfig(raw_days=self._config.telemetry_days)
+        self._retention = Retention(retention, self._config)
+        self._dropper = Dropper(db, self._retention)
         self._clock = clock
-        self._known: dict[str, set[dt.date]] = {table.name: set() for table in TABLES}
+        self._known: dict[str, Known] = {}
         self._tasks = TaskGroup("storage.partitions")
-        self.failure = ""
+        self.making_failure = ""
+        """Why the last round could not make partitions ahead; empty if it could."""
+        self.dropping_failure = ""
+        """Why what is past its retention isn't dropped, or what is kept without being configured; empty if all is well."""
+
+    @property
+    def failure(self) -> str:
         """Why the last round of maintenance failed; empty if it did not."""
+        return self.making_failure or self.dropping_failure
 
     async def start(self) -> None:
         """Make what is missing now, then keep it so in the background."""
@@ -96,26 +89,37 @@ class Partitions:
 
     def oldest_us(self, table: PartitionedTable) -> int:
         """Return the oldest time of a table that is taken in: what is older would be dropped at once."""
-        return oldest_us(self._config, table, self._clock.now_us())
+        return self._retention.oldest_us(table, self._clock.now_us())
 
     def newest_us(self) -> int:
         """Return the newest time that is taken in: a clock ahead of it is wrong."""
-        return self._midnight_us() + (self._config.ahead_days + 1) * _DAY_US - 1
+        now = self._clock.now_us()
+        return now - now % DAY_US + (self._config.ahead_days + 1) * DAY_US - 1
 
     def check(self, table: PartitionedTable, collected_us: int) -> None:
         """Raise Refused for a time that no partition is made for."""
         if collected_us < self.oldest_us(table):
-            raise Refused(f"collected at {day_of(collected_us)}: older than the retention")
+            raise Refused("collected in the past: older than the retention")
         if collected_us > self.newest_us():
             raise Refused("collected in the future: the collector's clock is wrong")
 
-    async def ensure(self, table: PartitionedTable, days: Iterable[dt.date]) -> None:
-        """Make the partitions that hold these days, where they don't exist. The caller has checked the bounds."""
-        known = self._known[table.name]
-        missing = {first for first, _ in map(table.period, days)} - known
-        for first in sorted(missing):
-            await self._create(table, first)
-            known.add(first)
+    async def ensure(
+        self, table: PartitionedTable, times_us: Iterable[int], retention: str = STANDARD
+    ) -> None:
+        """Make the partitions that hold these times, where they don't exist. The caller has checked the bounds.
+
+        Those of a class (``retention``) need its parent, which ``maintain`` makes.
+        """
+        parent = table.parent(retention)
+        known = self._known.setdefault(parent, Known())
+        missing = sorted({table.period.bounds(us)[0] for us in times_us if not known.holds(table, us)})
+        if missing and not known.bounds:
+            # Nothing is known: one of an older version may hold the time.
+            known = self._known[parent] = Known(await self._existing(parent))
+            missing = [us for us in missing if not known.holds(table, us)]
+        for first in range(0, len(missing), _CREATED_AT_ONCE):
+            for us in await self._create(table, missing[first : first + _CREATED_AT_ONCE], retention):
+                known.add(made(table, us, retention))
 
     @contextmanager
     def expected(self, *tables: PartitionedTable) -> Iterator[None]:
@@ -129,21 +133,25 @@ class Partitions:
             if not error.no_partition:
                 raise
             for table in tables:
-                self._known[table.name].clear()
+                self._known.pop(table.name, None)
             raise PartitionMissing(str(error)) from error
 
     async def maintain(self) -> None:
-        """Make partitions ahead and drop those that are past their retention."""
-        today = day_of(self._clock.now_us())
+        """Make partitions ahead and drop those that are past their retention.
+
+        Raises what keeps partitions from being made; what keeps others from being
+        dropped is in ``dropping_failure``, and comes again.
+        """
         for table in TABLES:
-            self._known[table.name] = set(await self._existing(table))
-            await self.ensure(
-                table, (today + dt.timedelta(days=n) for n in range(-1, self._config.ahead_days + 1))
-            )
-            for first in sorted(self._known[table.name]):
-                if table.period(first)[1] <= horizon(self._config, table, today):
-                    await self._drop(table, first)
-            metrics.PARTITIONS.labels(table=table.name).set(len(self._known[table.name]))
+            for retention in await self._classes(table):
+                parent = table.parent(retention)
+                self._known[parent] = Known(await self._existing(parent))
+                if retention in self._retention.classes:
+                    await self.ensure(table, self._ahead(table.period), retention)
+        await self._drop_old()
+        for table in TABLES:
+            count = sum(len(one.bounds) for _, one in self._of(table))
+            metrics.PARTITIONS.labels(table=table.name).set(count)
 
     async def _maintain_regularly(self) -> None:
         while True:
@@ -151,66 +159,90 @@ class Partitions:
             try:
                 await self.maintain()
                 await forget_removed(self._db)
-                self.failure = ""
+                self.making_failure = ""
             except MtdError as error:
-                metrics.MAINTENANCE_FAILURES.inc()
-                self.failure = str(error)
-                logger.error(
-                    "partition maintenance failed, next try in %g s: %s", self._config.interval_s, error
-                )
+                self._note_failed(str(error))
+            except Exception as error:
+                logger.exception("partition maintenance failed in an unexpected way")
+                self._note_failed(f"{type(error).__name__}: {error}")
 
-    async def _existing(self, table: PartitionedTable) -> list[dt.date]:
-        async def read(tx: Transaction) -> list[dt.date]:
-            await tx.execute(
-                "SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid"
-                " WHERE i.inhparent = %s::regclass",
-                (f"mtd.{table.name}",),
-            )
-            suffixes = [str(row[0]).removeprefix(f"{table.name}_") for row in tx.fetchall()]
-            pattern = "%Y%m" if table.monthly else "%Y%m%d"
-            return [dt.datetime.strptime(suffix, pattern).date() for suffix in suffixes if suffix.isdigit()]
+    def _note_failed(self, why: str) -> None:
+        metrics.MAINTENANCE_FAILURES.labels(work="making").inc()
+        self.making_failure = why
+        logger.error("partition maintenance failed, next try in %g s: %s", self._config.interval_s, why)
 
-        return await self._db.run("partitions.list", read)
-
-    async def _create(self, table: PartitionedTable, first: dt.date) -> None:
-        name, following = table.partition(first), table.period(first)[1]
-
-        async def create(tx: Transaction) -> bool:
-            await tx.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", (f"mtd.{name}",))
-            await tx.execute("SELECT to_regclass(%s) IS NULL", (f"mtd.{name}",))
-            row = tx.fetchone()
-            if row is None or not row[0]:
-                return False
-            # Made aside and attached: that locks the parent against other DDL only, not against inserts.
-            await tx.execute(
-                f"CREATE TABLE mtd.{name} (LIKE mtd.{table.name} INCLUDING DEFAULTS INCLUDING STORAGE) {table.options}"
-            )
-            await tx.execute(
-                f"ALTER TABLE mtd.{table.name} ATTACH PARTITION mtd.{name} FOR VALUES FROM (%s) TO (%s)",
-                (_utc(first), _utc(following)),
-            )
-            return True
-
-        if await self._db.run("partitions.create", create):
-            metrics.PARTITIONS_CREATED.labels(table=table.name).inc()
-
-    async def _drop(self, table: PartitionedTable, first: dt.date) -> None:
-        name = table.partition(first)
-
-        async def drop(tx: Transaction) -> None:
-            # Waiting for the lock would make every insert wait behind us: rather come again.
-            await tx.execute(f"SET LOCAL lock_timeout = {_LOCK_TIMEOUT_MS}")
-            await tx.execute(f"DROP TABLE IF EXISTS mtd.{name}")
-
-        await self._db.run("partitions.drop", drop)
-        self._known[table.name].discard(first)
-        metrics.PARTITIONS_DROPPED.labels(table=table.name).inc()
-        logger.info("dropped partition %s: past its retention", name)
-
-    def _midnight_us(self) -> int:
+    def _ahead(self, period: Period) -> Iterable[int]:
+        """Return times whose partitions must be there; the last period as well: projecting lags behind polling."""
         now = self._clock.now_us()
-        return now - now % _DAY_US
+        if period is Period.HOUR:
+            return (now + n * HOUR_US for n in range(-1, self._config.ahead_hours + 1))
+        return (now + n * DAY_US for n in range(-1, self._config.ahead_days + 1))
 
+    async def _classes(self, table: PartitionedTable) -> Sequence[str]:
+        """Return the classes of a table, made where they are new; those that are configured no more included."""
+        if not table.classed:
+            return (STANDARD,)
+        rows = await self._fetch("classes", LIST_CLASSES, [table.name, f"mtd.{table.name}", table.name])
+        existing = [str(name) for (name,) in rows]
+        for retention in self._retention.classes:
+            if retention not in existing:
+                await self._fetch("class", create_class(table, retention))
+        return tuple(dict.fromkeys([*self._retention.classes, *existing]))
 
-def _utc(day: dt.date) -> dt.datetime:
-    return dt.datetime(day.year, day.month, day.day, tzinfo=dt.UTC)
+    def _of(self, table: PartitionedTable) -> Iterator[tuple[str, Known]]:
+        """Yield what is known of a table, by class."""
+        for parent, known in list(self._known.items()):  # others ask for partitions meanwhile
+            if parent == table.name:
+                yield STANDARD, known
+            elif table.classed and parent.startswith(f"{table.name}_"):
+                yield parent.removeprefix(f"{table.name}_"), known
+
+    async def _existing(self, parent: str) -> list[Bounds]:
+        return to_bounds(await self._fetch("list", LIST_PARTITIONS, [f"mtd.{parent}"]))
+
+    async def _fetch(self, name: str, sql: str, params: Sequence[object] | None = None) -> list[Row]:
+        async def read(tx: Transaction) -> list[Row]:
+            await tx.execute(sql, params)
+            return tx.fetchall() if params is not None else []
+
+        return await self._db.run(f"partitions.{name}", read)
+
+    async def _create(self, table: PartitionedTable, times_us: Sequence[int], retention: str) -> list[int]:
+        """Make partitions in one transaction; return the times of those that are there now."""
+
+        async def create(tx: Transaction) -> int:
+            new = 0
+            for us in times_us:
+                name = f"mtd.{table.partition(us, retention)}"
+                await tx.execute(f"{LOCK}; {STANDING}", [name, name])
+                exists, attached = tx.fetchone() or (False, False)
+                if not exists:
+                    await tx.execute(create_partition(table, us, retention))
+                    new += 1
+                elif not attached:
+                    await tx.execute(attach_partition(table, us, retention))
+            return new
+
+        created = await self._db.run("partitions.create", create)
+        metrics.PARTITIONS_CREATED.labels(table=table.name).inc(created)
+        return list(times_us)
+
+    async def _drop_old(self) -> None:
+        self._dropper.begin()
+        for table in TABLES:
+            for retention, known in self._of(table):
+                await self._dropper.drop(table, retention, known, self._clock.now_us())
+        self.dropping_failure = self._dropper.failure or self._left_classes()
+
+    def _left_classes(self) -> str:
+        """Return what to do about classes that hold something and aren't configured any more."""
+        left: dict[str, list[str]] = {}
+        for table in TABLES:
+            for retention, known in self._of(table):
+                if known.bounds and retention not in self._retention.classes:
+                    left.setdefault(retention, []).append(f"mtd.{table.parent(retention)}")
+        return "; ".join(
+            f"the retention class {name} is configured no more: {', '.join(tables)} are kept for as long as the longest"
+            f" class; set [database.retention.classes.{name}] to say for how long, or drop these tables"
+            for name, tables in left.items()
+        )

@@ -70,6 +70,11 @@ class Transaction:
         rows: list[Row] = self._cursor.fetchall()
         return rows
 
+    def fetchmany(self, count: int) -> list[Row]:
+        """Return the next rows of the last statement, so many at most; none when it has no more."""
+        rows: list[Row] = self._cursor.fetchmany(count)
+        return rows
+
     def fetchone(self) -> Row | None:
         """Return the next row of the last statement; None if there is none."""
         row: Row | None = self._cursor.fetchone()

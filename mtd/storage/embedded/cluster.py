@@ -132,6 +132,8 @@ def settings_text(config: EmbeddedConfig, socket_dir: Path) -> str:
         "unix_socket_directories": f"'{socket}'",
         "unix_socket_permissions": "0700",
         "max_connections": str(config.max_connections),
+        # A statement that can't tell at its planning which partitions it needs, and a dump, lock each of them.
+        "max_locks_per_transaction": "256",
         "password_encryption": "scram-sha-256",
         "shared_buffers": f"{config.shared_buffers_mb or _shared_buffers_mb()}MB",
         "work_mem": "16MB",

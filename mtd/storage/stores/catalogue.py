@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
-from types import MappingProxyType
+from collections.abc import Iterable
 
 from mtd.model.device import DEFAULT_TENANT_ID
+from mtd.model.labels import LabelSource
 from mtd.model.metric import Metric
 from mtd.storage import literals
 from mtd.storage.pool import Database
 from mtd.storage.txn import Transaction
 
-LABEL_TABLES: Mapping[str, str] = MappingProxyType({"iface": "interface"})
-"""Scope of a metric: current-state table whose rows name its instances."""
-
 
 class CatalogueStore:
-    """Writes ``metric`` and ``catalogue_version``."""
+    """Writes ``metric``, ``label_source`` and ``catalogue_version``."""
 
     def __init__(self, db: Database) -> None:
         self._db = db
@@ -28,13 +25,13 @@ class CatalogueStore:
         metrics: Iterable[tuple[Metric, str]],
         *,
         tenant_id: str = DEFAULT_TENANT_ID,
-        label_tables: Mapping[str, str] = LABEL_TABLES,
+        labels: Iterable[LabelSource] = (),
     ) -> None:
-        """Store a catalogue: each metric with the collector that brings it.
+        """Store a catalogue: each metric with the collector that brings it, and the tables that name instances.
 
-        Metrics that aren't in it stay: stored series use them.
+        What isn't in it stays: stored series use it.
         """
-        rows = list(metrics)
+        rows, sources = list(metrics), list(labels)
 
         async def write(tx: Transaction) -> None:
             await tx.execute(
@@ -42,36 +39,63 @@ class CatalogueStore:
                 " ON CONFLICT (tenant_id, version) DO UPDATE SET stored_at = now()",
                 (tenant_id, version),
             )
-            await tx.execute(_PUT_METRICS, [tenant_id, *_columns(rows, label_tables)])
+            await tx.execute(_PUT_METRICS, [tenant_id, *_columns(rows, sources)])
+            await tx.execute(_PUT_SOURCES, [tenant_id, *_source_columns(sources)])
 
         await self._db.run("catalogue.put", write, tenant=tenant_id)
 
 
 _PUT_METRICS = """
-INSERT INTO metric (tenant_id, key, unit, kind, tier, scope, label_table, description, since, collector, states,
-                    expected_min, expected_max)
-SELECT %s, key, unit, kind, tier, scope, label_table, description, since, collector, states::jsonb,
-       expected_min::float8, expected_max::float8
+INSERT INTO metric (tenant_id, key, unit, kind, tier, scope, label_tables, description, since, collector, states,
+                    expected_min, expected_max, rate_of, rate_scale)
+SELECT %s, key, unit, kind, tier, scope, label_tables::text[], description, since, collector, states::jsonb,
+       expected_min::float8, expected_max::float8, rate_of, rate_scale
 FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[],
-            %s::text[], %s::text[], %s::text[], %s::text[])
-     AS t (key, unit, kind, tier, scope, label_table, description, since, collector, states, expected_min, expected_max)
+            %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::float8[])
+     AS t (key, unit, kind, tier, scope, label_tables, description, since, collector, states, expected_min, expected_max,
+           rate_of, rate_scale)
 ON CONFLICT (tenant_id, key) DO UPDATE SET
     unit = excluded.unit, kind = excluded.kind, tier = excluded.tier, scope = excluded.scope,
-    label_table = excluded.label_table, description = excluded.description, since = excluded.since,
+    label_tables = excluded.label_tables, description = excluded.description, since = excluded.since,
     collector = excluded.collector, states = excluded.states,
-    expected_min = excluded.expected_min, expected_max = excluded.expected_max
+    expected_min = excluded.expected_min, expected_max = excluded.expected_max,
+    rate_of = excluded.rate_of, rate_scale = excluded.rate_scale
 """
 
 
-def _columns(rows: list[tuple[Metric, str]], label_tables: Mapping[str, str]) -> list[str]:
+_PUT_SOURCES = """
+INSERT INTO label_source (tenant_id, table_name, scope, name_field, comment_field, place)
+SELECT %s, table_name, scope, name_field, comment_field, place
+FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::int2[])
+     AS t (table_name, scope, name_field, comment_field, place)
+ON CONFLICT (tenant_id, table_name) DO UPDATE SET
+    scope = excluded.scope, name_field = excluded.name_field, comment_field = excluded.comment_field,
+    place = excluded.place
+"""
+
+
+def _source_columns(sources: list[LabelSource]) -> list[str]:
+    return [
+        literals.texts(source.table for source in sources),
+        literals.texts(source.scope for source in sources),
+        literals.texts(source.name for source in sources),
+        literals.texts(source.comment for source in sources),
+        literals.numbers([source.place for source in sources]),
+    ]
+
+
+def _columns(rows: list[tuple[Metric, str]], sources: list[LabelSource]) -> list[str]:
     metrics = [metric for metric, _ in rows]
+    tables: dict[str, list[str]] = {}
+    for source in sources:
+        tables.setdefault(source.scope, []).append(source.table)
     return [
         literals.texts(metric.key for metric in metrics),
         literals.texts(metric.unit.value for metric in metrics),
         literals.texts(metric.kind.value for metric in metrics),
         literals.texts(metric.tier.value for metric in metrics),
         literals.texts(metric.scope for metric in metrics),
-        literals.texts(label_tables.get(metric.scope, "") for metric in metrics),
+        literals.texts(literals.texts(tables.get(metric.scope, ())) for metric in metrics),
         literals.texts(metric.description for metric in metrics),
         literals.texts(metric.since for metric in metrics),
         literals.texts(collector for _, collector in rows),
@@ -79,6 +103,8 @@ def _columns(rows: list[tuple[Metric, str]], label_tables: Mapping[str, str]) ->
         literals.texts(json.dumps({str(n): name for name, n in metric.states.items()}) for metric in metrics),
         literals.texts(_number(metric.expected_min) for metric in metrics),
         literals.texts(_number(metric.expected_max) for metric in metrics),
+        literals.texts(metric.rate_of for metric in metrics),
+        literals.numbers([metric.rate_scale for metric in metrics]),
     ]
 
 

@@ -3,86 +3,46 @@
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
-import json
 import logging
 import uuid
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, replace
 
 from mtd.core.errors import AlreadyExists, Conflict, NotFound, Refused
-from mtd.model.device import DEFAULT_TENANT_ID, Device, InterfaceNaming, TlsMode
-from mtd.model.metric import Tier
+from mtd.model.device import DEFAULT_TENANT_ID, Device
 from mtd.security.errors import SecretUnreadable
 from mtd.security.interfaces import ISecretStore
 from mtd.storage.errors import Duplicate, RowUnusable
 from mtd.storage.metrics import DEVICES_UNREADABLE
 from mtd.storage.pool import Database
+from mtd.storage.stores.device_secrets import (
+    STORED,
+    delete_secrets,
+    open_secret,
+    open_secrets,
+    put_secrets,
+    read_names,
+    refuse_misfit,
+    seal_secrets,
+)
+from mtd.storage.stores.device_settings import (
+    COLUMNS,
+    SETTING_NAMES,
+    DeviceRecord,
+    DeviceSettings,
+    Secret,
+    Secrets,
+    default_port,
+    record_of,
+    to_device,
+    values_of,
+)
 from mtd.storage.txn import Row, Transaction
 
 logger = logging.getLogger(__name__)
 
 CHANNEL = "mtd_device"
-_DEFAULT_CONNECT_TIMEOUT_S = 5.0
-_DEFAULT_COMMAND_TIMEOUT_S = 5.0
-_DEFAULT_PORT = 8728
-_DEFAULT_TLS_PORT = 8729
-
-
-@dataclass(frozen=True, slots=True)
-class DeviceSettings:
-    """What people set about a device. Timeouts of 0, and tiers that are missing: the collector's default."""
-
-    name: str
-    host: str
-    username: str
-    port: int = 0
-    tls_mode: TlsMode = TlsMode.OFF
-    tls_fingerprint: str = ""
-    code_page: str = "latin-1"
-    naming: InterfaceNaming = InterfaceNaming.NAME
-    enabled: bool = True
-    connect_timeout_s: float = 0.0
-    command_timeout_s: float = 0.0
-    intervals_s: Mapping[Tier, float] = field(default_factory=dict)
-    labels: Mapping[str, str] = field(default_factory=dict)
-    notes: str = ""
-
-    def checked(self) -> DeviceSettings:
-        """Return the settings with the port filled in. Raises Refused with all that is wrong."""
-        wrong = [f"{name} is empty" for name in ("name", "host") if not getattr(self, name).strip()]
-        port = self.port or (_DEFAULT_PORT if self.tls_mode is TlsMode.OFF else _DEFAULT_TLS_PORT)
-        if not 0 < port <= 65535:
-            wrong.append(f"port {port} isn't between 1 and 65535")
-        if self.tls_mode is TlsMode.PINNED and not self.tls_fingerprint:
-            wrong.append("tls_fingerprint is empty, but tls_mode is pinned")
-        if self.connect_timeout_s < 0 or self.command_timeout_s < 0:
-            wrong.append("a timeout is negative")
-        wrong += [
-            f"intervals_s.{tier} isn't positive" for tier, value in self.intervals_s.items() if value <= 0
-        ]
-        try:
-            "".encode(self.code_page or "latin-1")
-        except LookupError:
-            wrong.append(f"code_page {self.code_page!r} isn't known")
-        if wrong:
-            raise Refused("; ".join(wrong))
-        return replace(self, port=port, code_page=self.code_page or "latin-1")
-
-
-SETTING_NAMES = frozenset(f.name for f in fields(DeviceSettings))
-
-
-@dataclass(frozen=True, slots=True)
-class DeviceRecord:
-    """A device of the inventory. Never holds the password."""
-
-    tenant_id: str
-    device_id: str
-    settings: DeviceSettings
-    revision: int
-    created_at: dt.datetime
-    updated_at: dt.datetime
+_NONE: Secrets = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +73,6 @@ class Resealed:
 
 _CURRENT_STATE = ("latest", "state_row", "device_status", "device_capability")
 
-COLUMNS = (
-    "tenant_id, device_id, revision, created_at, updated_at, name, host, username, port, tls_mode, tls_fingerprint,"
-    " code_page, naming, enabled, connect_timeout_s, command_timeout_s, intervals_s, labels, notes"
-)
-
 
 class DeviceStore:
     """Creates, reads, changes and deletes devices, and follows their changes."""
@@ -129,13 +84,20 @@ class DeviceStore:
         self._known: dict[str, tuple[Row, bytes, Device]] = {}
 
     async def create(
-        self, settings: DeviceSettings, password: str, tenant_id: str = DEFAULT_TENANT_ID
+        self,
+        settings: DeviceSettings,
+        password: str,
+        tenant_id: str = DEFAULT_TENANT_ID,
+        *,
+        secrets: Secrets = _NONE,
     ) -> DeviceRecord:
         """Add a device. Raises AlreadyExists if its name is taken, Refused for settings that make no sense."""
         settings = settings.checked()
+        refuse_misfit(settings, secrets)
         device_id = str(uuid.uuid4())
-        values = _values(settings)
+        values = values_of(settings)
         sealed = self._vault.seal(tenant_id, device_id, password)
+        sealed_secrets = seal_secrets(self._vault, tenant_id, device_id, secrets)
 
         async def insert(tx: Transaction) -> DeviceRecord:
             names = ", ".join(values)
@@ -146,6 +108,7 @@ class DeviceStore:
             )
             record = record_of(_one(tx, settings.name))
             await _put_secret(tx, tenant_id, device_id, sealed)
+            await put_secrets(tx, tenant_id, device_id, sealed_secrets)
             return record
 
         try:
@@ -184,8 +147,11 @@ class DeviceStore:
         password: str | None = None,
         revision: int = 0,
         tenant_id: str = DEFAULT_TENANT_ID,
+        secrets: Secrets = _NONE,
     ) -> DeviceRecord:
-        """Change the settings that the mask names, and the password unless it is None.
+        """Change the settings that the mask names, the password unless it is None, and the secrets given.
+
+        Secrets that the settings have no use for any more are deleted.
 
         Raises NotFound, Refused, AlreadyExists (the new name), and Conflict if
         the device was changed since ``revision`` (0: whatever it is).
@@ -204,10 +170,13 @@ class DeviceStore:
             if (
                 "tls_mode" in mask
                 and "port" not in mask
-                and before.settings.port == _default_port(before.settings)
+                and before.settings.port == default_port(before.settings)
             ):
                 changed = replace(changed, port=0)  # it follows the transport, as long as nobody chose one
-            values = _values(changed.checked())
+            changed = changed.checked()
+            stored = await read_names(tx, tenant_id, before.device_id)
+            refuse_misfit(changed, secrets, stored)
+            values = values_of(changed)
             pairs = ", ".join(f"{name} = %s" for name in values)
             await tx.execute(
                 f"UPDATE device SET {pairs}, revision = revision + 1, updated_at = now()"
@@ -218,12 +187,20 @@ class DeviceStore:
             if password is not None:
                 sealed = self._vault.seal(tenant_id, before.device_id, password)
                 await _put_secret(tx, tenant_id, before.device_id, sealed)
+            await self._change_secrets(tx, record, secrets, stored)
             return record
 
         try:
             return await self._db.run("devices.update", change, tenant=tenant_id)
         except Duplicate:
             raise AlreadyExists(f"there is a device {settings.name!r} already") from None
+
+    async def _change_secrets(
+        self, tx: Transaction, record: DeviceRecord, secrets: Secrets, stored: set[str]
+    ) -> None:
+        owner = (record.tenant_id, record.device_id)
+        await put_secrets(tx, *owner, seal_secrets(self._vault, *owner, secrets))
+        await delete_secrets(tx, *owner, stored - record.settings.secrets())
 
     async def delete(self, device: str, tenant_id: str = DEFAULT_TENANT_ID) -> None:
         """Remove a device with its current state. What was observed over time stays. Raises NotFound."""
@@ -239,42 +216,75 @@ class DeviceStore:
         await self._db.run("devices.delete", remove, tenant=tenant_id)
 
     async def password(self, device: str, tenant_id: str = DEFAULT_TENANT_ID) -> str:
-        """Return a device's password, for a session. Raises NotFound and SecretUnreadable."""
+        """Return a device's password. Raises NotFound and SecretUnreadable."""
+        return (await self.polled(device, tenant_id)).password
 
-        async def read(tx: Transaction) -> tuple[str, bytes]:
+    async def polled(self, device: str, tenant_id: str = DEFAULT_TENANT_ID) -> Device:
+        """Return a device as the collector polls it, secrets included. Raises NotFound and SecretUnreadable."""
+
+        async def read(tx: Transaction) -> tuple[DeviceRecord, bytes, dict[str, str]]:
             found = await _find(tx, tenant_id, device)
             await tx.execute(
-                "SELECT secret FROM device_credential WHERE tenant_id = %s AND device_id = %s",
+                f"SELECT c.secret, {STORED} FROM device d JOIN device_credential c USING (tenant_id, device_id)"
+                " WHERE tenant_id = %s AND device_id = %s",
                 (tenant_id, found.device_id),
             )
-            return found.device_id, bytes(_one(tx, device)[0])
+            sealed, secrets = _one(tx, device)
+            return found, bytes(sealed), secrets
 
-        device_id, sealed = await self._db.run("devices.password", read, tenant=tenant_id)
-        return str(self._vault.open(tenant_id, device_id, sealed))
+        record, sealed, secrets = await self._db.run("devices.polled", read, tenant=tenant_id)
+        return self._opened(record, sealed, secrets)
+
+    def _opened(self, record: DeviceRecord, sealed: bytes, secrets: Mapping[str, str] | None) -> Device:
+        tenant_id, device_id = record.tenant_id, record.device_id
+        password = str(self._vault.open(tenant_id, device_id, sealed))
+        return to_device(record, password, open_secrets(self._vault, tenant_id, device_id, secrets))
 
     async def seal_again(self) -> Resealed:
-        """Seal every password with the newest master key, so that older keys can be taken out of their file.
+        """Seal every secret with the newest master key, so that older keys can be taken out of their file.
 
         What can't be decrypted stays as it is, and is told.
         """
 
         async def reseal(tx: Transaction) -> Resealed:
-            await tx.execute("SELECT tenant_id, device_id, secret FROM device_credential FOR UPDATE")
-            done, unreadable = 0, []
-            for tenant_id, device_id, secret in tx.fetchall():
-                sealed = bytes(secret)
-                if self._vault.is_current(sealed):
-                    continue
-                try:
-                    password = str(self._vault.open(tenant_id, device_id, sealed))
-                except SecretUnreadable as error:
-                    unreadable.append(str(error))
-                    continue
-                await _put_secret(tx, tenant_id, device_id, self._vault.seal(tenant_id, device_id, password))
-                done += 1
-            return Resealed(done, unreadable)
+            passwords = await self._reseal_passwords(tx)
+            secrets = await self._reseal_secrets(tx)
+            return Resealed(passwords.count + secrets.count, [*passwords.unreadable, *secrets.unreadable])
 
         return await self._db.run("devices.seal_again", reseal)
+
+    async def _reseal_passwords(self, tx: Transaction) -> Resealed:
+        await tx.execute("SELECT tenant_id, device_id, secret FROM device_credential FOR UPDATE")
+        done, unreadable = 0, []
+        for tenant_id, device_id, secret in tx.fetchall():
+            sealed = bytes(secret)
+            if self._vault.is_current(sealed):
+                continue
+            try:
+                password = str(self._vault.open(tenant_id, device_id, sealed))
+            except SecretUnreadable as error:
+                unreadable.append(str(error))
+                continue
+            await _put_secret(tx, tenant_id, device_id, self._vault.seal(tenant_id, device_id, password))
+            done += 1
+        return Resealed(done, unreadable)
+
+    async def _reseal_secrets(self, tx: Transaction) -> Resealed:
+        await tx.execute("SELECT tenant_id, device_id, name, secret FROM device_secret FOR UPDATE")
+        done, unreadable = 0, []
+        for tenant_id, device_id, name, secret in tx.fetchall():
+            sealed = bytes(secret)
+            if self._vault.is_current(sealed):
+                continue
+            try:
+                text = open_secret(self._vault, tenant_id, device_id, name, sealed)
+            except SecretUnreadable as error:
+                unreadable.append(str(error))
+                continue
+            again = seal_secrets(self._vault, tenant_id, device_id, {Secret(name): text})
+            await put_secrets(tx, tenant_id, device_id, again)
+            done += 1
+        return Resealed(done, unreadable)
 
     async def snapshot(self) -> InventorySnapshot:
         """Return all devices of all tenants as the collector polls them, decrypted passwords included.
@@ -285,8 +295,9 @@ class DeviceStore:
 
         async def read(tx: Transaction) -> Sequence[Row]:
             await tx.execute(
-                f"SELECT {COLUMNS}, (SELECT secret FROM device_credential c WHERE c.tenant_id = d.tenant_id"
-                " AND c.device_id = d.device_id) FROM device d ORDER BY tenant_id, name"
+                f"SELECT {COLUMNS}, {STORED}, (SELECT secret FROM device_credential c"
+                " WHERE c.tenant_id = d.tenant_id AND c.device_id = d.device_id)"
+                " FROM device d ORDER BY tenant_id, name"
             )
             return tx.fetchall()
 
@@ -305,14 +316,14 @@ class DeviceStore:
                 known[device_id] = before
                 continue
             try:
-                record = record_of(tuple(columns))
-                password = str(self._vault.open(tenant_id, device_id, sealed))
+                *own, secrets = columns
+                device = self._opened(record_of(tuple(own)), sealed, secrets)
             except (RowUnusable, SecretUnreadable) as error:
                 DEVICES_UNREADABLE.labels(what="row" if isinstance(error, RowUnusable) else "secret").inc()
                 logger.error("device %s can't be polled: %s", name, error)
                 unreadable.append(UnreadableDevice(device_id, tenant_id, name, str(error)))
                 continue
-            known[device_id] = tuple(columns), sealed, to_device(record, password)
+            known[device_id] = tuple(columns), sealed, device
         self._known = known
         return InventorySnapshot([device for _, _, device in known.values()], unreadable)
 
@@ -363,74 +374,6 @@ async def has_secrets(db: Database) -> bool:
         return bool(row and row[0])
 
     return await db.run("devices.has_secrets", read)
-
-
-def to_device(record: DeviceRecord, password: str) -> Device:
-    """Return the device as a collector polls it."""
-    settings = record.settings
-    return Device(
-        device_id=record.device_id,
-        tenant_id=record.tenant_id,
-        name=settings.name,
-        host=settings.host,
-        port=settings.port,
-        username=settings.username,
-        password=password,
-        tls_mode=settings.tls_mode,
-        tls_fingerprint=settings.tls_fingerprint,
-        code_page=settings.code_page,
-        naming=settings.naming,
-        enabled=settings.enabled,
-        connect_timeout_s=settings.connect_timeout_s or _DEFAULT_CONNECT_TIMEOUT_S,
-        command_timeout_s=settings.command_timeout_s or _DEFAULT_COMMAND_TIMEOUT_S,
-        intervals_s=settings.intervals_s,
-        labels=settings.labels,
-        revision=record.revision,
-    )
-
-
-def _default_port(settings: DeviceSettings) -> int:
-    return _DEFAULT_PORT if settings.tls_mode is TlsMode.OFF else _DEFAULT_TLS_PORT
-
-
-def _values(settings: DeviceSettings) -> dict[str, object]:
-    values: dict[str, object] = {}
-    for name in sorted(SETTING_NAMES):
-        value = getattr(settings, name)
-        values[name] = json.dumps(dict(value)) if isinstance(value, Mapping) else value
-    values["tls_mode"], values["naming"] = settings.tls_mode.value, settings.naming.value
-    return values
-
-
-def record_of(row: Row) -> DeviceRecord:
-    """Return the device of a row of COLUMNS. Raises RowUnusable if someone wrote what can't be."""
-    try:
-        return _record(row)
-    except (ValueError, TypeError, AttributeError) as error:
-        raise RowUnusable(f"the row of device {row[1]} can't be read ({error}): correct it") from error
-
-
-def _record(row: Row) -> DeviceRecord:
-    tenant_id, device_id, revision, created_at, updated_at, *values = row
-    (name, host, username, port, tls_mode, fingerprint, code_page, naming, enabled, *rest) = values
-    connect_timeout_s, command_timeout_s, intervals_s, labels, notes = rest
-    settings = DeviceSettings(
-        name=name,
-        host=host,
-        username=username,
-        port=port,
-        tls_mode=TlsMode(tls_mode),
-        tls_fingerprint=fingerprint,
-        code_page=code_page,
-        naming=InterfaceNaming(naming),
-        enabled=enabled,
-        connect_timeout_s=connect_timeout_s,
-        command_timeout_s=command_timeout_s,
-        intervals_s={Tier(tier): float(value) for tier, value in intervals_s.items()},
-        labels=labels,
-        notes=notes,
-    )
-    return DeviceRecord(tenant_id, device_id, settings, revision, created_at, updated_at)
 
 
 async def _find(tx: Transaction, tenant_id: str, device: str, *, lock: bool = False) -> DeviceRecord:
