@@ -73,7 +73,7 @@ class GrpcConfig(BaseModel):
 
 
 class HttpConfig(BaseModel):
-    """The HTTP door: health, readiness and metrics of the process."""
+    """The HTTP door: health, readiness, metrics of the process and of routers, the console."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -82,6 +82,25 @@ class HttpConfig(BaseModel):
         description="Address to listen on: loopback only, because nothing asks callers who they are.",
     )
     port: int = Field(default=9470, ge=0, le=65535, description="TCP port; 0 takes a free one.")
-    max_connections: int = Field(default=100, ge=1, description="Connections at a time; more are closed.")
+    allowed_hosts: list[str] = Field(
+        default=[],
+        description="Names, with a port where it isn't 80 or 443, by which browsers and scrapers may call the door "
+        "beside this machine's own (localhost, 127.0.0.1): those of a proxy or of the near end of a tunnel.",
+    )
+    max_connections: int = Field(
+        default=500, ge=1, description="Connections at a time, open consoles included; more are closed."
+    )
     idle_timeout_s: float = Field(default=30.0, gt=0, description="A silent connection is closed after this.")
     stop_timeout_s: float = Field(default=2.0, gt=0, description="Longest wait for the port to close.")
+    device_stale_intervals: float = Field(
+        default=3.0,
+        ge=1,
+        description="Values of routers that are older than this many of their polls' intervals aren't given "
+        "to Prometheus: two polls may fail before a graph has a gap.",
+    )
+    device_stale_min_s: float = Field(
+        default=10.0,
+        ge=0,
+        description="Younger values of routers are given to Prometheus in any case: at an interval of a "
+        "second, a moment's delay of the database would be a gap.",
+    )

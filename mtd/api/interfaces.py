@@ -6,14 +6,42 @@ its name or its id, and raises NotFound if the tenant has no such device.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
-from mtd.model.device import Outcome, Severity
+from mtd.diagnostics.plans import Wish
+from mtd.diagnostics.runner import RunEnd
+from mtd.diagnostics.tools import ToolRow
+from mtd.discovery.scan import ScanReport
+from mtd.model.device import Outcome, Severity, Way
 from mtd.model.layout import Layout
-from mtd.queries.records import DeviceView, InstanceName, LatestFrame, RangeAnswer, StoredEvent
-from mtd.storage.stores.devices import DeviceSettings
+from mtd.model.metric import Tier
+from mtd.queries.cache import Aged
+from mtd.queries.newest import NewestPage, Token
+from mtd.queries.proposals import NeighborView, ProposalView
+from mtd.queries.records import (
+    DeviceDetail,
+    DeviceView,
+    EventDay,
+    FleetRow,
+    HealthHistory,
+    InstanceName,
+    InterfaceRow,
+    LatestFrame,
+    RangeAnswer,
+    StatusCount,
+    StoredEvent,
+    TopEntry,
+)
+from mtd.queries.resolution import Resolution
+from mtd.queries.snapshots import SnapshotSummary, SnapshotVersion
+from mtd.queries.state import RowFilter, TablePage, TableSummary
+from mtd.queries.top import TopBy
+from mtd.scheduler.costs import HourlyCost
+from mtd.storage.stores.device_settings import DeviceSettings, Secrets
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +62,15 @@ class TestStep:
     ok: bool
     duration_us: int
     detail: str
+    way: Way = Way.API
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionReport:
-    """What a connection test found, up to the first step that failed."""
+    """What a connection test found, of each way up to the first step that failed.
+
+    ``serves`` is the best way that works, None if none does.
+    """
 
     outcome: Outcome
     reason: str
@@ -47,12 +79,41 @@ class ConnectionReport:
     board_name: str = ""
     identity: str = ""
     tls_fingerprint: str = ""
+    serves: Way | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceInterfaces:
+    """The interfaces of a device, and the seconds between its polls by tier."""
+
+    device: DeviceView
+    interfaces: Sequence[InterfaceRow]
+    intervals_s: Mapping[Tier, float]
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceCost:
+    """What it costs a device to be watched."""
+
+    device_id: str
+    device_name: str
+    cost: HourlyCost
+
+
+@dataclass(frozen=True, slots=True)
+class CostPage:
+    """Costs by the names of devices; an empty token ends the list."""
+
+    devices: Sequence[DeviceCost]
+    next_token: str = ""
 
 
 class InventoryBackend(Protocol):
-    """The inventory of a tenant. Passwords go in and never come out."""
+    """The inventory of a tenant. Passwords and other secrets go in and never come out."""
 
-    async def create(self, tenant_id: str, settings: DeviceSettings, password: str) -> DeviceView:
+    async def create(
+        self, tenant_id: str, settings: DeviceSettings, password: str, secrets: Secrets
+    ) -> DeviceView:
         """Add a device. Raises AlreadyExists if the name is taken."""
 
     async def get(self, tenant_id: str, device: str) -> DeviceView:
@@ -69,8 +130,9 @@ class InventoryBackend(Protocol):
         mask: Sequence[str],
         password: str | None,
         revision: int,
+        secrets: Secrets,
     ) -> DeviceView:
-        """Change the settings that the mask names, and the password unless it is None.
+        """Change the settings that the mask names, the password unless it is None, and the secrets given.
 
         Raises Conflict if ``revision`` isn't 0 and not the device's, and
         AlreadyExists if the new name is taken.
@@ -83,12 +145,77 @@ class InventoryBackend(Protocol):
         """Try to reach a known device."""
 
     async def test_settings(
-        self, tenant_id: str, settings: DeviceSettings, password: str
+        self, tenant_id: str, settings: DeviceSettings, password: str, secrets: Secrets
     ) -> ConnectionReport:
         """Try to reach a device that isn't stored."""
 
     async def refresh_capabilities(self, tenant_id: str, device: str) -> DeviceView:
         """Probe a device now and return it with its capabilities."""
+
+    async def interfaces(self, tenant_id: str, device: str) -> DeviceInterfaces:
+        """Return the interfaces of a device, how often each is read, and why."""
+
+    async def costs(self, tenant_id: str, device: str, page_size: int, page_token: str) -> CostPage:
+        """Return what it costs a device, or all of a page, to be watched from here. Refuses a token not its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProposalPage:
+    """Proposals, those seen last first; an empty token ends the list."""
+
+    proposals: Sequence[ProposalView]
+    next_token: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NeighborPage:
+    """Neighbours by device and interface; an empty token ends the list."""
+
+    neighbors: Sequence[NeighborView]
+    next_token: str = ""
+
+
+class DiscoveryBackend(Protocol):
+    """What was found, for one tenant. Proposals are named by their ids, or the beginning of them."""
+
+    async def proposals(
+        self,
+        tenant_id: str,
+        states: Collection[str],
+        include_known: bool,
+        page_size: int,
+        page_token: str,
+    ) -> ProposalPage:
+        """Return the proposals behind a token."""
+
+    async def proposal(self, tenant_id: str, proposal: str) -> ProposalView:
+        """Return a proposal. Raises NotFound."""
+
+    async def adopt(
+        self, tenant_id: str, proposal: ProposalView, settings: DeviceSettings, password: str, caller: str
+    ) -> DeviceView:
+        """Add the device of a proposal. Raises Conflict if it was adopted, AlreadyExists if the name is taken."""
+
+    async def ignore(self, tenant_id: str, proposal: str, caller: str, *, restore: bool) -> ProposalView:
+        """Hide a proposal, or show it again."""
+
+    def scan(self, tenant_id: str, subnet: str, web: bool, caller: str) -> AsyncGenerator[ScanReport, None]:
+        """Yield how far a scan is; closing it ends the scan. Raises SubnetNotListed, ScanBusy."""
+
+    async def neighbors(self, tenant_id: str, device: str, page_size: int, page_token: str) -> NeighborPage:
+        """Return the neighbours of a device, or of all, behind a token."""
+
+
+class DiagnosticsBackend(Protocol):
+    """Tools on the devices of a tenant."""
+
+    def run(
+        self, tenant_id: str, device: str, wish: Wish, caller: str
+    ) -> AsyncGenerator[Sequence[ToolRow] | RunEnd, None]:
+        """Yield rows, and at last the end; closing it stops the tool.
+
+        Raises Refused, NotFound, ToolBusy, SessionFailed, RouterRefused.
+        """
 
 
 class TelemetryBackend(Protocol):
@@ -111,11 +238,40 @@ class TelemetryBackend(Protocol):
         start_us: int,
         end_us: int,
         max_points: int,
+        resolution: Resolution,
     ) -> RangeAnswer:
         """Return points of the series whose catalogue key or full key matches; all series if no pattern.
 
-        At most ``max_points`` points per series, thinned to buckets if there are more.
+        At most ``max_points`` points per series, thinned to buckets if there are
+        more. Raises TooManyQueries.
         """
+
+    async def newest(
+        self,
+        tenant_id: str,
+        devices: Sequence[str],
+        metrics: Sequence[str],
+        page_size: int,
+        after: Token | None,
+        form: Callable[[NewestPage], T],
+    ) -> Aged[T]:
+        """Return the newest values of series by device name and key, a page behind a token. May be kept some seconds.
+
+        In the form that ``form`` gives them, in a thread; it is kept in that form.
+        """
+
+    async def top(
+        self, tenant_id: str, by: TopBy, limit: int, window_s: int, devices: Sequence[str]
+    ) -> Aged[Sequence[TopEntry]]:
+        """Return interfaces, the highest first, by newest values or the mean over a window. May be kept some seconds."""
+
+    async def status_counts(self, tenant_id: str) -> Aged[Sequence[StatusCount]]:
+        """Return how many devices have each status. May be kept some seconds."""
+
+    async def events_per_day(
+        self, tenant_id: str, days: int, devices: Sequence[str]
+    ) -> Aged[Sequence[EventDay]]:
+        """Return the events of the last days, today included, the oldest first. May be kept some seconds."""
 
     async def events_after(
         self, tenant_id: str, after: int, limit: int, devices: Sequence[str], min_severity: Severity
@@ -125,8 +281,53 @@ class TelemetryBackend(Protocol):
         ``devices`` are names or ids with wildcards; all devices if empty.
         """
 
+    async def tables(self, tenant_id: str, device: str) -> Sequence[TableSummary]:
+        """Return the current-state tables of a device that have rows, by name."""
+
+    async def table_rows(
+        self, tenant_id: str, device: str, table: str, wanted: RowFilter, limit: int, after: str
+    ) -> TablePage:
+        """Return at most ``limit`` rows of a table behind a key, by key."""
+
+    async def snapshots(self, tenant_id: str, device: str) -> Sequence[SnapshotSummary]:
+        """Return the kinds of documents that a device has, by name."""
+
+    async def snapshot_versions(
+        self, tenant_id: str, device: str, kind: str, *, limit: int, max_bytes: int, before_us: int
+    ) -> Sequence[SnapshotVersion]:
+        """Return at most ``limit`` versions of a document from before a time, the newest first."""
+
     async def event_position(self, tenant_id: str) -> int:
         """Return a position that no stored event is behind, and every future one will be."""
+
+
+class ConsoleBackend(Protocol):
+    """What the browser console reads beside values and newer events. Devices are named by their ids."""
+
+    async def fleet(self, tenant_id: str) -> Sequence[FleetRow]:
+        """Return all devices as a list shows them."""
+
+    async def device(self, tenant_id: str, device_id: str) -> DeviceDetail:
+        """Return a device with all that is known of it."""
+
+    async def events_before(
+        self, tenant_id: str, before: int | None, limit: int, device_id: str | None = None
+    ) -> Sequence[StoredEvent]:
+        """Return at most ``limit`` events before a position, newest first; the newest if it is None."""
+
+    async def history(
+        self,
+        tenant_id: str,
+        device_id: str,
+        metrics: Sequence[str],
+        start_us: int,
+        end_us: int,
+        max_points: int,
+    ) -> RangeAnswer:
+        """Return points as `TelemetryBackend.query_range` does, of fewer series."""
+
+    async def health(self, tenant_id: str, device_id: str, start_us: int, end_us: int) -> HealthHistory:
+        """Return how a device was over time, over [start, end)."""
 
 
 @dataclass(frozen=True, slots=True)

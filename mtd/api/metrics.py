@@ -16,6 +16,12 @@ GRPC_IN_PROGRESS = Gauge("mtd_api_grpc_calls_in_progress", "Calls and streams no
 HTTP_REQUESTS = Counter("mtd_api_http_requests_total", "Requests answered.", ["route", "code"])
 
 HTTP_REFUSED = Counter("mtd_api_http_connections_refused_total", "Connections above the limit.")
+HTTP_REQUESTS_REFUSED = Counter(
+    "mtd_api_http_requests_refused_total",
+    "Requests that a page of someone else may have made: by a name in Host (host) or a page in Origin (origin) that "
+    "isn't ours, or across sites (site).",
+    ["reason"],
+)
 
 HUB_FRAMES = Counter("mtd_api_hub_frames_total", "Frames taken from the projections.")
 HUB_DISCARDED = Counter(

@@ -5,27 +5,51 @@ from __future__ import annotations
 import base64
 import binascii
 import datetime as dt
-from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeVar
 
-from mtd.api.config import GrpcConfig
-from mtd.api.interfaces import ConnectionReport, DevicePage, TestStep
+from mtd.api.interfaces import ConnectionReport, CostPage, DeviceInterfaces, DevicePage, TestStep
+from mtd.app.watching import IntervalsOf, Watching
 from mtd.core.errors import Refused, Retryable
+from mtd.model.ways import REST_FACT
 from mtd.queries.devices import DeviceQueries, view_of_new
 from mtd.queries.events import EventQueries
 from mtd.queries.latest import LatestQueries
-from mtd.queries.ranges import RangeQueries
-from mtd.sources.routeros_api.trial import test_connection
-from mtd.storage.stores.devices import DeviceRecord, DeviceStore, to_device
+from mtd.queries.snapshots import SnapshotQueries
+from mtd.queries.state import StateQueries
+from mtd.sources.way_trial import try_ways
+from mtd.storage.stores.device_secrets import refuse_misfit
+from mtd.storage.stores.device_settings import DeviceRecord, to_device
+from mtd.storage.stores.devices import DeviceStore
 
 if TYPE_CHECKING:
-    from mtd.model.device import Device, Severity
+    from mtd.model.device import Device, Severity, Way
     from mtd.model.layout import Layout
-    from mtd.queries.records import DeviceView, InstanceName, LatestFrame, RangeAnswer, StoredEvent
+    from mtd.queries.cache import Aged
+    from mtd.queries.newest import NewestPage, Token
+    from mtd.queries.overview import OverviewQueries
+    from mtd.queries.ranges import RangeQueries
+    from mtd.queries.records import (
+        DeviceView,
+        EventDay,
+        InstanceName,
+        LatestFrame,
+        RangeAnswer,
+        StatusCount,
+        StoredEvent,
+        TopEntry,
+    )
+    from mtd.queries.resolution import Resolution
+    from mtd.queries.snapshots import SnapshotSummary, SnapshotVersion
+    from mtd.queries.state import RowFilter, TablePage, TableSummary
+    from mtd.queries.top import TopBy
     from mtd.scheduler.service import Scheduler
-    from mtd.sources.routeros_api.config import RouterOsApiConfig
+    from mtd.sources.way_trial import TestWay
     from mtd.storage.pool import Database
-    from mtd.storage.stores.devices import DeviceSettings
+    from mtd.storage.stores.device_settings import DeviceSettings, Secrets
+
+T = TypeVar("T")
 
 
 class Inventory:
@@ -35,19 +59,23 @@ class Inventory:
         self,
         database: Database,
         store: DeviceStore,
-        api_config: RouterOsApiConfig,
+        testers: Mapping[Way, TestWay],
         scheduler: Callable[[], Scheduler | None],
         wait_until_projected: Callable[[], Awaitable[None]],
+        intervals_s: IntervalsOf = dict,
     ) -> None:
         self._store = store
         self._queries = DeviceQueries(database)
-        self._api_config = api_config
+        self._testers = testers
         self._scheduler = scheduler
         self._wait_until_projected = wait_until_projected
+        self._watching = Watching(database, scheduler, intervals_s)
 
-    async def create(self, tenant_id: str, settings: DeviceSettings, password: str) -> DeviceView:
+    async def create(
+        self, tenant_id: str, settings: DeviceSettings, password: str, secrets: Secrets
+    ) -> DeviceView:
         """Add a device; see `InventoryBackend`."""
-        return view_of_new(await self._store.create(settings, password, tenant_id))
+        return view_of_new(await self._store.create(settings, password, tenant_id, secrets=secrets))
 
     async def get(self, tenant_id: str, device: str) -> DeviceView:
         """Return a device."""
@@ -68,10 +96,17 @@ class Inventory:
         mask: Sequence[str],
         password: str | None,
         revision: int,
+        secrets: Secrets,
     ) -> DeviceView:
         """Change a device; see `InventoryBackend`."""
         record = await self._store.update(
-            device, settings, mask, password=password, revision=revision, tenant_id=tenant_id
+            device,
+            settings,
+            mask,
+            password=password,
+            revision=revision,
+            tenant_id=tenant_id,
+            secrets=secrets,
         )
         return await self._queries.get(record.device_id, tenant_id)
 
@@ -81,17 +116,19 @@ class Inventory:
 
     async def test_device(self, tenant_id: str, device: str) -> ConnectionReport:
         """Try to reach a known device, with a session of its own."""
-        record = await self._store.get(device, tenant_id)
-        password = await self._store.password(record.device_id, tenant_id)
-        return await self._test(to_device(record, password))
+        view = await self._queries.get(device, tenant_id)
+        told_rest = view.capabilities.get(REST_FACT, "")
+        return await self._test(await self._store.polled(view.device_id, tenant_id), told_rest)
 
     async def test_settings(
-        self, tenant_id: str, settings: DeviceSettings, password: str
+        self, tenant_id: str, settings: DeviceSettings, password: str, secrets: Secrets
     ) -> ConnectionReport:
         """Try to reach a device that isn't stored."""
         never = dt.datetime.fromtimestamp(0, dt.UTC)
-        record = DeviceRecord(tenant_id, "", settings.checked(), 0, never, never)
-        return await self._test(to_device(record, password))
+        settings = settings.checked()
+        refuse_misfit(settings, secrets)
+        record = DeviceRecord(tenant_id, "", settings, 0, never, never)
+        return await self._test(to_device(record, password, secrets))
 
     async def refresh_capabilities(self, tenant_id: str, device: str) -> DeviceView:
         """Probe a device now; answer when the result is in PostgreSQL."""
@@ -103,29 +140,45 @@ class Inventory:
         await self._wait_until_projected()
         return await self._queries.get(view.device_id, tenant_id)
 
-    async def _test(self, device: Device) -> ConnectionReport:
-        result = await test_connection(device, config=self._api_config)
-        steps = [TestStep(step.name, step.ok, step.duration_us, step.detail) for step in result.steps]
+    async def interfaces(self, tenant_id: str, device: str) -> DeviceInterfaces:
+        """Return how often the interfaces of a device are read, and why."""
+        return await self._watching.interfaces(tenant_id, device)
+
+    async def costs(self, tenant_id: str, device: str, page_size: int, page_token: str) -> CostPage:
+        """Return what watching costs a device, or a page of those that are polled here."""
+        page = await self._watching.costs(tenant_id, device, page_size, _name_in(page_token))
+        return replace(page, next_token=_token_for(page.next_token) if page.next_token else "")
+
+    async def _test(self, device: Device, told_rest: str = "") -> ConnectionReport:
+        result = await try_ways(device, self._testers, told_rest)
+        steps = [
+            TestStep(step.name, step.ok, step.duration_us, step.detail, way)
+            for way, test in result.tests
+            for step in test.steps
+        ]
+        told = result.told
         return ConnectionReport(
             result.outcome,
             result.reason,
             steps,
-            result.routeros_version,
-            result.board_name,
-            result.identity,
-            result.tls_fingerprint,
+            told.routeros_version,
+            told.board_name,
+            told.identity,
+            told.tls_fingerprint,
+            result.serves,
         )
 
 
 class Telemetry:
     """What the projections stored; see `TelemetryBackend`."""
 
-    def __init__(self, database: Database, door: GrpcConfig | None = None) -> None:
+    def __init__(self, database: Database, ranges: RangeQueries, overview: OverviewQueries) -> None:
         self._latest = LatestQueries(database)
-        # Refused before it is read: the door's own check would come when all is in memory.
-        most = (door or GrpcConfig()).max_points_per_answer
-        self._ranges = RangeQueries(database, max_answer_points=most)
+        self._ranges = ranges
+        self._overview = overview
         self._events = EventQueries(database)
+        self._state = StateQueries(database)
+        self._snapshots = SnapshotQueries(database)
 
     async def latest_all(self) -> Sequence[LatestFrame]:
         """Return the newest frames of all devices of all tenants."""
@@ -147,11 +200,40 @@ class Telemetry:
         start_us: int,
         end_us: int,
         max_points: int,
+        resolution: Resolution,
     ) -> RangeAnswer:
         """Return stored points; see `TelemetryBackend`."""
         return await self._ranges.query_range(
-            device, metrics, start_us, end_us, max_points, tenant_id=tenant_id
+            device, metrics, start_us, end_us, max_points, resolution=resolution, tenant_id=tenant_id
         )
+
+    async def newest(
+        self,
+        tenant_id: str,
+        devices: Sequence[str],
+        metrics: Sequence[str],
+        page_size: int,
+        after: Token | None,
+        form: Callable[[NewestPage], T],
+    ) -> Aged[T]:
+        """Return a page of the newest values."""
+        return await self._overview.newest(devices, metrics, page_size, after, form, tenant_id=tenant_id)
+
+    async def top(
+        self, tenant_id: str, by: TopBy, limit: int, window_s: int, devices: Sequence[str]
+    ) -> Aged[Sequence[TopEntry]]:
+        """Return a ranking of interfaces."""
+        return await self._overview.top(by, limit, window_s, devices, tenant_id=tenant_id)
+
+    async def status_counts(self, tenant_id: str) -> Aged[Sequence[StatusCount]]:
+        """Return how many devices have each status."""
+        return await self._overview.status_counts(tenant_id=tenant_id)
+
+    async def events_per_day(
+        self, tenant_id: str, days: int, devices: Sequence[str]
+    ) -> Aged[Sequence[EventDay]]:
+        """Return the events of the last days."""
+        return await self._overview.events_per_day(days, devices, tenant_id=tenant_id)
 
     async def events_after(
         self, tenant_id: str, after: int, limit: int, devices: Sequence[str], min_severity: Severity
@@ -159,6 +241,28 @@ class Telemetry:
         """Return stored events behind a position."""
         return await self._events.after(
             after, limit, tenant_id=tenant_id, devices=devices, min_severity=min_severity
+        )
+
+    async def tables(self, tenant_id: str, device: str) -> Sequence[TableSummary]:
+        """Return the current-state tables of a device."""
+        return await self._state.tables(device, tenant_id)
+
+    async def table_rows(
+        self, tenant_id: str, device: str, table: str, wanted: RowFilter, limit: int, after: str
+    ) -> TablePage:
+        """Return a page of a table."""
+        return await self._state.rows(device, table, wanted, limit, after, tenant_id)
+
+    async def snapshots(self, tenant_id: str, device: str) -> Sequence[SnapshotSummary]:
+        """Return the kinds of documents of a device."""
+        return await self._snapshots.kinds(device, tenant_id)
+
+    async def snapshot_versions(
+        self, tenant_id: str, device: str, kind: str, *, limit: int, max_bytes: int, before_us: int
+    ) -> Sequence[SnapshotVersion]:
+        """Return versions of a document."""
+        return await self._snapshots.versions(
+            device, kind, limit=limit, max_bytes=max_bytes, before_us=before_us, tenant_id=tenant_id
         )
 
     async def event_position(self, tenant_id: str) -> int:

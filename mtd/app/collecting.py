@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from mtd.app.ways import way_makers, way_retries
 from mtd.core.clock import SYSTEM_CLOCK
 from mtd.core.errors import Retryable
 from mtd.core.limits import Gate
@@ -17,7 +18,7 @@ from mtd.model.metric import Tier
 from mtd.model.observation import OutcomeReport
 from mtd.scheduler.device_loop import Parts
 from mtd.scheduler.service import Scheduler
-from mtd.sources.routeros_api.source import RouterOsApiSource
+from mtd.sources.ways import WaysSource
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -26,12 +27,13 @@ if TYPE_CHECKING:
     from mtd.ingest.recorder import Recorder
     from mtd.plugin.manager import PluginManager
     from mtd.scheduler.device_loop import LoadTables
+    from mtd.security.pseudonyms import Pseudonym
     from mtd.storage.stores.devices import DeviceStore, UnreadableDevice
 
 logger = logging.getLogger(__name__)
 
 # Settings that a reload takes at once.
-RELOADED = frozenset({"scheduler", "routeros_api"})
+RELOADED = frozenset({"scheduler", "t0", "routeros_api", "rest", "snmp"})
 
 _RETRY_S = 2.0
 _FOLLOW_S = 0.5
@@ -48,6 +50,7 @@ class Collecting:
         plugins: PluginManager,
         load_tables: LoadTables,
         on_devices: Callable[[Sequence[Device]], None],
+        pseudonym_of: Callable[[str], Pseudonym | None] = lambda _: None,
     ) -> None:
         self._settings = settings
         self._recorder = recorder
@@ -55,6 +58,7 @@ class Collecting:
         self._plugins = plugins
         self._load_tables = load_tables
         self._on_devices = on_devices
+        self._pseudonym_of = pseudonym_of  # by tenant
         self._devices: Sequence[Device] = ()
         self._tasks = TaskGroup("collecting")
         self._turn = asyncio.Lock()  # a reload and a change of the inventory may meet
@@ -88,13 +92,21 @@ class Collecting:
     def _make_scheduler(self) -> Scheduler:
         settings = self._settings
         intervals = {tier: settings.scheduler.intervals_s.of(tier) for tier in Tier}
+        makers, retries = way_makers(settings, self._plugins), way_retries(settings.scheduler)
+        # Devices that another way serves can wait: they must not hold up those that nothing serves.
+        way_gate = Gate("better_way", settings.scheduler.max_reconnecting)
         return Scheduler(
             Parts(
                 settings=settings.scheduler,
                 clock=SYSTEM_CLOCK,
                 recorder=self._recorder,
-                make_source=lambda device: RouterOsApiSource(device, config=settings.routeros_api),
-                make_mapper=lambda device: self._plugins.mapper(device, intervals_s=intervals),
+                make_source=lambda device: WaysSource(device, makers, retries=retries, gate=way_gate),
+                make_mapper=lambda device: self._plugins.mapper(
+                    device,
+                    t0=settings.t0,
+                    intervals_s=intervals,
+                    pseudonym=self._pseudonym_of(device.tenant_id),
+                ),
                 load_tables=self._load_tables,
                 fresh_gate=Gate("connect", settings.scheduler.max_connecting),
                 retry_gate=Gate("reconnect", settings.scheduler.max_reconnecting),

@@ -5,17 +5,23 @@ from __future__ import annotations
 import socket
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, model_validator
 
 from mtd.api.config import GrpcConfig, HttpConfig
+from mtd.api.console.config import ConsoleConfig
 from mtd.core.report import LogConfig
+from mtd.diagnostics.config import DiagnosticsConfig
+from mtd.discovery.config import DiscoveryConfig
 from mtd.eventlog.config import EventLogConfig
 from mtd.ingest.config import IngestConfig
-from mtd.plugin.config import PluginConfig
+from mtd.plugin.config import PluginConfig, T0Config
 from mtd.projections.config import ProjectionsConfig
+from mtd.queries.config import QueriesConfig
 from mtd.scheduler.config import SchedulerConfig
-from mtd.security.config import SecurityConfig
+from mtd.security.config import PrivacyConfig, SecurityConfig
+from mtd.sources.rest.config import RestConfig
 from mtd.sources.routeros_api.config import RouterOsApiConfig
+from mtd.sources.snmp.config import SnmpConfig
 from mtd.storage.config import StorageConfig
 
 
@@ -48,6 +54,9 @@ class Settings(BaseModel):
     routeros_api: RouterOsApiConfig = Field(
         default_factory=RouterOsApiConfig, description="Sessions over the RouterOS API."
     )
+    t0: T0Config = Field(default_factory=T0Config, description="What is read of a router at the live tier.")
+    rest: RestConfig = Field(default_factory=RestConfig, description="REST of routers, as a second way.")
+    snmp: SnmpConfig = Field(default_factory=SnmpConfig, description="SNMP of routers, as the last way.")
     plugins: PluginConfig = Field(default_factory=PluginConfig, description="Collector plugins.")
     ingest: IngestConfig = Field(default_factory=IngestConfig, description="The door into the event log.")
     event_log: EventLogConfig = Field(default_factory=EventLogConfig, description="The event log.")
@@ -55,9 +64,32 @@ class Settings(BaseModel):
     projections: ProjectionsConfig = Field(
         default_factory=ProjectionsConfig, description="From the event log to PostgreSQL."
     )
+    queries: QueriesConfig = Field(
+        default_factory=QueriesConfig, description="What readers of one tenant may ask for."
+    )
+    discovery: DiscoveryConfig = Field(
+        default_factory=DiscoveryConfig, description="Devices that the inventory may not have."
+    )
+    diagnostics: DiagnosticsConfig = Field(
+        default_factory=DiagnosticsConfig, description="Tools that routers run on demand."
+    )
     security: SecurityConfig = Field(default_factory=SecurityConfig, description="Keys.")
+    privacy: PrivacyConfig = Field(default_factory=PrivacyConfig, description="What is kept of subscribers.")
     grpc: GrpcConfig = Field(default_factory=GrpcConfig, description="The gRPC door.")
     http: HttpConfig = Field(default_factory=HttpConfig, description="Health and metrics.")
+    console: ConsoleConfig = Field(default_factory=ConsoleConfig, description="The browser console.")
+
+    @model_validator(mode="after")
+    def _queries_have_connections(self) -> Settings:
+        most, connections = self.queries.max_concurrent, self.database.query_pool_size
+        if most > connections:
+            if "max_concurrent" in self.queries.model_fields_set:
+                raise ValueError(
+                    f"queries.max_concurrent is {most}, but database.query_pool_size is {connections}: no more run"
+                    " at a time than there are connections"
+                )
+            self.queries = self.queries.model_copy(update={"max_concurrent": connections})
+        return self
 
     @property
     def event_log_path(self) -> Path:

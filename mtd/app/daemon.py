@@ -7,17 +7,31 @@ import contextlib
 import json
 import logging
 import os
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
+from mtd import __version__
+from mtd.api.console.live import Live
+from mtd.api.console.own import Process
+from mtd.api.console.pages import ConsolePages
+from mtd.api.console.parts import ConsoleParts
+from mtd.api.console.reading import Reading
 from mtd.api.grpc.event_feed import EventFeeds
 from mtd.api.grpc.server import ApiContext, GrpcServer
 from mtd.api.grpc.stream_hub import StreamHub
+from mtd.api.http.device_metrics import DeviceMetrics
+from mtd.api.http.prometheus_pages import PrometheusPages
+from mtd.api.http.roster import Roster
 from mtd.api.http.server import HttpServer
 from mtd.api.interfaces import ReadyCheck
 from mtd.app.backends import Inventory, Telemetry
 from mtd.app.collecting import RELOADED, Collecting
 from mtd.app.config import Settings
+from mtd.app.console_reads import CHART_POINTS, ConsoleReads
+from mtd.app.discovering import Finding
+from mtd.app.ways import way_testers
+from mtd.compaction.service import CompactionService
 from mtd.core.clock import SYSTEM_CLOCK
 from mtd.core.errors import Misconfigured, MtdError, Retryable
 from mtd.core.garbage import QuietGarbage
@@ -25,14 +39,26 @@ from mtd.core.report import configure_logging
 from mtd.core.service import TaskGroup
 from mtd.eventlog.sqlite.log import SqliteEventLog
 from mtd.ingest.recorder import Recorder
+from mtd.model.device import DEFAULT_TENANT_ID, Device, DeviceStatus
+from mtd.model.metric import Tier
+from mtd.model.watching import started
+from mtd.model.ways import TABLE as WAYS
 from mtd.plugin.manager import PluginManager
 from mtd.projections.all import default_projections
 from mtd.projections.runner import ProjectionRunner
+from mtd.queries.limits import TenantLimits
+from mtd.queries.overview import OverviewQueries
+from mtd.queries.ranges import RangeQueries
 from mtd.queries.tables import TableQueries
+from mtd.scheduler.account import Account
+from mtd.scheduler.costs import Cost
+from mtd.security.keyfile import load_or_make_keys
+from mtd.security.pseudonyms import Pseudonyms
 from mtd.security.vault import Vault
 from mtd.storage.embedded.server import EmbeddedPostgres
 from mtd.storage.partitions import Partitions
 from mtd.storage.pool import Database
+from mtd.storage.readers import Readers
 from mtd.storage.schema import migrate
 from mtd.storage.stores.catalogue import CatalogueStore
 from mtd.storage.stores.devices import DeviceStore, has_secrets
@@ -51,17 +77,22 @@ Stop = Callable[[], Awaitable[object]]
 
 
 class Daemon:
-    """Everything of one process. ``start`` returns when it polls; ``stop`` drains first."""
+    """Everything of one process. ``start`` returns when it polls; ``stop`` drains first.
 
-    def __init__(self, settings: Settings) -> None:
+    ``plugins`` are used instead of those that are installed.
+    """
+
+    def __init__(self, settings: Settings, plugins: PluginManager | None = None) -> None:
         self._settings = settings
         self._stops: list[tuple[str, Stop]] = []
         self._tasks = TaskGroup("app")
         self._garbage = QuietGarbage()
         self._starting = "the configuration"
         self._database_failure = ""
+        self._given_plugins = plugins
         self._plugins = PluginManager.of()
         self._collecting: Collecting | None = None
+        self._live: Live | None = None
 
     async def start(self) -> None:
         """Start all parts, each when what it needs is there.
@@ -72,26 +103,44 @@ class Daemon:
         settings = self._settings
         _make_data_dir(settings.daemon.data_dir)
         http = HttpServer(self, settings.http)
+        self._console = ConsolePages(settings.console)
+        if settings.console.enabled:
+            http.mount(self._console)
+            await self._console.start()
         await self._begin("http", http.start(), http.stop)
-        self._plugins = PluginManager.load(settings=settings.plugins)
+        self._plugins = self._given_plugins or PluginManager.load(settings=settings.plugins)
         self._database = await self._start_database()
         log_config = settings.event_log.model_copy(update={"path": settings.event_log_path})
         self._log = SqliteEventLog(log_config)
         await self._begin("event log", self._log.start(), self._log.stop)
+        watched_until_us = self._log.stats().newest_us
         # A new key where passwords are stored could open none of them: it was lost, and has to come back.
         may_make = not await has_secrets(self._database)
-        vault = await asyncio.to_thread(Vault.from_file, settings.master_key_path, may_make=may_make)
-        self._store = DeviceStore(self._database, vault)
+        keys = await asyncio.to_thread(load_or_make_keys, settings.master_key_path, may_make=may_make)
+        self._store = DeviceStore(self._database, Vault(keys))
+        self._pseudonyms = Pseudonyms(keys[0], settings.privacy)
         catalogue = self._plugins.catalogue
         metrics = [(metric, catalogue.collector_of(metric.key)) for metric in catalogue]
-        await CatalogueStore(self._database).put(catalogue.version, metrics)
-        self._telemetry = Telemetry(self._readers, settings.grpc)
+        await CatalogueStore(self._database).put(catalogue.version, metrics, labels=catalogue.labels)
+        self._limits = TenantLimits(settings.queries)
+        self._telemetry = Telemetry(
+            self._readers,
+            self._ranges(settings.grpc.max_points_per_answer),
+            OverviewQueries(self._readers, self._arrays, settings.queries, limits=self._limits),
+        )
+        self._recorder = Recorder(
+            self._log, collector_id=settings.daemon.collector_id, settings=settings.ingest
+        )
+        self._finding = Finding(settings, self._readers, self._database, self._store, self._recorder)
         await self._start_projections()
         await self._start_grpc()
-        await self._start_collecting()
+        await self._start_console()
+        http.mount(self._prometheus_pages())
+        self._garbage.start()  # before anything is polled: it takes some 50 ms
+        self._tasks.spawn("garbage", self._garbage.keep_young_few())
+        await self._start_collecting(watched_until_us)
         self._write_runtime(http.port)
         self._starting = ""
-        self._garbage.start()
         logger.info(
             "mtd is ready: gRPC on port %d, HTTP on port %d",
             self._grpc.port,
@@ -147,7 +196,9 @@ class Daemon:
             ReadyCheck("inventory", not self._following_failure, self._following_failure),
             ReadyCheck("event log", stats.available, stats.reason),
             ReadyCheck("projections", not self._runner.failure, self._runner.failure),
-            ReadyCheck("partitions", not self._partitions.failure, self._partitions.failure),
+            ReadyCheck("partitions", not self._partitions.making_failure, self._partitions.making_failure),
+            ReadyCheck("retention", not self._partitions.dropping_failure, self._partitions.dropping_failure),
+            ReadyCheck("compaction", not self._compaction.failure, self._compaction.failure),
         ]
 
     @property
@@ -182,14 +233,30 @@ class Daemon:
         await self._begin(
             "readers", _until_available(self._readers.start, "the database"), self._readers.stop
         )
+        # What is read in binary, and by arrays, is read in threads.
+        self._arrays = Readers(self._dsn, settings.database)
+        self._stops.append(("readers of arrays", self._arrays.stop))
         return database
+
+    def _ranges(self, max_answer_points: int) -> RangeQueries:
+        """Return the queries of ranges for a door, which may allow less than the configuration."""
+        config = self._settings.queries
+        most = min(config.max_answer_points, max_answer_points)
+        return RangeQueries(
+            self._arrays,
+            config.model_copy(update={"max_answer_points": most}),
+            limits=self._limits,
+            retention=self._settings.database.retention,
+        )
 
     async def _start_projections(self) -> None:
         settings = self._settings
-        self._partitions = Partitions(self._database, settings.database.partitions)
+        self._partitions = Partitions(
+            self._database, settings.database.partitions, settings.database.retention
+        )
         await self._begin("partitions", self._partitions.start(), self._partitions.stop)
         self._feeds = EventFeeds(self._telemetry, settings.grpc)
-        self._hub = StreamHub(self._telemetry, self._plugins.catalogue, settings.grpc, self._feeds.wake)
+        self._hub = StreamHub(self._telemetry, self._plugins.catalogue, settings.grpc, self._on_events)
         self._runner = ProjectionRunner(
             self._log,
             self._database,
@@ -198,6 +265,20 @@ class Daemon:
             config=settings.projections,
         )
         await self._begin("projections", self._runner.start(), self._stop_projections)
+        self._compaction = CompactionService(self._dsn, settings.database)
+        await self._begin("compaction", self._compaction.start(), self._compaction.stop)
+
+    def _on_events(self, tenants: set[str]) -> None:
+        self._feeds.wake(tenants)
+        self._live_changed()
+
+    def _on_devices(self, devices: Sequence[Device]) -> None:
+        self._hub.apply_devices(devices)
+        self._live_changed()
+
+    def _live_changed(self) -> None:
+        if self._live is not None:
+            self._live.changed()
 
     async def _stop_projections(self) -> None:
         try:
@@ -210,18 +291,81 @@ class Daemon:
     async def _start_grpc(self) -> None:
         self._hub.apply_devices((await self._store.snapshot()).devices)
         await self._begin("streams", self._hub.start(), self._stop_streams)
-        inventory = Inventory(
+        self._inventory = Inventory(
             self._readers,
             self._store,
-            self._settings.routeros_api,
+            way_testers(self._settings, self._plugins),
             lambda: None if self._collecting is None else self._collecting.scheduler,
             self._wait_until_projected,
+            self._intervals_s,
         )
         context = ApiContext(
-            inventory, self._telemetry, self._plugins.catalogue, self._hub, self._feeds, self._settings.grpc
+            self._inventory,
+            self._finding.discovery,
+            self._finding.tools,
+            self._telemetry,
+            self._plugins.catalogue,
+            self._hub,
+            self._feeds,
+            self._settings.grpc,
         )
         self._grpc = GrpcServer(context)
         await self._begin("gRPC", self._grpc.start(), self._grpc.stop)
+
+    def _intervals_s(self) -> dict[Tier, float]:
+        return {tier: self._settings.scheduler.intervals_s.of(tier) for tier in Tier}
+
+    def _prometheus_pages(self) -> PrometheusPages:
+        metrics = DeviceMetrics(
+            self._hub,
+            self._plugins.catalogue,
+            self._settings.http,
+            SYSTEM_CLOCK,
+            self._intervals_s,
+            self._cost_of,
+        )
+        self._hub.listen(metrics)
+        return PrometheusPages(Roster(self._inventory, DEFAULT_TENANT_ID, SYSTEM_CLOCK), metrics)
+
+    async def _start_console(self) -> None:
+        config = self._settings.console
+        if not config.enabled:
+            return  # nothing of it: nobody could look at what it follows
+        backend = ConsoleReads(self._readers, self._ranges(CHART_POINTS))
+        process = Process(
+            __version__, self._settings.daemon.collector_id, self, self._statuses, self._accounts
+        )
+        parts = ConsoleParts(
+            self._hub, self._feeds, self._telemetry, backend, process, self._default_intervals_s
+        )
+        self._live = live = Live(parts, config)
+        live.start()
+        self._stops.append(("console", live.stop))
+        reading = Reading(
+            backend,
+            self._plugins.catalogue,
+            live.world.own,
+            self._default_intervals_s,
+            config.deadline_s,
+            account=self._account,
+        )
+        self._console.serve(live, reading)
+
+    def _statuses(self, tenant_id: str) -> Mapping[DeviceStatus, int]:
+        return {} if self._collecting is None else self._collecting.scheduler.statuses(tenant_id)
+
+    def _accounts(self) -> Sequence[tuple[Device, Account]]:
+        return [] if self._collecting is None else self._collecting.scheduler.accounts()
+
+    def _account(self, device_id: str) -> Account | None:
+        return None if self._collecting is None else self._collecting.scheduler.account(device_id)
+
+    def _cost_of(self, device_id: str) -> Cost | None:
+        account = self._account(device_id)
+        return None if account is None else account.costs.total()
+
+    def _default_intervals_s(self) -> dict[str, float]:
+        return {tier.value: seconds for tier, seconds in self._intervals_s().items()}
 
     async def _wait_until_projected(self) -> None:
         """Wait until everything observed so far is in PostgreSQL."""
@@ -232,19 +376,21 @@ class Daemon:
         await self._hub.stop()
         await self._feeds.stop()
 
-    async def _start_collecting(self) -> None:
+    async def _start_collecting(self, watched_until_us: int) -> None:
         settings = self._settings
-        self._recorder = Recorder(
-            self._log, collector_id=settings.daemon.collector_id, settings=settings.ingest
-        )
         await self._begin("ingest", self._recorder.start(), self._recorder.stop)
+        await self._begin("discovery", self._finding.start(), self._finding.stop)
+        if watched_until_us:
+            collector, now_us = settings.daemon.collector_id, SYSTEM_CLOCK.now_us()
+            self._recorder.record_event(started(collector, watched_until_us, now_us))
         self._collecting = Collecting(
             settings,
             self._recorder,
             self._store,
             self._plugins,
-            TableQueries(self._database).rows_of,
-            self._hub.apply_devices,
+            partial(TableQueries(self._database).rows_of, tables=(*self._plugins.restored_tables, WAYS)),
+            self._on_devices,
+            self._pseudonyms.of,
         )
         self._stops.append(("polling", self._collecting.stop))
         self._collecting.start()

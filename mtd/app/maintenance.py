@@ -5,6 +5,8 @@ Blocking: no reactor runs here.
 
 from __future__ import annotations
 
+import signal
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -14,16 +16,17 @@ from typing import TYPE_CHECKING
 
 from mtd.app.config import Settings
 from mtd.core.clock import SYSTEM_CLOCK
+from mtd.core.errors import Misconfigured
 from mtd.eventlog.interfaces import LogReport
 from mtd.eventlog.sqlite.reader import DiskReader
 from mtd.eventlog.sqlite.verify import file_stats
 from mtd.model.events import payload_kind
 from mtd.projections.errors import OutOfBounds
 from mtd.projections.frames import TimeBounds
-from mtd.storage.audit import Audit, Newest, Span
-from mtd.storage.config import PartitionsConfig
+from mtd.storage.audit import Audit, Newest, Poll, Span
 from mtd.storage.embedded.server import EmbeddedPostgres
-from mtd.storage.partitions import EVENT, TELEMETRY_FRAME, oldest_us
+from mtd.storage.partitioned import EVENT, TELEMETRY_FRAME
+from mtd.storage.retention import Retention
 from mtd.storage.schema import migrate_blocking
 
 if TYPE_CHECKING:
@@ -58,24 +61,51 @@ def migrate_database(settings: Settings, report: Report) -> list[str]:
         if name:
             report(f"migration {done + 1} of {due}: {name}")
 
-    with _database(settings, report) as dsn:
+    with running_database(settings, report, make=True) as dsn:
         return list(migrate_blocking(dsn, progress).applied)
 
 
 @contextmanager
-def _database(settings: Settings, report: Report) -> Iterator[str]:
-    """Give the connection string of the database of this configuration."""
+def running_database(settings: Settings, report: Report, *, make: bool = False) -> Iterator[str]:
+    """Give the connection string of the database of this configuration.
+
+    Raises Misconfigured where mtd has none and none is to be made.
+    """
     dsn = settings.database.read_dsn()
     if dsn:
         yield dsn
         return
-    embedded = EmbeddedPostgres(settings.daemon.data_dir / "postgres", settings.database.embedded)
+    folder = settings.daemon.data_dir / "postgres"
+    if not make and not folder.is_dir():
+        raise Misconfigured(
+            f"mtd has no database in {settings.daemon.data_dir}: name the configuration of the one that is meant"
+            " (--config FILE, or MTD_CONFIG); `mtd run` and `mtd migrate` make a new one"
+        )
+    embedded = EmbeddedPostgres(folder, settings.database.embedded)
     report("looking for the embedded PostgreSQL, starting it if it doesn't run")
-    dsn = embedded.start_blocking()
+    with _ended_in_order():
+        dsn = embedded.start_blocking()
+        try:
+            yield dsn
+        finally:
+            embedded.stop_blocking()  # leaves alone what the daemon runs
+
+
+@contextmanager
+def _ended_in_order() -> Iterator[None]:
+    """Let SIGTERM end a command as Ctrl-C does: what it started is stopped."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
     try:
-        yield dsn
+        yield
     finally:
-        embedded.stop_blocking()  # leaves alone what the daemon runs
+        signal.signal(signal.SIGTERM, before)
 
 
 @dataclass(slots=True)
@@ -84,6 +114,7 @@ class TableComparison:
 
     ``refused``: events that are not stored on purpose, being from the future,
     past the retention, or dead letters. ``unexpected``: rows whose event should have made none.
+    ``compacted``: how many of those found are polls of blocks by now, rows no more.
     """
 
     expected: int = 0
@@ -92,6 +123,7 @@ class TableComparison:
     doubled: int = 0
     unexpected: int = 0
     refused: int = 0
+    compacted: int = 0
 
 
 @dataclass(slots=True)
@@ -111,7 +143,10 @@ class DatabaseComparison:
 
     def describe(self) -> str:
         """Return it in words."""
-        parts = [f"{table.found} rows in {name}" for name, table in sorted(self.tables.items())]
+        parts = [
+            f"{table.found} rows in {name}" + (f" ({table.compacted} compacted)" if table.compacted else "")
+            for name, table in sorted(self.tables.items())
+        ]
         parts.append(f"{self.latest_checked} newest frames")
         letters = sum(self.dead_letters.values())
         if letters:
@@ -130,11 +165,11 @@ def compare_with_database(settings: Settings, log_report: LogReport) -> Database
     StorageUnavailable.
     """
     started = time.monotonic()
-    with _database(settings, _silent) as dsn, Audit(dsn, log_report.log_id) as audit:
+    with running_database(settings, _silent) as dsn, Audit(dsn, log_report.log_id) as audit:
         comparer = _Comparer(
             audit,
             TimeBounds(settings.projections.max_ahead_s),
-            settings.database.partitions,
+            Retention(settings.database.retention, settings.database.partitions),
             log_report.log_id,
         )
         # Read after the positions: whatever was projected stands in the log by now.
@@ -159,14 +194,14 @@ def compare_with_database(settings: Settings, log_report: LogReport) -> Database
 class _Comparer:
     """Collects what must be there, and asks for it slice by slice."""
 
-    def __init__(self, audit: Audit, bounds: TimeBounds, retention: PartitionsConfig, log_id: str) -> None:
+    def __init__(self, audit: Audit, bounds: TimeBounds, retention: Retention, log_id: str) -> None:
         self._audit = audit
         self._bounds = bounds
         now_us = SYSTEM_CLOCK.now_us()
         self._oldest_us = {
-            "telemetry": oldest_us(retention, TELEMETRY_FRAME, now_us),
-            "latest": oldest_us(retention, TELEMETRY_FRAME, now_us),
-            "events": oldest_us(retention, EVENT, now_us),
+            "telemetry": retention.oldest_us(TELEMETRY_FRAME, now_us),
+            "latest": retention.oldest_us(TELEMETRY_FRAME, now_us),
+            "events": retention.oldest_us(EVENT, now_us),
         }
         self._result = DatabaseComparison(log_id=log_id, positions=audit.positions())
         self._dead = audit.dead_letters()
@@ -225,7 +260,7 @@ class _Comparer:
             self._result.tables[table].refused += 1
             return
         rows = self._slices[table]
-        rows.expect(seq, envelope.collected_at_us)
+        rows.expect(seq, envelope)
         if len(rows.expected) >= _EVENTS_AT_ONCE:
             self._compare(table)
 
@@ -235,18 +270,34 @@ class _Comparer:
             return
         counts = Counter(self._audit.rows(table, rows.span))
         found = {seq for seq, part in counts if part == 0}
+        compacted = self._compacted(rows, rows.expected - found) if table == "telemetry_frame" else set()
+        found |= compacted
         missing = rows.expected - found
         doubled = [seq for (seq, _), count in counts.items() if count > 1]
         unexpected = {seq for seq, _ in counts} - rows.expected - rows.allowed
         account = self._result.tables[table]
         account.expected += len(rows.expected)
         account.found += len(rows.expected & found)
+        account.compacted += len(compacted)
         account.missing += len(missing)
         account.doubled += len(doubled)
         account.unexpected += len(unexpected)
         for what, seqs in (("is missing", missing), ("is doubled", doubled), ("is unexpected", unexpected)):
             for seq in sorted(seqs)[:_NAMED_PROBLEMS]:
                 self._problem(f"{table}: the row of event {seq} {what}")
+
+    def _compacted(self, rows: _Slice, missing: set[int]) -> set[int]:
+        """Return which frames that are rows no more stand in blocks."""
+        if not missing:
+            return set()
+        polls = {}
+        groups = self._audit.poll_groups()
+        for seq in missing:
+            tenant_id, device_id, layout_id, collected_us = rows.frames[seq]
+            group = groups.get((tenant_id, layout_id))
+            if group is not None:
+                polls[seq] = Poll(device_id, group, collected_us)
+        return self._audit.compacted(polls)
 
     def _note_newest(self, seq: int, envelope: Envelope) -> None:
         key = (envelope.tenant_id, envelope.device_id, envelope.frame.layout_id)
@@ -288,12 +339,18 @@ class _Slice:
     def __init__(self) -> None:
         self.expected: set[int] = set()
         self.allowed: set[int] = set()
+        self.frames: dict[int, tuple[str, str, int, int]] = {}  # tenant, device, layout, time
         self.span: Span | None = None
 
-    def expect(self, seq: int, collected_us: int) -> None:
+    def expect(self, seq: int, envelope: Envelope) -> None:
         """Note an event that must have a row."""
         self.expected.add(seq)
-        self._widen(seq, collected_us)
+        self._widen(seq, envelope.collected_at_us)
+        if envelope.HasField("frame"):
+            self.frames[seq] = (
+                *(envelope.tenant_id, envelope.device_id),
+                *(envelope.frame.layout_id, envelope.collected_at_us),
+            )
 
     def allow(self, seq: int, collected_us: int) -> None:
         """Note an event that may have rows."""

@@ -14,13 +14,22 @@ from mtd.eventlog.sqlite.log import SqliteEventLog
 from mtd.eventlog.sqlite.verify import file_stats
 from mtd.projections.all import default_projections
 from mtd.projections.runner import ProjectionRunner
+from mtd.projections.telemetry import TelemetryProjection
 from mtd.storage.embedded.server import EmbeddedPostgres
 from mtd.storage.partitions import Partitions
 from mtd.storage.pool import Database
 from mtd.storage.schema import migrate
+from mtd.storage.txn import Transaction
 
 Progress = Callable[[str, int, int], None]
 """Told what is being done, and how many events of how many are."""
+
+BLOCKS_STAY = (
+    "some hours are blocks already, and those stay: what the log has of them comes beside them as frames and is merged,"
+    " so that a poll whose values have changed is there with the old values as well; how to have it made anew from the log"
+    ' only stands under "Make it again" in docs/operating.md'
+)
+"""What is said before telemetry is rebuilt beside blocks."""
 
 _LOOK_S = 0.1
 _STUCK_S = 15.0
@@ -42,17 +51,21 @@ class ProjectingStuck(Retryable):
     hint = "mend what the message names and run it again, or start the daemon: what is missing is caught up"
 
 
-async def rebuild_projection(settings: Settings, name: str, progress: Progress) -> Rebuilt:
+async def rebuild_projection(
+    settings: Settings, name: str, progress: Progress, warn: Callable[[str], None]
+) -> Rebuilt:
     """Make what a projection keeps in PostgreSQL again, from all events that the log still has.
 
-    What other projections have not projected yet is projected first. Raises
+    ``warn`` is told, before anything is changed, what this doesn't make again. What other projections have not projected yet is projected first. Raises
     NotFound (no log, no such projection), Misconfigured (the daemon runs, or
     something has to be set right), and Retryable.
     """
     started = SYSTEM_CLOCK.monotonic()
     file_stats(settings.event_log_path)  # a log that isn't there must not be made
     async with _log_of(settings) as log, _database_of(settings) as database:
-        partitions = Partitions(database, settings.database.partitions)
+        if name == TelemetryProjection.name and await _has_blocks(database):
+            warn(BLOCKS_STAY)
+        partitions = Partitions(database, settings.database.partitions, settings.database.retention)
         await partitions.maintain()
         projections = default_projections(partitions, settings.projections)
         runner = ProjectionRunner(log, database, projections, config=settings.projections)
@@ -104,6 +117,14 @@ async def _database_of(settings: Settings) -> AsyncIterator[Database]:
     finally:
         if embedded is not None:
             await embedded.stop()
+
+
+async def _has_blocks(database: Database) -> bool:
+    async def look(tx: Transaction) -> bool:
+        await tx.execute("SELECT FROM mtd.telemetry_axis LIMIT 1")
+        return tx.fetchone() is not None
+
+    return await database.run("rebuild.look", look)
 
 
 async def _until(runner: ProjectionRunner, what: str, first: int, last: int, progress: Progress) -> None:

@@ -46,11 +46,20 @@ class Options(usage.Options):
 
 
 class DaemonService(Service):
-    """The daemon as a Twisted service. ``on_failure`` is called if it can't start."""
+    """The daemon as a Twisted service. ``on_failure`` is called if it can't start.
+
+    ``make_daemon`` makes another daemon than the usual one, for benches.
+    """
 
     name = "mtd"
 
-    def __init__(self, config_path: Path | None, on_failure: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self,
+        config_path: Path | None,
+        on_failure: Callable[[], None] | None = None,
+        make_daemon: Callable[[Settings], Daemon] | None = None,
+    ) -> None:
+        self._make_daemon = make_daemon
         self._config_path = config_path
         self._settings: Settings = _load(config_path)
         self._on_failure = on_failure
@@ -74,7 +83,7 @@ class DaemonService(Service):
     async def _start(self) -> None:
         from mtd.app.daemon import Daemon
 
-        self._daemon = Daemon(self._settings)
+        self._daemon = (self._make_daemon or Daemon)(self._settings)
         try:
             await self._daemon.start()
         except MtdError as error:

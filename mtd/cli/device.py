@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
-from rich.progress import track
 from rich.table import Table
 
-from mtd.cli.device_csv import RowRefused, check_settings, read_rows
+from mtd.cli.device_capabilities import capability_record, capability_table, way_lines
+from mtd.cli.device_export import export_devices
+from mtd.cli.device_import import import_devices
+from mtd.cli.device_interfaces import list_interfaces, pin, pins, unpin
 from mtd.cli.device_settings import changes_from
 from mtd.cli.output import (
     console,
@@ -17,12 +18,11 @@ from mtd.cli.output import (
     json_option,
     plain,
     print_json,
-    progress_console,
     server_option,
 )
 from mtd.cli.router_options import login_options, read_password, settings_from
+from mtd.cli.way_options import way_options, way_settings_from
 from mtd.client import MtdClient
-from mtd.client.errors import MtdClientError
 from mtd.client.values import ConnectionTest, Device
 
 _STATUS_STYLE = {"up": "green", "degraded": "yellow", "down": "red", "disabled": "dim"}
@@ -37,6 +37,7 @@ def device() -> None:
 @click.argument("name")
 @click.argument("host")
 @login_options
+@way_options
 @click.option(
     "--label", "labels", multiple=True, metavar="KEY=VALUE", help="A free label; may be given several times."
 )
@@ -49,11 +50,17 @@ def add(name: str, host: str, server: str, labels: tuple[str, ...], as_json: boo
     \b
     mtd device add core-1 10.0.0.1 --user monitor
     mtd device add core-2 10.0.0.2 --user monitor --tls pinned --fingerprint 4F:...
+    mtd device add core-3 10.0.0.3 --user monitor --rest-port 443 --rest-tls verify --snmp 2c
     """
     password = read_password(login.pop("password"), login.pop("password_file"))
     with MtdClient(server) as client:
         created = client.create_device(
-            name=name, host=host, password=password, labels=_labels(labels), **settings_from(login)
+            name=name,
+            host=host,
+            password=password,
+            labels=_labels(labels),
+            **settings_from(login),
+            **way_settings_from(login),
         )
     _show([created], as_json)
 
@@ -87,7 +94,26 @@ def show(name: str, server: str, as_json: bool) -> None:
         table.add_row(key.replace("_", " "), plain(getattr(found, key) or ""))
     capabilities = [plain(f"{key} {detail}".strip()) for key, detail in sorted(found.capabilities.items())]
     table.add_row("can do", "\n".join(capabilities))
+    table.add_row("ways", "\n".join(way_lines(found)))
     console.print(table)
+
+
+@device.command()
+@click.argument("name")
+@server_option
+@json_option
+@explain_errors
+def capabilities(name: str, server: str, as_json: bool) -> None:
+    """Show what the router NAME can do, as it was last probed, and by which ways it is asked.
+
+    What it wasn't asked, or didn't answer, is in neither list: nothing is known of it.
+    """
+    with MtdClient(server) as client:
+        found = client.get_device(name)
+    if as_json:
+        print_json(capability_record(found))
+    else:
+        console.print(capability_table(found))
 
 
 @device.command("set")
@@ -102,12 +128,16 @@ def set_settings(name: str, settings: tuple[str, ...], server: str, as_json: boo
     \b
     mtd device set core-1 interface_naming=both enabled=false
     mtd device set core-1 interval:t0=5 label:role=core
+    mtd device set core-1 t0:interfaces=all   reads all of them each second; a number, or nothing for the default
     mtd device set core-1 password=-          asks; password=env takes MTD_PASSWORD
+    mtd device set core-1 rest_port=443 rest_tls_mode=verify snmp_version=2c snmp_community=-
 
     Known: host, port, username, password, tls_mode, tls_fingerprint, enabled,
     interface_naming, code_page, connect_timeout_s, command_timeout_s, notes,
-    name, label:KEY and interval:TIER. Labels and intervals that aren't named
-    stay; an empty value takes one away.
+    name, ways, rest_port, rest_tls_mode, rest_tls_fingerprint, snmp_version,
+    snmp_port, snmp_community, snmp_username, snmp_auth, snmp_auth_password,
+    snmp_priv, snmp_priv_password, t0:interfaces, t0:metrics, label:KEY and interval:TIER. Labels,
+    intervals and limits that aren't named stay; an empty value takes one away.
     """
     with MtdClient(server) as client:
         changes = changes_from(settings, lambda: client.get_device(name))
@@ -160,43 +190,10 @@ def refresh(name: str, server: str, as_json: bool) -> None:
         _show([client.refresh_capabilities(name)], as_json)
 
 
-@device.command("import")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--dry-run", is_flag=True, help="Only check the file.")
-@server_option
-@json_option
-@explain_errors
-def import_devices(file: Path, dry_run: bool, server: str, as_json: bool) -> None:
-    """Add the routers of a CSV file.
-
-    Its first line names the columns: name, host, username, password, and any
-    of port, tls_mode, tls_fingerprint, interface_naming, code_page, notes and
-    label:KEY. Every line is tried; what fails is reported with its line. Ends with code 1
-    if anything failed.
-    """
-    rows = read_rows(file)
-    failures = []
-    added = 0
-    with MtdClient(server) as client:
-        for row in track(rows, "adding", console=progress_console, disable=as_json, transient=True):
-            try:
-                settings = row.settings()
-                if dry_run:
-                    check_settings(settings)
-                else:
-                    client.create_device(**settings)
-                added += 1
-            except (MtdClientError, RowRefused) as error:
-                failures.append({"line": row.line, "name": row.name, "error": str(error)})
-    if as_json:
-        print_json({"added": added, "failed": failures, "dry_run": dry_run})
-    else:
-        console.print(f"{added} router(s) {'are fine' if dry_run else 'added'}, {len(failures)} failed.")
-        for failure in failures:
-            where, wrong = plain(f"line {failure['line']}, {failure['name']}"), plain(failure["error"])
-            console.print(f"  {where}: [red]{wrong}[/]")
-    if failures:
-        raise SystemExit(1)
+device.add_command(import_devices)
+device.add_command(export_devices)
+for command in (list_interfaces, pin, unpin, pins):
+    device.add_command(command)
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -243,9 +240,10 @@ def _show(devices: list[Device], as_json: bool) -> None:
 def _show_test(result: ConnectionTest) -> None:
     for step in result.steps:
         mark = "[green]ok[/]  " if step.ok else "[red]fail[/]"
-        console.print(f"{mark} {step.name:8} {step.duration_us / 1000:8.1f} ms  {plain(step.detail)}")
+        name = f"{step.way:4} {step.name:8}"
+        console.print(f"{mark} {name} {step.duration_us / 1000:8.1f} ms  {plain(step.detail)}")
     if result.ok:
         what = plain(f"RouterOS {result.routeros_version} on {result.board_name}")
-        console.print(f"[green]{plain(result.identity)}[/]: {what}")
+        console.print(f"[green]{plain(result.identity)}[/]: {what}, over {plain(result.serves or 'api')}")
     else:
         console.print(f"[red]{plain(result.outcome)}[/]: {plain(result.reason)}")

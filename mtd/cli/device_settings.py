@@ -11,11 +11,37 @@ import click
 if TYPE_CHECKING:
     from mtd.client.values import Device
 
-_TEXTS = frozenset(
-    {"name", "host", "username", "tls_mode", "tls_fingerprint", "interface_naming", "code_page", "notes"}
+TEXTS = frozenset(
+    {
+        *(
+            "name",
+            "host",
+            "username",
+            "tls_mode",
+            "tls_fingerprint",
+            "interface_naming",
+            "code_page",
+            "notes",
+        ),
+        *("rest_tls_mode", "rest_tls_fingerprint"),
+        *("snmp_version", "snmp_username", "snmp_auth", "snmp_priv"),
+    }
 )
-_NUMBERS = {"port": int, "connect_timeout_s": float, "command_timeout_s": float}
-_WORDS = {
+NUMBERS = {
+    "port": int,
+    "connect_timeout_s": float,
+    "command_timeout_s": float,
+    "rest_port": int,
+    "snmp_port": int,
+}
+# Each may stand in the environment, under this name.
+SECRETS = {
+    "password": "MTD_PASSWORD",
+    "snmp_community": "MTD_SNMP_COMMUNITY",
+    "snmp_auth_password": "MTD_SNMP_AUTH_PASSWORD",
+    "snmp_priv_password": "MTD_SNMP_PRIV_PASSWORD",
+}
+WORDS = {
     "true": True,
     "yes": True,
     "on": True,
@@ -25,8 +51,21 @@ _WORDS = {
     "off": False,
     "0": False,
 }
-_TIERS = ("t0", "t1", "t2", "t3")
-_KNOWN = sorted([*_TEXTS, *_NUMBERS, "enabled", "password", "label:KEY", "interval:TIER"])
+TIERS = ("t0", "t1", "t2", "t3")
+LIMITS = ("interfaces", "metrics")
+_KNOWN = sorted(
+    [
+        *TEXTS,
+        *NUMBERS,
+        *SECRETS,
+        "enabled",
+        "ways",
+        "label:KEY",
+        "interval:TIER",
+        "t0:interfaces",
+        "t0:metrics",
+    ]
+)
 
 
 def changes_from(texts: Sequence[str], current: Callable[[], Device]) -> dict[str, Any]:
@@ -44,13 +83,24 @@ def changes_from(texts: Sequence[str], current: Callable[[], Device]) -> dict[st
         if kind == "label" and name:
             labels = changes.setdefault("labels", dict(current().labels) if "labels" not in changes else {})
             _put(labels, name, value)
-        elif kind == "interval" and name in _TIERS:
+        elif kind == "interval" and name in TIERS:
             if "intervals_s" not in changes:
                 changes["intervals_s"] = dict(current().intervals_s)
             _put(changes["intervals_s"], name, _number(key, value, float) if value else "")
+        elif kind == "t0" and name in LIMITS:
+            if "t0" not in changes:
+                changes["t0"] = dict(current().t0)
+            changes["t0"][name] = _limit(key, value)
         else:
             changes[key] = _value(key, value)
     return changes
+
+
+def _limit(key: str, value: str) -> str:
+    text = value.strip().lower()
+    if text and text != "all" and not text.isdecimal():
+        raise click.ClickException(f"{key}: {value!r} is neither a number nor 'all'")
+    return text
 
 
 def _put(target: dict[str, Any], key: str, value: Any) -> None:
@@ -61,29 +111,37 @@ def _put(target: dict[str, Any], key: str, value: Any) -> None:
 
 
 def _value(key: str, value: str) -> Any:
-    if key in _TEXTS:
+    if key in TEXTS:
         return value
-    if key in _NUMBERS:
-        return _number(key, value, _NUMBERS[key])
+    if key in NUMBERS:
+        return _number(key, value, NUMBERS[key])
     if key == "enabled":
-        if value.lower() not in _WORDS:
+        if value.lower() not in WORDS:
             raise click.ClickException(f"enabled: {value!r} is neither true nor false")
-        return _WORDS[value.lower()]
-    if key == "password":
-        return _password(value)
+        return WORDS[value.lower()]
+    if key in SECRETS:
+        return secret_from(value, key, SECRETS[key])
+    if key == "ways":
+        return ways_from(value)
     raise click.ClickException(f"{key!r} is not a setting; known: {', '.join(_KNOWN)}")
 
 
-def _password(value: str) -> str:
-    """Return a password that need not stand on the command line, where others see it."""
+def secret_from(value: str, key: str, variable: str) -> str:
+    """Return a secret that need not stand on the command line, where others see it: ``-`` asks for it."""
     if value == "-":
-        answer: str = click.prompt("Password", hide_input=True, default="", show_default=False, err=True)
+        text = key.removeprefix("snmp_").replace("_", " ").capitalize()
+        answer: str = click.prompt(text, hide_input=True, default="", show_default=False, err=True)
         return answer
     if value == "env":
-        if "MTD_PASSWORD" not in os.environ:
-            raise click.ClickException("password=env: the environment has no MTD_PASSWORD")
-        return os.environ["MTD_PASSWORD"]
+        if variable not in os.environ:
+            raise click.ClickException(f"{key}=env: the environment has no {variable}")
+        return os.environ[variable]
     return value
+
+
+def ways_from(text: str) -> list[str]:
+    """Return ways, however they are separated: ``api,rest`` or ``api rest``."""
+    return text.replace(",", " ").split()
 
 
 def _number(key: str, value: str, convert: Any) -> Any:

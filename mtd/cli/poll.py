@@ -1,44 +1,69 @@
-"""``mtd poll HOST``: live values of one router, without any database."""
+"""``mtd poll HOST``: what is read of one router, without any database."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import contextlib
+from typing import Any
 
 import click
 from rich.live import Live
-from rich.table import Table
 
-from mtd.cli.output import console, explain_errors, format_rate, json_option, plain, print_json
+from mtd.cli import poll_screen
+from mtd.cli.output import console, explain_errors, json_option, plain, print_json
 from mtd.cli.reactor import run_on_reactor
 from mtd.cli.router_options import login_options, read_password
 from mtd.model.device import DEFAULT_TENANT_ID, Device, InterfaceNaming, TlsMode
-
-if TYPE_CHECKING:
-    from mtd.app.direct import DirectPoll
-    from mtd.model.observation import ProbeFacts
+from mtd.model.metric import DEFAULT_INTERVAL_S, Tier
+from mtd.plugin.manager import PluginManager
 
 
 @click.command()
 @click.argument("host")
 @login_options
 @click.option(
+    "--tier",
+    "tier_name",
+    type=click.Choice(("t0", "t1", "t2", "t3")),
+    default="t0",
+    show_default=True,
+    help="What to read: t0 live values; t1 states; t2 sensors and long tables; t3 configuration.",
+)
+@click.option(
+    "--collector",
+    "only",
+    metavar="NAME",
+    help="Only what this collector reads (mtd plugins list names them).",
+)
+@click.option(
     "--interval",
     "interval_s",
     type=click.FloatRange(0.2, 3600),
-    default=1.0,
-    show_default=True,
-    help="Seconds between polls.",
+    help="Seconds between polls. Default: those of the tier (1, 10, 60, 900).",
 )
 @click.option(
     "--count", type=click.IntRange(1), help="Stop after so many polls. Default: go on until Ctrl-C."
 )
 @json_option
 @explain_errors
-def poll(host: str, interval_s: float, count: int | None, as_json: bool, **login: Any) -> None:
-    """Print live values of the router HOST, with no daemon and no database.
+def poll(
+    host: str,
+    tier_name: str,
+    only: str | None,
+    interval_s: float | None,
+    count: int | None,
+    as_json: bool,
+    **login: Any,
+) -> None:
+    """Print what mtd reads of the router HOST, with no daemon and no database.
 
-    It logs in once, keeps the session, and reads what the T0 tier reads. Rates
-    are there from the second poll on. With --json, each poll is one line.
+    It logs in once, keeps the session, and reads what a tier reads: values,
+    rows of tables, documents, and the events of changes. Rates are there from
+    the second poll on; of tables and documents, what changed since the poll
+    before. With --json, each poll is one line, and the rows are in it.
+
+    \b
+    mtd poll 192.0.2.1 --user monitor
+    mtd poll 192.0.2.1 --user monitor --collector ups --tier t1 --count 2
     """
     mode = TlsMode(login["tls_mode"])
     device = Device(
@@ -53,58 +78,51 @@ def poll(host: str, interval_s: float, count: int | None, as_json: bool, **login
         tls_fingerprint=login["fingerprint"],
         naming=InterfaceNaming(login["naming"]),
     )
-    run_on_reactor(_poll(device, interval_s, count, as_json))
+    run_on_reactor(_poll(device, Tier(tier_name), only, interval_s, count, as_json))
 
 
-async def _poll(device: Device, interval_s: float, count: int | None, as_json: bool) -> None:
+async def _poll(
+    device: Device, tier: Tier, only: str | None, interval_s: float | None, count: int | None, as_json: bool
+) -> None:
     from mtd.app.direct import DirectPoller
-    from mtd.plugin.manager import PluginManager
 
-    poller = DirectPoller(device, PluginManager.load(), interval_s)
+    manager = chosen(only, tier)
+    poller = DirectPoller(device, manager, interval_s or DEFAULT_INTERVAL_S[tier], tier=tier)
+    live = Live(console=console, auto_refresh=False, transient=False)
+    screen = tier is Tier.T0 and only is None and not as_json
+    sizes, number = poll_screen.TableSizes(), 0
     try:
         facts = await poller.open()
-        number = 0
-        with Live(console=console, auto_refresh=False, transient=False) as live:
+        with live if screen else contextlib.nullcontext():
             async for result in poller.polls():
                 number += 1
                 if as_json:
-                    values = {reading.key: reading.value for reading in result.readings}
-                    print_json(
-                        {
-                            "collected_us": result.collected_us,
-                            "duration_s": result.duration_s,
-                            "values": values,
-                            "changes": result.changes,
-                        }
-                    )
+                    print_json(poll_screen.as_json(result, tier))
                 else:
                     for change in result.changes:
-                        live.console.print(plain(change.message))
-                    live.update(_render(device, facts, result), refresh=True)
+                        console.print(plain(change.message))
+                if screen:
+                    live.update(poll_screen.interfaces(device, facts, result), refresh=True)
+                elif not as_json:
+                    for part in poll_screen.everything(result, tier, sizes):
+                        console.print(part)
                 if count is not None and number >= count:
                     return
     finally:
         await poller.close()
 
 
-_COLUMNS = ("rx_bps", "tx_bps", "rx_pps", "tx_pps", "rx_errors_per_s", "rx_drops_per_s")
-
-
-def _render(device: Device, facts: ProbeFacts, result: DirectPoll) -> Table:
-    interfaces: dict[str, dict[str, float]] = {}
-    for reading in result.readings:
-        if reading.label:
-            interfaces.setdefault(reading.label, {})[reading.metric.rpartition(".")[2]] = reading.value
-    title = plain(f"{facts.identity} ({device.host})  RouterOS {facts.routeros_version}  {facts.board_name}")
-    table = Table("Interface", "State", "rx", "tx", "rx p/s", "tx p/s", "rx err/s", "rx drop/s", title=title)
-    for label, values in sorted(interfaces.items()):
-        running = values.get("oper_state")
-        state = "" if running is None else ("[green]up[/]" if running else "[red]down[/]")
-        cells = [format_rate(values.get("rx_bps")), format_rate(values.get("tx_bps"))]
-        cells += ["" if values.get(name) is None else f"{values[name]:,.0f}" for name in _COLUMNS[2:]]
-        table.add_row(plain(label), state, *cells)
-    system = {reading.metric: reading.value for reading in result.readings if not reading.label}
-    table.caption = "   ".join(
-        f"{plain(key.removeprefix('system.'))} {value:,.0f}" for key, value in sorted(system.items())
-    )
-    return table
+def chosen(only: str | None, tier: Tier) -> PluginManager:
+    """Return all that is installed, or one collector. Raises ClickException if that reads nothing at the tier."""
+    manager = PluginManager.load()
+    if only is None:
+        return manager
+    found = [collector for collector in manager.collectors if collector.name == only]
+    if not found:
+        names = ", ".join(collector.name for collector in manager.collectors)
+        problems = "".join(f"\n{problem}" for problem in manager.problems)
+        raise click.ClickException(f"there is no collector {only!r}, but {names}{problems}")
+    tiers = sorted({menu.tier for menu in found[0].menus})
+    if tier not in tiers:
+        raise click.ClickException(f"{only} reads nothing at {tier}: choose --tier {' or '.join(tiers)}")
+    return PluginManager(found, (), manager.settings)

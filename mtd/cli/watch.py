@@ -1,9 +1,8 @@
-"""``mtd watch``, ``mtd query`` and ``mtd events``: what the daemon knows, live and stored."""
+"""``mtd watch`` and ``mtd events``: what the daemon knows, as it comes."""
 
 from __future__ import annotations
 
 import datetime as dt
-import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -72,7 +71,7 @@ def watch(
             if as_json:
                 _print_samples(client.watch(devices=devices, metrics=wanted, give_up_after_s=patience_s))
                 return
-            with _Screen(_values_table if metrics else summary_table) as screen:
+            with Screen(_values_table if metrics else summary_table) as screen:
                 samples = client.watch(
                     devices=devices, metrics=wanted, give_up_after_s=patience_s, on_gone=screen.forget
                 )
@@ -105,7 +104,9 @@ SUMMARY = (
     "iface.tx_bps",
     "iface.oper_state",
 )
-_Values = dict[tuple[str, str], Sample]
+_Series = tuple[str, str, str]
+"""Device id, metric, instance: what stays when a device or an interface is renamed."""
+_Values = dict[_Series, Sample]
 _Render = Callable[[_Values], Table]
 
 
@@ -125,7 +126,7 @@ def _print_samples(samples: Iterator[Sample]) -> None:
         )
 
 
-class _Screen:
+class Screen:
     """The newest values as a table, drawn a few times a second."""
 
     def __init__(self, render: _Render) -> None:
@@ -144,7 +145,7 @@ class _Screen:
 
     def show(self, sample: Sample) -> None:
         """Take a value."""
-        self._values[sample.device, sample.key] = sample
+        self._values[sample.device_id, sample.metric, sample.instance] = sample
         if time.monotonic() - self._drawn >= _REDRAW_S:
             self._draw()
 
@@ -165,10 +166,11 @@ def _values_table(values: _Values) -> Table:
     for name in ("Value", "Unit", "Age"):
         table.add_column(name)
     now = dt.datetime.now(dt.UTC)
-    for (device, key), sample in sorted(values.items())[: console.height - 6]:
+    shown = sorted(values.values(), key=lambda sample: (sample.device, sample.key))
+    for sample in shown[: console.height - 6]:
         value = f"{sample.value:,.2f}" if sample.value_int is None else f"{sample.value_int:,}"
         age = (now - sample.collected_at).total_seconds()
-        table.add_row(plain(device), plain(key), value, plain(sample.unit), f"{age:.1f} s")
+        table.add_row(plain(sample.device), plain(sample.key), value, plain(sample.unit), f"{age:.1f} s")
     hidden = len(values) - table.row_count
     if hidden > 0:
         table.caption = f"{hidden} more; choose with --device and --metric"
@@ -176,7 +178,7 @@ def _values_table(values: _Values) -> Table:
 
 
 def summary_table(values: _Values) -> Table:
-    """Return a line per device from the newest samples of SUMMARY, by device and key."""
+    """Return a line per device from the newest samples of SUMMARY."""
     table = Table("Device", "CPU", "Memory used", "Links up", "rx", "tx", "Age")
     by_device: dict[str, list[Sample]] = {}
     for sample in values.values():
@@ -207,46 +209,6 @@ def _used_pct(system: dict[str, float]) -> float | None:
 
 def _percent(value: float | None) -> str:
     return "" if value is None else f"{value:.0f} %"
-
-
-@click.command()
-@click.argument("device")
-@click.argument("metrics", nargs=-1, required=True)
-@click.option("--last", default="15m", show_default=True, help="How far back: 90s, 15m, 24h, 7d.")
-@click.option(
-    "--points",
-    type=click.IntRange(1, 100_000),
-    default=600,
-    show_default=True,
-    help="Most points per series.",
-)
-@server_option
-@json_option
-@explain_errors
-def query(device: str, metrics: tuple[str, ...], last: str, points: int, server: str, as_json: bool) -> None:
-    """Read stored values of DEVICE: METRICS are keys or patterns, such as 'iface.ether1.*'."""
-    end = dt.datetime.now(dt.UTC)
-    with MtdClient(server) as client:
-        result = client.query_range(device, metrics, start=end - _duration(last), end=end, max_points=points)
-    if as_json:
-        print_json({"bucket_us": result.bucket_us, "series": result.series})
-        return
-    table = Table()
-    table.add_column("Metric", no_wrap=True, overflow="fold")
-    for name in ("Points", "First", "Last", "Min", "Max", "Unit"):
-        table.add_column(name)
-    for series in result.series:
-        first, newest = series.values[0], series.values[-1]
-        figures = [
-            f"{value:,}" if isinstance(value, int) else f"{value:,.2f}"
-            for value in (first, newest, min(series.values), max(series.values))
-        ]
-        table.add_row(plain(series.key), str(len(series.values)), *figures, plain(series.unit))
-    if result.bucket_us:
-        table.caption = f"thinned to one point per {result.bucket_us / 1e6:g} s"
-    console.print(
-        table if result.series else plain(f"Nothing stored for {device} in the last {last} that matches.")
-    )
 
 
 @click.command()
@@ -288,13 +250,3 @@ def events(
                 )
         except KeyboardInterrupt:
             pass  # the way to end it
-
-
-def _duration(text: str) -> dt.timedelta:
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smhdw])", text)
-    if found is None:
-        raise click.BadParameter(
-            f"{text!r} is not a duration such as 90s, 15m, 24h or 7d", param_hint="--last"
-        )
-    unit = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}[found.group(2)]
-    return dt.timedelta(**{unit: float(found.group(1))})

@@ -8,21 +8,18 @@ used after.
 
 from __future__ import annotations
 
+from mtd.client import discovery, tools
 from mtd.client.aio import AsyncMtdClient
 from mtd.client.errors import MtdClientError
 from mtd.client.live import LiveFrame, LiveLayout, LiveSeries, Sample
+from mtd.client.overview import EventDay, EventDays, LatestPage, LatestValue, Ranking, StatusCounts, TopEntry
+from mtd.client.ranges import RangeResult, TimeSeries
 from mtd.client.requests import Settings
+from mtd.client.slices import Slice
+from mtd.client.snapshots import SnapshotInfo, SnapshotVersion
+from mtd.client.state import TableInfo, TablePage, TableRow
 from mtd.client.sync import MtdClient
-from mtd.client.values import (
-    Catalogue,
-    ConnectionTest,
-    Device,
-    Event,
-    Metric,
-    RangeResult,
-    TestStep,
-    TimeSeries,
-)
+from mtd.client.values import Catalogue, ConnectionTest, Device, Event, Metric, TestStep
 
 DEFAULT_TARGET = "127.0.0.1:50051"
 
@@ -33,6 +30,10 @@ __all__ = [
     "ConnectionTest",
     "Device",
     "Event",
+    "EventDay",
+    "EventDays",
+    "LatestPage",
+    "LatestValue",
     "LiveFrame",
     "LiveLayout",
     "LiveSeries",
@@ -40,8 +41,19 @@ __all__ = [
     "MtdClient",
     "MtdClientError",
     "RangeResult",
+    "Ranking",
     "Sample",
     "Settings",
+    "Slice",
+    "SnapshotInfo",
+    "SnapshotVersion",
+    "StatusCounts",
+    "TableInfo",
+    "TablePage",
+    "TableRow",
     "TestStep",
     "TimeSeries",
+    "TopEntry",
+    "discovery",
+    "tools",
 ]

@@ -8,15 +8,27 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypedDict, TypeVar
 
 from mtd.client.errors import MtdClientError
+from mtd.client.overview import (
+    EventDays,
+    LatestPage,
+    Ranking,
+    StatusCounts,
+    event_days_of,
+    latest_of,
+    ranking_of,
+    status_counts_of,
+)
+from mtd.client.ranges import RangeResult, range_of
+from mtd.client.snapshots import SnapshotInfo, SnapshotVersion, snapshot_versions_of, snapshots_of
+from mtd.client.state import TableInfo, TablePage, table_page_of, tables_of
 from mtd.client.values import (
     Catalogue,
     ConnectionTest,
     Device,
-    RangeResult,
     catalogue_of,
     connection_test_of,
     device_of,
-    range_of,
+    number_of,
 )
 from mtd.pb.common.v1 import device_pb2
 from mtd.pb.inventory.v1 import inventory_service_pb2 as inventory_pb
@@ -37,7 +49,10 @@ SLOW_CALL_S = 60.0
 
 
 class Settings(TypedDict, total=False):
-    """Settings of a device; see ``DeviceSettings`` in the protocol. Enumerations are words."""
+    """Settings of a device; see ``DeviceSettings`` in the protocol. Enumerations are words.
+
+    The community and the passwords of SNMP are write only.
+    """
 
     name: str
     host: str
@@ -53,6 +68,19 @@ class Settings(TypedDict, total=False):
     intervals_s: Mapping[str, float]
     labels: Mapping[str, str]
     notes: str
+    t0: Mapping[str, Any]
+    ways: Sequence[str]
+    rest_port: int
+    rest_tls_mode: str
+    rest_tls_fingerprint: str
+    snmp_version: str
+    snmp_port: int
+    snmp_username: str
+    snmp_auth: str
+    snmp_priv: str
+    snmp_community: str
+    snmp_auth_password: str
+    snmp_priv_password: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +96,10 @@ class Call(Generic[T]):
 
 def create_device(password: str, settings: Mapping[str, Any]) -> Call[Device]:
     """Build CreateDevice. Devices are enabled, and in clear text, unless told otherwise."""
-    message = _settings({"enabled": True, "tls_mode": "off", **settings})
-    request = inventory_pb.CreateDeviceRequest(settings=message, password=password)
+    rest, secrets = _apart({"enabled": True, "tls_mode": "off", **settings})
+    request = inventory_pb.CreateDeviceRequest(
+        settings=settings_message(rest), password=password, secrets=secrets
+    )
     return Call(INVENTORY, "CreateDevice", request, lambda answer: device_of(answer.device))
 
 
@@ -94,10 +124,11 @@ def update_device(
     device: str, password: str | None, revision: int, settings: Mapping[str, Any]
 ) -> Call[Device]:
     """Build UpdateDevice for the settings that are given, and for the password unless it is None."""
+    rest, secrets = _apart(settings)
     request = inventory_pb.UpdateDeviceRequest(
-        device=device, settings=_settings(settings), password=password, revision=revision
+        device=device, settings=settings_message(rest), password=password, revision=revision, secrets=secrets
     )
-    request.update_mask.paths.extend(sorted(settings))
+    request.update_mask.paths.extend(sorted(rest))
     return Call(INVENTORY, "UpdateDevice", request, lambda answer: device_of(answer.device))
 
 
@@ -116,8 +147,9 @@ def test_connection(device: str, password: str, settings: Mapping[str, Any]) -> 
     if device:
         request = inventory_pb.TestConnectionRequest(device=device)
     else:
+        rest, secrets = _apart({"tls_mode": "off", **settings})
         request = inventory_pb.TestConnectionRequest(
-            settings=_settings({"tls_mode": "off", **settings}), password=password
+            settings=settings_message(rest), password=password, secrets=secrets
         )
     return Call(INVENTORY, "TestConnection", request, connection_test_of, SLOW_CALL_S)
 
@@ -144,6 +176,7 @@ def query_range(
     start: dt.datetime | int,
     end: dt.datetime | int,
     max_points: int,
+    resolution: str,
 ) -> Call[RangeResult]:
     """Build QueryRange. Times are aware datetimes, or microseconds since the epoch."""
     request = telemetry_pb.QueryRangeRequest(
@@ -152,8 +185,75 @@ def query_range(
         start_us=microseconds(start),
         end_us=microseconds(end),
         max_points=max_points,
+        resolution=number_of(telemetry_pb.Resolution, resolution, "RESOLUTION_"),
     )
     return Call(TELEMETRY, "QueryRange", request, range_of)
+
+
+def query_latest(
+    devices: Sequence[str], metrics: Sequence[str], page_size: int, page_token: str
+) -> Call[LatestPage]:
+    """Build QueryLatest."""
+    request = telemetry_pb.QueryLatestRequest(
+        selector=telemetry_pb.Selector(devices=devices, metrics=metrics),
+        page_size=page_size,
+        page_token=page_token,
+    )
+    return Call(TELEMETRY, "QueryLatest", request, latest_of)
+
+
+def top(by: str, limit: int, window_s: int, devices: Sequence[str]) -> Call[Ranking]:
+    """Build TopN."""
+    request = telemetry_pb.TopNRequest(
+        by=number_of(telemetry_pb.TopBy, by, "TOP_BY_"), limit=limit, window_s=window_s, devices=devices
+    )
+    return Call(TELEMETRY, "TopN", request, ranking_of)
+
+
+def status_counts() -> Call[StatusCounts]:
+    """Build StatusCounts."""
+    return Call(TELEMETRY, "StatusCounts", telemetry_pb.StatusCountsRequest(), status_counts_of)
+
+
+def events_per_day(days: int, devices: Sequence[str]) -> Call[EventDays]:
+    """Build EventsPerDay."""
+    request = telemetry_pb.EventsPerDayRequest(days=days, devices=devices)
+    return Call(TELEMETRY, "EventsPerDay", request, event_days_of)
+
+
+def tables(device: str) -> Call[list[TableInfo]]:
+    """Build ListTables."""
+    return Call(TELEMETRY, "ListTables", telemetry_pb.ListTablesRequest(device=device), tables_of)
+
+
+def table_rows(
+    device: str, table: str, contains: str, fields: Mapping[str, str], page_size: int, page_token: str
+) -> Call[TablePage]:
+    """Build ListTableRows."""
+    request = telemetry_pb.ListTableRowsRequest(
+        device=device,
+        table=table,
+        contains=contains,
+        fields=fields,
+        page_size=page_size,
+        page_token=page_token,
+    )
+    return Call(TELEMETRY, "ListTableRows", request, table_page_of)
+
+
+def snapshots(device: str) -> Call[list[SnapshotInfo]]:
+    """Build ListSnapshots."""
+    return Call(TELEMETRY, "ListSnapshots", telemetry_pb.ListSnapshotsRequest(device=device), snapshots_of)
+
+
+def snapshot_versions(
+    device: str, kind: str, limit: int, before: dt.datetime | None
+) -> Call[list[SnapshotVersion]]:
+    """Build ListSnapshotVersions."""
+    request = telemetry_pb.ListSnapshotVersionsRequest(
+        device=device, kind=kind, limit=limit, before_us=0 if before is None else microseconds(before)
+    )
+    return Call(TELEMETRY, "ListSnapshotVersions", request, snapshot_versions_of)
 
 
 def latest_request(devices: Sequence[str], metrics: Sequence[str]) -> telemetry_pb.StreamLatestRequest:
@@ -167,7 +267,7 @@ def events_request(
     """Build the request of StreamEvents; the position is set for each attempt."""
     return telemetry_pb.StreamEventsRequest(
         devices=devices,
-        min_severity=_number(device_pb2.Severity, min_severity, "SEVERITY_"),
+        min_severity=number_of(device_pb2.Severity, min_severity, "SEVERITY_"),
         until_now=until_now,
     )
 
@@ -194,27 +294,43 @@ def microseconds(when: dt.datetime | int) -> int:
     return (when - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)) // dt.timedelta(microseconds=1)
 
 
-def _settings(settings: Mapping[str, Any]) -> inventory_pb.DeviceSettings:
+_SECRETS = frozenset(field.name for field in inventory_pb.DeviceSecrets.DESCRIPTOR.fields)
+_WORDS: Mapping[str, tuple[Any, str]] = {
+    "tls_mode": (device_pb2.TlsMode, "TLS_MODE_"),
+    "interface_naming": (device_pb2.InterfaceNaming, "INTERFACE_NAMING_"),
+    "rest_tls_mode": (device_pb2.TlsMode, "TLS_MODE_"),
+    "snmp_version": (device_pb2.SnmpVersion, "SNMP_VERSION_V"),
+    "snmp_auth": (device_pb2.SnmpAuth, "SNMP_AUTH_"),
+    "snmp_priv": (device_pb2.SnmpPriv, "SNMP_PRIV_"),
+}
+# An empty word takes the setting away.
+_OPTIONAL = frozenset({"rest_tls_mode", "snmp_version"})
+
+
+def _apart(settings: Mapping[str, Any]) -> tuple[dict[str, Any], inventory_pb.DeviceSecrets]:
+    """Return the settings, and the secrets that were among them."""
+    rest = {name: value for name, value in settings.items() if name not in _SECRETS}
+    try:
+        secrets = inventory_pb.DeviceSecrets(**{n: settings[n] for n in settings.keys() & _SECRETS})
+    except (ValueError, TypeError) as error:
+        raise _unsendable(error) from None
+    return rest, secrets
+
+
+def _unsendable(error: Exception) -> MtdClientError:
+    return MtdClientError(f"settings that can't be sent: {error}", code="INVALID_ARGUMENT", reason="SETTINGS")
+
+
+def settings_message(settings: Mapping[str, Any]) -> inventory_pb.DeviceSettings:
+    """Return settings as the protocol holds them. Raises MtdClientError for what can't be sent."""
     values = dict(settings)
-    if "tls_mode" in values:
-        values["tls_mode"] = _number(device_pb2.TlsMode, values["tls_mode"], "TLS_MODE_")
-    if "interface_naming" in values:
-        values["interface_naming"] = _number(
-            device_pb2.InterfaceNaming, values["interface_naming"], "INTERFACE_NAMING_"
-        )
+    for name, (enum, prefix) in _WORDS.items():
+        if name in values:
+            optional = name in _OPTIONAL and not values[name]
+            values[name] = 0 if optional else number_of(enum, values[name], prefix)
+    if "ways" in values:
+        values["ways"] = [number_of(device_pb2.Way, way, "WAY_") for way in values["ways"]]
     try:
         return inventory_pb.DeviceSettings(**values)
     except (ValueError, TypeError) as error:
-        raise MtdClientError(
-            f"settings that can't be sent: {error}", code="INVALID_ARGUMENT", reason="SETTINGS"
-        ) from None
-
-
-def _number(enum: Any, given: str, prefix: str) -> Any:
-    # Zero is "unspecified" everywhere: no word for callers.
-    known = {key.removeprefix(prefix).lower(): number for key, number in enum.items() if number}
-    if given.lower() not in known:
-        raise MtdClientError(
-            f"{given!r} isn't one of {', '.join(known)}", code="INVALID_ARGUMENT", reason="UNKNOWN_WORD"
-        )
-    return known[given.lower()]
+        raise _unsendable(error) from None

@@ -5,16 +5,22 @@ from __future__ import annotations
 import datetime as dt
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mtd.client import requests
 from mtd.client.channel import OPTIONS, stubs_on
 from mtd.client.errors import MtdClientError, closed_error, error_of, forked_error
 from mtd.client.live import LayoutBook, LiveFrame, Sample
+from mtd.client.overview import EventDays, LatestPage, Ranking, StatusCounts
+from mtd.client.ranges import RangeResult
 from mtd.client.requests import TELEMETRY, Call, Settings
 from mtd.client.resume import Resume
-from mtd.client.values import Catalogue, ConnectionTest, Device, Event, RangeResult, event_of
+from mtd.client.runs import Run, RunCall
+from mtd.client.slices import GIVE_UP_AFTER_S, MOST_POINTS, Slice, SlicePlan
+from mtd.client.snapshots import SnapshotInfo, SnapshotVersion
+from mtd.client.state import TableInfo, TablePage
+from mtd.client.values import Catalogue, ConnectionTest, Device, Event, event_of
 
 if TYPE_CHECKING:
     from typing import Self, Unpack
@@ -111,13 +117,99 @@ class MtdClient:
         start: dt.datetime | int,
         end: dt.datetime | int,
         max_points: int = 0,
+        resolution: str = "auto",
     ) -> RangeResult:
         """Return stored values from ``start`` on and before ``end``.
 
         Metrics are patterns; all if empty. More than ``max_points`` (600 if 0)
-        per series are thinned to buckets.
+        per series are thinned to buckets. ``resolution``: ``raw``, ``10s``,
+        ``1m`` or ``5m``; ``auto`` lets the daemon choose, which over more than a
+        day never reads raw values.
         """
-        return self._call(requests.query_range(device, metrics, start, end, max_points))
+        return self._call(requests.query_range(device, metrics, start, end, max_points, resolution))
+
+    def query_slices(
+        self,
+        device: str,
+        metrics: Sequence[str] = (),
+        *,
+        start: dt.datetime | int,
+        end: dt.datetime | int,
+        resolution: str = "raw",
+        give_up_after_s: float | None = GIVE_UP_AFTER_S,
+    ) -> Iterator[Slice]:
+        """Yield all stored values from ``start`` on and before ``end``, slice by slice, in order.
+
+        Nothing is thinned: with ``raw`` come all points, with ``10s``, ``1m`` or
+        ``5m`` all buckets. For ranges that are too long for one answer. Where the
+        daemon is away or busy it is asked again; raises after so many seconds
+        without an answer (None: never).
+        """
+        plan = SlicePlan(
+            device, requests.microseconds(start), requests.microseconds(end), resolution, give_up_after_s
+        )
+        while (due := plan.due) is not None:
+            call = requests.query_range(device, metrics, *due, MOST_POINTS, resolution)
+            answer: RangeResult | MtdClientError
+            try:
+                answer = self._call(call)
+            except MtdClientError as error:
+                answer = error
+            part = plan.take(answer)
+            if part is not None:
+                yield part
+            elif plan.pause_s:
+                self._closed.wait(plan.pause_s)
+
+    def query_latest(
+        self,
+        devices: Sequence[str] = (),
+        metrics: Sequence[str] = (),
+        *,
+        page_size: int = 0,
+        page_token: str = "",
+    ) -> LatestPage:
+        """Return the newest values of the selected series, at most ``page_size`` (1000 if 0)."""
+        return self._call(requests.query_latest(devices, metrics, page_size, page_token))
+
+    def top(self, by: str, *, limit: int = 10, window_s: int = 0, devices: Sequence[str] = ()) -> Ranking:
+        """Rank interfaces by ``rx``, ``tx``, ``utilization`` or ``errors``: now, or over a window until now."""
+        return self._call(requests.top(by, limit, window_s, devices))
+
+    def status_counts(self) -> StatusCounts:
+        """Return how many devices have each status."""
+        return self._call(requests.status_counts())
+
+    def events_per_day(self, days: int = 30, *, devices: Sequence[str] = ()) -> EventDays:
+        """Return how many events the last days had, today included."""
+        return self._call(requests.events_per_day(days, devices))
+
+    def tables(self, device: str) -> list[TableInfo]:
+        """Return the current-state tables of a device that have rows: sessions, leases, neighbours."""
+        return self._call(requests.tables(device))
+
+    def table_rows(
+        self,
+        device: str,
+        table: str,
+        *,
+        contains: str = "",
+        fields: Mapping[str, str] | None = None,
+        page_size: int = 0,
+        page_token: str = "",
+    ) -> TablePage:
+        """Return rows of a table, at most ``page_size`` (500 if 0): with a text somewhere, with values in fields."""
+        return self._call(requests.table_rows(device, table, contains, fields or {}, page_size, page_token))
+
+    def snapshots(self, device: str) -> list[SnapshotInfo]:
+        """Return the documents of a device: configuration and inventory, kept when they change."""
+        return self._call(requests.snapshots(device))
+
+    def snapshot_versions(
+        self, device: str, kind: str, *, limit: int = 2, before: dt.datetime | None = None
+    ) -> list[SnapshotVersion]:
+        """Return at most ``limit`` versions of a document from before a time, the newest first."""
+        return self._call(requests.snapshot_versions(device, kind, limit, before))
 
     def watch(
         self,
@@ -183,6 +275,16 @@ class MtdClient:
         for response in self._stream("StreamEvents", again, Resume(give_up_after_s)):
             request.after_position, request.only_new = response.event.position, False
             yield event_of(response.event)
+
+    # -- what functions of mtd.client.discovery and mtd.client.tools return -----
+
+    def ask(self, call: Call[T]) -> T:
+        """Make a call that is answered once, such as ``discovery.proposals()``."""
+        return self._call(call)
+
+    def run(self, call: RunCall[T]) -> Run[T]:
+        """Begin a run, such as ``tools.ping(...)``: iterate over what it brings."""
+        return Run(getattr(self._stub(call.service), call.method)(call.request), call, self.target)
 
     # -- underneath --------------------------------------------------------------
 

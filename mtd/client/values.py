@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from mtd.client.errors import MtdClientError
 from mtd.pb.common.v1 import device_pb2, series_pb2
 from mtd.pb.inventory.v1 import inventory_service_pb2 as inventory_pb
 from mtd.pb.telemetry.v1 import telemetry_service_pb2 as telemetry_pb
@@ -26,6 +27,26 @@ def word(enum: Any, number: int, prefix: str) -> str:
     name: str = enum.Name(number) if number in enum.values() else ""
     text = name.removeprefix(prefix).lower()
     return "unknown" if text in {"", "unspecified"} else text
+
+
+@dataclass(frozen=True, slots=True)
+class WayState:
+    """A way to a router: ``serves``, ``standby``, ``closed`` or ``unused``, and why or where."""
+
+    way: str
+    state: str
+    detail: str
+
+
+def number_of(enum: Any, given: str, prefix: str) -> Any:
+    """Return the number of a word of an enumeration. Raises MtdClientError with the words there are."""
+    # Zero is "unspecified" everywhere: no word for callers.
+    known = {key.removeprefix(prefix).lower(): number for key, number in enum.items() if number}
+    if given.lower() not in known:
+        raise MtdClientError(
+            f"{given!r} isn't one of {', '.join(known)}", code="INVALID_ARGUMENT", reason="UNKNOWN_WORD"
+        )
+    return known[given.lower()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +79,22 @@ class Device:
     board_name: str
     identity: str
     capabilities: Mapping[str, str]
+    t0: Mapping[str, Any] = field(default_factory=dict)
+    """What is read at the live tier: limits, as text, and pins."""
+    ways: Sequence[str] = ()
+    """Those that may be used; all that there are settings for if empty."""
+    rest_port: int = 0
+    rest_tls_mode: str = ""
+    rest_tls_fingerprint: str = ""
+    snmp_version: str = ""
+    snmp_port: int = 0
+    snmp_username: str = ""
+    snmp_auth: str = ""
+    snmp_priv: str = ""
+    way_states: Sequence[WayState] = ()
+    routeros_major: int = 0
+    absent_capabilities: Mapping[str, str] = field(default_factory=dict)
+    """What the router said that it hasn't: name, and what it said."""
 
 
 def device_of(message: inventory_pb.Device) -> Device:
@@ -90,7 +127,32 @@ def device_of(message: inventory_pb.Device) -> Device:
         board_name=message.board_name,
         identity=message.identity,
         capabilities=dict(message.capabilities),
+        t0={
+            "interfaces": settings.t0.interfaces,
+            "metrics": settings.t0.metrics,
+            "pins": list(settings.t0.pins),
+        },
+        ways=[_way(number) for number in settings.ways],
+        rest_port=settings.rest_port,
+        rest_tls_mode=_word_or_none(device_pb2.TlsMode, settings.rest_tls_mode, "TLS_MODE_"),
+        rest_tls_fingerprint=settings.rest_tls_fingerprint,
+        snmp_version=_word_or_none(device_pb2.SnmpVersion, settings.snmp_version, "SNMP_VERSION_V"),
+        snmp_port=settings.snmp_port,
+        snmp_username=settings.snmp_username,
+        snmp_auth=_word_or_none(device_pb2.SnmpAuth, settings.snmp_auth, "SNMP_AUTH_"),
+        snmp_priv=_word_or_none(device_pb2.SnmpPriv, settings.snmp_priv, "SNMP_PRIV_"),
+        way_states=[WayState(_way(state.way), state.state, state.detail) for state in message.ways],
+        routeros_major=message.routeros_major,
+        absent_capabilities=dict(message.absent_capabilities),
     )
+
+
+def _way(number: int) -> str:
+    return word(device_pb2.Way, number, "WAY_")
+
+
+def _word_or_none(enum: Any, number: int, prefix: str) -> str:
+    return word(enum, number, prefix) if number else ""
 
 
 def _time(stamp: Timestamp) -> dt.datetime:
@@ -107,11 +169,15 @@ class TestStep:
     ok: bool
     duration_us: int
     detail: str
+    way: str = "api"
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionTest:
-    """What a connection test found, up to the first step that failed."""
+    """What a connection test found, of each way up to the first step that failed.
+
+    ``serves`` is the best way that works; empty if none does.
+    """
 
     outcome: str
     reason: str
@@ -120,6 +186,7 @@ class ConnectionTest:
     board_name: str
     identity: str
     tls_fingerprint: str
+    serves: str = ""
 
     @property
     def ok(self) -> bool:
@@ -132,55 +199,16 @@ def connection_test_of(message: inventory_pb.TestConnectionResponse) -> Connecti
     return ConnectionTest(
         outcome=word(device_pb2.Outcome, message.outcome, "OUTCOME_"),
         reason=message.reason,
-        steps=tuple(TestStep(step.name, step.ok, step.duration_us, step.detail) for step in message.steps),
+        steps=tuple(
+            TestStep(step.name, step.ok, step.duration_us, step.detail, _way(step.way) if step.way else "api")
+            for step in message.steps
+        ),
         routeros_version=message.routeros_version,
         board_name=message.board_name,
         identity=message.identity,
         tls_fingerprint=message.tls_fingerprint,
+        serves=_way(message.serves) if message.serves else "",
     )
-
-
-@dataclass(frozen=True, slots=True)
-class TimeSeries:
-    """Values of one series over time; counters come as exact integers."""
-
-    key: str
-    metric: str
-    instance: str
-    label: str
-    unit: str
-    lane: str
-    times_us: Sequence[int]
-    values: Sequence[float] | Sequence[int]
-
-
-@dataclass(frozen=True, slots=True)
-class RangeResult:
-    """Series with at least one point; ``bucket_us`` is 0 if the points are as stored."""
-
-    series: Sequence[TimeSeries]
-    bucket_us: int
-
-
-def range_of(message: telemetry_pb.QueryRangeResponse) -> RangeResult:
-    """Return stored values of the protocol."""
-    series = []
-    for found in message.series:
-        info = found.info
-        is_counter = info.series.lane == series_pb2.LANE_COUNTER
-        series.append(
-            TimeSeries(
-                key=info.key,
-                metric=info.series.metric,
-                instance=info.series.instance,
-                label=info.label,
-                unit=info.unit,
-                lane=word(series_pb2.Lane, info.series.lane, "LANE_"),
-                times_us=list(found.times_us),
-                values=list(found.counters) if is_counter else list(found.values),
-            )
-        )
-    return RangeResult(series, message.bucket_us)
 
 
 @dataclass(frozen=True, slots=True)

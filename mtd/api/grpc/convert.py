@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from mtd.api.grpc.ways import (
+    fingerprint_problem,
+    normal_fingerprint,
+    put_way_settings,
+    put_way_states,
+    way_problems,
+    way_settings,
+)
 from mtd.api.interfaces import ConnectionReport
 from mtd.core.errors import Refused
 from mtd.model.catalogue import Catalogue
 from mtd.model.device import InterfaceNaming, TlsMode
-from mtd.model.metric import Lane, Tier
-from mtd.model.pb_enums import KIND, LANE, NAMING, OUTCOME, SEVERITY, STATUS, TIER, TLS_MODE
+from mtd.model.metric import Tier
+from mtd.model.pb_enums import KIND, NAMING, OUTCOME, SEVERITY, STATUS, TIER, TLS_MODE, WAY
+from mtd.model.selection import T0Settings, limit_of, text_of
 from mtd.pb.common.v1 import device_pb2 as pb_device
 from mtd.pb.common.v1 import series_pb2
 from mtd.pb.inventory.v1 import inventory_service_pb2 as pb
 from mtd.pb.telemetry.v1 import telemetry_service_pb2 as telemetry
-from mtd.queries.records import DeviceView, RangeAnswer, SeriesPoints, StoredEvent
-from mtd.storage.stores.devices import DeviceSettings
+from mtd.queries.records import DeviceView, StoredEvent
+from mtd.storage.stores.device_settings import DeviceSettings
 
 TIERS = frozenset(map(str, Tier))
-FINGERPRINT = re.compile(r"[0-9a-f]{64}")
 MAX_TIMEOUT_S = 3600.0
 MIN_INTERVAL_S = 0.1
 MAX_INTERVAL_S = 7 * 86400.0
@@ -76,7 +83,7 @@ def _raw(given: pb.DeviceSettings) -> DeviceSettings:
         port=given.port,
         username=given.username,
         tls_mode=TLS_MODE.from_pb(given.tls_mode, TlsMode.OFF),
-        tls_fingerprint=_fingerprint(given),
+        tls_fingerprint=normal_fingerprint(given.tls_fingerprint),
         enabled=given.enabled,
         naming=NAMING.from_pb(given.interface_naming, InterfaceNaming.NAME),
         code_page=given.code_page or "latin-1",
@@ -85,21 +92,29 @@ def _raw(given: pb.DeviceSettings) -> DeviceSettings:
         intervals_s={Tier(key): value for key, value in given.intervals_s.items() if key in TIERS},
         labels=dict(given.labels),
         notes=given.notes,
+        t0=_t0(given.t0),
+        **way_settings(given),
     )
 
 
-def _fingerprint(given: pb.DeviceSettings) -> str:
-    return given.tls_fingerprint.replace(":", "").strip().lower()
+def _t0(given: pb.T0Settings) -> T0Settings:
+    """Return what is set of the live tier; what can't be read stands for the default, and `_problems` tells."""
+    interfaces, metrics = (
+        None if _limit_problem(text) else limit_of(text) for text in (given.interfaces, given.metrics)
+    )
+    return T0Settings(interfaces, metrics, tuple(dict.fromkeys(pin.strip() for pin in given.pins)))
 
 
 def _problems(given: pb.DeviceSettings, fields: Iterable[str]) -> list[str]:
     """Return what the protocol lets callers say and the inventory has no words for."""
     checks = {
         "tls_mode": _tls_mode_problem(given.tls_mode),
-        "tls_fingerprint": _fingerprint_problem(_fingerprint(given)),
+        "tls_fingerprint": fingerprint_problem(normal_fingerprint(given.tls_fingerprint)),
         "connect_timeout_s": _timeout_problem(given.connect_timeout_s),
         "command_timeout_s": _timeout_problem(given.command_timeout_s),
         "intervals_s": _intervals_problem(given.intervals_s),
+        "t0": _t0_problem(given.t0),
+        **way_problems(given),
     }
     return [f"{field}: {checks[field]}" for field in fields if checks.get(field)]
 
@@ -108,12 +123,6 @@ def _tls_mode_problem(number: int) -> str:
     if number in pb_device.TlsMode.values() and number != pb_device.TLS_MODE_UNSPECIFIED:
         return ""
     return f"say how the session is secured: {', '.join(mode.value for mode in TlsMode)}"
-
-
-def _fingerprint_problem(fingerprint: str) -> str:
-    if fingerprint and not FINGERPRINT.fullmatch(fingerprint):
-        return "a SHA-256 fingerprint has 64 hexadecimal digits"
-    return ""
 
 
 def _timeout_problem(seconds: float) -> str:
@@ -127,6 +136,20 @@ def _intervals_problem(intervals: Mapping[str, float]) -> str:
         return f"there are tiers {', '.join(Tier)}, not {', '.join(unknown)}"
     if not all(MIN_INTERVAL_S <= seconds <= MAX_INTERVAL_S for seconds in intervals.values()):
         return f"give {MIN_INTERVAL_S:g} to {MAX_INTERVAL_S:g} seconds"
+    return ""
+
+
+def _t0_problem(given: pb.T0Settings) -> str:
+    wrong = [f"{name}: {_limit_problem(getattr(given, name))}" for name in ("interfaces", "metrics")]
+    found = [problem for problem in wrong if not problem.endswith(": ")]
+    return "; ".join([*found, *_t0(given).problems()])
+
+
+def _limit_problem(text: str) -> str:
+    try:
+        limit_of(text)
+    except ValueError as error:
+        return str(error)
     return ""
 
 
@@ -145,6 +168,8 @@ def device_message(view: DeviceView) -> pb.Device:
         board_name=view.board_name,
         identity=view.identity,
         capabilities=view.capabilities,
+        absent_capabilities=view.absent_capabilities,
+        routeros_major=view.routeros_major,
         settings=pb.DeviceSettings(
             name=settings.name,
             host=settings.host,
@@ -160,8 +185,15 @@ def device_message(view: DeviceView) -> pb.Device:
             intervals_s={str(tier): seconds for tier, seconds in settings.intervals_s.items()},
             labels=settings.labels,
             notes=settings.notes,
+            t0=pb.T0Settings(
+                interfaces=text_of(settings.t0.interfaces),
+                metrics=text_of(settings.t0.metrics),
+                pins=settings.t0.pins,
+            ),
         ),
     )
+    put_way_settings(settings, message.settings)
+    put_way_states(view, message)
     if view.last_seen_us is not None:
         message.last_seen_time.CopyFrom(_timestamp(view.last_seen_us))
     return message
@@ -178,13 +210,20 @@ def connection_message(report: ConnectionReport) -> pb.TestConnectionResponse:
         outcome=OUTCOME.to_pb(report.outcome),
         reason=report.reason,
         steps=[
-            pb.TestStep(name=step.name, ok=step.ok, duration_us=step.duration_us, detail=step.detail)
+            pb.TestStep(
+                name=step.name,
+                ok=step.ok,
+                duration_us=step.duration_us,
+                detail=step.detail,
+                way=WAY.to_pb(step.way),
+            )
             for step in report.steps
         ],
         routeros_version=report.routeros_version,
         board_name=report.board_name,
         identity=report.identity,
         tls_fingerprint=report.tls_fingerprint,
+        serves=None if report.serves is None else WAY.to_pb(report.serves),
     )
 
 
@@ -207,35 +246,6 @@ def event_message(event: StoredEvent) -> telemetry.StreamEventsResponse:
             message=event.message,
         )
     )
-
-
-def range_message(answer: RangeAnswer) -> telemetry.QueryRangeResponse:
-    """Return stored points as the protocol shows them."""
-    return telemetry.QueryRangeResponse(bucket_us=answer.bucket_us, series=map(_time_series, answer.series))
-
-
-def range_bytes(answer: RangeAnswer) -> bytes:
-    """Return ``range_message`` as it is sent. For a thread: others get their turn after each series."""
-    parts = [telemetry.QueryRangeResponse(bucket_us=answer.bucket_us).SerializeToString()]
-    # Messages that are joined are one message with all that is repeated in them.
-    parts += (
-        telemetry.QueryRangeResponse(series=[_time_series(points)]).SerializeToString()
-        for points in answer.series
-    )
-    return b"".join(parts)
-
-
-def _time_series(points: SeriesPoints) -> telemetry.TimeSeries:
-    series = telemetry.TimeSeries(times_us=points.times_us)
-    info = series.info
-    info.key, info.label, info.unit = points.key, points.label, points.unit
-    info.series.metric, info.series.instance = points.metric, points.instance
-    info.series.lane = LANE.to_pb(points.lane)
-    if points.lane is Lane.COUNTER:
-        series.counters.extend(points.counters)
-    else:
-        series.values.extend(points.values)
-    return series
 
 
 def catalogue_message(catalogue: Catalogue) -> telemetry.ListMetricsResponse:

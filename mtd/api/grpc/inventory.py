@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
-from mtd.api.grpc.convert import changes_of, connection_message, device_message, settings_of
+from urllib.parse import unquote
+
+from mtd.api.grpc.convert import (
+    changes_of,
+    connection_message,
+    device_message,
+    settings_of,
+)
 from mtd.api.grpc.types import Context
+from mtd.api.grpc.watching import costs_message, interfaces_message
+from mtd.api.grpc.ways import secrets_of
 from mtd.api.interfaces import InventoryBackend
 from mtd.core.errors import Refused
 from mtd.pb.inventory.v1 import inventory_service_pb2 as pb
@@ -24,7 +33,9 @@ class InventoryServicer(InventoryServiceServicer):
         self, request: pb.CreateDeviceRequest, context: Context
     ) -> pb.CreateDeviceResponse:
         """Add a device."""
-        view = await self._backend.create(self._tenant_id, settings_of(request.settings), request.password)
+        view = await self._backend.create(
+            self._tenant_id, settings_of(request.settings), request.password, secrets_of(request.secrets)
+        )
         return pb.CreateDeviceResponse(device=device_message(view))
 
     async def GetDevice(self, request: pb.GetDeviceRequest, context: Context) -> pb.GetDeviceResponse:
@@ -46,10 +57,11 @@ class InventoryServicer(InventoryServiceServicer):
         """Change a device."""
         settings, mask = changes_of(request.settings, request.update_mask.paths)
         password = request.password if request.HasField("password") else None
-        if not mask and password is None:
+        secrets = secrets_of(request.secrets)
+        if not mask and password is None and not secrets:
             raise Refused("nothing to change: name fields in the update mask, or give a password")
         view = await self._backend.update(
-            self._tenant_id, named(request.device), settings, mask, password, request.revision
+            self._tenant_id, named(request.device), settings, mask, password, request.revision, secrets
         )
         return pb.UpdateDeviceResponse(device=device_message(view))
 
@@ -70,7 +82,7 @@ class InventoryServicer(InventoryServiceServicer):
             settings.CopyFrom(request.settings)
             settings.name = settings.name or settings.host
             report = await self._backend.test_settings(
-                self._tenant_id, settings_of(settings), request.password
+                self._tenant_id, settings_of(settings), request.password, secrets_of(request.secrets)
             )
         else:
             report = await self._backend.test_device(self._tenant_id, named(request.device))
@@ -82,6 +94,23 @@ class InventoryServicer(InventoryServiceServicer):
         """Probe a device now."""
         view = await self._backend.refresh_capabilities(self._tenant_id, named(request.device))
         return pb.RefreshCapabilitiesResponse(device=device_message(view))
+
+    async def ListInterfaces(
+        self, request: pb.ListInterfacesRequest, context: Context
+    ) -> pb.ListInterfacesResponse:
+        """Tell how often each interface of a device is read, and why."""
+        return interfaces_message(await self._backend.interfaces(self._tenant_id, named(request.device)))
+
+    async def ListCosts(self, request: pb.ListCostsRequest, context: Context) -> pb.ListCostsResponse:
+        """Tell what it costs the routers to be watched."""
+        size = min(request.page_size or DEFAULT_PAGE, MAX_PAGE)
+        page = await self._backend.costs(self._tenant_id, request.device, size, request.page_token)
+        return costs_message(page)
+
+
+def caller_of(context: Context) -> str:
+    """Return who calls, as far as it is known: nobody has to say it yet."""
+    return f"a caller at {unquote(context.peer())}"
 
 
 def named(device: str) -> str:

@@ -10,17 +10,22 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from mtd.api.config import GrpcConfig
+from mtd.api.grpc.diagnostics import DiagnosticsServicer
+from mtd.api.grpc.discovery import DiscoveryServicer
 from mtd.api.grpc.event_feed import EventFeeds
 from mtd.api.grpc.interceptors import CallInterceptor
 from mtd.api.grpc.inventory import InventoryServicer
 from mtd.api.grpc.stream_hub import StreamHub
 from mtd.api.grpc.telemetry import TelemetryServicer
-from mtd.api.interfaces import InventoryBackend, TelemetryBackend
+from mtd.api.interfaces import DiagnosticsBackend, DiscoveryBackend, InventoryBackend, TelemetryBackend
 from mtd.core.clock import SYSTEM_CLOCK, Clock
 from mtd.core.errors import Misconfigured
 from mtd.model.catalogue import Catalogue
 from mtd.model.device import DEFAULT_TENANT_ID
-from mtd.pb.inventory.v1 import inventory_service_pb2
+from mtd.pb.diagnostics.v1 import diagnostics_service_pb2
+from mtd.pb.diagnostics.v1.diagnostics_service_pb2_grpc import add_DiagnosticsServiceServicer_to_server
+from mtd.pb.inventory.v1 import discovery_service_pb2, inventory_service_pb2
+from mtd.pb.inventory.v1.discovery_service_pb2_grpc import add_DiscoveryServiceServicer_to_server
 from mtd.pb.inventory.v1.inventory_service_pb2_grpc import add_InventoryServiceServicer_to_server
 from mtd.pb.telemetry.v1 import telemetry_service_pb2
 from mtd.pb.telemetry.v1.telemetry_service_pb2_grpc import add_TelemetryServiceServicer_to_server
@@ -30,6 +35,8 @@ logger = logging.getLogger(__name__)
 SERVICES = (
     telemetry_service_pb2.DESCRIPTOR.services_by_name["TelemetryService"].full_name,
     inventory_service_pb2.DESCRIPTOR.services_by_name["InventoryService"].full_name,
+    discovery_service_pb2.DESCRIPTOR.services_by_name["DiscoveryService"].full_name,
+    diagnostics_service_pb2.DESCRIPTOR.services_by_name["DiagnosticsService"].full_name,
 )
 
 
@@ -38,6 +45,8 @@ class ApiContext:
     """What the door serves. ``tenant_id`` owns every call until callers prove who they are."""
 
     inventory: InventoryBackend
+    discovery: DiscoveryBackend
+    diagnostics: DiagnosticsBackend
     telemetry: TelemetryBackend
     catalogue: Catalogue
     hub: StreamHub
@@ -113,6 +122,12 @@ class GrpcServer:
         )
         add_InventoryServiceServicer_to_server(
             InventoryServicer(context.inventory, context.tenant_id), server
+        )
+        add_DiscoveryServiceServicer_to_server(
+            DiscoveryServicer(context.discovery, context.tenant_id), server
+        )
+        add_DiagnosticsServiceServicer_to_server(
+            DiagnosticsServicer(context.diagnostics, context.tenant_id), server
         )
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         reflection.enable_server_reflection((*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME), server)

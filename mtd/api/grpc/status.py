@@ -23,7 +23,10 @@ from mtd.core.errors import (
     Refused,
     Retryable,
 )
-from mtd.storage.errors import RowUnusable
+from mtd.diagnostics.errors import ToolBusy, ToolForbidden
+from mtd.discovery.errors import ScanBusy, SubnetNotListed
+from mtd.queries.errors import TooManyQueries
+from mtd.storage.errors import HistoryDamaged, RowUnusable, TooSlow
 
 REASON_KEY = "mtd-reason"
 HINT_KEY = "mtd-hint"
@@ -35,9 +38,16 @@ CODES: dict[type[BaseException], grpc.StatusCode] = {
     Conflict: grpc.StatusCode.ABORTED,
     Refused: grpc.StatusCode.INVALID_ARGUMENT,
     TooManyStreams: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    TooManyQueries: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    ToolBusy: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    ToolForbidden: grpc.StatusCode.PERMISSION_DENIED,
+    ScanBusy: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    SubnetNotListed: grpc.StatusCode.PERMISSION_DENIED,
+    TooSlow: grpc.StatusCode.DEADLINE_EXCEEDED,
     Retryable: grpc.StatusCode.UNAVAILABLE,
     Misconfigured: grpc.StatusCode.FAILED_PRECONDITION,
     RowUnusable: grpc.StatusCode.FAILED_PRECONDITION,
+    HistoryDamaged: grpc.StatusCode.DATA_LOSS,
     Bug: grpc.StatusCode.INTERNAL,
     MtdError: grpc.StatusCode.UNKNOWN,
     TimeoutError: grpc.StatusCode.DEADLINE_EXCEEDED,

@@ -11,14 +11,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Protocol
 
 from mtd.api import metrics
 from mtd.api.config import GrpcConfig
 from mtd.api.errors import StreamsClosed, TooManyStreams
-from mtd.api.grpc.directory import LABELLED_TABLES, Directory
+from mtd.api.grpc.directory import Directory, KnownDevice
 from mtd.api.grpc.globs import Globs
+from mtd.api.grpc.group_index import GroupIndex
 from mtd.api.grpc.latest_stream import Group, LatestStream
 from mtd.api.grpc.layouts import KnownLayout, LayoutBook
 from mtd.api.interfaces import TelemetryBackend
@@ -26,20 +28,33 @@ from mtd.core.errors import Retryable
 from mtd.core.service import TaskGroup
 from mtd.model.catalogue import Catalogue
 from mtd.model.device import Device
-from mtd.model.events import layout_of, payload_kind, presence_bitmap
+from mtd.model.events import key_range_of, layout_of, payload_kind, presence_bitmap
+from mtd.model.labels import LabelSource
 from mtd.model.layout import Layout
+from mtd.model.metric import Metric
 from mtd.pb.events.v1.envelope_pb2 import Envelope
 from mtd.pb.events.v1.state_pb2 import TableDelta
 from mtd.pb.telemetry.v1.telemetry_service_pb2 import LatestUpdate
-from mtd.queries.records import LatestFrame
+from mtd.queries.records import InstanceName, LatestFrame
 
 logger = logging.getLogger(__name__)
 
 # Seeding 10,000 devices in one go would hold the loop for a second.
 SEED_STEP = 50
+NAMES_STEP = 1000
 
 QUIET_KINDS = frozenset({"frame", "series_layout", "table_delta", "snapshot"})
 """Payloads that never become an event for operators."""
+
+
+class HubListener(Protocol):
+    """Hears of what the hub shows, in the loop's thread, between two turns. Must be quick, and never raise."""
+
+    def group_changed(self, group: Group) -> None:
+        """A poll group has newer values."""
+
+    def device_gone(self, device: KnownDevice) -> None:
+        """The inventory hasn't a device any more."""
 
 
 class StreamHub:
@@ -60,8 +75,10 @@ class StreamHub:
         self._config = config or GrpcConfig()
         self._on_events = on_events
         self._directory = Directory()
+        self._labels = {source.table: source for source in catalogue.series_labels}
         self._layouts = LayoutBook(self._config.max_unused_layouts, catalogue.metrics)
-        self._groups: dict[tuple[str, str, str], Group] = {}
+        self._groups = GroupIndex()
+        self._listeners: list[HubListener] = []
         self._streams: set[LatestStream] = set()
         self._tasks = TaskGroup("api.hub")
         # Frames of layouts that have to be read first: the newest per device.
@@ -71,19 +88,30 @@ class StreamHub:
 
     async def start(self) -> None:
         """Read the newest stored values and names. What was published meanwhile is newer and stays."""
-        for number, row in enumerate(await self._telemetry.names_all()):
-            known = self._directory.get(row.tenant_id, row.device_id)
-            if known is not None and row.table in LABELLED_TABLES:
-                scope = LABELLED_TABLES[row.table]
-                if row.key not in known.things.get(scope, {}):
-                    known.name_things(row.table, {row.key: (row.name, row.comment)})
-            if number % 1000 == 999:
-                await asyncio.sleep(0)
+        await self._take_names()
         for number, stored in enumerate(await self._telemetry.latest_all()):
             layout = self._layouts.declare(stored.tenant_id, stored.layout)
             self._show(layout, stored.tenant_id, stored.device_id, _update_of_stored(stored))
             if number % SEED_STEP == SEED_STEP - 1:
                 await asyncio.sleep(0)
+
+    async def _take_names(self) -> None:
+        """Read what things are called. A table at a time: each that is named anew costs as much as all its rows."""
+        tables: dict[tuple[str, str, LabelSource], list[InstanceName]] = {}
+        for number, row in enumerate(await self._telemetry.names_all()):
+            source = self._labels.get(row.table)
+            if source is not None:
+                tables.setdefault((row.tenant_id, row.device_id, source), []).append(row)
+            if number % NAMES_STEP == NAMES_STEP - 1:
+                await asyncio.sleep(0)
+        for (tenant_id, device_id, source), rows in tables.items():
+            known = self._directory.get(tenant_id, device_id)
+            if known is not None:
+                newer = known.things_of(source)
+                missing = [row for row in rows if row.key not in newer]
+                known.name_things(source, {row.key: (row.name, row.comment) for row in missing})
+                known.type_things(source, {row.key: row.type for row in missing})
+            await asyncio.sleep(0)
 
     async def stop(self) -> None:
         """End all streams: their readers are told to call again."""
@@ -99,12 +127,10 @@ class StreamHub:
         inventory doesn't list aren't shown.
         """
         renamed, gone = self._directory.apply(devices)
-        lost = {(device.tenant_id, device.device_id) for device in gone}
-        changed = {(device.tenant_id, device.device_id) for device in renamed}
-        for key, group in list(self._groups.items()):
-            if key[:2] in lost:
-                self._drop(key, group)
-            elif key[:2] in changed:
+        for device in gone:
+            self._drop(device)
+        for device in renamed:
+            for group in self.groups_of(device.tenant_id, device.device_id).values():
                 for stream in self._streams:
                     stream.offer(group)
         metrics.HUB_GROUPS.set(len(self._groups))
@@ -130,6 +156,34 @@ class StreamHub:
         if told and self._on_events is not None:
             self._on_events(told)
 
+    # -- for other doors: what is here, without copies --------------------------
+
+    @property
+    def metrics(self) -> Mapping[str, Metric]:
+        """The catalogue's metrics by key."""
+        return self._catalogue.metrics
+
+    def devices(self, tenant_id: str) -> list[KnownDevice]:
+        """Return the devices of a tenant, those without any value as well."""
+        return self._directory.of_tenant(tenant_id)
+
+    def device(self, tenant_id: str, device_id: str) -> KnownDevice | None:
+        """Return a device, None if the inventory hasn't it."""
+        return self._directory.find(tenant_id, device_id)
+
+    def groups_of(self, tenant_id: str, device_id: str) -> Mapping[str, Group]:
+        """Return a device's newest values: by poll group, in the order in which they came first.
+
+        To be read at once: the mapping and the groups change with the next
+        frame. Whatever ``Group.newest`` is stays as it is, a newer one takes
+        its place.
+        """
+        return self._groups.of_device(tenant_id, device_id)
+
+    def listen(self, listener: HubListener) -> None:
+        """Tell a listener from now on whenever there are newer values."""
+        self._listeners.append(listener)
+
     @contextmanager
     def open_stream(
         self, tenant_id: str, devices: Sequence[str] = (), wanted: Sequence[str] = ()
@@ -152,7 +206,7 @@ class StreamHub:
         self._streams.add(stream)
         metrics.HUB_STREAMS.inc()
         try:
-            for group in self._groups.values():
+            for group in self._groups:
                 stream.offer(group)
             yield stream
         finally:
@@ -172,30 +226,35 @@ class StreamHub:
 
     def _take_table(self, envelope: Envelope) -> None:
         delta: TableDelta = envelope.table_delta
-        if delta.table not in LABELLED_TABLES:
+        source = self._labels.get(delta.table)
+        if source is None:
             return
         known = self._directory.get(envelope.tenant_id, envelope.device_id)
         if known is not None:
-            rows = {
-                row.key: (row.fields.get("name", row.key), row.fields.get("comment", ""))
-                for row in delta.upserted
-            }
-            known.name_things(delta.table, rows, delta.removed, complete=delta.complete)
+            rows = {row.key: source.names(row.fields) for row in delta.upserted}
+            removed = set(delta.removed)
+            within = key_range_of(delta)
+            if within is not None:
+                removed |= {key for key in known.things_of(source) if key in within} - rows.keys()
+            known.name_things(source, rows, removed, complete=delta.complete)
+            types = {row.key: row.fields.get("type", "") for row in delta.upserted}
+            known.type_things(source, types, removed, complete=delta.complete)
 
     def _show(self, layout: KnownLayout, tenant_id: str, device_id: str, update: LatestUpdate) -> None:
         if not layout.fits(update):
             metrics.HUB_DISCARDED.labels(reason="malformed").inc()
             return
-        key = (tenant_id, device_id, layout.layout.poll_group)
-        group = self._groups.get(key)
+        group = self._groups.of_device(tenant_id, device_id).get(layout.layout.poll_group)
         if group is None:
             device = self._directory.get(tenant_id, device_id)
             if device is None:
                 metrics.HUB_DISCARDED.labels(reason="unknown_device").inc()
                 return
-            self._add(key, Group(device, layout, update))
+            group = Group(device, layout, update)
+            self._add(group)
         elif update.collected_at_us <= group.newest.collected_at_us:
             metrics.HUB_DISCARDED.labels(reason="stale").inc()
+            return
         else:
             if group.known is not layout:
                 self._layouts.acquire(layout)
@@ -203,19 +262,23 @@ class StreamHub:
                 group.known = layout
             group.newest = update
             group.announce()
+        for listener in self._listeners:
+            listener.group_changed(group)
 
-    def _add(self, key: tuple[str, str, str], group: Group) -> None:
+    def _add(self, group: Group) -> None:
         self._layouts.acquire(group.known)
-        self._groups[key] = group
+        self._groups.add(group)
         metrics.HUB_GROUPS.set(len(self._groups))
         for stream in self._streams:
             stream.offer(group)
 
-    def _drop(self, key: tuple[str, str, str], group: Group) -> None:
-        del self._groups[key]
-        self._layouts.release(group.known)
-        for follower in list(group.followers):
-            follower.stream.forget(group)
+    def _drop(self, device: KnownDevice) -> None:
+        for group in self._groups.remove(device.tenant_id, device.device_id):
+            self._layouts.release(group.known)
+            for follower in list(group.followers):
+                follower.stream.forget(group)
+        for listener in self._listeners:
+            listener.device_gone(device)
 
     # -- layouts that aren't in memory -------------------------------------------
 

@@ -8,11 +8,30 @@ from contextlib import aclosing
 from typing import Any, cast
 
 from mtd.api.config import GrpcConfig
-from mtd.api.grpc.convert import catalogue_message, event_message, range_bytes, range_message
+from mtd.api.grpc.convert import catalogue_message, event_message
 from mtd.api.grpc.event_feed import EventFeeds, EventFilter
 from mtd.api.grpc.globs import Globs
 from mtd.api.grpc.inventory import named
+from mtd.api.grpc.overview import (
+    event_days_message,
+    newest_bytes,
+    page_bytes,
+    status_counts_message,
+    token_of,
+    top_by_of,
+    top_message,
+)
+from mtd.api.grpc.ranges import range_bytes, resolution_of
+from mtd.api.grpc.snapshots import (
+    MAX_BYTES,
+    before_asked,
+    kind_asked,
+    snapshots_message,
+    versions_asked,
+    versions_message,
+)
 from mtd.api.grpc.stream_hub import StreamHub
+from mtd.api.grpc.tables import filter_of, key_in, page_message, rows_asked, tables_message
 from mtd.api.grpc.types import Context
 from mtd.api.interfaces import TelemetryBackend
 from mtd.core.errors import Refused
@@ -21,14 +40,18 @@ from mtd.model.device import Severity
 from mtd.model.pb_enums import SEVERITY
 from mtd.pb.telemetry.v1 import telemetry_service_pb2 as pb
 from mtd.pb.telemetry.v1.telemetry_service_pb2_grpc import TelemetryServiceServicer
+from mtd.queries.patterns import check_patterns
 
 POSITION_KEY = "mtd-position"
 STREAM_KEY = "mtd-stream"
 
 DEFAULT_POINTS = 600
 MAX_POINTS = 100_000
+DEFAULT_PAGE = 1000
+DEFAULT_TOP = 10
+DEFAULT_DAYS = 30
 
-# Answers with more points are made in a thread.
+# Answers with more points are made in a thread: these take some tenths of a millisecond.
 POINTS_AT_ONCE = 10_000
 
 
@@ -57,6 +80,8 @@ class TelemetryServicer(TelemetryServiceServicer):
         """Stream the newest values as they come, at the reader's speed."""
         devices = self._patterns(request.selector.devices)
         wanted = self._patterns(request.selector.metrics)
+        await _compiled(devices)
+        await _compiled(wanted)
         with self._hub.open_stream(self._tenant_id, devices, wanted) as stream:
             # Nothing may be selected yet: the reader has to know that it was answered.
             await context.send_initial_metadata(((STREAM_KEY, "latest"),))
@@ -75,14 +100,55 @@ class TelemetryServicer(TelemetryServiceServicer):
             request.start_us,
             request.end_us,
             min(request.max_points or DEFAULT_POINTS, MAX_POINTS),
+            resolution_of(request.resolution),
         )
         points = sum(len(series.times_us) for series in answer.series)
         self._check_size(points)
-        if points <= POINTS_AT_ONCE:
-            return range_message(answer)
-        # A million points take a tenth of a second.
-        encoded: Any = await asyncio.to_thread(range_bytes, answer)
+        # The door sends bytes as they are: no message is made of them.
+        encoded: Any = (
+            range_bytes(answer) if points <= POINTS_AT_ONCE else await asyncio.to_thread(range_bytes, answer)
+        )
         return cast("pb.QueryRangeResponse", encoded)
+
+    async def QueryLatest(self, request: pb.QueryLatestRequest, context: Context) -> pb.QueryLatestResponse:
+        """Read the newest values once."""
+        page = await self._backend.newest(
+            self._tenant_id,
+            self._patterns(request.selector.devices),
+            self._patterns(request.selector.metrics),
+            request.page_size or DEFAULT_PAGE,
+            token_of(request.page_token),
+            page_bytes,
+        )
+        encoded: Any = newest_bytes(page)
+        return cast("pb.QueryLatestResponse", encoded)
+
+    async def TopN(self, request: pb.TopNRequest, context: Context) -> pb.TopNResponse:
+        """Rank interfaces."""
+        by = top_by_of(request.by)
+        found = await self._backend.top(
+            self._tenant_id,
+            by,
+            request.limit or DEFAULT_TOP,
+            request.window_s,
+            self._patterns(request.devices),
+        )
+        return top_message(by, found)
+
+    async def StatusCounts(
+        self, request: pb.StatusCountsRequest, context: Context
+    ) -> pb.StatusCountsResponse:
+        """Count devices by their status."""
+        return status_counts_message(await self._backend.status_counts(self._tenant_id))
+
+    async def EventsPerDay(
+        self, request: pb.EventsPerDayRequest, context: Context
+    ) -> pb.EventsPerDayResponse:
+        """Count events by day."""
+        found = await self._backend.events_per_day(
+            self._tenant_id, request.days or DEFAULT_DAYS, self._patterns(request.devices)
+        )
+        return event_days_message(found)
 
     async def StreamEvents(
         self, request: pb.StreamEventsRequest, context: Context
@@ -90,7 +156,7 @@ class TelemetryServicer(TelemetryServiceServicer):
         """Stream stored events, then new ones."""
         patterns = self._patterns(request.devices)
         wanted = EventFilter(
-            tuple(patterns), Globs(patterns), SEVERITY.from_pb(request.min_severity, Severity.INFO)
+            tuple(patterns), await _compiled(patterns), SEVERITY.from_pb(request.min_severity, Severity.INFO)
         )
         after = max(request.after_position, 0)
         if request.only_new:
@@ -107,11 +173,49 @@ class TelemetryServicer(TelemetryServiceServicer):
         """List the catalogue."""
         return catalogue_message(self._catalogue)
 
+    async def ListTables(self, request: pb.ListTablesRequest, context: Context) -> pb.ListTablesResponse:
+        """List the current-state tables of a device."""
+        return tables_message(await self._backend.tables(self._tenant_id, named(request.device)))
+
+    async def ListTableRows(
+        self, request: pb.ListTableRowsRequest, context: Context
+    ) -> pb.ListTableRowsResponse:
+        """List the rows of a current-state table."""
+        page = await self._backend.table_rows(
+            self._tenant_id,
+            named(request.device),
+            request.table,
+            filter_of(request),
+            rows_asked(request),
+            key_in(request.page_token),
+        )
+        return page_message(page)
+
+    async def ListSnapshots(
+        self, request: pb.ListSnapshotsRequest, context: Context
+    ) -> pb.ListSnapshotsResponse:
+        """List the documents of a device."""
+        return snapshots_message(await self._backend.snapshots(self._tenant_id, named(request.device)))
+
+    async def ListSnapshotVersions(
+        self, request: pb.ListSnapshotVersionsRequest, context: Context
+    ) -> pb.ListSnapshotVersionsResponse:
+        """List the versions of a document."""
+        versions = await self._backend.snapshot_versions(
+            self._tenant_id,
+            named(request.device),
+            kind_asked(request),
+            limit=versions_asked(request),
+            max_bytes=MAX_BYTES,
+            before_us=before_asked(request),
+        )
+        return versions_message(versions)
+
     def _patterns(self, given: Sequence[str]) -> list[str]:
         if len(given) > self._config.max_patterns:
             raise Refused(f"{len(given)} patterns are too many: {self._config.max_patterns} are allowed")
         patterns = list(given)
-        Globs(patterns)  # refuses what can't be used, before the database is asked
+        check_patterns(patterns)
         return patterns
 
     def _check_size(self, points: int) -> None:
@@ -120,3 +224,8 @@ class TelemetryServicer(TelemetryServiceServicer):
                 f"the answer has {points} points, more than {self._config.max_points_per_answer}: "
                 "ask for fewer series, a shorter range or fewer points per series"
             )
+
+
+async def _compiled(patterns: Sequence[str]) -> Globs:
+    """Compile patterns where it doesn't hold the loop. Whoever needs the same soon after finds them compiled."""
+    return await asyncio.to_thread(Globs, patterns)

@@ -1,28 +1,41 @@
-"""The pages of the HTTP door."""
+"""The pages that every HTTP door has: front page, health, readiness, metrics of the process."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from klein import Klein
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 from twisted.web.http import Request
+from twisted.web.resource import IResource
 
+from mtd.api.http.pages import JSON, TEXT, answer
 from mtd.api.interfaces import Readiness
 from mtd.core.aio import as_deferred
+from mtd.core.service import TaskGroup
+from mtd.core.shared import Shared
 
-TEXT = "text/plain; charset=utf-8"
-JSON = "application/json"
+if TYPE_CHECKING:
+    from mtd.api.http.server import MountedSite
 
+ROUTES = frozenset({"/", "/healthz", "/readyz", "/metrics"})
+PROBES = frozenset({"/healthz", "/readyz"})
+"""For whoever asks, by any name: balancers and supervisors have their own, and nothing of the routers is told."""
+
+CONSOLE = "/console/"
+CONSOLE_LINE = "  /console/               the browser console\n"
 FRONT = """\
 mtd {version}: monitoring for MikroTik RouterOS.
 
-  /healthz   200 while the process works
-  /readyz    200 when it does its work, else 503 and why
-  /metrics   metrics of the process itself, OpenMetrics
+{console}  /healthz                200 while the process works
+  /readyz                 200 when it does its work, else 503 and why
+  /metrics                metrics of the process itself, OpenMetrics
+  /metrics/devices        newest values of all routers, OpenMetrics
+  /probe?target=NAME      newest values of one router, OpenMetrics
+  /sd                     the routers as targets, for Prometheus' http_sd
 
 Routers, values and events are served over gRPC: try `mtd device list` and
 `mtd watch`, or read docs/ in the distribution.
@@ -30,7 +43,7 @@ Routers, values and events are served over gRPC: try `mtd device list` and
 
 
 class Pages:
-    """Answers from memory. ``version`` is shown on the front page."""
+    """Answers from memory; see `PageSet`. ``version`` is shown on the front page."""
 
     app = Klein()
 
@@ -38,17 +51,37 @@ class Pages:
         self._readiness = readiness
         self._registry = registry
         self._version = version
-        self._scrapes: dict[str, asyncio.Task[tuple[bytes, str]]] = {}
+        self._tasks = TaskGroup("api.pages")
+        self._scrapes: Shared[tuple[bytes, str]] = Shared("scrape", self._tasks)
+
+    def route_of(self, path: str) -> str | None:
+        """Return the path if it is one of these pages."""
+        return path if path in ROUTES else None
+
+    def resource(self) -> IResource:
+        """Return what answers."""
+        resource: IResource = self.app.resource()
+        return resource
+
+    async def stop(self) -> None:
+        """End scrapes that go on."""
+        await self._tasks.stop()
 
     @app.route("/", methods=["GET", "HEAD"])
     def front(self, request: Request) -> bytes:
-        """Say what this is."""
-        return _answer(request, 200, TEXT, FRONT.format(version=self._version).encode())
+        """Say what this is; take a browser to the console, if it is served."""
+        site = cast("MountedSite", request.site)  # type: ignore[attr-defined]
+        has_console = site.serves(CONSOLE)
+        if has_console and "text/html" in (request.getHeader("accept") or ""):
+            request.setHeader("location", CONSOLE)
+            return answer(request, 302, TEXT, b"the console is at /console/\n")
+        console = CONSOLE_LINE if has_console else ""
+        return answer(request, 200, TEXT, FRONT.format(version=self._version, console=console).encode())
 
     @app.route("/healthz", methods=["GET", "HEAD"])
     def healthz(self, request: Request) -> bytes:
         """The loop turns: that it answers at all is the answer."""
-        return _answer(request, 200, TEXT, b"ok\n")
+        return answer(request, 200, TEXT, b"ok\n")
 
     @app.route("/readyz", methods=["GET", "HEAD"])
     def readyz(self, request: Request) -> bytes:
@@ -60,7 +93,7 @@ class Pages:
             "reasons": missing,
             "checks": {check.name: check.ready for check in checks},
         }
-        return _answer(request, 503 if missing else 200, JSON, json.dumps(body).encode() + b"\n")
+        return answer(request, 503 if missing else 200, JSON, json.dumps(body).encode() + b"\n")
 
     @app.route("/metrics", methods=["GET", "HEAD"])
     def metrics(self, request: Request) -> Any:
@@ -72,23 +105,11 @@ class Pages:
         # Thousands of lines take longer than the loop may be held. Scrapers that
         # come at once share one reading: there is never more than one per format.
         _, content_type = choose_encoder(accept)
-        scrape = self._scrapes.get(content_type)
-        if scrape is None:
-            scrape = asyncio.ensure_future(asyncio.to_thread(self._expose, accept))
-            self._scrapes[content_type] = scrape
-            scrape.add_done_callback(lambda _: self._scrapes.pop(content_type))
-        body, content_type = await asyncio.shield(scrape)
-        return _answer(request, 200, content_type, body)
+        body, content_type = await self._scrapes.get(
+            content_type, lambda: asyncio.to_thread(self._expose, accept)
+        )
+        return answer(request, 200, content_type, body)
 
     def _expose(self, accept: str) -> tuple[bytes, str]:
         encoder, content_type = choose_encoder(accept)
         return encoder(self._registry), content_type
-
-
-def _answer(request: Request, code: int, content_type: str, body: bytes) -> bytes:
-    request.setResponseCode(code)
-    request.setHeader("content-type", content_type)
-    request.setHeader("content-length", str(len(body)))
-    request.setHeader("cache-control", "no-store")
-    request.setHeader("x-content-type-options", "nosniff")
-    return body

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 
 from prometheus_client import REGISTRY, CollectorRegistry
 from twisted.internet.defer import maybeDeferred
@@ -11,38 +12,102 @@ from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IAddress, IListeningPort, IReactorTCP
 from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 from twisted.web.http import Request
+from twisted.web.resource import IResource
 from twisted.web.server import Site
 
 from mtd import __version__
 from mtd.api import metrics
 from mtd.api.config import HttpConfig
-from mtd.api.http.routes import Pages
+from mtd.api.http.guard import HEADERS, Guard, RefusedPage
+from mtd.api.http.pages import PageSet
+from mtd.api.http.routes import PROBES, Pages
 from mtd.api.interfaces import Readiness
 from mtd.core.aio import as_future
 from mtd.core.errors import Misconfigured
 
 logger = logging.getLogger(__name__)
 
-ROUTES = frozenset({"/", "/healthz", "/readyz", "/metrics"})
+OTHER = "other"
 
 
-class CountingSite(Site):
-    """Counts requests instead of writing a line for each: probes come every few seconds."""
+class MountedSite(Site):
+    """Finds the page set of a request, and counts requests by its routes instead of writing a line for each."""
 
     noisy = False
     displayTracebacks = False
 
+    def __init__(self, first: PageSet, guard: Guard, timeout: float) -> None:
+        self._guard = guard
+        self._first = first.resource()
+        super().__init__(self._first, timeout=timeout)  # type: ignore[no-untyped-call]
+        self._mounted: list[tuple[PageSet, IResource]] = [(first, self._first)]
+
+    def mount(self, pages: PageSet) -> None:
+        """Serve more pages from now on."""
+        self._mounted.append((pages, pages.resource()))
+
+    def getResourceFor(self, request: Request) -> IResource:
+        """Return the resource of the page set that the path belongs to; the first set tells of others.
+
+        Who may not be here gets a refusal, whatever the path.
+        """
+        request.site = self  # type: ignore[attr-defined]
+        for name, value in HEADERS.items():
+            request.setHeader(name, value)
+        path = _path(request)
+        if path not in PROBES and (refusal := self._guard.refusal(request)) is not None:
+            return RefusedPage(refusal)
+        for pages, resource in self._mounted:
+            if pages.route_of(path) is not None:
+                return resource
+        return self._first
+
+    def serves(self, path: str) -> bool:
+        """Return whether a path belongs to one of the page sets."""
+        return any(pages.route_of(path) is not None for pages, _ in self._mounted)
+
+    async def stop(self) -> None:
+        """End what goes on behind the pages."""
+        await asyncio.gather(*(pages.stop() for pages, _ in self._mounted))
+
     def log(self, request: Request) -> None:
         """Count a request that was answered."""
-        path = request.path.decode("ascii", "replace")
-        route = path if path in ROUTES else "other"
+        path = _path(request)
+        found = (pages.route_of(path) for pages, _ in self._mounted)
+        route = next((name for name in found if name is not None), OTHER)
         metrics.HTTP_REQUESTS.labels(route=route, code=str(request.code)).inc()
+
+
+class CountedConnection(ProtocolWrapper):
+    """A connection that may be cut off if it sends too much that nobody could read yet."""
+
+    _unread = 0
+    _limit: tuple[int, Callable[[], None]] | None = None
+
+    def limit_unread(self, limit: tuple[int, Callable[[], None]] | None) -> None:
+        """From now on call the function when more than so many bytes came since `read_all`; None: no more."""
+        self._limit = limit
+
+    def read_all(self) -> None:
+        """What came was read."""
+        self._unread = 0
+
+    def dataReceived(self, data: bytes) -> None:
+        """Pass bytes on, unless they are too many."""
+        if self._limit is not None:
+            self._unread += len(data)
+            most, flooded = self._limit
+            if self._unread > most:
+                flooded()
+                return
+        super().dataReceived(data)  # type: ignore[no-untyped-call]
 
 
 class LimitedFactory(WrappingFactory):
     """Closes connections above a limit at once, and the others when asked to."""
 
     noisy = False
+    protocol = CountedConnection
 
     def __init__(self, site: Site, max_connections: int) -> None:
         super().__init__(site)  # type: ignore[no-untyped-call]
@@ -61,6 +126,10 @@ class LimitedFactory(WrappingFactory):
             protocol.transport.abortConnection()
 
 
+def _path(request: Request) -> str:
+    return request.path.decode("ascii", "replace")
+
+
 class HttpServer:
     """One HTTP server on the reactor. ``port`` is known once it is started."""
 
@@ -68,19 +137,24 @@ class HttpServer:
         self, readiness: Readiness, config: HttpConfig | None = None, registry: CollectorRegistry = REGISTRY
     ) -> None:
         self._config = config or HttpConfig()
-        self._pages = Pages(readiness, registry, __version__)
+        self._site = MountedSite(
+            Pages(readiness, registry, __version__),
+            Guard(self._config.allowed_hosts),
+            self._config.idle_timeout_s,
+        )
         self._factory: LimitedFactory | None = None
         self._listening: IListeningPort | None = None
         self.port = 0
+
+    def mount(self, pages: PageSet) -> None:
+        """Serve more pages from now on: before the start, or as the parts behind them come up."""
+        self._site.mount(pages)
 
     async def start(self) -> None:
         """Listen. Raises Misconfigured if the port can't be had."""
         from twisted.internet import reactor
 
-        site = CountingSite(  # type: ignore[no-untyped-call]
-            self._pages.app.resource(), timeout=self._config.idle_timeout_s
-        )
-        factory = LimitedFactory(site, self._config.max_connections)
+        factory = LimitedFactory(self._site, self._config.max_connections)
         try:
             listening = IReactorTCP(reactor).listenTCP(
                 self._config.port,
@@ -103,5 +177,8 @@ class HttpServer:
         listening, self._listening = self._listening, None
         closed = as_future(maybeDeferred(listening.stopListening))
         self._factory.abort_all()
-        async with asyncio.timeout(self._config.stop_timeout_s):
-            await closed
+        try:
+            async with asyncio.timeout(self._config.stop_timeout_s):
+                await closed
+        finally:
+            await self._site.stop()

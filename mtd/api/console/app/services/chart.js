@@ -1,0 +1,13 @@
+import {
+  Chart,
+  Filler,
+  LineController,
+  LineElement,
+  LinearScale,
+  PointElement,
+  Tooltip,
+} from "chart.js";
+
+Chart.register(Filler, LineController, LineElement, LinearScale, PointElement, Tooltip);
+
+export { Chart };

@@ -1,0 +1,24 @@
+/** @odoo-module **/
+import { Component } from "@odoo/owl";
+import { age, dateTime, raw } from "../../lib/format.js";
+import { useRedraw } from "../hooks.js";
+
+/** "Last update 2 s ago", counting by itself. */
+export class LastUpdate extends Component {
+  static template = "mikrotik_monitoring.LastUpdate";
+  static props = { tUs: { optional: true }, stale: { type: Boolean, optional: true } };
+
+  raw = raw;
+
+  setup() {
+    useRedraw(this.env.clock, "tick");
+  }
+
+  get text() {
+    return this.props.tUs ? age(this.props.tUs, this.env.clock.nowUs()) : "none yet";
+  }
+
+  get at() {
+    return this.props.tUs ? dateTime(this.props.tUs) : "";
+  }
+}
