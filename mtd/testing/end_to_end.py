@@ -51,6 +51,7 @@ class Plan:
     routers_checked: int = 50
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     device_settings: Mapping[str, Any] = field(default_factory=dict)
+    labels_of: Callable[[str], Mapping[str, str]] | None = None
 
 
 @contextlib.contextmanager
@@ -62,7 +63,7 @@ def running_stage(folder: Path, plan: Plan, say: Say) -> Iterator[tuple[Stage, d
         say("starting the daemon with its own PostgreSQL")
         stage.start_daemon()
         say(f"adding {len(state['endpoints'])} routers to the inventory")
-        stage.add_devices(state["endpoints"], **plan.device_settings)
+        stage.add_devices(state["endpoints"], plan.labels_of, **plan.device_settings)
         yield stage, state
 
 
@@ -120,7 +121,7 @@ def measure(stage: Stage, plan: Plan, say: Say) -> dict[str, Any]:
     wait_until_live(stage, say)
     live_s = time.monotonic() - added - _LIVE_FOR_S
     sql = SqlAges(stage.dsn())
-    before = _accounts(stage)
+    before = accounts(stage)
     skipped_before = stage.metric("mtd_scheduler_polls_skipped_total")
     start_us = time.time_ns() // 1000
     stream.begin_anew()
@@ -129,7 +130,7 @@ def measure(stage: Stage, plan: Plan, say: Say) -> dict[str, Any]:
     stream.stop()
     sql.stop()
     end_us = time.time_ns() // 1000
-    after = _accounts(stage)
+    after = accounts(stage)
     time.sleep(_SETTLE_S)  # noqa: TID251
     say("comparing what is stored with the lab's truth")
     figures = _figures(stage, world, plan, start_us, end_us)
@@ -171,11 +172,11 @@ def _check_processes(stage: Stage) -> None:
             process.check()
 
 
-def _accounts(stage: Stage) -> dict[str, Any]:
+def accounts(stage: Stage) -> dict[str, Any]:
     """Return CPU and memory of each process. PostgreSQL is a child of the daemon."""
     assert stage.lab is not None
     assert stage.daemon is not None
-    postmaster = _postmaster_pid(stage)
+    postmaster = postmaster_pid(stage)
     postgres = usage_of(postmaster)
     # The embedded PostgreSQL may be a child of the daemon, or of nobody if it was adopted.
     daemon = usage_of(stage.daemon.pid, without=[postmaster])
@@ -184,7 +185,8 @@ def _accounts(stage: Stage) -> dict[str, Any]:
     return {"lab": lab, "daemon": daemon, "postgresql": postgres, "harness": harness}
 
 
-def _postmaster_pid(stage: Stage) -> int:
+def postmaster_pid(stage: Stage) -> int:
+    """Return the process id of the PostgreSQL that the daemon uses."""
     with psycopg.connect(stage.dsn()) as connection:
         row = connection.execute("SELECT pg_read_file('postmaster.pid')").fetchone()
     assert row is not None

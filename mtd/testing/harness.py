@@ -16,7 +16,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -142,6 +142,11 @@ def usage_of(pid: int, *, without: Collection[int] = ()) -> Usage:
     return Usage(sum(cpu for cpu, _ in found), sum(rss for _, rss in found))
 
 
+def memory_of(pid: int) -> int:
+    """Return the resident bytes of one process, shared pages in proportion."""
+    return _proportional_bytes(Path("/proc") / str(pid))
+
+
 def _proportional_bytes(process: Path) -> int:
     """Return resident bytes without shared pages counted twice, where the kernel tells."""
     try:
@@ -174,6 +179,11 @@ class Stage:
         """Return the address of the gRPC door."""
         return f"127.0.0.1:{self.grpc_port}"
 
+    @property
+    def console_url(self) -> str:
+        """Return where the console is."""
+        return f"http://127.0.0.1:{self.http_port}/console/"
+
     def start_lab(self, *arguments: str, timeout_s: float = 30.0) -> dict[str, Any]:
         """Start lab routers; return what the lab says about itself."""
         self.lab_state_path.unlink(missing_ok=True)
@@ -199,6 +209,8 @@ class Stage:
             "daemon": {"data_dir": str(self.data_dir)},
             "grpc": {"port": self.grpc_port},
             "http": {"port": self.http_port},
+            # What lab routers did is known of each interface and second: all of it is read, unless settings differ.
+            "t0": {"interfaces": "all"},
         }
         for name, values in self._settings.items():
             sections.setdefault(name, {}).update(values)
@@ -208,10 +220,10 @@ class Stage:
             lines += [f"{key} = {json.dumps(value)}" for key, value in values.items()]
         self.config_path.write_text("\n".join(lines) + "\n")
 
-    def start_daemon(self, timeout_s: float = 60.0) -> None:
-        """Start the daemon and wait until it is ready."""
+    def start_daemon(self, timeout_s: float = 60.0, arguments: Sequence[str] | None = None) -> None:
+        """Start the daemon and wait until it is ready. ``arguments`` of Python start another than the usual one."""
         self.write_config()
-        command = [sys.executable, "-m", "mtd", "run", "--config", str(self.config_path)]
+        command = [sys.executable, *(arguments or ("-m", "mtd", "run", "--config", str(self.config_path)))]
         self.daemon = Process("daemon", command, self.folder / "daemon.log")
         self.daemon.start()
         deadline = time.monotonic() + timeout_s
@@ -248,11 +260,17 @@ class Stage:
         runtime = json.loads((self.data_dir / "runtime.json").read_text())
         return str(runtime["dsn"])
 
-    def add_devices(self, routers: Sequence[Mapping[str, Any]], **settings: Any) -> None:
-        """Put lab routers into the inventory."""
+    def add_devices(
+        self,
+        routers: Sequence[Mapping[str, Any]],
+        labels_of: Callable[[str], Mapping[str, str]] | None = None,
+        **settings: Any,
+    ) -> None:
+        """Put lab routers into the inventory. ``labels_of`` gives the labels of a router by its name."""
         from mtd.client import MtdClient
 
         def add(router: Mapping[str, Any]) -> None:
+            own: dict[str, Any] = {"labels": labels_of(router["name"])} if labels_of else {}
             client.create_device(
                 name=router["name"],
                 host=router["host"],
@@ -261,6 +279,7 @@ class Stage:
                 password=router["password"],
                 tls_mode=router["client_tls"],
                 tls_fingerprint=router["fingerprint_sha256"] if router["client_tls"] == "pinned" else "",
+                **own,
                 **settings,
             )
 

@@ -78,12 +78,37 @@ def replies_from(
             answer = reply(
                 command, at=at, wall_us=wall_us, duration_s=duration_s, trap="no such command prefix"
             )
-        elif ("count-only", "") in command.arguments:
-            answer = reply(command, at=at, wall_us=wall_us, duration_s=duration_s, ret=len(rows))
         else:
-            answer = reply(command, rows, at=at, wall_us=wall_us, duration_s=duration_s)
+            wanted = [row for row in rows if matches(row, command.queries)]
+            if ("count-only", "") in command.arguments:
+                answer = reply(command, at=at, wall_us=wall_us, duration_s=duration_s, ret=len(wanted))
+            else:
+                answer = reply(command, wanted, at=at, wall_us=wall_us, duration_s=duration_s)
         answers.append(answer)
     return answers
+
+
+def matches(row: Mapping[str, Word], queries: Sequence[str]) -> bool:
+    """Whether query words are true of a row: ``name``, ``-name``, ``name=x`` and operations on those before."""
+    stack: list[bool] = []
+    for query in queries:
+        if query.startswith("#"):
+            for operation in query[1:]:
+                last = stack.pop()
+                if operation == "!":
+                    stack.append(not last)
+                elif operation in "&|":
+                    other = stack.pop()
+                    stack.append(other and last if operation == "&" else other or last)
+                else:
+                    raise ValueError(f"query {query!r}: only !, & and | are known here")
+            continue
+        name, equals, value = query.removeprefix("-").partition("=")
+        if equals:
+            stack.append(name in row and wire(row[name]) == value.encode())
+        else:
+            stack.append((name in row) is not query.startswith("-"))
+    return all(stack)
 
 
 def load_capture(path: Path) -> list[dict[str, Any]]:

@@ -7,70 +7,28 @@ Clients had turned numbers and booleans: they are written as on the wire again.
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from mtd.codec.routeros import Answer, Decoder, Stamp, encode_sentence
-from mtd.model.command import Command, Reply
 from mtd.model.metric import Tier
-from mtd.model.observation import Observation
-from mtd.plugin import Collector
 from mtd.plugin.mapper import DeviceMapper
 from mtd.testing.contract import FakeClock, make_device
 from mtd.testing.observations import all_values, values_of
-from mtd.testing.replies import load_capture, wire
+from mtd.testing.replies import load_capture
 from mtd_collector_interfaces import COLLECTOR as INTERFACES
 from mtd_collector_system import COLLECTOR as SYSTEM
+from tests.contract.captured import CHUNKS, able_mapper_of, folder, mapper_of, poll
 
-CHUNKS = (1, 7, 4096)
-Captures = Mapping[str, Sequence[Mapping[str, Any]]]
+pytestmark = pytest.mark.rosdata
 
 
 @pytest.fixture
 def api() -> Path:
-    folder = Path(os.environ.get("MTD_ROSDATA", "")) / "api"
-    if not folder.is_absolute() or not folder.is_dir():
+    found = folder()
+    if found is None:
         pytest.skip("MTD_ROSDATA names no folder with captures of real routers")
-    return folder
-
-
-def sentences(command: Command, rows: Sequence[Mapping[str, Any]] | None) -> bytes:
-    """Return what a router sends: rows as far as asked for, or that there is no such menu."""
-    if rows is None:
-        return encode_sentence([b"!trap", b".tag=1", b"=message=no such command prefix"]) + encode_sentence(
-            [b"!done", b".tag=1"]
-        )
-    sent = b""
-    for row in rows:
-        words = [b"=%b=%b" % (k.encode(), wire(v)) for k, v in row.items() if k in command.proplist]
-        sent += encode_sentence([b"!re", b".tag=1", *words])
-    return sent + encode_sentence([b"!done", b".tag=1"])
-
-
-def answer(command: Command, rows: Sequence[Mapping[str, Any]] | None, at: float, chunk: int) -> Reply:
-    """Return the reply as the codec makes it of the bytes, received in chunks."""
-    decoder = Decoder()
-    decoder.expect(b"1", command)
-    sent = sentences(command, rows)
-    events: list[Any] = []
-    for start in range(0, len(sent), chunk):
-        events += decoder.feed(sent[start : start + chunk], Stamp(at, round(at * 1e6)))
-    [event] = events
-    assert isinstance(event, Answer)
-    return Reply(command, event.rows, at, round(at * 1e6), 0.002, trap=event.trap, done=event.done)
-
-
-def poll(mapper: DeviceMapper, tier: Tier, at: float, captures: Captures, chunk: int = 4096) -> Observation:
-    replies = [answer(command, captures.get(command.path), at, chunk) for command in mapper.commands(tier)]
-    return mapper.observe(tier, replies)
-
-
-def mapper_of(*collectors: Collector) -> DeviceMapper:
-    return DeviceMapper(make_device(), collectors, clock=FakeClock())
+    return found
 
 
 @pytest.mark.parametrize("chunk", CHUNKS)
@@ -159,9 +117,9 @@ def test_a_router_that_answers_with_nothing(api: Path) -> None:
         "/system/resource/print": load_capture(folder / "_system_resource_print.json"),
         "/system/resource/cpu/print": load_capture(folder / "_system_resource_cpu_print.json"),
     }
-    mapper = mapper_of(SYSTEM)
+    mapper = able_mapper_of(SYSTEM)
     for tier in (Tier.T0, Tier.T2):
-        observation = poll(mapper, tier, 0.0, captures)
+        observation = poll(mapper, tier, 0.0, captures | {"/disk/print": []})
         assert observation.frame is None
         assert observation.state_changes == []
 

@@ -32,6 +32,28 @@ def test_links_lead_somewhere(path: Path) -> None:
     assert not missing
 
 
+ANCHOR = re.compile(r"\]\(([^)#\s]*)#([^)\s]+)\)")
+HEADING = re.compile(r"^#+ +(.+?) *$", re.MULTILINE)
+
+
+def anchors(path: Path) -> set[str]:
+    """The names of a document's headings, as GitHub makes them."""
+    headings = HEADING.findall(path.read_text(encoding="utf-8"))
+    return {re.sub(r"[^\w\- ]", "", heading).strip().lower().replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_anchors_of_links_are_headings(path: Path) -> None:
+    links = [link for link in ANCHOR.findall(path.read_text(encoding="utf-8")) if "://" not in link[0]]
+    missing = [
+        f"{target}#{name}"
+        for target, name in links
+        if (path.parent / target if target else path).suffix == ".md"
+        and name not in anchors(path.parent / target if target else path)
+    ]
+    assert not missing
+
+
 def test_each_step_of_a_sample_names_one_file_to_open() -> None:
     steps = list(STEP.finditer(SAMPLE))
     assert [int(step.group(1)) for step in steps] == list(range(1, len(steps) + 1))
@@ -75,7 +97,7 @@ def test_commands_in_documents_exist(path: Path) -> None:
     for line in "".join(blocks).splitlines():
         if not line.startswith("mtd "):
             continue
-        words = re.match(r"mtd((?: [a-z]+)*)", line)
+        words = re.match(r"mtd((?: [a-z][a-z-]*)*)", line)
         assert words is not None
         name = f"mtd{words.group(1)}"
         assert any(name == command or name.startswith(f"{command} ") for command in known - {"mtd"}), line

@@ -7,8 +7,9 @@ import json
 import re
 from pathlib import Path
 
-from mtd.model.metric import DEFAULT_INTERVAL_S, Tier
-from mtd.plugin.declaration import TableKind
+from mtd.model.metric import DEFAULT_INTERVAL_S, Tier, Unit
+from mtd.plugin.checks import ENDINGS
+from mtd.plugin.declaration import Parse, TableKind
 from mtd.plugin.manager import BLOCK_VARIABLE, OWN_PREFIX, THIRD_PARTY
 from mtd.plugin.spec import PluginSpecs
 
@@ -47,6 +48,24 @@ def test_its_sample_is_json_with_the_fields_that_it_explains() -> None:
         assert {"at", "menus", *poll["expect"]} <= explained | {"tier"}
 
 
+def test_it_lists_how_the_keys_of_each_unit_end() -> None:
+    cells = re.findall(r"\| ((?:`[A-Z_]+`(?:, )?)+) \| (`_\w+`|anything) ", GUIDE)
+    told = {unit: ending.strip("`") for units, ending in cells for unit in re.findall(r"[A-Z_]+", units)}
+    assert told == {unit.name: (ENDINGS[unit][0] if unit in ENDINGS else "anything") for unit in Unit}
+
+
+def test_it_names_each_way_to_read_a_number() -> None:
+    named = set(re.findall(r"Parse\.([A-Z]+)", GUIDE))
+    assert named == {parse.name for parse in Parse} - {Parse.DECIMAL.name}
+
+
 def test_names_in_it_are_those_of_the_code() -> None:
-    for name in (BLOCK_VARIABLE, THIRD_PARTY, OWN_PREFIX, "scripts/catalogue_lock.py", "make new-plugin"):
+    for name in (
+        BLOCK_VARIABLE,
+        THIRD_PARTY,
+        OWN_PREFIX,
+        "scripts/catalogue_lock.py",
+        "make new-plugin",
+        "--distribution",
+    ):
         assert name in GUIDE

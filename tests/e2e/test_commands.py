@@ -39,7 +39,20 @@ CALLS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("device", "test"): ("lab-0001",),
     ("device", "refresh"): ("lab-0001",),
     ("device", "import"): ("--dry-run", "FILE"),
+    ("device", "capabilities"): ("lab-0001",),
+    ("device", "export"): (),
+    ("device", "interfaces"): ("lab-0001",),
+    ("device", "pin"): ("lab-0001", "ether1"),
+    ("device", "pins"): ("lab-0001",),
+    ("device", "unpin"): ("lab-0001", "ether1"),
     ("device", "remove"): ("added",),
+    ("discovery", "list"): ("--all",),
+    ("discovery", "neighbors"): ("lab-0001",),
+    ("ping",): ("lab-0001", "192.0.2.1", "--count", "2", "--interval", "10"),
+    ("traceroute",): ("lab-0001", "192.0.2.1", "--count", "1"),
+    ("torch",): ("lab-0001", "ether1", "--seconds", "1"),
+    ("sniff",): ("lab-0001", "ether1", "--seconds", "1"),
+    ("bandwidth-test",): ("lab-0001", "192.0.2.1", "--seconds", "1"),
     ("watch",): ("--seconds", "1.5"),
     ("query",): ("lab-0001", "system.*", "--last", "5m"),
     ("events",): (),
@@ -48,11 +61,19 @@ CALLS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("catalogue",): (),
     ("log", "stats"): (),
     ("log", "verify"): ("--database",),
+    ("size",): ("--routers", "3"),
+    ("table",): ("lab-0001",),
+    ("cost",): (),
+    ("pseudonym",): ("joe@isp.example",),
+    ("snapshots",): ("lab-0001",),
+    ("storage", "compact"): (),
+    ("storage", "status"): (),
+    ("backfill",): ("--generate", "1", "--interfaces", "2", "--days", "1"),
 }
 # Done once, these can't be done again.
-ONCE = {("device", "add"), ("device", "remove")}
-# Of a daemon that is stopped: see the tests of crashes.
-ELSEWHERE = {("rebuild",)}
+ONCE = {("device", "add"), ("device", "remove"), ("device", "unpin"), ("backfill",)}
+# Of a daemon that is stopped: see the tests of crashes. Of what is found: see test_finding.
+ELSEWHERE = {("rebuild",), *(("discovery", name) for name in ("scan", "adopt", "ignore", "restore"))}
 ALWAYS_JSON = {("config", "dump")}
 
 
@@ -106,3 +127,11 @@ def test_json_is_json(running: Rig, path: tuple[str, ...]) -> None:
         spoken = called(running, path, arguments)
         assert spoken.out.strip()
         assert spoken.out != answer.out or path in ALWAYS_JSON
+
+
+def test_an_export_holds_what_is_stored(running: Rig) -> None:
+    answer = called(running, ("export",), ["-d", "lab-*", "-m", "system.uptime_seconds", "--last", "5m"])
+    head, *rows = answer.out.splitlines()
+    assert head.startswith("time,device,key,")
+    assert {row.split(",")[1] for row in rows} == {"lab-0001", "lab-0002"}
+    assert f"{len(rows):,} rows of 2 devices" in answer.err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -68,6 +69,14 @@ def test_kill_9_of_the_daemon_loses_and_doubles_nothing(loaded: Rig) -> None:
         assert report["last_seq"] > acknowledged
         assert report["database"]["tables"]["telemetry_frame"]["found"] > ROUTERS
         pause(dice.uniform(0.2, 1.2))
+    # Nobody claims to know how the routers were meanwhile.
+    router = loaded.value("SELECT device_id::text FROM device LIMIT 1")
+    health = json.loads(loaded.http(f"/console/api/v1/devices/{router}/health"))
+    statuses = [one["status"] for one in health["segments"] if one["reason"] != "mtd was not watching"]
+    assert len(health["segments"]) - len(statuses) == KILLS
+    assert statuses[0] == "unknown"  # before it was polled first
+    assert "unknown" not in statuses[1:]
+    assert len(statuses) >= 1 + KILLS + 1
     assert loaded.value("SELECT count(*) - count(DISTINCT (log_id, seq)) FROM telemetry_frame") == 0
 
 

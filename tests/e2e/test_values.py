@@ -76,13 +76,15 @@ def test_another_client_reads_what_mtd_stored(running: Rig) -> None:
         before, before_us = read_counters(api), time.time_ns() // 1000
         wait_for(
             lambda: running.value(
-                "SELECT count(*) > 2 FROM telemetry_frame f JOIN device d USING (tenant_id, device_id)"
-                " WHERE d.name = 'one' AND f.ts_collected > from_us(%s)",
+                "SELECT count(DISTINCT ts) > 2 FROM telemetry WHERE device = 'one'"
+                " AND metric = 'iface.rx_bytes_total' AND ts > from_us(%s)",
                 before_us + 100_000,
             ),
             "polls after the first answer",
         )
-        middle_us = running.value("SELECT to_us(max(ts)) FROM telemetry WHERE device = 'one'")
+        middle_us = running.value(
+            "SELECT to_us(max(ts)) FROM telemetry WHERE device = 'one' AND metric = 'iface.rx_bytes_total'"
+        )
         after = read_counters(api)
     finally:
         api.close()
@@ -157,6 +159,20 @@ def test_a_renamed_interface_keeps_its_history(running: Rig) -> None:
     assert "interface.renamed" in {event["event_type"] for event in running.events("-d", "one")}
 
 
+def test_disks_have_their_names_wherever_their_values_are_read(running: Rig) -> None:
+    named = "SELECT count(*) > 0 AND bool_and(label <> instance) FROM metric_latest WHERE metric LIKE 'system.storage.%%'"
+    wait_for(lambda: running.value(named), "names of disks in SQL", timeout_s=20)
+    [(key, label)] = running.sql(
+        "SELECT key, label FROM metric_latest WHERE device = 'one' AND metric LIKE 'system.storage.%%' ORDER BY 1 LIMIT 1"
+    )
+    assert label.startswith("disk")
+    assert points(running, key)
+    with running.client() as client:
+        told = client.watch(devices=["one"], metrics=["system.storage.*"])
+        assert next(iter(told)).key.startswith(key.partition(label)[0] + "disk")
+    assert f'storage="{label}"' in running.http("/metrics/devices")
+
+
 def points(stage: Rig, key: str) -> list[tuple[Any, Any]]:
     answer = stage.mtd("query", "one", key, "--last", "5m", "--json").json()
     if not answer["series"]:
@@ -174,3 +190,9 @@ def test_polling_a_router_needs_no_daemon(running: Rig) -> None:
     lines = answer.lines()
     assert lines
     assert CPU in json.dumps(lines)
+    told = running.mtd(
+        "poll", router["host"], "--port", str(router["port"]), "--user", router["username"],
+        "--password", router["password"], "--collector", "system", "--tier", "t3", "--count", "1", "--json",
+    ).json()  # fmt: skip
+    assert "/system/package/print" in {one["command"] for one in told["commands"]}
+    assert told["documents"]["system.package"]

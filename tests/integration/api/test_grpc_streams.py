@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from dataclasses import replace
 
 import grpc
 import grpc.aio
 import pytest
 from prometheus_client import REGISTRY
 
-from mtd.api.grpc.convert import range_bytes, range_message
+from mtd.api.grpc.ranges import range_bytes, range_message
 from mtd.api.grpc.telemetry import POINTS_AT_ONCE
+from mtd.model.device import DeviceStatus
 from mtd.model.metric import Lane
 from mtd.pb.telemetry.v1 import telemetry_service_pb2 as telemetry_pb
 from mtd.pb.telemetry.v1.telemetry_service_pb2_grpc import TelemetryServiceStub
-from mtd.queries.records import RangeAnswer, SeriesPoints
+from mtd.queries import patterns
+from mtd.queries.errors import TooManyQueries
+from mtd.queries.newest import NewestPage, Token
+from mtd.queries.records import LatestValue, RangeAnswer, SeriesPoints, TopEntry
+from mtd.queries.resolution import Resolution
+from mtd.queries.top import TopBy
 from mtd.testing import run_async
 from tests.integration.api.door import CODE, fails, metadata_of, opened
 from tests.unit.api.fakes import (
@@ -54,6 +61,42 @@ def test_latest_values_come_at_once_and_then_live() -> None:
                 update = (await stream.read()).update
                 assert (update.collected_at_us, list(update.counters)) == (at_us, [at_us, at_us + 1])
             stream.cancel()
+
+    run_async(main())
+
+
+def test_patterns_are_compiled_beside_the_loop_and_only_where_they_are_needed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    threads: set[bool] = set()
+    expression = patterns._expression
+
+    def watched(pattern: str) -> str:
+        threads.add(threading.current_thread() is threading.main_thread())
+        return expression(pattern)
+
+    monkeypatch.setattr(patterns, "_expression", watched)
+
+    async def main() -> None:
+        async with opened() as door:
+            many = ["*a" * 250 + str(number) for number in range(16)]
+            query = telemetry_pb.QueryRangeRequest(device="r1", metrics=many, start_us=1, end_us=2)
+            await door.telemetry.QueryRange(query)
+            await door.telemetry.QueryLatest(telemetry_pb.QueryLatestRequest(selector={"metrics": many}))
+            assert not threads
+            stream = door.telemetry.StreamLatest(
+                telemetry_pb.StreamLatestRequest(selector={"devices": many, "metrics": many[1:]})
+            )
+            await stream.initial_metadata()
+            stream.cancel()
+            events = telemetry_pb.StreamEventsRequest(devices=many[2:], until_now=True)
+            await door.telemetry.StreamEvents(events).read()
+            assert threads == {False}
+            threads.clear()
+            query.metrics.append("*b" * 250)
+            failed = await fails(door.telemetry.QueryRange(query))
+            assert "in several calls" in failed.details()
+            assert not threads
 
     run_async(main())
 
@@ -157,7 +200,7 @@ def test_a_large_answer_is_made_aside_and_arrives_whole(monkeypatch: pytest.Monk
     async def main() -> None:
         async with opened() as door:
             ask = telemetry_pb.QueryRangeRequest(device="r1", start_us=1, end_us=9)
-            for count, aside in ((POINTS_AT_ONCE, 0), (POINTS_AT_ONCE + 1, 1)):
+            for count, aside in ((POINTS_AT_ONCE, False), (POINTS_AT_ONCE + 1, True)):
                 times = list(range(count))
                 values = [float(time) for time in times]
                 door.stored.answer = RangeAnswer(
@@ -165,8 +208,7 @@ def test_a_large_answer_is_made_aside_and_arrives_whole(monkeypatch: pytest.Monk
                 )
                 answer = await door.telemetry.QueryRange(ask)
                 assert answer == range_message(door.stored.answer)
-                assert len(threads) == aside
-            assert threads != [threading.get_ident()]
+                assert (threads.pop() != threading.get_ident()) == aside
 
     run_async(main())
 
@@ -181,17 +223,97 @@ def test_ranges_are_asked_for_and_kept_within_bounds() -> None:
             ask = {"device": "r1", "metrics": ["iface.*"], "start_us": 1, "end_us": 9}
             answer = await door.telemetry.QueryRange(telemetry_pb.QueryRangeRequest(**ask))
             assert list(answer.series[0].counters) == [2**62 + 1]
-            await door.telemetry.QueryRange(telemetry_pb.QueryRangeRequest(**ask, max_points=10**6))
-            assert [asked[-1] for asked in door.stored.asked] == [600, 100_000]
-            assert door.stored.asked[0] == (TENANT, "r1", ("iface.*",), 1, 9, 600)
+            more = {"max_points": 10**6, "resolution": telemetry_pb.RESOLUTION_5M}
+            await door.telemetry.QueryRange(telemetry_pb.QueryRangeRequest(**ask, **more))
+            assert door.stored.asked == [
+                (TENANT, "r1", ("iface.*",), 1, 9, 600, Resolution.AUTO),
+                (TENANT, "r1", ("iface.*",), 1, 9, 100_000, Resolution.FIVE_MINUTES),
+            ]
 
-            for wrong in ({"end_us": 1}, {"device": ""}, {"metrics": [""]}, {"metrics": ["a", "b", "c"]}):
+            for wrong in (
+                {"end_us": 1},
+                {"device": ""},
+                {"metrics": [""]},
+                {"metrics": ["a", "b", "c"]},
+                {"resolution": 99},
+            ):
                 failed = await fails(door.telemetry.QueryRange(telemetry_pb.QueryRangeRequest(**ask | wrong)))
                 assert failed.code() is CODE.INVALID_ARGUMENT, wrong
             many = SeriesPoints("m", "", Lane.GAUGE, "", "m", "", list(range(1001)), values=[0.0] * 1001)
             door.stored.answer = RangeAnswer([many], 0)
             failed = await fails(door.telemetry.QueryRange(telemetry_pb.QueryRangeRequest(**ask)))
             assert "1001 points" in failed.details()
+
+    run_async(main())
+
+
+def test_too_many_queries_at_a_time_are_told_what_to_do() -> None:
+    async def main() -> None:
+        async with opened() as door:
+            door.stored.failures.append(TooManyQueries("8 queries of this tenant run and 64 wait"))
+            ask = telemetry_pb.QueryRangeRequest(device="r1", start_us=1, end_us=9)
+            failed = await fails(door.telemetry.QueryRange(ask))
+            assert failed.code() is CODE.RESOURCE_EXHAUSTED
+            assert metadata_of(failed)["mtd-reason"] == "TOO_MANY_QUERIES"
+            assert "queries.max_concurrent" in metadata_of(failed)["mtd-hint"]
+
+    run_async(main())
+
+
+def test_newest_values_come_in_pages_with_their_age() -> None:
+    async def main() -> None:
+        async with opened() as door:
+            value = LatestValue(
+                "d1", "r1", "iface.rx_bytes_total", "*1", Lane.COUNTER, "ether1", "iface.ether1.rx_bytes_total",
+                "bytes", 7, float(2**62), 2**62 + 1,
+            )  # fmt: skip
+            door.stored.page = NewestPage([value], Token("r1", value.key, "*1"))
+            ask = {"selector": telemetry_pb.Selector(devices=["r*"], metrics=["iface.*"])}
+            first = await door.telemetry.QueryLatest(telemetry_pb.QueryLatestRequest(**ask))
+            assert (first.age_ms, first.values[0].counter, first.values[0].info.key) == (
+                1500,
+                2**62 + 1,
+                value.key,
+            )
+            again = telemetry_pb.QueryLatestRequest(**ask, page_size=5, page_token=first.next_page_token)
+            door.stored.page = NewestPage([replace(value, lane=Lane.GAUGE, exact=None)], None)
+            last = await door.telemetry.QueryLatest(again)
+            assert (last.next_page_token, last.values[0].HasField("counter")) == ("", False)
+            assert door.stored.asked == [
+                (TENANT, ("r*",), ("iface.*",), 1000, None),
+                (TENANT, ("r*",), ("iface.*",), 5, Token("r1", value.key, "*1")),
+            ]
+            for token in ("x", "bm90aGluZw==", "WzFd"):
+                failed = await fails(
+                    door.telemetry.QueryLatest(telemetry_pb.QueryLatestRequest(page_token=token))
+                )
+                assert "page_token" in failed.details()
+
+    run_async(main())
+
+
+def test_rankings_and_counts_are_told_with_their_age() -> None:
+    async def main() -> None:
+        async with opened() as door:
+            door.stored.entries = [TopEntry("d1", "r1", "*1", "ether1", 9.5, 12.0)]
+            top = await door.telemetry.TopN(
+                telemetry_pb.TopNRequest(by=telemetry_pb.TOP_BY_UTILIZATION, window_s=60, devices=["r1"])
+            )
+            assert (top.unit, top.age_ms, top.entries[0].label, top.entries[0].max_value) == (
+                "percent", 2000, "ether1", 12.0,
+            )  # fmt: skip
+            failed = await fails(door.telemetry.TopN(telemetry_pb.TopNRequest()))
+            assert "TOP_BY_RX" in failed.details()
+            counts = await door.telemetry.StatusCounts(telemetry_pb.StatusCountsRequest())
+            assert len({one.status for one in counts.counts}) == len(DeviceStatus)
+            days = await door.telemetry.EventsPerDay(telemetry_pb.EventsPerDayRequest())
+            assert [(one.day, one.info, one.warning, one.critical) for one in days.days] == [
+                ("2026-11-26", 3, 2, 1)
+            ]
+            assert door.stored.asked == [
+                (TENANT, TopBy.UTILIZATION, 10, 60, ("r1",)),
+                (TENANT, 30, ()),
+            ]
 
     run_async(main())
 

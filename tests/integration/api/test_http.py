@@ -39,7 +39,7 @@ async def get(
     """Return status, content type and body."""
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
     writer.write(
-        f"{method} {path} HTTP/1.1\r\nHost: x\r\nAccept: {accept}\r\nConnection: close\r\n\r\n".encode()
+        f"{method} {path} HTTP/1.1\r\nHost: localhost:{server.port}\r\nAccept: {accept}\r\nConnection: close\r\n\r\n".encode()
     )
     answer = (await reader.read()).decode()
     writer.close()
@@ -64,6 +64,9 @@ def test_health_and_the_front_page() -> None:
             assert status == 200
             assert "/metrics" in body
             assert "docs/" in body
+            # Without a console there is nowhere to take a browser to.
+            assert await get(server, "/", accept="text/html") == (200, "text/plain; charset=utf-8", body)
+            assert "/console/" not in body
             before = requests("other", 404)
             assert (await get(server, "/" + "secret"))[0] == 404
             assert requests("other", 404) == before + 1

@@ -13,6 +13,8 @@ import pytest
 from mtd.app import maintenance
 from mtd.app.config import Settings
 from mtd.app.maintenance import DatabaseComparison, compare_with_database, migrate_database
+from mtd.app.storage import storage_report
+from mtd.codec.blocks import encode_axis
 from mtd.core.clock import SYSTEM_CLOCK
 from mtd.core.errors import Misconfigured
 from mtd.eventlog.config import EventLogConfig
@@ -25,6 +27,12 @@ from mtd.model.metric import Lane
 from mtd.model.observation import FrameValues, OutcomeReport, StateChange
 from mtd.projections.all import default_projections
 from mtd.projections.runner import ProjectionRunner
+from mtd.storage.cold import frames
+from mtd.storage.cold.blocks import AxisRow, write_axes
+from mtd.storage.cold.connection import ColdConnection
+from mtd.storage.cold.partitions import ColdPartitions
+from mtd.storage.config import PartitionsConfig
+from mtd.storage.partitioned import TELEMETRY_AXIS
 from mtd.storage.partitions import Partitions
 from mtd.storage.pool import Database
 from mtd.testing import run_async
@@ -75,7 +83,7 @@ class Place:
         await log.start()
         db = Database(self.dsn)
         await db.start()
-        partitions = Partitions(db)
+        partitions = Partitions(db, PartitionsConfig(ahead_hours=1, ahead_days=1))
         await partitions.maintain()
         runner = ProjectionRunner(log, db, default_projections(partitions))
         await runner.start()
@@ -143,6 +151,37 @@ def test_what_was_projected_is_there(place: Place, monkeypatch: pytest.MonkeyPat
     }
     assert (found.latest_checked, found.events_behind) == (2, 0)
     assert "as the log says" in found.describe()
+
+
+def test_frames_that_were_compacted_are_found_by_their_times(place: Place) -> None:
+    at = now_us()
+    place.project(day(at), day(at - 70 * MINUTE_US))
+    compact(place, DEVICES[0])
+    found = place.compare()
+    assert found.ok, found.describe()
+    account = found.tables["telemetry_frame"]
+    assert (account.expected, account.found, account.compacted) == (80, 80, 40)
+    assert "80 rows in telemetry_frame (40 compacted)" in found.describe()
+    place.sql(
+        "UPDATE telemetry_axis SET first_ms = first_ms + 1 WHERE hour = (SELECT min(hour) FROM telemetry_axis)"
+    )
+    assert place.compare().tables["telemetry_frame"].missing == 1, "the last of its twenty has no neighbour"
+    place.sql("DELETE FROM telemetry_axis")
+    found = place.compare()
+    assert (found.ok, found.tables["telemetry_frame"].missing) == (False, 40)
+
+
+def compact(place: Place, device: str) -> None:
+    """Put the times of a device's frames into axes and delete the frames, as the compaction does."""
+    with ColdConnection(place.dsn) as connection:
+        for hour_us in frames.closed_hours(connection, 2**61):
+            for run in frames.read_unit(connection, device, hour_us):
+                ColdPartitions(connection).ensure(TELEMETRY_AXIS, [hour_us])
+                axis = encode_axis(run.us // 1000 - hour_us // 1000)
+                row = AxisRow(run.tenant_id, device, LAYOUT.poll_group, hour_us, axis)
+                with connection.transaction():
+                    write_axes(connection, [row])
+                    assert frames.delete_unit(connection, device, hour_us) == len(run)
 
 
 @pytest.mark.parametrize("table", ["telemetry_frame", "device_health", "event"])
@@ -243,3 +282,10 @@ def test_migrating_twice_changes_nothing(tmp_path: Path, empty_postgres_dsn: str
     assert applied
     assert len(said) == len(applied)
     assert migrate_database(place.settings, said.append) == []
+
+
+def test_a_question_makes_no_database(tmp_path: Path) -> None:
+    settings = Settings.model_validate({"daemon": {"data_dir": tmp_path / "var"}})
+    with pytest.raises(Misconfigured, match=r"no database in .*--config"):
+        storage_report(settings, lambda _: None)
+    assert not (tmp_path / "var").exists()

@@ -1,6 +1,7 @@
 """Clients of other people log in to the lab and read it."""
 
 import hashlib
+import ipaddress
 import socket
 import ssl
 from collections.abc import Callable, Iterator
@@ -104,7 +105,7 @@ def test_routeros_api_reads_too(start_lab: START, name: str) -> None:
         assert identity == {"name": name}
         (port,) = api.get_binary_resource("/interface").get(name=b"sfp-sfpplus1")
         assert port["id"] == b"*1"
-        assert api.get_resource("/ip/arp").get() == []
+        assert api.get_resource("/ip/dhcp-server/lease").get() == []
 
 
 @pytest.mark.parametrize("name", ["old", "seven"])
@@ -220,14 +221,42 @@ def test_every_menu_answers_and_names_its_own_port(start_lab: START) -> None:
     for name, service in (("six", "api"), ("seven", "api-ssl")):
         endpoint = lab.endpoint(name)
         with librouteros_api(endpoint) as api:
-            for path in lab.lab.routers[name].console.menus:
-                for found in api.path(path):
+            for menu in lab.lab.routers[name].console.menus.values():
+                if "print" not in menu.commands():
+                    continue
+                for found in api.path(menu.path):
                     assert found
             ports = {row["name"]: row for row in api.path("ip", "service")}
             users = list(api.path("user", "active"))
         assert ports[service]["port"] == endpoint.port
         assert not ports[service]["disabled"]
         assert [user["name"] for user in users] == ["mtd"]
+
+
+@pytest.mark.parametrize("version", ["6.49.10", "7.16.2"])
+def test_hosts_stand_in_the_networks_of_the_router(start_lab: START, version: str) -> None:
+    lab = start_lab(router={"version": version, "interfaces": 60})
+    truth = lab.lab.world.router("router")
+    with librouteros_api(lab.endpoint("router"), encoding="latin-1") as api:
+        networks = {
+            row["interface"]: ipaddress.ip_network(row["network"] + "/24") for row in api("/ip/address/print")
+        }
+        hosts = list(api("/ip/arp/print"))
+        neighbors = list(api("/ip/neighbor/print"))
+        if version == "7.16.2":
+            links = {row["interface"]: row["address"] for row in api("/ipv6/address/print")}
+            mac = truth.all_interfaces[0].mac_address.lower().split(":")
+            assert links["sfp-sfpplus1"] == f"fe80::66d1:54ff:fe{mac[3]}:{mac[4]}00/64"
+    answered = [row for row in hosts if row["complete"]]
+    assert {row["interface"] for row in answered} == {
+        name
+        for name in networks
+        if not next(item for item in truth.interfaces(0) if item.name == name).disabled
+    }
+    assert all(ipaddress.ip_address(row["address"]) in networks[row["interface"]] for row in answered)
+    assert len({row["mac-address"] for row in answered}) == len(answered)
+    assert [row["address"] for row in hosts if "mac-address" not in row] == ["10.0.0.77"]
+    assert [row["interface"] for row in neighbors] == ["sfp-sfpplus1", "sfp-sfpplus2"]
 
 
 def test_setting_a_name_keeps_the_counters(start_lab: START) -> None:

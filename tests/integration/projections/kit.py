@@ -38,7 +38,7 @@ from mtd.model.observation import (
 from mtd.projections.all import default_projections
 from mtd.projections.config import ProjectionsConfig
 from mtd.projections.runner import ProjectionRunner
-from mtd.storage.config import StorageConfig
+from mtd.storage.config import PartitionsConfig, StorageConfig
 from mtd.storage.partitions import Partitions
 from mtd.storage.pool import Database
 from mtd.testing import run_async
@@ -154,6 +154,8 @@ class World:
     config: ProjectionsConfig
     committed: list[int] = field(default_factory=list)
     runners: list[ProjectionRunner] = field(default_factory=list)
+    stops: list[Callable[[], Awaitable[object]]] = field(default_factory=list)
+    """What else is to be stopped at the end."""
 
     def runner(self, projections: Sequence[Any] | None = None) -> ProjectionRunner:
         """Return another runner on the same log and database; it is stopped at the end."""
@@ -202,7 +204,7 @@ def in_world(
     async def main() -> None:
         db = Database(dsn, StorageConfig(pool_size=4, retry_cap_s=0.2))
         await db.start()
-        partitions = Partitions(db)
+        partitions = Partitions(db, PartitionsConfig(ahead_hours=1, ahead_days=1))
         await partitions.maintain()
         log = MemoryEventLog()
         await log.start()
@@ -213,6 +215,8 @@ def in_world(
         finally:
             for runner in world.runners:
                 await runner.stop()
+            for stop in world.stops:
+                await stop()
             await db.stop()
             await log.stop()
 

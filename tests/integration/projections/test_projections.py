@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 
 from mtd.model.device import DeviceStatus, Outcome, Severity
 from mtd.model.events import table_event
+from mtd.model.layout import Layout, Series
+from mtd.model.metric import Lane
 from mtd.model.observation import TableChange
 from mtd.storage.stores.devices import forget_removed
 from tests.integration.projections.kit import (
@@ -71,11 +73,23 @@ def test_latest_is_replaced_whole_when_the_layout_changes(postgres_dsn: str) -> 
     in_world(postgres_dsn, body)
 
 
+def test_a_group_that_has_lost_its_series_keeps_no_old_values(postgres_dsn: str) -> None:
+    """All that it read is read in another group now: its last frame holds nothing."""
+    nothing = Layout.of("t0", ())
+
+    async def body(world: World) -> None:
+        at = now_us() - 10 * SECOND
+        await world.project(declare(), frame(at), declare(nothing))
+        empty = {"layout": nothing, "counters": [], "gauges": [], "rates": [], "low_confidence": ()}
+        await world.project(frame(at + SECOND, **empty))
+        assert (await world.ask(LATEST))[0][:4] == ("t0", nothing.layout_id, [], [])
+        assert await world.value("SELECT count(*) FROM metric_latest") == 0
+
+    in_world(postgres_dsn, body)
+
+
 def test_latest_is_updated_in_place(postgres_dsn: str) -> None:
     """Also where the rows are larger than half a page: an array goes out of line."""
-    from mtd.model.layout import Layout, Series
-    from mtd.model.metric import Lane
-
     wide = Layout.of("t0", tuple(Series("iface.rx_bytes_total", f"*{n}", Lane.COUNTER) for n in range(700)))
 
     async def body(world: World) -> None:

@@ -7,6 +7,8 @@ import pytest
 
 from mtd.core.errors import NotFound
 from mtd.model.device import DeviceStatus, Outcome
+from mtd.model.events import seen_event
+from mtd.model.sighting import FoundBy, Sighting
 from mtd.projections.all import default_projections
 from tests.integration.projections.kit import (
     DEVICE,
@@ -20,6 +22,7 @@ from tests.integration.projections.kit import (
     frames,
     in_world,
     now_us,
+    origin,
     outcome,
     probe,
     snapshot,
@@ -53,7 +56,7 @@ def test_a_rebuilt_projection_is_what_it_was(postgres_dsn: str) -> None:
     in_world(postgres_dsn, body, batch_events=7)
 
 
-@pytest.mark.parametrize("name", ["telemetry", "latest", "events", "tables", "snapshots"])
+@pytest.mark.parametrize("name", ["telemetry", "latest", "events", "tables", "snapshots", "discovery"])
 def test_every_projection_can_be_rebuilt(postgres_dsn: str, name: str) -> None:
     tables = {
         "telemetry_frame": "seq, device_id, counters, gauges, rates",
@@ -64,6 +67,7 @@ def test_every_projection_can_be_rebuilt(postgres_dsn: str, name: str) -> None:
         "device_capability": "name, present, changed_at, seq",
         "state_row": "row_key, seq, fields",
         "snapshot": "seq, content",
+        "device_proposal": "proposal_id, seq, address, identity, first_seen_at, last_seen_at",
     }
 
     async def content(world: World) -> dict[str, list[Any]]:
@@ -87,6 +91,7 @@ def test_every_projection_can_be_rebuilt(postgres_dsn: str, name: str) -> None:
             table(at, {"*1": {"name": "ether1"}, "*2": {"name": "ether2"}}, complete=True),
             table(at, {}, ["*2"]),
             snapshot(at, b'{"a":1}'),
+            seen_event(origin(), Sighting(FoundBy.MNDP, "192.0.2.1", identity="r1"), at, at),
         )
         before = await content(world)
         assert all(before.values())
@@ -207,7 +212,9 @@ def test_a_rebuild_of_events_that_was_interrupted_keeps_their_positions(postgres
 def test_only_known_projections_can_be_rebuilt(postgres_dsn: str) -> None:
     async def body(world: World) -> None:
         await world.project(declare())
-        with pytest.raises(NotFound, match="there are events, latest, snapshots, tables, telemetry"):
+        with pytest.raises(
+            NotFound, match="there are discovery, events, latest, snapshots, tables, telemetry"
+        ):
             await world.runners[-1].rebuild("weather")
 
     in_world(postgres_dsn, body)

@@ -9,7 +9,7 @@ from mtd.model.device import DeviceStatus, Outcome
 from mtd.projections.all import default_projections
 from mtd.projections.frames import FrameEncoder
 from mtd.storage.errors import CommitUnknown, StatementRejected, StorageUnavailable
-from mtd.storage.partitions import TELEMETRY_FRAME, day_of
+from mtd.storage.partitions import TELEMETRY_FRAME
 from mtd.storage.txn import Transaction
 from tests.integration.projections.kit import (
     POSITIONS,
@@ -178,7 +178,7 @@ def test_a_partition_that_can_not_be_made_is_no_fault_of_the_events(postgres_dsn
         await world.project(declare())
         # What is to be the partition's name is taken by something else.
         late = now_us() - 40 * 86_400_000_000
-        name = TELEMETRY_FRAME.partition(day_of(late))
+        name = TELEMETRY_FRAME.partition(late)
         world.partitions._db = Refusing()  # type: ignore[assignment]
         await world.log.append([frame(late)])
         runner = world.runners[-1]

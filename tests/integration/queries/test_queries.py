@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import asyncio
 import math
 import threading
 import uuid
@@ -10,27 +9,27 @@ from typing import Any
 import pytest
 
 from mtd.core.errors import NotFound, Refused
-from mtd.model.device import DeviceStatus, InterfaceNaming, Outcome, Severity
+from mtd.model.device import DeviceStatus, InterfaceNaming, Outcome
+from mtd.model.labels import LabelSource
+from mtd.model.layout import Layout, Series
 from mtd.model.metric import Kind, Lane, Metric, Tier, Unit
-from mtd.queries import ranges
+from mtd.pb.events.v1.envelope_pb2 import Envelope
 from mtd.queries.catalogue import CatalogueQueries
 from mtd.queries.devices import DeviceQueries
-from mtd.queries.events import EventQueries
+from mtd.queries.history.reader import RangeReader
 from mtd.queries.latest import LatestQueries
-from mtd.queries.ranges import RangeQueries
 from mtd.queries.records import InstanceName
+from mtd.queries.resolution import Resolution
 from mtd.security.keyfile import MasterKey
 from mtd.security.vault import Vault
 from mtd.storage.stores.catalogue import CatalogueStore
-from mtd.storage.stores.devices import DeviceSettings, DeviceStore
-from mtd.storage.stores.events import EventRow, insert_events
-from mtd.storage.txn import Transaction
+from mtd.storage.stores.device_settings import DeviceSettings
+from mtd.storage.stores.devices import DeviceStore
 from tests.integration.projections.kit import (
     LAYOUT,
     OTHER_LAYOUT,
     TENANT,
     World,
-    change,
     declare,
     frame,
     in_world,
@@ -39,6 +38,7 @@ from tests.integration.projections.kit import (
     probe,
     table,
 )
+from tests.integration.queries.kit import ranges_of
 
 SECOND = 1_000_000
 SETTINGS = DeviceSettings(name="core-1", host="192.0.2.1", username="mtd", naming=InterfaceNaming.BOTH)
@@ -72,7 +72,9 @@ async def device(world: World, **changes: object) -> str:
     """Put a device, its catalogue and the names of its interfaces in place; return its id."""
     store = DeviceStore(world.db, Vault([MasterKey.of(bytes(32))]))
     created = await store.create(replace(SETTINGS, **changes), "secret")  # type: ignore[arg-type]
-    await CatalogueStore(world.db).put("1+test", [(metric, "test") for metric in METRICS])
+    await CatalogueStore(world.db).put(
+        "1+test", [(metric, "test") for metric in METRICS], labels=[LabelSource("iface", "interface")]
+    )
     names = table(now_us(), {"*1": {"name": "ether1", "comment": "Uplink"}, "*2": {"name": "ether2"}})
     names.device_id = created.device_id
     await world.project(declare(), declare(OTHER_LAYOUT), names)
@@ -112,8 +114,8 @@ def test_a_rename_keeps_history(postgres_dsn: str) -> None:
         renamed.device_id = device_id
         await world.project(renamed, frame(at + 2, device=device_id))
         assert await world.ask("SELECT DISTINCT label FROM telemetry WHERE instance = '*1'") == [("wan",)]
-        answer = await RangeQueries(world.db).query_range("core-1", ["iface.wan.rx_bps"], at, at + SECOND)
-        assert answer.series[0].times_us == [at, at + 2]
+        answer = await ranges_of(world).query_range("core-1", ["iface.wan.rx_bps"], at, at + SECOND)
+        assert answer.series[0].times_us.tolist() == [at, at + 2]
 
     in_world(postgres_dsn, body)
 
@@ -164,12 +166,12 @@ def test_a_range_as_stored(postgres_dsn: str) -> None:
         device_id = await device(world)
         at = now_us() - 100 * SECOND
         await world.project(*(frame(at + n * SECOND, counter=2**53 + n, device=device_id) for n in range(10)))
-        ranges = RangeQueries(world.db)
+        ranges = ranges_of(world)
         answer = await ranges.query_range("core-1", ["iface.rx_bytes_total"], at, at + 5 * SECOND)
         (series,) = answer.series  # the second interface's counter is absent throughout
         assert answer.bucket_us == 0
-        assert series.counters == [2**53 + n for n in range(5)]
-        assert series.times_us == [at + n * SECOND for n in range(5)]
+        assert series.counters.tolist() == [2**53 + n for n in range(5)]
+        assert series.times_us.tolist() == [at + n * SECOND for n in range(5)]
         assert (series.instance, series.label, series.lane, series.unit) == (
             "*1",
             "ether1 (Uplink)",
@@ -183,7 +185,7 @@ def test_a_range_as_stored(postgres_dsn: str) -> None:
             "iface.rx_bytes_total",
         ]
         by_key = await ranges.query_range("core-1", ["iface.ether1 (Up*).rx_b??"], at, at + SECOND)
-        assert [one.values for one in by_key.series] == [[1000.5]]
+        assert [one.values.tolist() for one in by_key.series] == [[1000.5]]
 
     in_world(postgres_dsn, body)
 
@@ -191,7 +193,7 @@ def test_a_range_as_stored(postgres_dsn: str) -> None:
 def test_a_range_in_buckets(postgres_dsn: str) -> None:
     async def body(world: World) -> None:
         device_id = await device(world)
-        at = now_us() - 1000 * SECOND
+        at = (now_us() // SECOND // 10 * 10 - 1000) * SECOND
         await world.project(
             *(
                 frame(
@@ -203,14 +205,21 @@ def test_a_range_in_buckets(postgres_dsn: str) -> None:
                 for n in range(100)
             )
         )
-        answer = await RangeQueries(world.db).query_range(
+        answer = await ranges_of(world).query_range(
             "core-1", ["system.cpu.*", "iface.rx_bytes_total"], at, at + 100 * SECOND, max_points=10
         )
         assert answer.bucket_us == 10 * SECOND
         counter, load = answer.series
-        assert counter.times_us == load.times_us == [at + n * 10 * SECOND for n in range(10)]
-        assert counter.counters == [9 + 10 * n for n in range(10)]  # the last of each
-        assert load.values == [5.0 + 10 * n for n in range(10)]  # the mean of what is there
+        assert answer.resolution is Resolution.TEN_SECONDS
+        assert (
+            counter.times_us.tolist() == load.times_us.tolist() == [at + n * 10 * SECOND for n in range(10)]
+        )
+        assert counter.counters.tolist() == [9 + 10 * n for n in range(10)]  # the last of each
+        assert counter.increases.tolist() == [9, *[10] * 9]
+        assert load.values.tolist() == [5.0 + 10 * n for n in range(10)]  # the mean of what is there
+        assert load.maximum.tolist() == load.p95.tolist() == [9.0 + 10 * n for n in range(10)]
+        assert load.minimum.tolist() == [1.0 + 10 * n for n in range(10)]
+        assert (load.counts.tolist(), counter.counts.tolist()) == ([5] * 10, [10] * 10)
 
     in_world(postgres_dsn, body)
 
@@ -225,8 +234,8 @@ def test_a_series_goes_on_over_a_change_of_layout(postgres_dsn: str) -> None:
             frame(at + 1, device=device_id, **other),
             frame(at + 2, device=device_id, gauges=[3.0, 1.0]),
         )
-        (series,) = (await RangeQueries(world.db).query_range("core-1", ["system.*"], at, at + SECOND)).series
-        assert series.values == [1.0, 9.0, 3.0]
+        (series,) = (await ranges_of(world).query_range("core-1", ["system.*"], at, at + SECOND)).series
+        assert series.values.tolist() == [1.0, 9.0, 3.0]
 
     in_world(postgres_dsn, body)
 
@@ -234,7 +243,7 @@ def test_a_series_goes_on_over_a_change_of_layout(postgres_dsn: str) -> None:
 def test_ranges_that_cannot_be(postgres_dsn: str) -> None:
     async def body(world: World) -> None:
         await device(world)
-        ranges = RangeQueries(world.db)
+        ranges = ranges_of(world)
         with pytest.raises(NotFound, match="'core-9'"):
             await ranges.query_range("core-9", [], 0, 1)
         with pytest.raises(NotFound):
@@ -254,7 +263,7 @@ def test_ranges_that_cannot_be(postgres_dsn: str) -> None:
 @pytest.mark.parametrize(
     ("limits", "points", "message"),
     [
-        ({"max_scanned_points": 29}, 5, "30 stored points of 3 series would have to be read, more than 29"),
+        ({"max_scanned_points": 29}, 10, "30 stored points of 3 series would have to be read, more than 29"),
         ({"max_answer_points": 14}, 5, "the answer would have 15 points, more than 14"),
         ({"max_answer_points": 29}, 100, "the answer would have 30 points, more than 29"),
         ({"max_scanned_points": 30, "max_answer_points": 15}, 5, ""),
@@ -265,9 +274,9 @@ def test_what_would_be_too_much_is_refused_before_it_is_read(
 ) -> None:
     async def body(world: World) -> None:
         device_id = await device(world)
-        at = now_us() - 100 * SECOND
+        at = (now_us() // SECOND // 10 * 10 - 100) * SECOND
         await world.project(*(frame(at + n * SECOND, device=device_id) for n in range(10)))
-        asked = RangeQueries(world.db, **limits).query_range(
+        asked = ranges_of(world, **limits).query_range(
             "core-1", ["iface.rx_bytes_total", "iface.oper_state"], at, at + 10 * SECOND, points
         )
         if message:
@@ -279,15 +288,15 @@ def test_what_would_be_too_much_is_refused_before_it_is_read(
     in_world(postgres_dsn, body)
 
 
-def test_a_large_answer_does_not_hold_the_loop(postgres_dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_large_answer_is_made_in_a_thread(postgres_dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
     threads = []
-    real = ranges._numbers
+    real = RangeReader.answer
 
-    def numbers(found: Any) -> Any:
+    def answer(*given: Any) -> Any:
         threads.append(threading.current_thread())
-        return real(found)
+        return real(*given)
 
-    monkeypatch.setattr(ranges, "_numbers", numbers)
+    monkeypatch.setattr(RangeReader, "answer", answer)
 
     async def body(world: World) -> None:
         device_id = await device(world)
@@ -300,12 +309,15 @@ def test_a_large_answer_does_not_hold_the_loop(postgres_dsn: str, monkeypatch: p
             LAYOUT.layout_id,
         )
         at = now_us()
-        answer = await RangeQueries(world.db).query_range("core-1", [], at - 4000 * SECOND, at, 100_000)
+        found = await ranges_of(world).query_range("core-1", [], at - 4000 * SECOND, at, 100_000)
         assert threads != [threading.main_thread()]
         assert len(threads) == 1
-        assert sum(len(series.times_us) for series in answer.series) == 180_000
-        assert {series.counters[0] for series in answer.series if series.counters} == {30_000, 2**53 + 30_000}
-        assert math.inf in {series.values[0] for series in answer.series if series.values}
+        assert sum(len(series.times_us) for series in found.series) == 180_000
+        assert {series.counters[0] for series in found.series if len(series.counters)} == {
+            30_000,
+            2**53 + 30_000,
+        }
+        assert math.inf in {series.values[0] for series in found.series if len(series.values)}
 
     in_world(postgres_dsn, body)
 
@@ -336,83 +348,75 @@ def test_latest_frames_and_names(postgres_dsn: str) -> None:
     in_world(postgres_dsn, body)
 
 
-def test_events_from_a_position_on(postgres_dsn: str) -> None:
+UPS = Metric("ups.load_pct", Unit.PERCENT, Kind.GAUGE, Tier.T0, "Load.", "1", scope="ups")
+UPS_LAYOUT = Layout.of("t0", tuple(Series("ups.load_pct", f"*{n}", Lane.GAUGE) for n in range(1, 5)))
+UPS_LABELS = (
+    LabelSource("ups", "ups", name="title", comment="place"),
+    LabelSource("ups", "old_ups", place=1),
+    LabelSource("session", "session"),
+)
+
+
+def rows_of(name: str, device_id: str, rows: dict[str, dict[str, str]]) -> Envelope:
+    found = table(now_us(), rows, complete=True)
+    found.device_id = device_id
+    found.table_delta.table = name
+    return found
+
+
+@pytest.mark.parametrize(
+    ("naming", "labels"),
+    [
+        (InterfaceNaming.NAME, ["rack", "old", "*3", "*4"]),
+        (InterfaceNaming.COMMENT, ["cellar", "old", "roof", "*4"]),
+        (InterfaceNaming.BOTH, ["rack (cellar)", "old", "roof", "*4"]),
+    ],
+)
+def test_the_tables_of_any_collector_name_the_things_of_its_series(
+    postgres_dsn: str, naming: InterfaceNaming, labels: list[str]
+) -> None:
     async def body(world: World) -> None:
-        device_id = await device(world)
-        events = EventQueries(world.db)
-        assert await events.last_position() == 0
+        device_id = await device(world, naming=naming)
+        await CatalogueStore(world.db).put("1+ups", [(UPS, "acme")], labels=UPS_LABELS)
+        ups = {"*1": {"title": "rack", "place": "cellar"}, "*3": {"place": "roof"}, "*4": {"title": ""}}
         at = now_us()
         await world.project(
-            change(at, "a", Severity.INFO, device_id),
-            change(at, "b", Severity.CRITICAL, device_id),
-            change(at, "c", Severity.WARNING),
-            change(at, "d", Severity.CRITICAL, ""),
+            declare(UPS_LAYOUT),
+            rows_of("ups", device_id, ups),
+            rows_of("old_ups", device_id, {"*1": {"name": "not this"}, "*2": {"name": "old"}}),
+            frame(
+                at, device=device_id, layout=UPS_LAYOUT, counters=[], gauges=[1.0, 2.0, 3.0, 4.0], rates=[]
+            ),
         )
-        stored = await events.after(0, 10)
-        assert [event.new for event in stored] == ["a", "b", "c", "d"]
-        assert [event.device_name for event in stored] == ["core-1", "core-1", "", ""]
-        assert stored[3].device_id == ""
-        positions = [event.position for event in stored]
-        assert positions == sorted(set(positions))
-        assert await events.last_position() == positions[-1]
-        assert [event.new for event in await events.after(positions[1], 1)] == ["c"]
-        assert [event.new for event in await events.after(0, 10, min_severity=Severity.CRITICAL)] == [
-            "b",
-            "d",
-        ]
-        assert [event.new for event in await events.after(0, 10, devices=["cor?-*"])] == ["a", "b"]
-        assert [event.new for event in await events.after(0, 10, devices=["nothing", device_id])] == [
-            "a",
-            "b",
-        ]
-        assert await events.after(0, 10, devices=["core_1"]) == []
-        assert await events.after(0, 10, tenant_id="00000000-0000-4000-8000-00000000000f") == []
+        for view in ("telemetry", "metric_latest"):
+            found = await world.ask(
+                f"SELECT label, key FROM {view} WHERE metric = 'ups.load_pct' ORDER BY value"
+            )
+            assert found == [(label, f"ups.{label}.load_pct") for label in labels]
+        answer = await ranges_of(world).query_range("core-1", [f"ups.{labels[0]}.load_pct"], at, at + SECOND)
+        assert [(series.instance, series.label) for series in answer.series] == [("*1", labels[0])]
 
     in_world(postgres_dsn, body)
 
 
-def test_positions_follow_the_commits_of_all_who_write(postgres_dsn: str) -> None:
-    """Two daemons on one database: whoever draws a position first commits first."""
+def test_names_are_read_of_what_has_series_and_of_nothing_else(postgres_dsn: str) -> None:
+    """A table of sessions is a thousand times as large as all that has to be read."""
 
     async def body(world: World) -> None:
-        events = EventQueries(world.db)
-        at = now_us()
-        drawn, commit = asyncio.Event(), asyncio.Event()
-
-        def row(seq: int) -> EventRow:
-            return EventRow(TENANT, None, seq, 0, at, at, "test", 1, "", "", "", "", "", "", "")
-
-        async def slow(tx: Transaction) -> None:
-            await insert_events(tx, str(uuid.UUID(int=1)), [row(1)])
-            drawn.set()
-            await commit.wait()
-
-        async def quick(tx: Transaction) -> None:
-            await insert_events(tx, str(uuid.UUID(int=2)), [row(2)])
-
-        first = asyncio.ensure_future(world.db.run("test.slow", slow))
-        await drawn.wait()
-        second = asyncio.ensure_future(world.db.run("test.quick", quick))
-        end = asyncio.ensure_future(events.last_position())
-        await asyncio.sleep(0.1)
-        seen = await events.after(0, 10)
-        assert not second.done()
-        assert not end.done()
-        commit.set()
-        await asyncio.gather(first, second)
-        assert seen == []
-        assert len(await events.after(0, 10)) == 2
-        # Whoever begins behind the end misses none that he could not have read.
-        assert await end in (1, 2)
-
-    in_world(postgres_dsn, body)
-
-
-def test_the_end_stays_when_retention_takes_all(postgres_dsn: str) -> None:
-    async def body(world: World) -> None:
-        await world.project(change(now_us()), change(now_us()))
-        await world.ask("TRUNCATE event")
-        assert await EventQueries(world.db).last_position() == 2
+        device_id = await device(world)
+        await CatalogueStore(world.db).put("1+ups", [(UPS, "acme")], labels=UPS_LABELS)
+        await world.project(
+            rows_of("ups", device_id, {"*1": {"title": "rack", "place": "cellar"}}),
+            rows_of("session", device_id, {f"*{n}": {"name": f"pppoe-{n}"} for n in range(5000)}),
+            rows_of("lease", device_id, {f"*{n}": {"name": f"host-{n}"} for n in range(5000)}),
+        )
+        await world.ask("ANALYZE state_row")
+        found = await LatestQueries(world.db).names_all()
+        assert sorted(found, key=lambda row: (row.table, row.key)) == [
+            InstanceName(TENANT, device_id, "interface", "*1", "ether1", "Uplink"),
+            InstanceName(TENANT, device_id, "interface", "*2", "ether2", ""),
+            InstanceName(TENANT, device_id, "ups", "*1", "rack", "cellar"),
+        ]
 
     in_world(postgres_dsn, body)
 

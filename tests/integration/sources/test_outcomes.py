@@ -17,10 +17,10 @@ from twisted.internet.testing import StringTransport
 from mtd.lab.certificates import Authority
 from mtd.model.device import Outcome, TlsMode
 from mtd.sources.routeros_api import ConnectionTest, RouterOsApiConfig, RouterOsApiSource, test_connection
-from mtd.sources.routeros_api.connect import connect_tcp, secure
-from mtd.sources.routeros_api.protocol import ApiProtocol, OneConnection
-from mtd.sources.routeros_api.source import default_reactor
-from mtd.sources.routeros_api.tls import TlsClient, context_for
+from mtd.sources.tcp.connect import connect_tcp, secure
+from mtd.sources.tcp.protocol import OneConnection, Stream
+from mtd.sources.tcp.reactor import default_reactor
+from mtd.sources.tcp.tls import TlsClient, context_for
 from mtd.testing import run_async
 from tests.integration.sources.devices import QUICK, NamesKnown, device, failure_of
 from tests.integration.sources.scripted_router import Peer, ScriptedRouter, packed, running, tag_of
@@ -233,11 +233,11 @@ def test_a_cancellation_in_the_turn_of_connecting_leaves_nothing_open() -> None:
         def __init__(self, *_: object, **__: object) -> None:
             pass
 
-        def connect(self, factory: OneConnection) -> defer.Deferred[ApiProtocol]:
+        def connect(self, factory: OneConnection) -> defer.Deferred[Stream]:
             protocol = factory.buildProtocol(None)
             protocol.makeConnection(transport)
             connected.append(protocol)
-            outcome: defer.Deferred[ApiProtocol] = defer.Deferred()
+            outcome: defer.Deferred[Stream] = defer.Deferred()
 
             def connect_and_cancel() -> None:
                 outcome.callback(protocol)
@@ -252,13 +252,13 @@ def test_a_cancellation_in_the_turn_of_connecting_leaves_nothing_open() -> None:
         def abortConnection(self) -> None:
             self.aborted = True
 
-    transport, connected = Transport(), list[ApiProtocol]()
+    transport, connected = Transport(), list[Stream]()
     task: asyncio.Task[Any]
 
     async def main() -> None:
         nonlocal task
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("mtd.sources.routeros_api.connect.TCP4ClientEndpoint", Endpoint)
+            patch.setattr("mtd.sources.tcp.connect.TCP4ClientEndpoint", Endpoint)
             task = asyncio.ensure_future(connect_tcp(["127.0.0.1"], 1, default_reactor(), 1.0))
             with pytest.raises(asyncio.CancelledError):
                 await task

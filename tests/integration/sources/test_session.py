@@ -57,6 +57,26 @@ def test_it_is_a_source() -> None:
     verifyObject(ISource, RouterOsApiSource(device(1)))
 
 
+def test_what_the_socket_does_not_take_at_once_is_sent_in_order_all_the_same() -> None:
+    long = [Command(f"/menu{n}/print", arguments=(("x", f"{n}" * 8_000),)) for n in range(10, 22)]
+
+    async def main() -> None:
+        async with running(ScriptedRouter(echo)) as router, connected(device(router.port)) as source:
+            # Nearly 200 kB, more than one send takes, and then a little more, which must not overtake it.
+            asked = asyncio.gather(source.run(long), source.run(ECHO))
+            replies, echoes = await asked
+            assert [reply.rows.column("name") for reply in replies] == [(c.path.encode(),) for c in long]
+            assert [reply.command for reply in echoes] == ECHO
+            heard = router.peers[0].heard[1:]
+            assert [sentence[0] for sentence in heard] == [c.path.encode() for c in (*long, *ECHO)]
+            assert all(
+                attribute(sentence, b"x") == b"%d" % n * 8_000
+                for n, sentence in zip(range(10, 22), heard, strict=False)
+            )
+
+    run_async(main())
+
+
 def test_many_commands_go_out_at_once_and_come_back_in_order() -> None:
     async def reversed_order(peer: Peer, sentence: Sentence) -> None:
         # Nothing is answered until all is heard: it was sent at once. Then the last comes first.
@@ -162,6 +182,33 @@ def test_a_command_at_its_deadline_is_cancelled_and_the_session_goes_on() -> Non
             assert slow.rows.count == 0
             (again,) = await source.run(ECHO[:1])
             assert again.trap is None
+
+    run_async(main())
+
+
+@pytest.mark.parametrize(("max_rows", "rows", "cancelled"), [(50_000, 6, 0), (50_000, 2, 1), (5_000, 6, 1)])
+def test_a_large_table_may_take_longer_as_long_as_it_comes(max_rows: int, rows: int, cancelled: int) -> None:
+    """Of a command that promised to be short the deadline is the deadline."""
+
+    async def handler(peer: Peer, sentence: Sentence) -> None:
+        if sentence[0] == b"/cancel":
+            return await honours_cancel(peer, sentence)
+        for number in range(rows):
+            peer.say(b"!re", b"=.id=*%d" % number, tag=tag_of(sentence))
+            await peer.writer.drain()
+            await asyncio.sleep(0.05)
+        if rows > 2:
+            peer.say(b"!done", tag=tag_of(sentence))
+        return None
+
+    async def main() -> None:
+        async with running(ScriptedRouter(handler)) as router, connected(device(router.port)) as source:
+            before = metric("mtd_source_cancelled_total", cause="deadline")
+            (reply,) = await source.run([Command("/slow", max_rows=max_rows)], timeout_s=0.2)
+            assert metric("mtd_source_cancelled_total", cause="deadline") - before == cancelled
+            assert reply.rows.count == (rows if rows > 2 else 0)
+            assert (reply.trap is not None) is (rows == 2)
+            assert source.connected
 
     run_async(main())
 
@@ -444,6 +491,8 @@ def test_sessions_rows_and_bytes_are_counted() -> None:
             assert (commands, rows, sessions) == (len(ECHO) + 1, len(ECHO), 1)
             assert received > 300
             assert sent > 300
+            # Of a session that ended as well: nothing may be lost on the way to the router's account.
+            assert source.traffic == (commands, sent, received)
             assert metric("mtd_source_sessions") == before[-1]
 
     run_async(main())

@@ -10,13 +10,24 @@ import psycopg2
 import pytest
 
 from mtd.core.errors import AlreadyExists, Conflict, NotFound, Refused
-from mtd.model.device import InterfaceNaming, TlsMode
+from mtd.model.device import (
+    InterfaceNaming,
+    RestSettings,
+    SnmpAuth,
+    SnmpPriv,
+    SnmpSettings,
+    SnmpVersion,
+    TlsMode,
+    Way,
+)
 from mtd.model.metric import Tier
+from mtd.model.selection import T0Settings
 from mtd.security.keyfile import MasterKey
 from mtd.security.vault import Vault
 from mtd.storage.metrics import DEVICES_UNREADABLE
 from mtd.storage.pool import Database
-from mtd.storage.stores.devices import DeviceSettings, DeviceStore, InventorySnapshot, has_secrets
+from mtd.storage.stores.device_settings import DeviceSettings, Secret
+from mtd.storage.stores.devices import DeviceStore, InventorySnapshot, has_secrets
 from mtd.testing import run_async
 
 PASSWORD = "correct horse battery"
@@ -30,6 +41,7 @@ SETTINGS = DeviceSettings(
     intervals_s={Tier.T0: 2.0},
     labels={"role": "core", "кто": "это"},
     notes="second rack",
+    t0=T0Settings(interfaces="all", metrics=150, pins=("ether1", "*A")),
 )
 
 
@@ -60,6 +72,7 @@ def test_what_was_put_in_comes_out(postgres_dsn: str) -> None:
         (polled,) = (await store.snapshot()).devices
         assert (polled.device_id, polled.password, polled.port) == (created.device_id, PASSWORD, 8729)
         assert polled.intervals_s == {Tier.T0: 2.0}
+        assert polled.t0 == SETTINGS.t0
         assert polled.connect_timeout_s > 0  # 0 means the default
         assert PASSWORD not in repr(polled) + repr(created)
 
@@ -313,3 +326,140 @@ def test_a_name_that_no_text_can_be_is_refused(postgres_dsn: str) -> None:
                 await store.create(replace(SETTINGS, name=name), PASSWORD)
 
     with_store(postgres_dsn, body)
+
+
+SNMP = replace(
+    SETTINGS,
+    ways=(Way.API, Way.SNMP),
+    rest_port=8443,
+    rest_tls_mode=TlsMode.VERIFY,
+    snmp_version=SnmpVersion.V3,
+    snmp_username="watcher",
+    snmp_auth=SnmpAuth.SHA1,
+    snmp_priv=SnmpPriv.AES,
+)
+SECRETS = {Secret.SNMP_AUTH_PASSWORD: "auth correct horse", Secret.SNMP_PRIV_PASSWORD: "priv battery staple"}
+
+
+def test_ways_and_their_secrets_come_out_for_the_collector_only(postgres_dsn: str) -> None:
+    async def body(store: DeviceStore) -> None:
+        created = await store.create(SNMP, PASSWORD, secrets=SECRETS)
+        assert await store.get("core-1") == created
+        assert created.settings == replace(SNMP, port=8729)
+        (polled,) = (await store.snapshot()).devices
+        assert polled == await store.polled("core-1")
+        assert polled.ways == (Way.API, Way.SNMP)
+        assert polled.rest == RestSettings(8443, TlsMode.VERIFY, SETTINGS.tls_fingerprint)
+        assert polled.snmp == SnmpSettings(
+            SnmpVersion.V3,
+            username="watcher",
+            auth=SnmpAuth.SHA1,
+            auth_password=SECRETS[Secret.SNMP_AUTH_PASSWORD],
+            priv=SnmpPriv.AES,
+            priv_password=SECRETS[Secret.SNMP_PRIV_PASSWORD],
+        )
+        shown = repr(polled) + repr(created)
+        assert not any(secret in shown for secret in SECRETS.values())
+
+    with_store(postgres_dsn, body)
+    connection = psycopg2.connect(postgres_dsn)
+    with connection, connection.cursor() as cursor:
+        cursor.execute("SELECT name, secret FROM mtd.device_secret")
+        stored = {name: bytes(secret) for name, secret in cursor.fetchall()}
+        cursor.execute("SELECT row_to_json(d)::text FROM mtd.device d")
+        ((device,),) = cursor.fetchall()
+    connection.close()
+    assert stored.keys() == set(SECRETS)
+    for secret in SECRETS.values():
+        assert not any(secret.encode() in sealed for sealed in stored.values())
+        assert secret not in device
+
+
+def test_secrets_follow_the_settings(postgres_dsn: str) -> None:
+    async def body(store: DeviceStore) -> None:
+        with pytest.raises(Refused, match="snmp_auth_password is missing"):
+            await store.create(SNMP, PASSWORD)
+        await store.create(SNMP, PASSWORD, secrets=SECRETS)
+        changed = {Secret.SNMP_AUTH_PASSWORD: "another auth"}
+        await store.update("core-1", SNMP, [], secrets=changed)
+        polled = await store.polled("core-1")
+        assert polled.snmp is not None
+        assert polled.snmp.auth_password == "another auth"
+        assert polled.snmp.priv_password == SECRETS[Secret.SNMP_PRIV_PASSWORD]
+        v2c = replace(SNMP, snmp_version=SnmpVersion.V2C, snmp_auth=SnmpAuth.NONE, snmp_priv=SnmpPriv.NONE)
+        mask = ["snmp_version", "snmp_auth", "snmp_priv"]
+        with pytest.raises(Refused, match="snmp_community is missing"):
+            await store.update("core-1", v2c, mask)
+        await store.update("core-1", v2c, mask, secrets={Secret.SNMP_COMMUNITY: "community"})
+        polled = await store.polled("core-1")
+        assert polled.snmp == SnmpSettings(SnmpVersion.V2C, community="community", username="watcher")
+        # What nothing needs any more is gone: back to version 3, its passwords have to be given again.
+        with pytest.raises(Refused, match="snmp_auth_password is missing"):
+            await store.update("core-1", SNMP, mask)
+        with pytest.raises(Refused, match="ways names snmp"):
+            await store.update("core-1", replace(SNMP, snmp_version=None), ["snmp_version"])
+        await store.update("core-1", replace(SNMP, snmp_version=None, ways=()), ["snmp_version", "ways"])
+        assert (await store.polled("core-1")).snmp is None
+
+    with_store(postgres_dsn, body)
+
+
+def test_a_changed_secret_is_a_change_of_the_device(postgres_dsn: str) -> None:
+    async def body(store: DeviceStore) -> None:
+        await store.create(SNMP, PASSWORD, secrets=SECRETS)
+        async with aclosing(store.watch()) as changes:
+            await anext(changes)
+            (before,) = (await store.snapshot()).devices
+            await store.update("core-1", SNMP, [], secrets={Secret.SNMP_PRIV_PASSWORD: "renewed battery"})
+            async with asyncio.timeout(10):
+                await anext(changes)
+            (after,) = (await store.snapshot()).devices
+        assert before != after
+        assert after.snmp is not None
+        assert after.snmp.priv_password == "renewed battery"
+
+    with_store(postgres_dsn, body)
+
+
+def test_a_secret_in_the_place_of_another_is_not_opened(postgres_dsn: str) -> None:
+    async def create(store: DeviceStore) -> None:
+        await store.create(SNMP, PASSWORD, secrets=SECRETS)
+
+    with_store(postgres_dsn, create)
+    connection = psycopg2.connect(postgres_dsn)
+    with connection, connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE mtd.device_secret SET secret = (SELECT secret FROM mtd.device_secret"
+            " WHERE name = 'snmp_priv_password')"
+        )
+    connection.close()
+
+    async def body(store: DeviceStore) -> None:
+        snapshot = await store.snapshot()
+        assert snapshot.devices == []
+        (unreadable,) = snapshot.unreadable
+        assert "snmp_auth_password" in unreadable.reason
+
+    with_store(postgres_dsn, body)
+
+
+def test_secrets_are_sealed_again_with_a_new_key(postgres_dsn: str) -> None:
+    async def create(store: DeviceStore) -> None:
+        await store.create(SNMP, PASSWORD, secrets=SECRETS)
+
+    with_store(postgres_dsn, create)
+
+    async def main() -> None:
+        db = Database(postgres_dsn)
+        await db.start()
+        old, new = MasterKey.of(bytes(32)), MasterKey.of(bytes(range(32)))
+        try:
+            assert (await DeviceStore(db, Vault([new, old])).seal_again()).count == 3
+            polled = await DeviceStore(db, Vault([new])).polled("core-1")
+            assert polled.snmp is not None
+            assert polled.snmp.auth_password == SECRETS[Secret.SNMP_AUTH_PASSWORD]
+            assert (await DeviceStore(db, Vault([new])).seal_again()).count == 0
+        finally:
+            await db.stop()
+
+    run_async(main())

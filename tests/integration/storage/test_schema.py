@@ -179,5 +179,54 @@ def test_every_view_asks_with_the_rights_of_who_asks(postgres_dsn: str) -> None:
         postgres_dsn,
         "SELECT relname, reloptions FROM pg_class WHERE relnamespace = 'mtd'::regnamespace AND relkind = 'v'",
     )
-    assert {name for name, _ in options} == {"interface", "instance_label", "telemetry", "metric_latest"}
+    assert {name for name, _ in options} == {
+        "interface", "instance_label", "telemetry", "metric_latest", "interface_mac", "neighbor", "device_address"
+    }  # fmt: skip
     assert all("security_invoker=true" in (found or []) for _, found in options)
+
+
+def test_days_of_frames_that_are_empty_make_room_for_hours(empty_postgres_dsn: str) -> None:
+    schema.migrate_blocking(empty_postgres_dsn, steps=schema.migrations()[:1])
+    for days in (-3, 0, 1, 2):
+        day = f"(date_trunc('day', now() AT TIME ZONE 'UTC') + interval '{days} day') AT TIME ZONE 'UTC'"
+        rows(
+            empty_postgres_dsn,
+            f"DO $$ DECLARE d timestamptz := {day}; BEGIN EXECUTE format('CREATE TABLE mtd.telemetry_frame_%s"
+            " PARTITION OF mtd.telemetry_frame FOR VALUES FROM (%L) TO (%L)',"
+            " to_char(d AT TIME ZONE 'UTC', 'YYYYMMDD'), d, d + interval '24 hours'); END $$",
+        )
+    # A collector whose clock is ahead: frames of tomorrow.
+    rows(
+        empty_postgres_dsn,
+        "INSERT INTO mtd.telemetry_frame SELECT gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 1, 1,"
+        " (date_trunc('day', now() AT TIME ZONE 'UTC') + interval '25 hours') AT TIME ZONE 'UTC', now(), 0, '{}', '{}', '{}'",
+    )
+    assert schema.migrate_blocking(empty_postgres_dsn).before == 1
+    left = rows(
+        empty_postgres_dsn,
+        "SELECT to_date(right(relname, 8), 'YYYYMMDD') - (now() AT TIME ZONE 'UTC')::date FROM pg_class"
+        " WHERE relnamespace = 'mtd'::regnamespace AND relname ~ '^telemetry_frame_\\d+$' ORDER BY 1",
+    )
+    assert left == [(-3,), (0,), (1,)]
+    assert rows(empty_postgres_dsn, "SELECT count(*) FROM mtd.telemetry_frame") == [(1,)]
+
+
+def test_what_named_interfaces_before_still_does(empty_postgres_dsn: str) -> None:
+    schema.migrate_blocking(empty_postgres_dsn, steps=schema.migrations()[:5])
+    rows(
+        empty_postgres_dsn,
+        "INSERT INTO mtd.metric (tenant_id, key, unit, kind, tier, scope, label_table, description, since)"
+        " SELECT tenant_id, key, 'bytes', 'counter', 't0', scope, label_table, '', '1' FROM mtd.tenant,"
+        " (VALUES ('iface.a', 'iface', 'interface'), ('iface.b', 'iface', 'interface'), ('x.c', '', ''))"
+        " AS m (key, scope, label_table)",
+    )
+    schema.migrate_blocking(empty_postgres_dsn)
+    assert rows(
+        empty_postgres_dsn,
+        "SELECT table_name, scope, name_field, comment_field, place FROM mtd.label_source",
+    ) == [("interface", "iface", "name", "comment", 0)]
+    assert rows(empty_postgres_dsn, "SELECT key, label_tables FROM mtd.metric ORDER BY 1") == [
+        ("iface.a", ["interface"]),
+        ("iface.b", ["interface"]),
+        ("x.c", []),
+    ]

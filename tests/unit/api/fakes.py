@@ -5,26 +5,55 @@ from __future__ import annotations
 import asyncio
 import inspect
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from mtd.api.config import GrpcConfig
 from mtd.api.grpc.event_feed import EventFeeds
 from mtd.api.grpc.globs import Globs
 from mtd.api.grpc.server import ApiContext
 from mtd.api.grpc.stream_hub import StreamHub
-from mtd.api.interfaces import ConnectionReport, DevicePage, ReadyCheck, TestStep
+from mtd.api.interfaces import (
+    ConnectionReport,
+    CostPage,
+    DeviceCost,
+    DeviceInterfaces,
+    DevicePage,
+    ReadyCheck,
+    TestStep,
+)
 from mtd.core.errors import AlreadyExists, Conflict, NotFound
 from mtd.model.catalogue import Catalogue
 from mtd.model.device import DEFAULT_TENANT_ID, Device, DeviceStatus, InterfaceNaming, Outcome, Severity
 from mtd.model.events import Origin, frame_event, layout_event, state_event, table_event
+from mtd.model.labels import LabelSource
 from mtd.model.layout import Layout, Series
-from mtd.model.metric import Kind, Lane, Metric, Tier, Unit
-from mtd.model.observation import FrameValues, StateChange, TableChange
+from mtd.model.metric import DEFAULT_INTERVAL_S, Kind, Lane, Metric, Tier, Unit
+from mtd.model.observation import FrameValues, KeyRange, StateChange, TableChange
 from mtd.pb.events.v1.envelope_pb2 import Envelope
-from mtd.queries.records import DeviceView, InstanceName, LatestFrame, RangeAnswer, StoredEvent
-from mtd.storage.stores.devices import DeviceSettings
+from mtd.queries.cache import Aged
+from mtd.queries.newest import NewestPage, Token
+from mtd.queries.records import (
+    DeviceView,
+    EventDay,
+    InstanceName,
+    InterfaceRow,
+    LatestFrame,
+    RangeAnswer,
+    StatusCount,
+    StoredEvent,
+    TopEntry,
+)
+from mtd.queries.resolution import Resolution
+from mtd.queries.snapshots import SnapshotSummary, SnapshotVersion
+from mtd.queries.state import RowFilter, TablePage, TableRow, TableSummary
+from mtd.queries.top import TopBy
+from mtd.scheduler.costs import HourlyCost
+from mtd.storage.stores.device_settings import DeviceSettings, Secrets
+from tests.unit.api.finding_fakes import FakeDiscovery, FakeTools
+
+T = TypeVar("T")
 
 TENANT = DEFAULT_TENANT_ID
 OTHER_TENANT = "00000000-0000-4000-8000-00000000000f"
@@ -54,7 +83,8 @@ METRICS = (
         states={"down": 0, "up": 1},
     ),
 )
-CATALOGUE = Catalogue.assemble([("fake", METRICS)])
+INTERFACE = LabelSource("iface", "interface")
+CATALOGUE = Catalogue.assemble([("fake", METRICS)], [INTERFACE])
 
 LAYOUT = Layout.of(
     "t0",
@@ -113,8 +143,10 @@ def interfaces(
     device_id: str = "d1",
     complete: bool = True,
     removed: Sequence[str] = (),
+    within: KeyRange | None = None,
 ) -> Envelope:
-    return table_event(origin(device_id), TableChange("interface", complete, rows, removed), 1, 1)
+    change = TableChange("interface", complete and within is None, rows, removed, within)
+    return table_event(origin(device_id), change, 1, 1)
 
 
 def link_change(at_us: int, device_id: str = "d1", tenant_id: str = TENANT) -> Envelope:
@@ -156,6 +188,11 @@ class FakeTelemetry:
         self.layouts: dict[tuple[str, int], Layout] = {}
         self.events: list[StoredEvent] = []
         self.answer = RangeAnswer((), 0)
+        self.page = NewestPage([], None)
+        self.entries: list[TopEntry] = []
+        self.state: dict[str, list[TableRow]] = {}
+        self.documents: dict[str, list[SnapshotVersion]] = {}
+        self.asked_rows: list[tuple[str, str, RowFilter, int, str]] = []
         self.asked: list[tuple[Any, ...]] = []
         self.reads = 0
         self.failures: list[Exception] = []
@@ -179,10 +216,42 @@ class FakeTelemetry:
         start_us: int,
         end_us: int,
         max_points: int,
+        resolution: Resolution,
     ) -> RangeAnswer:
         await self._touch()
-        self.asked.append((tenant_id, device, tuple(metrics), start_us, end_us, max_points))
+        self.asked.append((tenant_id, device, tuple(metrics), start_us, end_us, max_points, resolution))
         return self.answer
+
+    async def newest(
+        self,
+        tenant_id: str,
+        devices: Sequence[str],
+        metrics: Sequence[str],
+        page_size: int,
+        after: Token | None,
+        form: Callable[[NewestPage], T],
+    ) -> Aged[T]:
+        await self._touch()
+        self.asked.append((tenant_id, tuple(devices), tuple(metrics), page_size, after))
+        return Aged(await asyncio.to_thread(form, self.page), 1.5)
+
+    async def top(
+        self, tenant_id: str, by: TopBy, limit: int, window_s: int, devices: Sequence[str]
+    ) -> Aged[Sequence[TopEntry]]:
+        await self._touch()
+        self.asked.append((tenant_id, by, limit, window_s, tuple(devices)))
+        return Aged(self.entries[:limit], 2.0)
+
+    async def status_counts(self, tenant_id: str) -> Aged[Sequence[StatusCount]]:
+        await self._touch()
+        return Aged([StatusCount(status, len(status.value)) for status in DeviceStatus], 0.0)
+
+    async def events_per_day(
+        self, tenant_id: str, days: int, devices: Sequence[str]
+    ) -> Aged[Sequence[EventDay]]:
+        await self._touch()
+        self.asked.append((tenant_id, days, tuple(devices)))
+        return Aged([EventDay("2026-11-26", 3, 2, 1)], 0.25)
 
     async def events_after(
         self, tenant_id: str, after: int, limit: int, devices: Sequence[str], min_severity: Severity
@@ -198,6 +267,33 @@ class FakeTelemetry:
         ][:limit]
         await self._touch()
         return found
+
+    async def tables(self, tenant_id: str, device: str) -> Sequence[TableSummary]:
+        await self._touch()
+        return [TableSummary(name, len(rows), 1) for name, rows in sorted(self.state.items())]
+
+    async def table_rows(
+        self, tenant_id: str, device: str, table: str, wanted: RowFilter, limit: int, after: str
+    ) -> TablePage:
+        await self._touch()
+        self.asked_rows.append((device, table, wanted, limit, after))
+        rows = [row for row in self.state.get(table, ()) if row.key > after]
+        more = len(rows) > limit
+        return TablePage(rows[:limit], rows[limit - 1].key if more else "", len(self.state.get(table, ())))
+
+    async def snapshots(self, tenant_id: str, device: str) -> Sequence[SnapshotSummary]:
+        await self._touch()
+        return [
+            SnapshotSummary(kind, len(found), found[0].collected_us, found[0].sha256, len(found[0].content))
+            for kind, found in sorted(self.documents.items())
+        ]
+
+    async def snapshot_versions(
+        self, tenant_id: str, device: str, kind: str, *, limit: int, max_bytes: int, before_us: int
+    ) -> Sequence[SnapshotVersion]:
+        await self._touch()
+        found = [one for one in self.documents.get(kind, ()) if one.collected_us < before_us]
+        return found[:limit]
 
     async def event_position(self, tenant_id: str) -> int:
         position = self.events[-1].position if self.events else 0
@@ -216,18 +312,24 @@ class FakeInventory:
 
     def __init__(self) -> None:
         self.devices: dict[str, DeviceView] = {}
+        self.ports: list[InterfaceRow] = []
+        self.costing: dict[str, HourlyCost] = {}  # by the name of a device
         self.passwords: dict[str, str] = {}
+        self.secrets: dict[str, dict[str, str]] = {}
         self.tested: list[tuple[str, str]] = []
         self.hang = False
         self.error: Exception | None = None
         self._ids = itertools.count(1)
 
-    async def create(self, tenant_id: str, settings: DeviceSettings, password: str) -> DeviceView:
+    async def create(
+        self, tenant_id: str, settings: DeviceSettings, password: str, secrets: Secrets
+    ) -> DeviceView:
         if any(view.settings.name == settings.name for view in self.devices.values()):
             raise AlreadyExists(f"there is a device {settings.name!r} already")
         device_id = f"00000000-0000-4000-9000-{next(self._ids):012}"
         view = DeviceView(device_id, tenant_id, settings.checked(), 1, 1_000_001, 1_000_001)
         self.devices[device_id], self.passwords[device_id] = view, password
+        self.secrets[device_id] = dict(secrets)
         return view
 
     async def get(self, tenant_id: str, device: str) -> DeviceView:
@@ -236,6 +338,16 @@ class FakeInventory:
         if self.hang:
             await asyncio.Event().wait()
         return self._find(tenant_id, device)
+
+    async def interfaces(self, tenant_id: str, device: str) -> DeviceInterfaces:
+        return DeviceInterfaces(self._find(tenant_id, device), self.ports, DEFAULT_INTERVAL_S)
+
+    async def costs(self, tenant_id: str, device: str, page_size: int, page_token: str) -> CostPage:
+        if device and device not in self.costing:
+            raise NotFound(f"there is no device {device!r}")
+        names = [device] if device else [name for name in sorted(self.costing) if name > page_token]
+        page = [DeviceCost(f"id-{name}", name, self.costing[name]) for name in names[:page_size]]
+        return CostPage(page, names[page_size - 1] if len(names) > page_size else "")
 
     async def list_page(self, tenant_id: str, page_size: int, page_token: str) -> DevicePage:
         views = sorted(self.devices.values(), key=lambda view: view.settings.name)
@@ -251,6 +363,7 @@ class FakeInventory:
         mask: Sequence[str],
         password: str | None,
         revision: int,
+        secrets: Secrets,
     ) -> DeviceView:
         before = self._find(tenant_id, device)
         if revision and revision != before.revision:
@@ -260,6 +373,7 @@ class FakeInventory:
         self.devices[before.device_id] = after
         if password is not None:
             self.passwords[before.device_id] = password
+        self.secrets.setdefault(before.device_id, {}).update(secrets)
         return after
 
     async def delete(self, tenant_id: str, device: str) -> None:
@@ -267,10 +381,10 @@ class FakeInventory:
 
     async def test_device(self, tenant_id: str, device: str) -> ConnectionReport:
         view = self._find(tenant_id, device)
-        return await self.test_settings(tenant_id, view.settings, self.passwords[view.device_id])
+        return await self.test_settings(tenant_id, view.settings, self.passwords[view.device_id], {})
 
     async def test_settings(
-        self, tenant_id: str, settings: DeviceSettings, password: str
+        self, tenant_id: str, settings: DeviceSettings, password: str, secrets: Secrets
     ) -> ConnectionReport:
         self.tested.append((settings.host, password))
         steps = (TestStep("resolve", True, 10, "192.0.2.1"), TestStep("connect", False, 20, "refused"))
@@ -303,9 +417,24 @@ class FakeReadiness:
         return self.given
 
 
-def context(telemetry: FakeTelemetry, inventory: FakeInventory | None = None, **settings: Any) -> ApiContext:
+def context(
+    telemetry: FakeTelemetry,
+    inventory: FakeInventory | None = None,
+    discovery: FakeDiscovery | None = None,
+    tools: FakeTools | None = None,
+    **settings: Any,
+) -> ApiContext:
     """Return what a server needs, on a free port."""
     config = GrpcConfig(**{"port": 0, "stop_grace_s": 0.2, "event_read_interval_s": 0.0} | settings)
     feeds = EventFeeds(telemetry, config)
     hub = StreamHub(telemetry, CATALOGUE, config, on_events=feeds.wake)
-    return ApiContext(inventory or FakeInventory(), telemetry, CATALOGUE, hub, feeds, config)
+    return ApiContext(
+        inventory or FakeInventory(),
+        discovery or FakeDiscovery(),
+        tools or FakeTools(),
+        telemetry,
+        CATALOGUE,
+        hub,
+        feeds,
+        config,
+    )

@@ -9,20 +9,21 @@ from mtd.api.grpc.convert import (
     catalogue_message,
     changes_of,
     device_message,
-    range_bytes,
-    range_message,
     settings_of,
 )
+from mtd.api.grpc.ranges import range_bytes, range_message
 from mtd.model.device import InterfaceNaming, TlsMode
 from mtd.model.metric import Lane, Tier
+from mtd.model.selection import T0Settings
 from mtd.pb.common.v1 import device_pb2
 from mtd.pb.inventory.v1 import inventory_service_pb2 as pb
 from mtd.pb.telemetry.v1.telemetry_service_pb2 import QueryRangeResponse
 from mtd.queries.records import DeviceView, RangeAnswer, SeriesPoints
-from mtd.storage.stores.devices import SETTING_NAMES, DeviceSettings
+from mtd.storage.stores.device_settings import SETTING_NAMES, DeviceSettings
 from tests.unit.api.fakes import CATALOGUE, TENANT
 
 FINGERPRINT = "ab" * 32
+LIMITS = st.one_of(st.none(), st.just("all"), st.integers(0, 500))
 
 SETTINGS = st.builds(
     DeviceSettings,
@@ -42,6 +43,12 @@ SETTINGS = st.builds(
         st.sampled_from(["role", "site"]), st.text(st.characters(categories=["L"]), max_size=8)
     ),
     notes=st.text(st.characters(exclude_categories=["Cs"]), max_size=20),
+    t0=st.builds(
+        T0Settings,
+        interfaces=LIMITS,
+        metrics=LIMITS,
+        pins=st.lists(st.sampled_from(["ether1", "sfp-1", "*A", "vlan 7"]), unique=True).map(tuple),
+    ),
 )
 
 
@@ -84,6 +91,10 @@ def test_a_device_that_was_never_seen_says_so() -> None:
         ({"port": 70000}, "port"),
         ({"host": " "}, "host"),
         ({"code_page": "klingon"}, "klingon"),
+        ({"t0": pb.T0Settings(interfaces="many")}, "t0: interfaces: 'many' is neither a number nor 'all'"),
+        ({"t0": pb.T0Settings(metrics="-1")}, "t0: metrics"),
+        ({"t0": pb.T0Settings(pins=["ether1", " "])}, "empty name"),
+        ({"t0": pb.T0Settings(pins=map(str, range(201)))}, "201 interfaces, 200 are allowed"),
     ],
 )
 def test_settings_that_can_not_be_used_are_told(values: dict[str, object], told: str) -> None:

@@ -18,7 +18,7 @@ from mtd.core.errors import (
     Refused,
     Retryable,
 )
-from mtd.storage.errors import RowUnusable
+from mtd.storage.errors import HistoryDamaged, RowUnusable, TooSlow
 
 CODE = grpc.StatusCode
 
@@ -34,8 +34,10 @@ CODE = grpc.StatusCode
         (Retryable("x"), CODE.UNAVAILABLE, "RETRYABLE"),
         (StreamsClosed("x"), CODE.UNAVAILABLE, "STREAMS_CLOSED"),
         (TooManyStreams("x"), CODE.RESOURCE_EXHAUSTED, "TOO_MANY_STREAMS"),
+        (TooSlow("x"), CODE.DEADLINE_EXCEEDED, "TOO_SLOW"),
         (Misconfigured("x"), CODE.FAILED_PRECONDITION, "MISCONFIGURED"),
         (RowUnusable("x"), CODE.FAILED_PRECONDITION, "ROW_UNUSABLE"),
+        (HistoryDamaged("x"), CODE.DATA_LOSS, "HISTORY_DAMAGED"),
         (Bug("x"), CODE.INTERNAL, "BUG"),
         (MtdError("x"), CODE.UNKNOWN, "MTD_ERROR"),
     ],

@@ -16,6 +16,7 @@ from mtd.api.grpc.stream_hub import StreamHub
 from mtd.core.errors import Refused
 from mtd.model.device import InterfaceNaming
 from mtd.model.layout import Layout
+from mtd.model.observation import KeyRange
 from mtd.pb.telemetry.v1.telemetry_service_pb2 import LatestUpdate, StreamLatestResponse
 from mtd.queries.records import InstanceName, LatestFrame
 from mtd.testing import run_async
@@ -155,6 +156,20 @@ def test_a_rename_sends_a_new_layout() -> None:
         (again, _) = drain(stream)
         assert again.layout.device_name == "core"
         assert [info.label for info in again.layout.series] == ["Uplink", "ether2"]
+
+
+def test_parts_of_a_table_say_what_is_gone_among_their_keys() -> None:
+    hub = make_hub()
+    hub.apply_devices([device()])
+    hub.publish(numbered(interfaces({"*1": {"name": "a"}, "*2": {"name": "b"}, "*3": {"name": "c"}})))
+    known = hub.device(TENANT, "d1")
+    assert known is not None
+    part = interfaces({"*1": {"name": "A", "type": "vlan"}}, within=KeyRange("", "*2"))
+    hub.publish(numbered(part))
+    assert known.things["iface"] == {"*1": ("A", ""), "*3": ("c", "")}
+    assert known.types == {"*1": "vlan", "*3": ""}
+    hub.publish(numbered(interfaces({}, within=KeyRange("*2"))))
+    assert known.things["iface"] == {"*1": ("A", "")}
 
 
 def test_a_renamed_device_enters_and_leaves_selections() -> None:

@@ -14,7 +14,7 @@ from mtd.model.events import presence_bitmap
 from mtd.model.layout import Layout, Series
 from mtd.model.metric import Lane
 from mtd.pb.telemetry.v1.telemetry_service_pb2 import LatestUpdate, StreamLatestResponse
-from tests.unit.api.fakes import CATALOGUE, LAYOUT, TENANT
+from tests.unit.api.fakes import CATALOGUE, INTERFACE, LAYOUT, TENANT
 
 KEYS = {
     Lane.COUNTER: ("iface.rx_bytes_total", "iface.tx_bytes_total"),
@@ -66,7 +66,7 @@ def test_a_reader_gets_exactly_the_selected_values(
 ) -> None:
     layout, counters, gauges, rates = poll
     device = KnownDevice(TENANT, "d1", "r1")
-    device.name_things("interface", {f"*{number}": (f"ether{number}", "") for number in range(10)})
+    device.name_things(INTERFACE, {f"*{number}": (f"ether{number}", "") for number in range(10)})
     wanted = Globs(selection)
     known = LayoutBook(5, CATALOGUE.metrics).declare(TENANT, layout)
     view, message = compile_view(known, device, wanted, CATALOGUE.metrics, 3)
@@ -105,13 +105,13 @@ def test_a_reader_gets_exactly_the_selected_values(
 
 def test_a_view_stays_current_until_a_name_that_it_shows_changes() -> None:
     device = KnownDevice(TENANT, "d1", "r1")
-    device.name_things("interface", {"*1": ("ether1", ""), "*77": ("pppoe-7", "")})
+    device.name_things(INTERFACE, {"*1": ("ether1", ""), "*77": ("pppoe-7", "")})
     book = LayoutBook(5, CATALOGUE.metrics)
     known = book.declare(TENANT, LAYOUT)
     view, _ = compile_view(known, device, Globs([]), CATALOGUE.metrics, 1)
-    device.name_things("interface", {"*77": ("pppoe-8", "")})
+    device.name_things(INTERFACE, {"*77": ("pppoe-8", "")})
     assert view.is_current(known, device)
-    device.name_things("interface", {"*1": ("wan", "")})
+    device.name_things(INTERFACE, {"*1": ("wan", "")})
     assert not view.is_current(known, device)
     other = book.declare(TENANT, Layout.of("t0", LAYOUT.series[:3]))
     assert not view.is_current(other, device)
@@ -119,7 +119,7 @@ def test_a_view_stays_current_until_a_name_that_it_shows_changes() -> None:
 
 def test_units_and_labels_stand_in_the_layout() -> None:
     device = KnownDevice(TENANT, "d1", "r1")
-    device.name_things("interface", {"*1": ("ether1", "")})
+    device.name_things(INTERFACE, {"*1": ("ether1", "")})
     known = LayoutBook(5, CATALOGUE.metrics).declare(TENANT, LAYOUT)
     view, message = compile_view(known, device, Globs([]), CATALOGUE.metrics, 9)
     assert view.whole

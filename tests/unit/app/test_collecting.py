@@ -15,6 +15,7 @@ from mtd.app.config import Settings
 from mtd.core.errors import Retryable
 from mtd.model.device import DEFAULT_TENANT_ID, Device, DeviceStatus
 from mtd.model.observation import OutcomeReport
+from mtd.plugin.manager import PluginManager
 from mtd.storage.stores.devices import InventorySnapshot, UnreadableDevice
 from mtd.testing import run_async
 
@@ -100,7 +101,7 @@ def make(monkeypatch: pytest.MonkeyPatch) -> Callable[[ScriptedStore], Collectin
 
     def collecting(store: ScriptedStore) -> Collecting:
         recorder: Any = ListRecorder()
-        plugins: Any = None
+        plugins = PluginManager.of()
         inventory: Any = store
         return Collecting(Settings(), recorder, inventory, plugins, no_tables, lambda devices: None)
 
@@ -174,6 +175,23 @@ def test_a_device_that_cannot_be_read_is_told_once(make: Callable[[ScriptedStore
             DeviceStatus.DOWN,
             "set its password again",
         )
+        await collecting.stop()
+
+    run_async(run())
+
+
+def test_better_ways_of_devices_that_are_served_hold_up_no_device_that_is_not(
+    make: Callable[[ScriptedStore], Collecting],
+) -> None:
+    """A thousand routers whose API drops packets would take all places, five seconds each."""
+
+    async def run() -> None:
+        collecting = make(ScriptedStore())
+        parts = ListScheduler.made[-1].parts
+        one, other = (parts.make_source(device(number)) for number in (1, 2))
+        assert one._gate is other._gate
+        assert one._gate.limit == Settings().scheduler.max_reconnecting
+        assert one._gate not in (parts.retry_gate, parts.fresh_gate)
         await collecting.stop()
 
     run_async(run())

@@ -14,6 +14,7 @@ from mtd.api.grpc.server import build_server
 from mtd.cli import main
 from mtd.cli.output import console
 from tests.unit.api.fakes import FakeInventory, FakeTelemetry, context
+from tests.unit.api.finding_fakes import FakeDiscovery, FakeTools
 
 
 class DoorInThread:
@@ -22,6 +23,7 @@ class DoorInThread:
     def __init__(self) -> None:
         self.loop = asyncio.new_event_loop()
         self.telemetry, self.inventory = FakeTelemetry(), FakeInventory()
+        self.discovery, self.tools = FakeDiscovery(), FakeTools()
         self._thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self._thread.start()
         self._run(self._start())
@@ -46,7 +48,7 @@ class DoorInThread:
         self.loop.close()
 
     async def _start(self) -> None:
-        self.api = context(self.telemetry, self.inventory)
+        self.api = context(self.telemetry, self.inventory, self.discovery, self.tools)
         self.hub = self.api.hub
         self.server = build_server(self.api)
         await self.server.start()

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from mtd.model.device import Way
+from mtd.model.ways import Standing, WayState
 from tests.unit.cli.conftest import Commands, DoorInThread
 
 LOGIN = ("--user", "monitor", "--password", "pw")
@@ -86,10 +89,10 @@ def test_import_takes_what_it_can(mtd: Commands, door: DoorInThread, tmp_path: P
     )
     done = mtd("device", "import", path, "--server", door.target, code=1).output
     assert "2 router(s) added, 4 failed." in done
-    assert "line 3, r[/2]: 'bogus' isn't one of off" in done
-    assert "line 4, r3: host must not be empty" in done
-    assert "line 5, r4: port: 'many' is not a number" in done
-    assert "line 6, r1" in done
+    assert "line 3, r[/2], column tls_mode: 'bogus' isn't one of off" in done
+    assert "line 4, r3, column host: host must not be empty" in done
+    assert "line 5, r4, column port: 'many' is not a number" in done
+    assert "line 6, r1, column name: the name is on line 2 already" in done
     names = {view.settings.name for view in door.inventory.devices.values()}
     assert names == {"r1", "r6"}
 
@@ -127,3 +130,72 @@ def test_a_file_that_is_no_list_of_routers(mtd: Commands, tmp_path: Path, conten
     path = tmp_path / "routers.csv"
     path.write_bytes(content)
     assert told in mtd("device", "import", str(path), code=1).output
+
+
+def test_ways_are_set_and_shown_and_their_secrets_are_not(
+    mtd: Commands, door: DoorInThread, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = ("--server", door.target)
+    monkeypatch.setenv("MTD_SNMP_COMMUNITY", "hidden-community")
+    options = ("--rest-port", "443", "--rest-tls", "verify", "--way", "rest", "--way", "snmp", "--snmp", "2c")
+    (added,) = json.loads(mtd("device", "add", "r1", "192.0.2.1", *LOGIN, *options, "--json", *server).output)
+    assert (added["ways"], added["rest_port"], added["rest_tls_mode"]) == (["rest", "snmp"], 443, "verify")
+    assert (added["snmp_version"], added["snmp_port"]) == ("2c", 161)
+    assert list(door.inventory.secrets.values()) == [{"snmp_community": "hidden-community"}]
+    # In the environment, but of no use to this router.
+    mtd("device", "add", "r2", "192.0.2.2", *LOGIN, *server)
+    assert list(door.inventory.secrets.values())[1] == {}
+    mtd("device", "set", "r1", "snmp_community=other", "rest_tls_mode=", "ways=api", *server)
+    changed = json.loads(mtd("device", "show", "r1", "--json", *server).output)
+    assert (changed["ways"], changed["rest_tls_mode"]) == (["api"], "")
+    assert next(iter(door.inventory.secrets.values())) == {"snmp_community": "other"}
+    for command in ("show", "capabilities"):
+        assert "hidden" not in mtd("device", command, "r1", *server).output
+
+
+def test_the_record_of_what_a_router_can_do(mtd: Commands, door: DoorInThread) -> None:
+    server = ("--server", door.target)
+    mtd("device", "add", "r1", "192.0.2.1", *LOGIN, *server)
+
+    def learn() -> None:
+        (device_id, view), *_ = door.inventory.devices.items()
+        door.inventory.devices[device_id] = replace(
+            view,
+            routeros_major=7,
+            routeros_version="7.16.2 (stable)",
+            capabilities={"wifi_mode": "wifiwave2", "rest": "www-ssl:443", "[/x]": ""},
+            absent_capabilities={"lte": "no such command"},
+            ways=[
+                WayState(Way.API, Standing.CLOSED, "refused: [/no]"),
+                WayState(Way.REST, Standing.SERVES, "443"),
+            ],
+        )
+
+    door.call(learn)
+    record = json.loads(mtd("device", "capabilities", "r1", "--json", *server).output)
+    assert (record["routeros_major"], record["wifi_mode"], record["supports_rest"]) == (7, "wifiwave2", True)
+    assert record["rest"] == "www-ssl:443"
+    assert record["flags"] == {"[/x]": True, "lte": False, "rest": True, "wifi_mode": True}
+    assert record["ways"][0] == {"way": "api", "state": "closed", "detail": "refused: [/no]"}
+    shown = mtd("device", "capabilities", "r1", *server).output
+    for words in ("7.16.2", "wifiwave2", "no such command", "serves", "[/no]", "[/x]"):
+        assert words in shown
+    assert "closed refused: [/no]" in mtd("device", "show", "r1", *server).output
+
+
+def test_import_takes_ways(mtd: Commands, door: DoorInThread, tmp_path: Path) -> None:
+    path = tmp_path / "routers.csv"
+    path.write_text(
+        f"{HEADER},ways,rest_port,rest_tls_mode,snmp_version,snmp_community\n"
+        "r1,192.0.2.1,u,p,api rest snmp,443,insecure,2c,hidden\n"
+        "r2,192.0.2.2,u,p,,,,,\n"
+        "r3,192.0.2.3,u,p,smoke,,,,\n"
+        "r4,192.0.2.4,u,p,,high,,,\n"
+    )
+    done = mtd("device", "import", str(path), "--server", door.target, code=1)
+    assert "2 router(s) added, 2 failed" in done.output
+    assert "smoke" in done.output
+    assert "rest_port" in done.output
+    first = next(iter(door.inventory.devices.values())).settings
+    assert (first.ways, first.rest_port, first.snmp_version) == (tuple(Way), 443, "2c")
+    assert next(iter(door.inventory.secrets.values())) == {"snmp_community": "hidden"}

@@ -1,4 +1,4 @@
-"""``mtd watch``, ``mtd query`` and ``mtd events`` against a door on a real socket."""
+"""``mtd watch`` and ``mtd events`` against a door on a real socket."""
 
 from __future__ import annotations
 
@@ -43,6 +43,15 @@ def test_a_device_that_is_removed_leaves_the_screen(mtd: Commands, door: DoorInT
         assert "gh[/ost]" not in last
 
 
+def test_a_renamed_interface_is_one_line(mtd: Commands, door: DoorInThread) -> None:
+    door.call(lambda: fill(door))
+    door.later(0.5, lambda: door.hub.publish(numbered(interfaces({"*1": {"name": "uplink"}}), frame(2))))
+    last = mtd("watch", "--seconds", "1.2", "-d", "r1", "-m", "iface.rx_bps", "--server", door.target)
+    shown = last.output.split("Age")[-1]
+    assert "iface.uplink.rx_bps" in shown
+    assert "eth[/1]" not in shown
+
+
 def test_a_watch_of_a_daemon_that_is_not_there_fails(mtd: Commands) -> None:
     assert "127.0.0.1:9" in mtd("watch", "--seconds", "1", "--server", "127.0.0.1:9", code=1).output
 
@@ -51,8 +60,3 @@ def test_events_are_printed_as_they_are(mtd: Commands, door: DoorInThread) -> No
     door.telemetry.events.append(event(1, device_id="[/x]"))
     assert "name-[/x]" in mtd("events", "--server", door.target).output
     assert json.loads(mtd("events", "--json", "--server", door.target).output)["position"] == 1
-
-
-def test_a_query_that_finds_nothing_says_so(mtd: Commands, door: DoorInThread) -> None:
-    door.call(lambda: fill(door))
-    assert "Nothing stored for [/r1]" in mtd("query", "[/r1]", "x", "--server", door.target).output

@@ -239,3 +239,47 @@ def test_any_sentences_give_the_same_events_in_any_chunks(sentences: list[list[b
         assert pieces[-1] == whole[-1]
     else:
         assert pieces == whole
+
+
+def test_rows_of_a_reply_that_goes_on_can_be_taken() -> None:
+    decoder = waiting(command=Command("/ping", max_rows=2, max_bytes=1000))
+    row = sentence(b"!re", b".tag=1", b"=seq=0")
+    for _ in range(3):  # more than max_rows in all, but never at a time
+        assert decoder.feed(row + row, NOW) == []
+        assert decoder.take(b"1").column("seq") == (b"0", b"0")
+        assert decoder.held_bytes == 0
+    assert decoder.take(b"1") == Rows()
+    assert decoder.take(b"unknown") == Rows()
+    result = answer(decoder, row + sentence(b"!done", b".tag=1"))
+    assert result.rows.count == 1
+    assert result.size_bytes == 7 * len(row) + len(sentence(b"!done", b".tag=1"))
+    assert decoder.held_bytes == 0
+
+
+def test_a_reply_that_goes_on_is_bounded_as_a_whole() -> None:
+    row = sentence(b"!re", b".tag=1", b"=seq=0")
+    decoder = waiting(command=Command("/ping", max_bytes=2 * len(row)))
+    for _ in range(2):
+        assert decoder.feed(row, NOW) == []
+        decoder.take(b"1")
+    assert [type(event) for event in decoder.feed(row, NOW)] == [Overflow]
+    assert decoder.take(b"1") == Rows()
+    assert decoder.held_bytes == 0
+
+
+@given(st.lists(st.integers(1, 60), max_size=30), st.integers(0, 20))
+def test_taken_rows_are_the_rows_however_the_bytes_come(cuts: list[int], count: int) -> None:
+    data = b"".join(sentence(b"!re", b".tag=1", b"=seq=%d" % number) for number in range(count))
+    data += sentence(b"!done", b".tag=1")
+    decoder, got, done = waiting(), [], 0
+    for cut in [*cuts, len(data)]:
+        events = decoder.feed(data[:cut], NOW)
+        data = data[cut:]
+        got += decoder.take(b"1").column("seq")
+        for event in events:
+            assert isinstance(event, Answer)
+            got, done = [*got, *event.rows.column("seq")], done + 1
+        if not data:
+            break
+    assert got == [b"%d" % number for number in range(count)]
+    assert done == 1

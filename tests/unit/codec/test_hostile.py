@@ -171,7 +171,7 @@ def test_the_dearest_shape_that_is_allowed_compiles_in_milliseconds(
         started = time.thread_time()
         assert compile_pattern((TAG, *fresh), TAG, fresh if optional else (), dict.fromkeys(fresh, kind))
         best = min(best, time.thread_time() - started)
-    assert best < 0.01
+    assert best < 0.05  # some 5 ms; far more if its effort were misjudged
     assert len(keys) >= 3
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -137,6 +138,17 @@ def test_a_known_shape_is_read_by_its_pattern() -> None:
     assert first.counts.slow_rows == 8
     assert second.counts.slow_rows == 0
     assert second.counts.rows == 40
+
+
+def test_routers_that_are_asked_for_other_rows_share_what_was_learned() -> None:
+    patterns = PatternCache(max_commands=4)
+    data = b"".join(map(interface_row, range(40))) + done(b"1")
+    counts = []
+    for router in range(20):
+        some = replace(COMMAND, queries=(f".id=*{router}", ".id=*99", "#|"))
+        counts.append(decode([data], {b"1": some}, patterns)[1].counts.slow_rows)
+    assert counts == [8] + [0] * 19
+    assert len(patterns) == 1
 
 
 def test_keys_that_come_and_go_are_learned() -> None:

@@ -13,11 +13,13 @@ from mtd.model.observation import (
     CapabilityFact,
     Document,
     FrameValues,
+    KeyRange,
     OutcomeReport,
     ProbeFacts,
     StateChange,
     TableChange,
 )
+from mtd.model.sighting import FoundBy, Sighting
 from mtd.pb.events.v1.envelope_pb2 import Envelope
 
 ORIGIN = Origin("00000000-0000-4000-8000-000000000001", "edge-7", "10000000-0000-4000-8000-00000000000a")
@@ -62,6 +64,12 @@ TABLE = TableChange(
     upserted={"*1": {"name": "ether1", "comment": "Uplink Zaïn"}, "*2": {"name": "ether2"}},
     removed=["*9"],
 )
+PART = TableChange(
+    table="ppp_session",
+    complete=False,
+    upserted={"*80000001": {"name": "joe"}},
+    complete_within=KeyRange("*80000000", "*80000001"),
+)
 REPORT = OutcomeReport(
     outcome=Outcome.LOGIN_FAILED,
     status=DeviceStatus.DOWN,
@@ -83,15 +91,30 @@ FACTS = ProbeFacts(
         CapabilityFact("menu./interface", True),
     ),
 )
+SIGHTING = Sighting(
+    found_by=FoundBy.SCAN,
+    address="192.0.2.17",
+    mac_address="48:8F:5A:00:00:17",
+    identity="sw-łódź",
+    platform="MikroTik",
+    version="7.16.2 (stable)",
+    board="CRS326-24G-2S+",
+    software_id="AAAA-BBBB",
+    interface_name="bridge/ether1",
+    ports=(8728, 443),
+)
 _CONTENT = b'{"board":"CCR2004"}'
 DOCUMENT = Document("system.resource", _CONTENT, hashlib.sha256(_CONTENT).digest())
 
+# By type of payload; behind a "+" a further sample, with fields that came later.
 SAMPLES: dict[str, Envelope] = {
     "mtd.telemetry.layout.v1": events.layout_event(ORIGIN, LAYOUT, COLLECTED_US, RECEIVED_US),
     "mtd.telemetry.frame.v1": events.frame_event(ORIGIN, FRAME, RECEIVED_US),
     "mtd.state.changed.v1": events.state_event(ORIGIN, CHANGE, COLLECTED_US, RECEIVED_US),
     "mtd.table.delta.v1": events.table_event(ORIGIN, TABLE, COLLECTED_US, RECEIVED_US),
+    "mtd.table.delta.v1+part": events.table_event(ORIGIN, PART, COLLECTED_US, RECEIVED_US),
     "mtd.poll.outcome.v1": events.outcome_event(ORIGIN, REPORT, COLLECTED_US, RECEIVED_US),
     "mtd.device.capabilities.v1": events.probe_event(ORIGIN, FACTS, COLLECTED_US, RECEIVED_US),
     "mtd.document.snapshot.v1": events.snapshot_event(ORIGIN, DOCUMENT, COLLECTED_US, RECEIVED_US),
+    "mtd.device.seen.v1": events.seen_event(ORIGIN, SIGHTING, COLLECTED_US, RECEIVED_US),
 }

@@ -10,13 +10,14 @@ from collections.abc import Callable
 import pytest
 
 from mtd.model.device import DEFAULT_TENANT_ID, Device, DeviceStatus, Outcome
-from mtd.model.events import frame_counters, payload_kind
+from mtd.model.events import frame_counters, payload_kind, sighting_of
 from mtd.model.observation import (
     Document,
     Observation,
     OutcomeReport,
     TableChange,
 )
+from mtd.model.sighting import FoundBy, Sighting
 from tests.unit.ingest.bench import CHANGE, DEVICE, FACTS, OTHER, Bench, metric, until, with_bench
 
 # -- what gets in, and how ---------------------------------------------------------
@@ -84,6 +85,18 @@ def test_an_event_of_the_collector_has_no_device() -> None:
         bench.recorder.record_event(CHANGE)
         (event,) = await bench.events()
         assert (event.tenant_id, event.device_id, event.collector_id) == (DEFAULT_TENANT_ID, "", "edge-7")
+
+    with_bench(body)
+
+
+def test_a_sighting_is_of_a_tenant_and_of_no_device() -> None:
+    async def body(bench: Bench) -> None:
+        sighting = Sighting(FoundBy.SCAN, "192.0.2.1", ports=(8728,))
+        bench.recorder.record_sighting("20000000-0000-4000-8000-000000000002", sighting)
+        (event,) = await bench.events()
+        assert (event.tenant_id, event.device_id) == ("20000000-0000-4000-8000-000000000002", "")
+        assert sighting_of(event.device_seen) == sighting
+        assert event.collected_at_us == event.received_at_us > 0
 
     with_bench(body)
 

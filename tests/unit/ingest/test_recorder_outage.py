@@ -15,7 +15,9 @@ from mtd.model.device import DeviceStatus, Outcome
 from mtd.model.events import payload_kind
 from mtd.model.observation import (
     Document,
+    Observation,
     OutcomeReport,
+    TableChange,
 )
 from mtd.pb.events.v1.envelope_pb2 import Envelope
 from tests.contract.loop import run
@@ -137,6 +139,21 @@ def test_what_was_lost_is_declared_and_recorded_again() -> None:
         observation.documents.append(document)
         bench.recorder.record(DEVICE, observation)
         assert (await bench.kinds())[-3:] == ["series_layout", "frame", "snapshot"]
+
+    with_bench(body, buffer_events=4)
+
+
+def test_tables_whose_changes_were_lost_are_named_once() -> None:
+    async def body(bench: Bench) -> None:
+        bench.log.fail("disk_full")
+        bench.recorder.record_event(CHANGE)
+        await asyncio.sleep(0.03)
+        for table in ("lease", "session", "lease", "arp", "arp"):
+            change = TableChange(table, complete=False, upserted={"*1": {"name": "a"}})
+            bench.recorder.record(DEVICE, Observation(bench.clock.now_us(), tables=[change]))
+        assert set(bench.recorder.take_lost_tables(DEVICE)) == {"lease", "session"}
+        assert not bench.recorder.take_lost_tables(DEVICE)
+        assert not bench.recorder.take_lost_tables(OTHER)
 
     with_bench(body, buffer_events=4)
 

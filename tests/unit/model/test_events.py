@@ -16,12 +16,14 @@ from mtd.model.observation import (
     CapabilityFact,
     Document,
     FrameValues,
+    KeyRange,
     Observation,
     OutcomeReport,
     ProbeFacts,
     StateChange,
     TableChange,
 )
+from mtd.model.sighting import FoundBy, Sighting
 from mtd.pb.common.v1 import device_pb2, series_pb2
 from mtd.pb.events.v1.envelope_pb2 import Envelope
 
@@ -84,6 +86,14 @@ def test_all_counters_absent_is_not_all_there() -> None:
     assert events.frame_counters(frame) == [None, None]
 
 
+def test_what_a_short_bitmap_does_not_say_is_absent() -> None:
+    frame = events.frame_event(ORIGIN, make_frame([1, 2, 3], [], []), 0).frame
+    frame.counters_present = bytes([0b00000101])
+    assert events.frame_counters(frame) == [1, None, 3]
+    frame.counters.extend([4] * 6)
+    assert events.frame_counters(frame) == [1, None, 3] + [None] * 6
+
+
 def test_absent_gauges_and_rates_are_nan() -> None:
     frame = through_the_wire(
         events.frame_event(ORIGIN, make_frame([], [math.nan, 1.0], [math.nan], (0,)), 0)
@@ -119,14 +129,34 @@ CHANGE = StateChange(
 )
 TABLE = TableChange("interface", True, {"*1": {"name": "ether1", "mtu": ""}, "*2": {}}, ["*3"])
 DOCUMENT = Document("system.resource", b"{}", b"\x01" * 32)
+SEEN = Sighting(FoundBy.MNDP, "192.0.2.1", identity="r1", ports=(8728,))
 FACTS = ProbeFacts("7.16", 7, "CHR", "x86_64", "r1", "", (CapabilityFact("wifi", False, "no such command"),))
 
 
 def test_what_is_built_reads_back() -> None:
     assert events.state_change_of(events.state_event(ORIGIN, CHANGE, 1, 2).state_changed) == CHANGE
-    assert events.table_change_of(events.table_event(ORIGIN, TABLE, 1, 2).table_delta) == TABLE
+    for within in (None, KeyRange(), KeyRange("*1", ""), KeyRange("", "*5")):
+        table = TableChange("lease", within is None, TABLE.upserted, (), within)
+        table.removed = ["*3"]
+        assert (
+            events.table_change_of(through_the_wire(events.table_event(ORIGIN, table, 1, 2)).table_delta)
+            == table
+        )
     assert events.document_of(events.snapshot_event(ORIGIN, DOCUMENT, 1, 2).snapshot) == DOCUMENT
+    assert events.sighting_of(events.seen_event(ORIGIN, SEEN, 1, 2).device_seen) == SEEN
     assert events.probe_facts_of(events.probe_event(ORIGIN, FACTS, 1, 2).capability_probed) == FACTS
+
+
+def test_a_range_of_keys_knows_which_are_its_own() -> None:
+    assert all(key in KeyRange() for key in ("*1", "a", "\U0001f642"))
+    assert [key in KeyRange("b", "d") for key in ("a", "b", "b\t", "d", "da")] == [
+        False,
+        False,
+        True,
+        True,
+        False,
+    ]
+    assert [key in KeyRange("b") for key in ("b", "z")] == [False, True]
 
 
 def test_an_outcome_is_told_in_full() -> None:

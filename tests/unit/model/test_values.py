@@ -145,6 +145,25 @@ def test_dates_of_both_versions(raw: bytes, moment: datetime.datetime | None) ->
 
 
 @pytest.mark.parametrize(
+    ("raw", "seconds"),
+    [
+        (b"2024-11-26 12:09:40+02:00", 1_732_615_780.0),
+        (b"nov/26/2024 12:09:40-05:30", 1_732_642_780.0),
+        (b"2024-11-26 12:09:40", 1_732_622_980.0),
+        (b"2024-11-26", 1_732_579_200.0),
+        (b"jan/02/1970 00:00:00", 86_400.0),
+        (b"2024-11-26 12:09:40+2:00", None),
+        (b"2024-13-26 12:09:40+02:00", None),
+        (b"soon", None),
+        (b"", None),
+        (None, None),
+    ],
+)
+def test_moments_with_a_zone_behind_them_and_without(raw: bytes | None, seconds: float | None) -> None:
+    assert values.moment(raw) == seconds
+
+
+@pytest.mark.parametrize(
     ("raw", "value"), [(b"true", True), (b"yes", True), (b"false", False), (b"no", False), (b"TRUE", None)]
 )
 def test_booleans(raw: bytes, value: bool | None) -> None:

@@ -19,6 +19,7 @@ from mtd.plugin import (
     Gauge,
     Labels,
     Menu,
+    Probe,
     RowEvent,
     State,
     StateEvent,
@@ -127,7 +128,13 @@ NOTE = Menu(
     table="note",
     fields=columns("text", "author"),
 )
-PORTS_EGG = Collector(name="ports", api=1, description="Ports.", menus=(PORTS, TABLE, SPEEDS, SESSIONS, NOTE))
+PORTS_EGG = Collector(
+    name="ports",
+    api=1,
+    description="Ports.",
+    menus=(PORTS, TABLE, SPEEDS, SESSIONS, NOTE),
+    probes=(Probe(capability="sessions", path="/session"),),
+)
 
 Rows = Sequence[Mapping[str, Any]]
 

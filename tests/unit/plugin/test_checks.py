@@ -5,11 +5,13 @@ from typing import Any
 
 import pytest
 
-from mtd.model.metric import Tier, Unit
-from mtd.plugin import API_VERSION, Collector, Counter, Labels, columns
+from mtd.model.metric import Unit
+from mtd.plugin import API_VERSION, Collector, Companion, Counter, Labels, columns
 from mtd.plugin.checks import problems_of
 from tests.unit.plugin.conftest import BYTES, FLAPS, LINK, NOTE, PORTS, PORTS_EGG, SESSIONS, SPEEDS, TABLE
 
+ENDLESS = Companion(name="now", path="/port", command="monitor-traffic", reads=("a",))
+NEEDY = Companion(name="ups", path="/system/ups", reads=("a",), requires="ups")
 RATE = BYTES.rate
 assert RATE is not None
 
@@ -24,6 +26,7 @@ def with_menu(*menus: Any) -> Collector:
 
 def test_a_sound_declaration_has_no_problems() -> None:
     assert problems_of(PORTS_EGG) == []
+    assert problems_of(with_menu(replace(PORTS, requires="wifi_mode"))) == []
 
 
 @pytest.mark.parametrize(
@@ -50,7 +53,25 @@ def test_a_sound_declaration_has_no_problems() -> None:
         (with_menu(replace(PORTS, scope="")), "go together"),
         (with_menu(replace(PORTS, sparse=True)), "sparse"),
         (with_menu(SPEEDS), "numbers_of"),
-        (with_menu(replace(TABLE, tier=Tier.T2), SPEEDS), "numbers_of"),
+        (with_menu(replace(SPEEDS, numbers_of="speeds")), "numbers_of"),
+        (with_menu(replace(TABLE), replace(SPEEDS, arguments=())), "/port/monitor never ends by itself"),
+        (
+            with_menu(replace(PORTS, reads=("a",), join=lambda rows, _: rows, companions=(ENDLESS,))),
+            "/port/monitor-traffic never ends by itself",
+        ),
+        (with_menu(replace(PORTS, requires="ups")), "requires='ups' has no Probe"),
+        (replace(PORTS_EGG, probes=()), "menu sessions: requires='sessions' has no Probe"),
+        (
+            with_menu(replace(PORTS, reads=("a",), join=lambda rows, _: rows, companions=(NEEDY,))),
+            "menu ports: requires='ups' has no Probe",
+        ),
+        (with_menu(replace(TABLE, scope="")), "labels are those of a scope"),
+        (
+            with_menu(TABLE, replace(TABLE, name="again", labels=Labels(name="title"))),
+            "has other labels in menu table",
+        ),
+        (with_menu(replace(PORTS, instead_of="others")), "instead_of"),
+        (with_menu(replace(PORTS, instead_of="ports")), "instead_of"),
         (with_field(replace(FLAPS, key="Port.Flaps_total")), "isn't a key"),
         (with_field(replace(FLAPS, key="link.flaps_total")), "doesn't start with its scope"),
         (with_field(replace(FLAPS, since="0.1")), "number of a catalogue"),

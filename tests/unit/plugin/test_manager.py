@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from mtd.plugin import API_VERSION, Collector, hookimpl
+from mtd.model.labels import LabelSource
+from mtd.plugin import API_VERSION, Collector, Labels, hookimpl
 from mtd.plugin.config import PluginConfig
 from mtd.plugin.manager import PluginManager
 from mtd.testing.contract import make_device
-from tests.unit.plugin.conftest import FLAPS, PORTS, PORTS_EGG
+from tests.unit.plugin.conftest import FLAPS, PORTS, PORTS_EGG, TABLE
 
 
 class FakeDistribution(Distribution):
@@ -97,6 +98,27 @@ def test_the_eggs_of_this_project_are_found_and_have_no_problems() -> None:
     manager = PluginManager.load(environment={})
     assert manager.problems == ()
     assert {"interfaces", "system"} <= {collector.name for collector in manager.collectors}
+
+
+def test_the_catalogue_knows_the_tables_that_name_things() -> None:
+    titled = replace(TABLE, table="socket", scope="other", labels=Labels(name="title", comment="place"))
+    named = replace(other(), menus=(*other().menus, titled))
+    manager = load(entry_point("ports", egg(PORTS_EGG)), entry_point("other", egg(named)))
+    assert manager.catalogue.labels == (
+        LabelSource("other", "socket", "title", "place"),
+        LabelSource("port", "port"),
+    )
+    [mine] = {
+        source for source in PluginManager.load(environment={}).catalogue.labels if source.scope == "iface"
+    }
+    assert mine == LabelSource("iface", "interface")
+
+
+def test_a_table_names_the_rows_of_one_collector() -> None:
+    taken = replace(other(), menus=(*other().menus, replace(TABLE, scope="other")))
+    manager = load(entry_point("a", egg(PORTS_EGG)), entry_point("b", egg(taken)))
+    assert [collector.name for collector in manager.collectors] == ["ports"]
+    assert "table port of collector ports names rows already" in manager.problems[0]
 
 
 @pytest.mark.parametrize(

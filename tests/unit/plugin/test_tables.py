@@ -9,12 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mtd.model.documents import canonical_json
 from mtd.model.metric import Tier
 from mtd.model.observation import Observation, TableChange
+from mtd.plugin import Collector, Level, Menu, TableKind, columns
 from mtd.plugin.mapper import DeviceMapper
-from mtd.plugin.table_menu import canonical_json
+from mtd.plugin.table_events import MOST_TOLD
 from mtd.testing.contract import FakeClock, make_device
 from mtd.testing.observations import all_values, events_of, values_of
+from mtd.testing.replies import replies_from
 from tests.unit.plugin.conftest import PORTS_EGG, Scene, port
 
 ONE = {".id": "*1", "name": "wan", "serial": "a"}
@@ -205,3 +208,41 @@ def test_rows_without_an_id_are_left_out(scene: Scene, row: dict[str, str]) -> N
     change = table(scene.poll(Tier.T1, 0.0, port=[ONE, row]))
     assert change is not None
     assert set(change.upserted) == {"*1"}
+
+
+def levels(*signals: str) -> list[str | None]:
+    """Return what is told of a signal, read by read; None where nothing is."""
+    menu = Menu(
+        name="clients",
+        path="/client",
+        kind=TableKind.CURRENT_STATE,
+        tier=Tier.T1,
+        table="client",
+        row_key=".id",
+        fields=(*columns("band"), Level(field="signal", within=5)),
+    )
+    egg = Collector(name="clients", api=1, description="Clients.", menus=(menu,))
+    mapper = DeviceMapper(make_device(), [egg], clock=FakeClock())
+    told: list[str | None] = []
+    for at, signal in enumerate(signals):
+        rows = {"/client/print": [{".id": "*1", "band": "5ghz"} | ({"signal": signal} if signal else {})]}
+        found = mapper.observe(Tier.T1, replies_from(mapper.commands(Tier.T1), rows, at=float(at)))
+        changes = [change.upserted["*1"] for change in found.tables]
+        told += [row.get("signal", "") for row in changes] or [None]
+    return told
+
+
+def test_a_level_is_told_again_when_it_is_off_by_more_than_it_may() -> None:
+    assert levels("-64", "-66", "-64", "-69", "-70", "-66") == ["-64", None, None, None, "-70", None]
+    assert levels("-64", "", "-64", "?", "-64.4") == ["-64", "", "-64", "", "-64"]
+
+
+def test_of_very_many_changes_of_a_column_not_each_is_an_event(scene: Scene) -> None:
+    ports = [{".id": f"*{number}", "name": f"port{number}", "serial": "x"} for number in range(1, 1_001)]
+    scene.poll(Tier.T1, 0.0, port=ports)
+    renamed = [row | {"name": f"{row['name']}-new"} for row in ports]
+    found = scene.poll(Tier.T1, 10.0, port=renamed)
+    assert len(events_of(found, "port.renamed")) == MOST_TOLD
+    (rest,) = events_of(found, "table.rows.changed")
+    assert (rest.new, rest.entity_type) == ("700", "port")
+    assert rest.message.startswith("700 more rows of port changed their name")

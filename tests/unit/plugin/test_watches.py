@@ -73,16 +73,16 @@ def test_things_are_known_by_their_id_until_they_have_names() -> None:
     assert things.instance("iface", b"*1") == "*1"
     assert things.label("iface", "*1") == "*1"
     assert things.named("iface", b"wan") is None
-    version = things.version
+    version = things.scope("iface").version
     things.learn("iface", "*1", {"name": "wan", "comment": "Fibre"}, Labels(), None)
     assert things.label("iface", "*1") == "wan (Fibre)"
     assert things.named("iface", b"wan") == "*1"
     assert things.named("peer", b"wan") is None
-    assert things.version > version
-    version = things.version
+    assert things.scope("iface").version > version
+    version = things.scope("iface").version
     things.learn("iface", "*1", {"name": "wan", "comment": "Copper"}, Labels(), None)
-    assert things.version == version
-    things.forget_name("iface", "*1")
+    assert things.scope("iface").version == version
+    things.forget("iface", "*1")
     assert things.named("iface", b"wan") is None
 
 
@@ -95,3 +95,58 @@ def test_speeds_are_known_until_the_link_is_lost() -> None:
     things.set_speed("iface", "*1", None)
     assert things.speed("iface", "*1") is None
     assert things.speeds_version > version
+
+
+def test_things_that_come_and_go_for_years_do_not_fill_the_memory() -> None:
+    things = Things(InterfaceNaming.NAME, "latin-1")
+    scope = things.scope("session")
+    for number in range(20_000):
+        raw_id = f"*{number:X}"
+        things.learn("session", raw_id, {"name": f"user{number}"}, Labels(), lambda one, other: one == other)
+        things.learn("peer", raw_id, {"name": f"peer{number}"}, Labels(), None)
+        for name in ("session", "peer"):
+            things.forget(name, raw_id)
+            things.forget_id(name, raw_id)
+    assert len(scope.known) == len(scope.gone) <= 5_000
+    assert [scope.labels, scope.names, scope.names_of] == [{}, {}, {}]
+    peers = things.scope("peer")
+    assert [peers.known, peers.gone, peers.labels, peers.names, peers.names_of] == [{}] * 5
+
+
+def test_a_name_that_two_things_have_is_the_others_when_one_is_gone() -> None:
+    things = Things(InterfaceNaming.NAME, "latin-1")
+    for raw_id in ("*1", "*2", "*3"):
+        things.learn("session", raw_id, {"name": "joe"}, Labels(), None)
+    assert things.named("session", b"joe") == "*3"
+    things.forget("session", "*3")
+    assert things.named("session", b"joe") == "*1"
+    things.learn("session", "*1", {"name": "jim"}, Labels(), None)
+    assert things.named("session", b"joe") == "*2"
+    things.forget("session", "*2")
+    assert things.named("session", b"joe") is None
+    assert things.named("session", b"jim") == "*1"
+    assert not things.scope("session").doubles
+
+
+names = st.sampled_from(["joe", "jim", ""])
+
+
+@given(
+    steps=st.lists(st.tuples(st.sampled_from(["*1", "*2", "*3"]), st.none() | names), max_size=30),
+)
+def test_a_name_is_always_that_of_one_that_has_it(steps: list[tuple[str, str | None]]) -> None:
+    things = Things(InterfaceNaming.NAME, "latin-1")
+    there: dict[str, str] = {}
+    for raw_id, name in steps:
+        if name is None:
+            things.forget("session", raw_id)
+            there.pop(raw_id, None)
+        else:
+            things.learn("session", raw_id, {"name": name}, Labels(), None)
+            there[raw_id] = name
+        for known in ("joe", "jim"):
+            found = things.named("session", known.encode())
+            having = {one for one, its in there.items() if its == known}
+            assert found in having if having else found is None
+        counted = {name: list(there.values()).count(name) for name in ("joe", "jim")}
+        assert things.scope("session").doubles == {name: n for name, n in counted.items() if n > 1}

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import re
+import time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mtd.queries.patterns import like, matcher
+from mtd.core.errors import Refused
+from mtd.queries.patterns import MAX_LENGTH, MAX_WILD_LENGTH, check_patterns, like, matcher
 
 ALPHABET = "ab.[_%*?"
 
@@ -53,3 +55,26 @@ def test_alternatives() -> None:
 @pytest.mark.timeout(5)
 def test_many_stars_cost_nothing() -> None:
     assert not matcher(["*a" * 100 + "b"])("a" * 200)
+
+
+@pytest.mark.timeout(5)
+def test_names_without_wildcards_cost_nothing() -> None:
+    names = [f"iface.{number:0490}.rx_bps" for number in range(1000)]
+    check_patterns(names)
+    started = time.thread_time()
+    matches = matcher(names)
+    assert time.thread_time() - started < 0.05
+    assert matches(names[-1])
+    assert not matches(names[-1] + "x")
+    both = matcher([*names, "system.*"])
+    assert both(names[0])
+    assert both("system.cpu")
+
+
+def test_patterns_are_bounded_together() -> None:
+    check_patterns(["x*".ljust(MAX_LENGTH, "y")] * (MAX_WILD_LENGTH // MAX_LENGTH))
+    with pytest.raises(Refused, match="in several calls"):
+        check_patterns(["*" * MAX_LENGTH] * (MAX_WILD_LENGTH // MAX_LENGTH) + ["?"])
+    for wrong in ("", "x" * (MAX_LENGTH + 1), "a\0b"):
+        with pytest.raises(Refused):
+            check_patterns([wrong])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,14 +14,19 @@ import pytest
 from mtd.core.clock import SYSTEM_CLOCK
 from mtd.core.errors import Retryable
 from mtd.model.command import CANCELLED_TOO_LARGE, Command, Reply, Rows, Trap
-from mtd.model.device import DEFAULT_TENANT_ID, Device, DeviceStatus, Outcome
+from mtd.model.device import DEFAULT_TENANT_ID, Device, DeviceStatus, Outcome, Way
 from mtd.model.layout import Layout, Series
 from mtd.model.metric import Lane, Tier
 from mtd.model.observation import FrameValues, Observation, OutcomeReport, ProbeFacts, StateChange
+from mtd.model.ways import Standing as Stands
+from mtd.model.ways import WayState
+from mtd.scheduler.conditions import Conditions
 from mtd.scheduler.config import Intervals, SchedulerConfig
 from mtd.scheduler.device_loop import DeviceLoop, Parts
+from mtd.scheduler.health import DeviceHealth
 from mtd.scheduler.service import Scheduler
 from mtd.sources.errors import SessionFailed
+from mtd.sources.standing import Standing
 from mtd.testing import run_async
 
 DEVICE = Device(
@@ -38,6 +43,9 @@ CPU_LAYOUT = Layout.of("t0", (Series("system.cpu.load_pct", "", Lane.GAUGE),))
 FAST = SchedulerConfig(
     intervals_s=Intervals(t0=0.02, t1=0.05, t2=0.1, t3=0.1), backoff_first_s=0.01, backoff_cap_s=0.02
 )
+
+
+STANDING = Standing(Way.API, Way.API, (WayState(Way.API, Stands.SERVES, "port 8728"),))
 
 
 class OpenGate:
@@ -58,6 +66,12 @@ class ScriptedSource:
     asked_hanging: int = 0
     connects: int = 0
     closes: int = 0
+    traffic: tuple[int, int, int] = (0, 0, 0)
+    standing: Standing = STANDING
+    learned: list[str] = field(default_factory=list)
+
+    def learn(self, told: str) -> None:
+        self.learned.append(told)
 
     async def connect(self) -> None:
         self.connects += 1
@@ -88,9 +102,16 @@ class ScriptedMapper:
     late: list[bool] = field(default_factory=list)
     facts: list[ProbeFacts] = field(default_factory=list)
     restored: dict[str, Mapping[str, Mapping[str, str]]] = field(default_factory=dict)
+    aside: list[Reply] = field(default_factory=list)
 
     def commands(self, tier: Tier) -> list[Command]:
         return [Command(f"/{tier}/print")]
+
+    def owners(self, tier: Tier) -> dict[Command, tuple[str, ...]]:
+        return {} if tier is Tier.T3 else {command: ("system",) for command in self.commands(tier)}
+
+    def set_aside(self, tier: Tier) -> list[Reply]:
+        return self.aside if tier is Tier.T0 else []
 
     def observe(self, tier: Tier, replies: Sequence[Reply], *, late: bool = False) -> Observation:
         self.polled.append(tier)
@@ -100,7 +121,8 @@ class ScriptedMapper:
 
     def session_restarted(self) -> None: ...
 
-    def restore_table(self, table: str, rows: Mapping[str, Mapping[str, str]]) -> None:
+    def restoring(self, table: str, rows: Mapping[str, Mapping[str, str]]) -> Iterator[None]:
+        yield None
         self.restored[table] = rows
 
     def probe_commands(self) -> list[Command]:
@@ -125,6 +147,9 @@ class ListRecorder:
 
     def record(self, device: Device, observation: Observation) -> None:
         self.observations.append(observation)
+
+    def take_lost_tables(self, device: Device) -> Sequence[str]:
+        return ()
 
     def record_outcome(self, device: Device, report: OutcomeReport) -> None:
         self.outcomes.append(report)
@@ -174,6 +199,20 @@ def live(scene: Scene, seconds: float, settings: SchedulerConfig = FAST) -> Devi
     return run_async(run())
 
 
+def live_until(scene: Scene, done: Callable[[], bool]) -> None:
+    """Let a device loop run until something has happened."""
+
+    async def run() -> None:
+        task = asyncio.create_task(DeviceLoop(DEVICE, scene.parts()).run())
+        async with asyncio.timeout(30):
+            while not done():
+                await asyncio.sleep(0.005)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    run_async(run())
+
+
 def test_it_probes_then_polls_every_tier() -> None:
     scene = Scene()
     loop = live(scene, 0.4)
@@ -183,6 +222,31 @@ def test_it_probes_then_polls_every_tier() -> None:
     assert loop.health.status is DeviceStatus.UP
     assert [report.status for report in scene.recorder.outcomes] == [DeviceStatus.UP]
     assert scene.source.closes == scene.source.connects == 1
+
+
+def test_what_a_router_costs_is_counted_over_its_sessions() -> None:
+    scene = Scene()
+    scene.source.traffic = (3, 100, 1000)
+    scene.source.answer_delay_s = 0.001
+
+    async def run() -> DeviceLoop:
+        loop = DeviceLoop(DEVICE, scene.parts())
+        task = asyncio.create_task(loop.run())
+        while loop.account.polls < 3:
+            await asyncio.sleep(0.005)
+        scene.source.run_failures = [SessionFailed(Outcome.TIMED_OUT, "silent")]
+        scene.source.answer_delay_s = 0.05  # longer than the interval of live values
+        while loop.account.sessions_opened < 2 or not loop.account.polls_skipped:
+            await asyncio.sleep(0.005)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        return loop
+
+    account = run_async(run()).account
+    assert account.traffic == (6, 200, 2000)
+    assert account.polls == len(scene.mapper.polled)
+    assert account.polls_failed == 1
+    assert 0 < account.take_slowest() <= account.poll_s
 
 
 def test_a_failed_connection_is_reported_and_tried_again() -> None:
@@ -239,11 +303,33 @@ def test_a_busy_router_is_left_alone_but_for_live_values() -> None:
     scene = Scene()
     scene.mapper.cpu_load = 99.0
     live(scene, 0.3, FAST.model_copy(update={"cpu_guard_polls": 1}))
-    assert [event.event_type for event in scene.recorder.events] == ["device.polling.reduced"]
+    # The change of status tells it already: another event would say the same in the same second.
+    assert scene.recorder.events == []
+    assert [report.reason for report in scene.recorder.outcomes if report.outcome is Outcome.BUSY] == [
+        "CPU load 99 % is over 90 %: only live values are polled"
+    ]
     at = scene.mapper.polled.index(Tier.T0)
     later = scene.mapper.polled[at + 4 :]
     assert set(later) == {Tier.T0}
     assert scene.recorder.outcomes[-1].status is DeviceStatus.DEGRADED
+
+
+def test_a_busy_router_that_was_degraded_before_is_told_of_too() -> None:
+    scene, health = Scene(), DeviceHealth()
+    settings = SchedulerConfig(cpu_guard_polls=1)
+    conditions = Conditions(DEVICE, health, scene.recorder, settings)  # type: ignore[arg-type]
+
+    def load(value: float) -> None:
+        conditions.follow_cpu(FrameValues(CPU_LAYOUT, 0, [], [value], []))
+
+    health.succeeded("t0")
+    conditions.set("slow", Outcome.TIMED_OUT, "answers slowly")
+    load(99.0)
+    load(1.0)
+    assert [event.event_type for event in scene.recorder.events] == [
+        "device.polling.reduced", "device.polling.restored",
+    ]  # fmt: skip
+    assert health.status is DeviceStatus.DEGRADED
 
 
 def test_an_absent_cpu_load_guards_nothing() -> None:
@@ -272,18 +358,21 @@ def test_a_missing_right_is_told_with_the_menu() -> None:
 
 def test_the_scheduler_follows_the_inventory() -> None:
     scene = Scene()
-    other = replace(DEVICE, device_id="00000000-0000-4000-8000-00000000000b", name="core-2")
+    tenant = "00000000-0000-4000-8000-0000000000ff"
+    other = replace(DEVICE, device_id="00000000-0000-4000-8000-00000000000b", name="core-2", tenant_id=tenant)
 
     async def run() -> None:
         scheduler = Scheduler(scene.parts())
         scene.tables = {other.device_id: {"interface": {"*1": {"name": "ether1"}}}}
         await scheduler.apply([DEVICE, other])
-        assert scene.mapper.restored == {"interface": {"*1": {"name": "ether1"}}}
         await asyncio.sleep(0.1)
+        assert scene.mapper.restored == {"interface": {"*1": {"name": "ether1"}}}
         assert scheduler.statuses()[DeviceStatus.UP] == 2
         await scheduler.apply([replace(DEVICE, enabled=False), other])
         await asyncio.sleep(0.05)
         assert scheduler.statuses()[DeviceStatus.UP] == 1
+        assert +scheduler.statuses(tenant) == {DeviceStatus.UP: 1}
+        assert +scheduler.statuses(DEVICE.tenant_id) == {DeviceStatus.DISABLED: 1}
         assert scene.recorder.outcomes[-1].status is DeviceStatus.DISABLED
         facts = await scheduler.refresh_capabilities(other.device_id)
         assert facts == FACTS
@@ -402,8 +491,9 @@ def test_without_the_database_polling_goes_on() -> None:
 def test_a_router_whose_every_reply_is_too_large_is_down_and_left_alone_longer_each_time() -> None:
     scene = Scene()
     scene.source.trap = Trap("more rows than we read", CANCELLED_TOO_LARGE)
-    live(scene, 0.3)
-    assert {report.status for report in scene.recorder.outcomes} == {DeviceStatus.DOWN}
+    live_until(scene, lambda: len(scene.recorder.outcomes) >= 3)
     assert {report.outcome for report in scene.recorder.outcomes} == {Outcome.REPLY_TOO_LARGE}
-    failures = [report.consecutive_failures for report in scene.recorder.outcomes]
-    assert failures == list(range(1, len(failures) + 1))
+    # A slower tier may have been the first to fail: then only that was wrong so far.
+    down = [report for report in scene.recorder.outcomes if report.consecutive_failures]
+    assert {report.status for report in down} == {DeviceStatus.DOWN}
+    assert [report.consecutive_failures for report in down] == list(range(1, len(down) + 1))

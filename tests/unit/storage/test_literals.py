@@ -3,10 +3,13 @@ from __future__ import annotations
 import json
 import math
 
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mtd.storage import literals
+
+INT64 = st.integers(-(2**63), 2**63 - 1)
 
 
 def test_numbers_exact_and_absent() -> None:
@@ -19,6 +22,47 @@ def test_numbers_exact_and_absent() -> None:
 def test_doubles_survive(values: list[float]) -> None:
     text = literals.numbers(values)
     assert [float(part) for part in text[1:-1].split(",") if part] == values
+
+
+def parts(literal: str) -> list[str]:
+    """Take a literal apart again."""
+    assert (literal[0], literal[-1]) == ("{", "}")
+    return literal[1:-1].split(",") if literal != "{}" else []
+
+
+@given(st.lists(st.none() | INT64))
+def test_integers_are_exact_and_absent_ones_null(values: list[int | None]) -> None:
+    assert [None if part == "null" else int(part) for part in parts(literals.numbers(values))] == values
+
+
+@given(st.lists(INT64))
+def test_an_array_of_integers_reads_like_the_list(values: list[int]) -> None:
+    assert literals.numbers(np.array(values, dtype=np.int64)) == literals.numbers(values)
+
+
+@given(st.lists(st.floats()))
+def test_an_array_of_doubles_reads_like_the_list(values: list[float]) -> None:
+    literal = literals.numbers(np.array(values, dtype=np.float64))
+    assert literal == literals.numbers(values)
+    for part, value in zip(parts(literal), values, strict=True):
+        # What is no finite number is NULL; -0.0 keeps its sign.
+        assert part == "null" if not math.isfinite(value) else repr(float(part)) == repr(value)
+
+
+@given(st.lists(st.floats(width=32)))
+def test_a_float32_is_read_back_as_itself(values: list[float]) -> None:
+    literal = literals.numbers(np.array(values, dtype=np.float32))
+    for part, value in zip(parts(literal), values, strict=True):
+        assert part == "null" if not math.isfinite(value) else np.float32(part) == np.float32(value)
+
+
+def test_a_float32_reads_like_one() -> None:
+    assert literals.numbers(np.array([0.1, 123456.78], dtype=np.float32)) == "{0.1,123456.78}"
+
+
+@given(st.lists(st.none() | st.floats() | INT64))
+def test_no_element_needs_quotes_in_an_array_of_literals(values: list[float | None]) -> None:
+    assert not set(literals.numbers(values)) & set('"\\')
 
 
 def test_nested() -> None:

@@ -1,0 +1,114 @@
+"""One lab, one daemon and one browser for all tests of the console; a page for each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from importlib.resources import files
+from typing import Any
+
+import pytest
+
+from mtd.testing.browser import MISSING, find_chromium
+from mtd.testing.missing import skip_without
+from tests.e2e.console.desk import BrowserThread, Desk, desk_of
+from tests.e2e.kit import QUICK_TIERS, Rig, rig
+
+SCENARIO = """
+[[router]]
+name = "old-6"
+version = "6.49.10"
+interfaces = 8
+pppoe = 3
+
+[[router]]
+name = "new-7"
+version = "7.16.2"
+interfaces = 8
+
+[[router]]
+name = "flapping"
+interfaces = 4
+
+[[router]]
+name = "doomed"
+interfaces = 2
+
+[[router]]
+name = "locked"
+[[router.fault]]
+kind = "login-refused"
+
+[[router]]
+name = "silent"
+[[router.fault]]
+kind = "black-hole"
+
+[[router]]
+name = "half-blind"
+[[router.fault]]
+kind = "denied"
+"""
+HEALTHY = ("old-6", "new-7", "flapping", "doomed")
+OFTEN = "flapping"
+"""Polled four times a second: who watches it isn't told that often."""
+SPARES = 1000
+"""Devices that are in the inventory, but not polled: to have a long list."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Run tests that use a page in the thread of the browser."""
+    names = pyfuncitem._fixtureinfo.argnames
+    thread = pyfuncitem.funcargs.get("browser") or pyfuncitem._request.getfixturevalue("browser")
+    thread.run(pyfuncitem.obj, **{name: pyfuncitem.funcargs[name] for name in names})
+    return True
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[BrowserThread]:
+    if find_chromium() is None:
+        skip_without(MISSING)
+    if not (files("mtd.api.console") / "dist" / "index.html").is_file():
+        skip_without("the console is not built: run scripts/build_console")
+    thread = BrowserThread()
+    yield thread
+    thread.stop()
+
+
+@pytest.fixture(scope="session")
+def running(browser: BrowserThread) -> Iterator[Rig]:
+    # Looked at before there was any device, and left open: what comes must appear there.
+    with rig(SCENARIO, settings=QUICK_TIERS) as stage, desk_of(browser, stage) as first:
+        stage.notes["first"] = first
+        browser.run(first.open, ready="[data-testid=welcome]")
+        stage.notes["empty"] = browser.run(first.page.inner_text, "body")
+        fill(stage)
+        yield stage
+
+
+def fill(stage: Rig) -> None:
+    quick: dict[str, Any] = {"connect_timeout_s": 1.0, "command_timeout_s": 2.0}
+    for name, router in stage.routers.items():
+        often = {"intervals_s": {"t0": 0.25}} if name == OFTEN else {}
+        stage.add_devices(
+            [router], lambda _, name=name: {"role": name.rpartition("-")[0] or "edge"}, **quick, **often
+        )
+    spare = {"host": "192.0.2.1", "username": "mtd", "password": "x", "enabled": False}
+    with stage.client() as client, ThreadPoolExecutor(4) as threads:
+        list(threads.map(lambda n: client.create_device(name=f"spare-{n:04}", **spare), range(SPARES)))
+    stage.wait_until_polled(*HEALTHY)
+    stage.notes["ids"] = {device["name"]: device["id"] for device in stage.devices().values()}
+
+
+@pytest.fixture
+def look(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """How the browser looks at pages; a test may parametrize it."""
+    return getattr(request, "param", {})
+
+
+@pytest.fixture
+def desk(browser: BrowserThread, running: Rig, look: dict[str, Any]) -> Iterator[Desk]:
+    with desk_of(browser, running, **look) as made:
+        made.ids = running.notes["ids"]
+        yield made

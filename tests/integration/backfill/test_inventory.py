@@ -1,0 +1,44 @@
+"""Devices for a history: those that are known, and generated ones."""
+
+from __future__ import annotations
+
+import pytest
+
+from mtd.backfill.inventory import generated_devices, known_devices
+from mtd.core.errors import NotFound
+from mtd.model.device import DEFAULT_TENANT_ID
+from mtd.storage.cold.connection import ColdConnection
+
+pytestmark = pytest.mark.postgres
+
+
+def seal(tenant: str, device: str, password: str) -> bytes:
+    return f"{tenant} {device} {password}".encode()
+
+
+def test_generated_devices_are_switched_off_and_named(postgres_dsn: str) -> None:
+    with ColdConnection(postgres_dsn) as connection:
+        plans = generated_devices(connection, 2, 3, DEFAULT_TENANT_ID, seal)
+        assert generated_devices(connection, 2, 3, DEFAULT_TENANT_ID, seal) == plans
+        assert connection.fetch("SELECT name, enabled FROM mtd.device ORDER BY 1") == [
+            ("generated-001", False),
+            ("generated-002", False),
+        ]
+        assert connection.fetch("SELECT count(*) FROM mtd.device_credential") == [(2,)]
+        names = connection.fetch(
+            "SELECT interface_id, name FROM mtd.interface WHERE device = 'generated-001'"
+        )
+        assert names == [("*1", "ether1"), ("*2", "ether2"), ("*3", "ether3")]
+
+
+def test_devices_that_are_known_have_their_own_ports(postgres_dsn: str) -> None:
+    with ColdConnection(postgres_dsn) as connection:
+        made = generated_devices(connection, 2, 3, DEFAULT_TENANT_ID, seal)
+        connection.execute("DELETE FROM mtd.state_row WHERE device_id = %s", [made[1].device_id])
+        found = known_devices(connection, [], 7, DEFAULT_TENANT_ID)
+        assert [plan.name for plan in found] == ["generated-001", "generated-002"]
+        assert [port.instance for port in found[0].ports] == ["*1", "*2", "*3"]
+        assert len(found[1].ports) == 7
+        assert known_devices(connection, ["generated-002"], 7, DEFAULT_TENANT_ID) == found[1:]
+        with pytest.raises(NotFound, match="nowhere"):
+            known_devices(connection, ["nowhere"], 7, DEFAULT_TENANT_ID)

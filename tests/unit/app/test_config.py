@@ -1,0 +1,18 @@
+"""What sections of the configuration say of each other."""
+
+from __future__ import annotations
+
+import pytest
+from pydantic import ValidationError
+
+from mtd.app.config import Settings
+
+
+def test_a_tenant_never_has_more_queries_at_a_time_than_there_are_connections() -> None:
+    usual = Settings()
+    assert usual.queries.max_concurrent < usual.database.query_pool_size, "another tenant finds one free"
+    small = Settings.model_validate({"database": {"query_pool_size": 1}})
+    assert small.queries.max_concurrent == 1
+    with pytest.raises(ValidationError, match="max_concurrent is 8, but database.query_pool_size is 3"):
+        Settings.model_validate({"queries": {"max_concurrent": 8}})
+    Settings.model_validate({"queries": {"max_concurrent": 8}, "database": {"query_pool_size": 8}})
