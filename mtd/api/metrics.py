@@ -13,6 +13,13 @@ GRPC_SECONDS = Histogram(
 )
 GRPC_IN_PROGRESS = Gauge("mtd_api_grpc_calls_in_progress", "Calls and streams now.", ["method"])
 
+ACCESS_REFUSED = Counter(
+    "mtd_api_access_refused_total",
+    "Callers that were refused: what they showed is no good (proof), they showed nothing (unknown), their role or "
+    "scope doesn't allow it (role), or they named a tenant that isn't theirs (tenant).",
+    ["reason"],
+)
+
 HTTP_REQUESTS = Counter("mtd_api_http_requests_total", "Requests answered.", ["route", "code"])
 
 HTTP_REFUSED = Counter("mtd_api_http_connections_refused_total", "Connections above the limit.")

@@ -12,6 +12,8 @@ from functools import partial
 from pathlib import Path
 
 from mtd import __version__
+from mtd.api.access.gate import Gate
+from mtd.api.access.logged import LoggedAudit
 from mtd.api.console.live import Live
 from mtd.api.console.own import Process
 from mtd.api.console.pages import ConsolePages
@@ -308,6 +310,8 @@ class Daemon:
             self._hub,
             self._feeds,
             self._settings.grpc,
+            Gate(trust_loopback=self._settings.security.trust_loopback),
+            LoggedAudit(),
         )
         self._grpc = GrpcServer(context)
         await self._begin("gRPC", self._grpc.start(), self._grpc.stop)

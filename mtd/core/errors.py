@@ -32,6 +32,23 @@ class AlreadyExists(Conflict):
     """The name is taken."""
 
 
+class Unauthenticated(Refused):
+    """Who calls didn't prove who they are."""
+
+
+class Forbidden(Refused):
+    """Who calls is known, and may not do this."""
+
+
+class QuotaExceeded(Refused):
+    """A tenant, or a caller, has used up what it is allowed. ``retry_after_s``: when it may be tried again; 0: no time helps."""
+
+    def __init__(self, message: str, *, retry_after_s: float = 0.0, hint: str = "") -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+        self.hint = hint
+
+
 class Misconfigured(MtdError):
     """The operator has to change the configuration or the environment."""
 

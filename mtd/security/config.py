@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class SecurityConfig(BaseModel):
-    """Where the master key is."""
+    """Where the master key is, and who is trusted."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -19,6 +19,11 @@ class SecurityConfig(BaseModel):
         None,
         description="File with the master key that encrypts router passwords; `master.key` in the data folder if unset."
         " Back it up apart from the database: without it the passwords are lost.",
+    )
+    trust_loopback: bool = Field(
+        True,
+        description="Programs on the daemon's own machine that call it on loopback and show nothing are its operator,"
+        " a super-admin: all users of that machine are trusted then. What a proxy passes on never is.",
     )
 
 

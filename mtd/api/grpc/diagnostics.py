@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
 
+from mtd.api.access.current import tenant_id
 from mtd.api.grpc.inventory import caller_of, named
 from mtd.api.grpc.types import Context
 from mtd.api.interfaces import DiagnosticsBackend
@@ -21,9 +22,8 @@ _REASON: EnumMap[EndReason, pb.EndReason] = EnumMap(EndReason, pb.EndReason.item
 class DiagnosticsServicer(DiagnosticsServiceServicer):
     """Takes what callers want apart; the backend checks it and runs it."""
 
-    def __init__(self, backend: DiagnosticsBackend, tenant_id: str) -> None:
+    def __init__(self, backend: DiagnosticsBackend) -> None:
         self._backend = backend
-        self._tenant_id = tenant_id
 
     def Ping(self, request: pb.PingRequest, context: Context) -> AsyncGenerator[pb.PingResponse, None]:
         """Ping from a router."""
@@ -100,7 +100,7 @@ class DiagnosticsServicer(DiagnosticsServiceServicer):
     async def _run(
         self, device: str, wish: Wish, context: Context, response: type[Any]
     ) -> AsyncGenerator[Any, None]:
-        parts = self._backend.run(self._tenant_id, named(device), wish, caller_of(context))
+        parts = self._backend.run(tenant_id(), named(device), wish, caller_of(context))
         async with aclosing(parts):
             async for part in parts:
                 message = response()

@@ -7,6 +7,7 @@ from contextlib import aclosing
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from mtd.api.access.current import tenant_id
 from mtd.api.grpc.convert import device_message, settings_of
 from mtd.api.grpc.inventory import DEFAULT_PAGE, MAX_PAGE, caller_of
 from mtd.api.grpc.types import Context
@@ -36,9 +37,8 @@ _LINK_TEXTS = (
 class DiscoveryServicer(DiscoveryServiceServicer):
     """Checks what callers say and asks the backend."""
 
-    def __init__(self, backend: DiscoveryBackend, tenant_id: str) -> None:
+    def __init__(self, backend: DiscoveryBackend) -> None:
         self._backend = backend
-        self._tenant_id = tenant_id
 
     async def ListProposals(
         self, request: pb.ListProposalsRequest, context: Context
@@ -48,7 +48,7 @@ class DiscoveryServicer(DiscoveryServiceServicer):
         if unknown:
             raise Refused(f"states: {unknown[0]} is none of {', '.join(_STATES)}")
         page = await self._backend.proposals(
-            self._tenant_id,
+            tenant_id(),
             [_WORDS[state] for state in request.states] or [NEW],
             request.include_known,
             min(request.page_size or DEFAULT_PAGE, MAX_PAGE),
@@ -62,7 +62,7 @@ class DiscoveryServicer(DiscoveryServiceServicer):
         self, request: pb.AdoptProposalRequest, context: Context
     ) -> pb.AdoptProposalResponse:
         """Add the device of a proposal."""
-        proposal = await self._backend.proposal(self._tenant_id, request.proposal)
+        proposal = await self._backend.proposal(tenant_id(), request.proposal)
         given = inventory_pb.DeviceSettings()
         given.CopyFrom(request.settings)
         given.host = given.host or proposal.address
@@ -70,7 +70,7 @@ class DiscoveryServicer(DiscoveryServiceServicer):
         if not given.host:
             raise Refused("host: the device told no address at which it can be reached; give one")
         view = await self._backend.adopt(
-            self._tenant_id, proposal, settings_of(given), request.password, caller_of(context)
+            tenant_id(), proposal, settings_of(given), request.password, caller_of(context)
         )
         return pb.AdoptProposalResponse(device=device_message(view))
 
@@ -79,7 +79,7 @@ class DiscoveryServicer(DiscoveryServiceServicer):
     ) -> pb.IgnoreProposalResponse:
         """Hide a proposal, or show it again."""
         view = await self._backend.ignore(
-            self._tenant_id, request.proposal, caller_of(context), restore=request.restore
+            tenant_id(), request.proposal, caller_of(context), restore=request.restore
         )
         return pb.IgnoreProposalResponse(proposal=proposal_message(view))
 
@@ -87,7 +87,7 @@ class DiscoveryServicer(DiscoveryServiceServicer):
         self, request: pb.ScanSubnetRequest, context: Context
     ) -> AsyncGenerator[pb.ScanSubnetResponse, None]:
         """Look for routers in a subnet."""
-        reports = self._backend.scan(self._tenant_id, request.subnet, request.web, caller_of(context))
+        reports = self._backend.scan(tenant_id(), request.subnet, request.web, caller_of(context))
         async with aclosing(reports):
             async for report in reports:
                 yield report_message(report)
@@ -97,7 +97,7 @@ class DiscoveryServicer(DiscoveryServiceServicer):
     ) -> pb.ListNeighborsResponse:
         """Read a page of the neighbours."""
         page = await self._backend.neighbors(
-            self._tenant_id,
+            tenant_id(),
             request.device,
             min(request.page_size or DEFAULT_PAGE, MAX_PAGE),
             request.page_token,

@@ -5,22 +5,37 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
+from urllib.parse import unquote
 
 import grpc
 import grpc.aio
 
 from mtd.api import metrics
+from mtd.api.access.current import serving
+from mtd.api.access.interfaces import Auditor, Certificate, Credentials, Gatekeeper
+from mtd.api.access.rules import Rule
+from mtd.api.access.targets import changes_of, target_of
 from mtd.api.grpc.status import status_of
 from mtd.api.grpc.types import Context, Handler, Interceptor
 from mtd.core.clock import Clock
+from mtd.core.errors import Forbidden, Unauthenticated
+from mtd.model.audit import entry_of, entry_of_unknown
+from mtd.model.device import DEFAULT_TENANT_ID
+from mtd.model.principal import Principal
 
 logger = logging.getLogger(__name__)
 
 # Orchestrators ask for health every few seconds, and explorers reflect: of no interest to operators.
 QUIET_PREFIXES = ("/grpc.health.", "/grpc.reflection.")
+
+TENANT_KEY = "mtd-tenant"
+"""Metadata by which a caller says which tenant it works for: those who may choose."""
+
+# What proxies add: what they pass on isn't of this machine, wherever they run.
+_FORWARDED_KEYS = frozenset({"forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via"})
 
 OURS = frozenset({grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN, grpc.StatusCode.DATA_LOSS})
 
@@ -28,9 +43,19 @@ OURS = frozenset({grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN, grpc.Status
 class CallInterceptor(Interceptor):
     """Wraps each known method once; unknown ones are answered by gRPC."""
 
-    def __init__(self, unary_deadline_s: float, clock: Clock) -> None:
+    def __init__(
+        self,
+        unary_deadline_s: float,
+        clock: Clock,
+        gate: Gatekeeper,
+        auditor: Auditor,
+        rules: Mapping[str, Rule],
+    ) -> None:
         self._unary_deadline_s = unary_deadline_s
         self._clock = clock
+        self._gate = gate
+        self._auditor = auditor
+        self._rules = rules
         self._wrapped: dict[str, Handler] = {}
 
     async def intercept_service(
@@ -68,7 +93,7 @@ class CallInterceptor(Interceptor):
 
     def _single(self, method: str, behaviour: Any) -> Any:
         async def call(request: Any, context: Context) -> Any:
-            async with self._account(method, context):
+            async with self._account(method, context), self._admitted(method, request, context):
                 # A deadline of the caller's own is kept by gRPC, which cancels us.
                 given = context.time_remaining()
                 async with asyncio.timeout(self._unary_deadline_s if given is None else None):
@@ -78,7 +103,7 @@ class CallInterceptor(Interceptor):
 
     def _streaming(self, method: str, behaviour: Any) -> Any:
         async def call(request: Any, context: Context) -> None:
-            async with self._account(method, context):
+            async with self._account(method, context), self._admitted(method, request, context):
                 answer = behaviour(request, context)
                 if inspect.isasyncgen(answer):
                     try:
@@ -116,6 +141,60 @@ class CallInterceptor(Interceptor):
         else:
             self._ended(method, grpc.StatusCode.OK, started, context)
 
+    @asynccontextmanager
+    async def _admitted(self, method: str, request: Any, context: Context) -> AsyncIterator[None]:
+        """Find out who calls, refuse who may not, and write down what is to be known later."""
+        rule = self._rules.get(method)
+        if rule is None:  # health and reflection: they tell nothing of anybody
+            yield
+            return
+        caller = await self._caller(rule, request, context)
+        outcome = grpc.StatusCode.OK
+        try:
+            with serving(caller):
+                yield
+        except asyncio.CancelledError:
+            outcome = grpc.StatusCode.CANCELLED
+            raise
+        except Exception as error:
+            outcome = _code_of(context) if isinstance(error, grpc.aio.AbortError) else status_of(error).code
+            raise
+        finally:
+            if rule.audited:
+                written = self._auditor.record(
+                    entry_of(caller, rule.action, outcome.name, target_of(request), changes_of(request))
+                )
+                if outcome is grpc.StatusCode.OK:
+                    await written
+
+    async def _caller(self, rule: Rule, request: Any, context: Context) -> Principal:
+        credentials = credentials_of(context)
+        try:
+            caller = await self._gate.admit(credentials)
+        except (Unauthenticated, Forbidden) as error:
+            self._refused(rule, credentials, request, error)
+            raise
+        try:
+            rule.check(caller)
+        except Unauthenticated as error:
+            self._refused(rule, credentials, request, error)
+            raise
+        except Forbidden as error:
+            reason = {"reason": str(error)}
+            self._auditor.record(
+                entry_of(caller, rule.action, "PERMISSION_DENIED", target_of(request), reason)
+            )
+            raise
+        return caller
+
+    def _refused(self, rule: Rule, credentials: Credentials, request: Any, error: Exception) -> None:
+        code = status_of(error).code.name
+        self._auditor.record(
+            entry_of_unknown(
+                rule.action, code, DEFAULT_TENANT_ID, credentials.peer, str(error), target_of(request)
+            )
+        )
+
     def _ended(self, method: str, code: grpc.StatusCode, started: float, context: Context) -> None:
         seconds = self._clock.monotonic() - started
         metrics.GRPC_IN_PROGRESS.labels(method=method).dec()
@@ -130,6 +209,23 @@ class CallInterceptor(Interceptor):
             context.peer(),
             extra={"method": method, "code": code.name, "seconds": round(seconds, 6)},
         )
+
+
+def credentials_of(context: Context) -> Credentials:
+    """Return what a caller shows."""
+    given: dict[str, str] = {}
+    for name, value in context.invocation_metadata() or ():
+        if isinstance(value, str):
+            given[name.lower()] = value
+    scheme, _, bearer = given.get("authorization", "").partition(" ")
+    pem = list(context.auth_context().get("x509_pem_cert", ()))
+    return Credentials(
+        unquote(context.peer()),
+        bearer.strip() if scheme.lower() == "bearer" else "",
+        certificate=Certificate(pem[0]) if pem else None,
+        tenant=given.get(TENANT_KEY, ""),
+        forwarded=not _FORWARDED_KEYS.isdisjoint(given),
+    )
 
 
 def _unless_done(serializer: Callable[[Any], bytes] | None) -> Callable[[Any], bytes] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import unquote
 
+from mtd.api.access.current import principal, tenant_id
 from mtd.api.grpc.convert import (
     changes_of,
     connection_message,
@@ -25,28 +26,27 @@ MAX_PAGE = 1000
 class InventoryServicer(InventoryServiceServicer):
     """Checks what callers say and asks the backend."""
 
-    def __init__(self, backend: InventoryBackend, tenant_id: str) -> None:
+    def __init__(self, backend: InventoryBackend) -> None:
         self._backend = backend
-        self._tenant_id = tenant_id
 
     async def CreateDevice(
         self, request: pb.CreateDeviceRequest, context: Context
     ) -> pb.CreateDeviceResponse:
         """Add a device."""
         view = await self._backend.create(
-            self._tenant_id, settings_of(request.settings), request.password, secrets_of(request.secrets)
+            tenant_id(), settings_of(request.settings), request.password, secrets_of(request.secrets)
         )
         return pb.CreateDeviceResponse(device=device_message(view))
 
     async def GetDevice(self, request: pb.GetDeviceRequest, context: Context) -> pb.GetDeviceResponse:
         """Read a device."""
-        view = await self._backend.get(self._tenant_id, named(request.device))
+        view = await self._backend.get(tenant_id(), named(request.device))
         return pb.GetDeviceResponse(device=device_message(view))
 
     async def ListDevices(self, request: pb.ListDevicesRequest, context: Context) -> pb.ListDevicesResponse:
         """Read a page of the devices."""
         size = min(request.page_size or DEFAULT_PAGE, MAX_PAGE)
-        page = await self._backend.list_page(self._tenant_id, size, request.page_token)
+        page = await self._backend.list_page(tenant_id(), size, request.page_token)
         return pb.ListDevicesResponse(
             devices=map(device_message, page.devices), next_page_token=page.next_token
         )
@@ -61,7 +61,7 @@ class InventoryServicer(InventoryServiceServicer):
         if not mask and password is None and not secrets:
             raise Refused("nothing to change: name fields in the update mask, or give a password")
         view = await self._backend.update(
-            self._tenant_id, named(request.device), settings, mask, password, request.revision, secrets
+            tenant_id(), named(request.device), settings, mask, password, request.revision, secrets
         )
         return pb.UpdateDeviceResponse(device=device_message(view))
 
@@ -69,7 +69,7 @@ class InventoryServicer(InventoryServiceServicer):
         self, request: pb.DeleteDeviceRequest, context: Context
     ) -> pb.DeleteDeviceResponse:
         """Remove a device."""
-        await self._backend.delete(self._tenant_id, named(request.device))
+        await self._backend.delete(tenant_id(), named(request.device))
         return pb.DeleteDeviceResponse()
 
     async def TestConnection(
@@ -82,35 +82,35 @@ class InventoryServicer(InventoryServiceServicer):
             settings.CopyFrom(request.settings)
             settings.name = settings.name or settings.host
             report = await self._backend.test_settings(
-                self._tenant_id, settings_of(settings), request.password, secrets_of(request.secrets)
+                tenant_id(), settings_of(settings), request.password, secrets_of(request.secrets)
             )
         else:
-            report = await self._backend.test_device(self._tenant_id, named(request.device))
+            report = await self._backend.test_device(tenant_id(), named(request.device))
         return connection_message(report)
 
     async def RefreshCapabilities(
         self, request: pb.RefreshCapabilitiesRequest, context: Context
     ) -> pb.RefreshCapabilitiesResponse:
         """Probe a device now."""
-        view = await self._backend.refresh_capabilities(self._tenant_id, named(request.device))
+        view = await self._backend.refresh_capabilities(tenant_id(), named(request.device))
         return pb.RefreshCapabilitiesResponse(device=device_message(view))
 
     async def ListInterfaces(
         self, request: pb.ListInterfacesRequest, context: Context
     ) -> pb.ListInterfacesResponse:
         """Tell how often each interface of a device is read, and why."""
-        return interfaces_message(await self._backend.interfaces(self._tenant_id, named(request.device)))
+        return interfaces_message(await self._backend.interfaces(tenant_id(), named(request.device)))
 
     async def ListCosts(self, request: pb.ListCostsRequest, context: Context) -> pb.ListCostsResponse:
         """Tell what it costs the routers to be watched."""
         size = min(request.page_size or DEFAULT_PAGE, MAX_PAGE)
-        page = await self._backend.costs(self._tenant_id, request.device, size, request.page_token)
+        page = await self._backend.costs(tenant_id(), request.device, size, request.page_token)
         return costs_message(page)
 
 
 def caller_of(context: Context) -> str:
-    """Return who calls, as far as it is known: nobody has to say it yet."""
-    return f"a caller at {unquote(context.peer())}"
+    """Return who calls, from where."""
+    return f"{principal()} at {unquote(context.peer())}"
 
 
 def named(device: str) -> str:

@@ -9,6 +9,8 @@ import grpc.aio
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from mtd.api.access.interfaces import Auditor, Gatekeeper
+from mtd.api.access.rules import rules_of
 from mtd.api.config import GrpcConfig
 from mtd.api.grpc.diagnostics import DiagnosticsServicer
 from mtd.api.grpc.discovery import DiscoveryServicer
@@ -21,7 +23,6 @@ from mtd.api.interfaces import DiagnosticsBackend, DiscoveryBackend, InventoryBa
 from mtd.core.clock import SYSTEM_CLOCK, Clock
 from mtd.core.errors import Misconfigured
 from mtd.model.catalogue import Catalogue
-from mtd.model.device import DEFAULT_TENANT_ID
 from mtd.pb.diagnostics.v1 import diagnostics_service_pb2
 from mtd.pb.diagnostics.v1.diagnostics_service_pb2_grpc import add_DiagnosticsServiceServicer_to_server
 from mtd.pb.inventory.v1 import discovery_service_pb2, inventory_service_pb2
@@ -32,17 +33,20 @@ from mtd.pb.telemetry.v1.telemetry_service_pb2_grpc import add_TelemetryServiceS
 
 logger = logging.getLogger(__name__)
 
-SERVICES = (
-    telemetry_service_pb2.DESCRIPTOR.services_by_name["TelemetryService"].full_name,
-    inventory_service_pb2.DESCRIPTOR.services_by_name["InventoryService"].full_name,
-    discovery_service_pb2.DESCRIPTOR.services_by_name["DiscoveryService"].full_name,
-    diagnostics_service_pb2.DESCRIPTOR.services_by_name["DiagnosticsService"].full_name,
+DESCRIPTORS = (
+    telemetry_service_pb2.DESCRIPTOR.services_by_name["TelemetryService"],
+    inventory_service_pb2.DESCRIPTOR.services_by_name["InventoryService"],
+    discovery_service_pb2.DESCRIPTOR.services_by_name["DiscoveryService"],
+    diagnostics_service_pb2.DESCRIPTOR.services_by_name["DiagnosticsService"],
 )
+"""All services of mtd's own."""
+
+SERVICES = tuple(service.full_name for service in DESCRIPTORS)
 
 
 @dataclass(frozen=True, slots=True)
 class ApiContext:
-    """What the door serves. ``tenant_id`` owns every call until callers prove who they are."""
+    """What the door serves, and who lets callers in."""
 
     inventory: InventoryBackend
     discovery: DiscoveryBackend
@@ -52,8 +56,9 @@ class ApiContext:
     hub: StreamHub
     feeds: EventFeeds
     config: GrpcConfig
+    gate: Gatekeeper
+    auditor: Auditor
     clock: Clock = SYSTEM_CLOCK
-    tenant_id: str = DEFAULT_TENANT_ID
 
 
 class GrpcServer:
@@ -69,7 +74,15 @@ class GrpcServer:
         """Listen. Raises Misconfigured if the port can't be had."""
         config = self._context.config
         server = grpc.aio.server(
-            interceptors=[CallInterceptor(config.unary_deadline_s, self._context.clock)],
+            interceptors=[
+                CallInterceptor(
+                    config.unary_deadline_s,
+                    self._context.clock,
+                    self._context.gate,
+                    self._context.auditor,
+                    rules_of(DESCRIPTORS),
+                )
+            ],
             options=_options(config),
             maximum_concurrent_rpcs=config.max_concurrent_calls,
         )
@@ -116,19 +129,12 @@ class GrpcServer:
                 context.hub,
                 context.feeds,
                 context.config,
-                context.tenant_id,
             ),
             server,
         )
-        add_InventoryServiceServicer_to_server(
-            InventoryServicer(context.inventory, context.tenant_id), server
-        )
-        add_DiscoveryServiceServicer_to_server(
-            DiscoveryServicer(context.discovery, context.tenant_id), server
-        )
-        add_DiagnosticsServiceServicer_to_server(
-            DiagnosticsServicer(context.diagnostics, context.tenant_id), server
-        )
+        add_InventoryServiceServicer_to_server(InventoryServicer(context.inventory), server)
+        add_DiscoveryServiceServicer_to_server(DiscoveryServicer(context.discovery), server)
+        add_DiagnosticsServiceServicer_to_server(DiagnosticsServicer(context.diagnostics), server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         reflection.enable_server_reflection((*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
 

@@ -17,11 +17,14 @@ from mtd.core.errors import (
     AlreadyExists,
     Bug,
     Conflict,
+    Forbidden,
     Misconfigured,
     MtdError,
     NotFound,
+    QuotaExceeded,
     Refused,
     Retryable,
+    Unauthenticated,
 )
 from mtd.diagnostics.errors import ToolBusy, ToolForbidden
 from mtd.discovery.errors import ScanBusy, SubnetNotListed
@@ -36,6 +39,9 @@ CODES: dict[type[BaseException], grpc.StatusCode] = {
     NotFound: grpc.StatusCode.NOT_FOUND,
     AlreadyExists: grpc.StatusCode.ALREADY_EXISTS,
     Conflict: grpc.StatusCode.ABORTED,
+    Unauthenticated: grpc.StatusCode.UNAUTHENTICATED,
+    Forbidden: grpc.StatusCode.PERMISSION_DENIED,
+    QuotaExceeded: grpc.StatusCode.RESOURCE_EXHAUSTED,
     Refused: grpc.StatusCode.INVALID_ARGUMENT,
     TooManyStreams: grpc.StatusCode.RESOURCE_EXHAUSTED,
     TooManyQueries: grpc.StatusCode.RESOURCE_EXHAUSTED,
@@ -54,6 +60,8 @@ CODES: dict[type[BaseException], grpc.StatusCode] = {
 }
 
 HINTS = {
+    grpc.StatusCode.UNAUTHENTICATED: "give a token (--token-file, MTD_TOKEN) or a client certificate",
+    grpc.StatusCode.PERMISSION_DENIED: "ask an administrator of the tenant for the role or scope",
     grpc.StatusCode.ABORTED: "read it again and repeat the change on what you find",
     grpc.StatusCode.UNAVAILABLE: "try again in a moment",
     grpc.StatusCode.DEADLINE_EXCEEDED: "try again, with a longer deadline or a smaller question",

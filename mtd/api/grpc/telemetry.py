@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 from typing import Any, cast
 
+from mtd.api.access.current import tenant_id
 from mtd.api.config import GrpcConfig
 from mtd.api.grpc.convert import catalogue_message, event_message
 from mtd.api.grpc.event_feed import EventFeeds, EventFilter
@@ -65,14 +66,12 @@ class TelemetryServicer(TelemetryServiceServicer):
         hub: StreamHub,
         feeds: EventFeeds,
         config: GrpcConfig,
-        tenant_id: str,
     ) -> None:
         self._backend = backend
         self._catalogue = catalogue
         self._hub = hub
         self._feeds = feeds
         self._config = config
-        self._tenant_id = tenant_id
 
     async def StreamLatest(
         self, request: pb.StreamLatestRequest, context: Context
@@ -82,7 +81,7 @@ class TelemetryServicer(TelemetryServiceServicer):
         wanted = self._patterns(request.selector.metrics)
         await _compiled(devices)
         await _compiled(wanted)
-        with self._hub.open_stream(self._tenant_id, devices, wanted) as stream:
+        with self._hub.open_stream(tenant_id(), devices, wanted) as stream:
             # Nothing may be selected yet: the reader has to know that it was answered.
             await context.send_initial_metadata(((STREAM_KEY, "latest"),))
             # Each step waits while the reader's window is full: that is what makes it skip.
@@ -94,7 +93,7 @@ class TelemetryServicer(TelemetryServiceServicer):
         if request.start_us >= request.end_us:
             raise Refused(f"the range ends ({request.end_us}) before it starts ({request.start_us})")
         answer = await self._backend.query_range(
-            self._tenant_id,
+            tenant_id(),
             named(request.device),
             self._patterns(request.metrics),
             request.start_us,
@@ -113,7 +112,7 @@ class TelemetryServicer(TelemetryServiceServicer):
     async def QueryLatest(self, request: pb.QueryLatestRequest, context: Context) -> pb.QueryLatestResponse:
         """Read the newest values once."""
         page = await self._backend.newest(
-            self._tenant_id,
+            tenant_id(),
             self._patterns(request.selector.devices),
             self._patterns(request.selector.metrics),
             request.page_size or DEFAULT_PAGE,
@@ -127,7 +126,7 @@ class TelemetryServicer(TelemetryServiceServicer):
         """Rank interfaces."""
         by = top_by_of(request.by)
         found = await self._backend.top(
-            self._tenant_id,
+            tenant_id(),
             by,
             request.limit or DEFAULT_TOP,
             request.window_s,
@@ -139,14 +138,14 @@ class TelemetryServicer(TelemetryServiceServicer):
         self, request: pb.StatusCountsRequest, context: Context
     ) -> pb.StatusCountsResponse:
         """Count devices by their status."""
-        return status_counts_message(await self._backend.status_counts(self._tenant_id))
+        return status_counts_message(await self._backend.status_counts(tenant_id()))
 
     async def EventsPerDay(
         self, request: pb.EventsPerDayRequest, context: Context
     ) -> pb.EventsPerDayResponse:
         """Count events by day."""
         found = await self._backend.events_per_day(
-            self._tenant_id, request.days or DEFAULT_DAYS, self._patterns(request.devices)
+            tenant_id(), request.days or DEFAULT_DAYS, self._patterns(request.devices)
         )
         return event_days_message(found)
 
@@ -161,10 +160,10 @@ class TelemetryServicer(TelemetryServiceServicer):
         after = max(request.after_position, 0)
         if request.only_new:
             async with asyncio.timeout(self._config.backend_deadline_s):
-                after = await self._backend.event_position(self._tenant_id)
+                after = await self._backend.event_position(tenant_id())
         # A reader of new events has to know where it began, to go on from there after a break.
         await context.send_initial_metadata(((POSITION_KEY, str(after)),))
-        events = self._feeds.events(self._tenant_id, wanted, after, until_now=request.until_now)
+        events = self._feeds.events(tenant_id(), wanted, after, until_now=request.until_now)
         async with aclosing(events):
             async for event in events:
                 yield event_message(event)
@@ -175,14 +174,14 @@ class TelemetryServicer(TelemetryServiceServicer):
 
     async def ListTables(self, request: pb.ListTablesRequest, context: Context) -> pb.ListTablesResponse:
         """List the current-state tables of a device."""
-        return tables_message(await self._backend.tables(self._tenant_id, named(request.device)))
+        return tables_message(await self._backend.tables(tenant_id(), named(request.device)))
 
     async def ListTableRows(
         self, request: pb.ListTableRowsRequest, context: Context
     ) -> pb.ListTableRowsResponse:
         """List the rows of a current-state table."""
         page = await self._backend.table_rows(
-            self._tenant_id,
+            tenant_id(),
             named(request.device),
             request.table,
             filter_of(request),
@@ -195,14 +194,14 @@ class TelemetryServicer(TelemetryServiceServicer):
         self, request: pb.ListSnapshotsRequest, context: Context
     ) -> pb.ListSnapshotsResponse:
         """List the documents of a device."""
-        return snapshots_message(await self._backend.snapshots(self._tenant_id, named(request.device)))
+        return snapshots_message(await self._backend.snapshots(tenant_id(), named(request.device)))
 
     async def ListSnapshotVersions(
         self, request: pb.ListSnapshotVersionsRequest, context: Context
     ) -> pb.ListSnapshotVersionsResponse:
         """List the versions of a document."""
         versions = await self._backend.snapshot_versions(
-            self._tenant_id,
+            tenant_id(),
             named(request.device),
             kind_asked(request),
             limit=versions_asked(request),

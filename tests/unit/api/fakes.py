@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
+from mtd.api.access.gate import Gate
+from mtd.api.access.logged import LoggedAudit
 from mtd.api.config import GrpcConfig
 from mtd.api.grpc.event_feed import EventFeeds
 from mtd.api.grpc.globs import Globs
@@ -437,4 +439,6 @@ def context(
         hub,
         feeds,
         config,
+        Gate(trust_loopback=True),
+        LoggedAudit(),
     )

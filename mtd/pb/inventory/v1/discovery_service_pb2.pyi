@@ -1,6 +1,7 @@
 import datetime
 
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from mtd.pb.common.v1 import access_pb2 as _access_pb2
 from mtd.pb.common.v1 import discovery_pb2 as _discovery_pb2
 from mtd.pb.inventory.v1 import inventory_service_pb2 as _inventory_service_pb2
 from google.protobuf.internal import containers as _containers

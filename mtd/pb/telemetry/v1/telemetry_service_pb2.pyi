@@ -1,3 +1,4 @@
+from mtd.pb.common.v1 import access_pb2 as _access_pb2
 from mtd.pb.common.v1 import device_pb2 as _device_pb2
 from mtd.pb.common.v1 import series_pb2 as _series_pb2
 from google.protobuf.internal import containers as _containers

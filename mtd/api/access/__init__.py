@@ -1,0 +1,1 @@
+"""Who may come through the doors, and to do what."""

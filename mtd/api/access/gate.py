@@ -1,0 +1,87 @@
+"""Who a caller is, found by what it shows; and for which tenant it works."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+
+from mtd.api import metrics
+from mtd.api.access.interfaces import Credentials, Tenants, Verifier
+from mtd.core.errors import Forbidden, Unauthenticated
+from mtd.model.device import DEFAULT_TENANT_ID
+from mtd.model.principal import CallerKind, Principal, Role
+
+logger = logging.getLogger(__name__)
+
+
+class NoTenants:
+    """Knows the first tenant only, by its id."""
+
+    async def tenant_id(self, tenant: str) -> str | None:
+        """Return the id."""
+        return DEFAULT_TENANT_ID if tenant in ("default", DEFAULT_TENANT_ID) else None
+
+
+class Gate:
+    """See `Gatekeeper`. The first verifier that knows the kind of proof decides.
+
+    ``trust_loopback``: who calls from this machine and shows nothing is its operator. A call that a proxy
+    passed on never is.
+    """
+
+    def __init__(
+        self, verifiers: Sequence[Verifier] = (), tenants: Tenants | None = None, *, trust_loopback: bool
+    ) -> None:
+        self._verifiers = list(verifiers)
+        self._tenants: Tenants = tenants or NoTenants()
+        self._trust_loopback = trust_loopback
+
+    async def admit(self, credentials: Credentials) -> Principal:
+        """Return who calls, and for which tenant; a caller of unknown kind if it shows nothing."""
+        caller = await self._who(credentials)
+        if not credentials.tenant:
+            return caller
+        wanted = await self._tenants.tenant_id(credentials.tenant)
+        if wanted is not None and wanted == caller.tenant_id:
+            return caller
+        if caller.kind is CallerKind.UNKNOWN:
+            return caller
+        if not caller.crosses_tenants:
+            # The same words for a tenant that isn't there: nobody learns by trying which there are.
+            metrics.ACCESS_REFUSED.labels(reason="tenant").inc()
+            raise Forbidden(f"{caller} may not work for the tenant {credentials.tenant[:100]!r}")
+        if wanted is None:
+            raise Forbidden(f"there is no tenant {credentials.tenant[:100]!r}")
+        return replace(caller, tenant_id=wanted)
+
+    async def _who(self, credentials: Credentials) -> Principal:
+        for verifier in self._verifiers:
+            try:
+                caller = await verifier.verify(credentials)
+            except Unauthenticated:
+                metrics.ACCESS_REFUSED.labels(reason="proof").inc()
+                raise
+            if caller is not None:
+                return caller
+        if credentials.bearer or credentials.session:
+            metrics.ACCESS_REFUSED.labels(reason="proof").inc()
+            raise Unauthenticated("the token isn't one that mtd gave out, or it is no longer good")
+        if self._trust_loopback and not credentials.forwarded and is_loopback(credentials.peer):
+            return Principal(CallerKind.LOCAL, "", DEFAULT_TENANT_ID, Role.SUPER_ADMIN, credentials.peer)
+        return Principal(CallerKind.UNKNOWN, "", DEFAULT_TENANT_ID, None, credentials.peer, "", frozenset())
+
+
+def is_loopback(peer: str) -> bool:
+    """Return whether a peer, an address with or without a port, can only be on this machine."""
+    if peer.startswith("unix:"):
+        return True
+    address = peer.removeprefix("ipv4:").removeprefix("ipv6:")
+    host = address[1 : address.index("]")] if address.startswith("[") and "]" in address else address
+    if host.count(":") == 1:
+        host = host.partition(":")[0]
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,1 @@
+-- Data keys of tenants, and sets of credentials.

@@ -1,0 +1,1 @@
+-- The internal CA: enrolment tokens, certificates of collectors, revocations.

@@ -1,0 +1,1 @@
+-- What collectors and integrators send.

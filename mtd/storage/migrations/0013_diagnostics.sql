@@ -1,0 +1,1 @@
+-- Runs of tools, and what they found.
