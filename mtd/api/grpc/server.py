@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import grpc.aio
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
@@ -45,6 +47,14 @@ SERVICES = tuple(service.full_name for service in DESCRIPTORS)
 
 
 @dataclass(frozen=True, slots=True)
+class ServicePart:
+    """A service beside those of the context: its servicer, and the generated function that adds it to a server."""
+
+    add: Callable[[Any, grpc.aio.Server], None]
+    servicer: object
+
+
+@dataclass(frozen=True, slots=True)
 class ApiContext:
     """What the door serves, and who lets callers in."""
 
@@ -58,6 +68,7 @@ class ApiContext:
     config: GrpcConfig
     gate: Gatekeeper
     auditor: Auditor
+    parts: Sequence[ServicePart] = ()
     clock: Clock = SYSTEM_CLOCK
 
 
@@ -135,6 +146,8 @@ class GrpcServer:
         add_InventoryServiceServicer_to_server(InventoryServicer(context.inventory), server)
         add_DiscoveryServiceServicer_to_server(DiscoveryServicer(context.discovery), server)
         add_DiagnosticsServiceServicer_to_server(DiagnosticsServicer(context.diagnostics), server)
+        for part in context.parts:
+            part.add(part.servicer, server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         reflection.enable_server_reflection((*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
 

@@ -1,0 +1,1 @@
+-- Requests that may be repeated, and where devices belong.
