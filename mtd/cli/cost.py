@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 import click
 from rich.table import Table
 
+from mtd.cli.connection import Connection
 from mtd.cli.output import console, explain_errors, json_option, plain, print_json, server_option
-from mtd.client import MtdClient, watching
+from mtd.client import watching
 from mtd.client.watching import CategoryCost, DeviceCost
 
 _PAGE = 500
@@ -20,7 +21,7 @@ _HOUR_S = 3600.0
 @server_option
 @json_option
 @explain_errors
-def cost(device: str, server: str, as_json: bool) -> None:
+def cost(device: str, server: Connection, as_json: bool) -> None:
     """Tell what it costs DEVICE, or all routers that the daemon polls, to be watched: per hour.
 
     By category of data: commands, bytes and rows that the router answered with,
@@ -28,7 +29,7 @@ def cost(device: str, server: str, as_json: bool) -> None:
     categories share is shared out among them. What none of them asked for is
     called mtd: logins, probes, uptime, commands that were not answered.
     """
-    with MtdClient(server) as client:
+    with server.client() as client:
         page = client.ask(watching.costs(device, page_size=_PAGE))
         devices = list(page.devices)
         while page.next_token:

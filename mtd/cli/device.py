@@ -7,6 +7,7 @@ from typing import Any
 import click
 from rich.table import Table
 
+from mtd.cli.connection import Connection
 from mtd.cli.device_capabilities import capability_record, capability_table, way_lines
 from mtd.cli.device_export import export_devices
 from mtd.cli.device_import import import_devices
@@ -22,7 +23,6 @@ from mtd.cli.output import (
 )
 from mtd.cli.router_options import login_options, read_password, settings_from
 from mtd.cli.way_options import way_options, way_settings_from
-from mtd.client import MtdClient
 from mtd.client.values import ConnectionTest, Device
 
 _STATUS_STYLE = {"up": "green", "degraded": "yellow", "down": "red", "disabled": "dim"}
@@ -44,7 +44,9 @@ def device() -> None:
 @server_option
 @json_option
 @explain_errors
-def add(name: str, host: str, server: str, labels: tuple[str, ...], as_json: bool, **login: Any) -> None:
+def add(
+    name: str, host: str, server: Connection, labels: tuple[str, ...], as_json: bool, **login: Any
+) -> None:
     """Add the router at HOST under NAME. Polling begins at once.
 
     \b
@@ -53,7 +55,7 @@ def add(name: str, host: str, server: str, labels: tuple[str, ...], as_json: boo
     mtd device add core-3 10.0.0.3 --user monitor --rest-port 443 --rest-tls verify --snmp 2c
     """
     password = read_password(login.pop("password"), login.pop("password_file"))
-    with MtdClient(server) as client:
+    with server.client() as client:
         created = client.create_device(
             name=name,
             host=host,
@@ -69,9 +71,9 @@ def add(name: str, host: str, server: str, labels: tuple[str, ...], as_json: boo
 @server_option
 @json_option
 @explain_errors
-def list_devices(server: str, as_json: bool) -> None:
+def list_devices(server: Connection, as_json: bool) -> None:
     """List all routers with their status."""
-    with MtdClient(server) as client:
+    with server.client() as client:
         _show(client.list_devices(), as_json)
 
 
@@ -80,9 +82,9 @@ def list_devices(server: str, as_json: bool) -> None:
 @server_option
 @json_option
 @explain_errors
-def show(name: str, server: str, as_json: bool) -> None:
+def show(name: str, server: Connection, as_json: bool) -> None:
     """Show what is known about the router NAME."""
-    with MtdClient(server) as client:
+    with server.client() as client:
         found = client.get_device(name)
     if as_json:
         print_json(found)
@@ -103,12 +105,12 @@ def show(name: str, server: str, as_json: bool) -> None:
 @server_option
 @json_option
 @explain_errors
-def capabilities(name: str, server: str, as_json: bool) -> None:
+def capabilities(name: str, server: Connection, as_json: bool) -> None:
     """Show what the router NAME can do, as it was last probed, and by which ways it is asked.
 
     What it wasn't asked, or didn't answer, is in neither list: nothing is known of it.
     """
-    with MtdClient(server) as client:
+    with server.client() as client:
         found = client.get_device(name)
     if as_json:
         print_json(capability_record(found))
@@ -122,7 +124,7 @@ def capabilities(name: str, server: str, as_json: bool) -> None:
 @server_option
 @json_option
 @explain_errors
-def set_settings(name: str, settings: tuple[str, ...], server: str, as_json: bool) -> None:
+def set_settings(name: str, settings: tuple[str, ...], server: Connection, as_json: bool) -> None:
     """Change settings of the router NAME: host, port, username, tls_mode, enabled, interface_naming, ...
 
     \b
@@ -139,7 +141,7 @@ def set_settings(name: str, settings: tuple[str, ...], server: str, as_json: boo
     snmp_priv, snmp_priv_password, t0:interfaces, t0:metrics, label:KEY and interval:TIER. Labels,
     intervals and limits that aren't named stay; an empty value takes one away.
     """
-    with MtdClient(server) as client:
+    with server.client() as client:
         changes = changes_from(settings, lambda: client.get_device(name))
         _show([client.update_device(name, **changes)], as_json)
 
@@ -149,9 +151,9 @@ def set_settings(name: str, settings: tuple[str, ...], server: str, as_json: boo
 @server_option
 @json_option
 @explain_errors
-def remove(name: str, server: str, as_json: bool) -> None:
+def remove(name: str, server: Connection, as_json: bool) -> None:
     """Stop polling the router NAME and remove it. What was observed stays."""
-    with MtdClient(server) as client:
+    with server.client() as client:
         client.delete_device(name)
     if as_json:
         print_json({"removed": name})
@@ -164,12 +166,12 @@ def remove(name: str, server: str, as_json: bool) -> None:
 @server_option
 @json_option
 @explain_errors
-def test(name: str, server: str, as_json: bool) -> None:
+def test(name: str, server: Connection, as_json: bool) -> None:
     """Connect to the router NAME and log in, step by step; say what is wrong and what to do.
 
     Ends with code 1 if the router can't be polled like this.
     """
-    with MtdClient(server) as client:
+    with server.client() as client:
         result = client.test_connection(name)
     if as_json:
         print_json(result)
@@ -184,9 +186,9 @@ def test(name: str, server: str, as_json: bool) -> None:
 @server_option
 @json_option
 @explain_errors
-def refresh(name: str, server: str, as_json: bool) -> None:
+def refresh(name: str, server: Connection, as_json: bool) -> None:
     """Probe now what the router NAME can do."""
-    with MtdClient(server) as client:
+    with server.client() as client:
         _show([client.refresh_capabilities(name)], as_json)
 
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import click
 
+from mtd.cli.connection import Connection
 from mtd.cli.device_csv import INTERVAL, LABEL, PIN_SEPARATOR, SITE, T0
 from mtd.cli.device_settings import TIERS
 from mtd.cli.output import explain_errors, json_option, plain, print_json, progress_console, server_option
-from mtd.client import MtdClient
 from mtd.client.values import Device
 
 _ALWAYS = (
@@ -35,13 +35,13 @@ _IF_USED = (
 @server_option
 @json_option
 @explain_errors
-def export_devices(file: Path | None, excel: bool, server: str, as_json: bool) -> None:
+def export_devices(file: Path | None, excel: bool, server: Connection, as_json: bool) -> None:
     """Write all routers to the CSV FILE, or to standard output. Passwords and other secrets are left out.
 
     ``mtd device import FILE --update`` takes it back: after a change in a
     spreadsheet, only what was changed is set.
     """
-    with MtdClient(server) as client:
+    with server.client() as client:
         devices = client.list_devices()
     records = [record_of(device) for device in devices]
     columns = columns_of(records)

@@ -10,6 +10,7 @@ from typing import Any
 import click
 from rich.progress import track
 
+from mtd.cli.connection import Connection
 from mtd.cli.device_csv import REQUIRED, Problem, Row, column_in, read_rows, refusals
 from mtd.cli.device_settings import SECRETS
 from mtd.cli.output import (
@@ -53,7 +54,7 @@ def import_devices(
     update: bool,
     secrets: bool,
     password_file: Path | None,
-    server: str,
+    server: Connection,
     as_json: bool,
 ) -> None:
     """Add the routers of a CSV file.
@@ -73,7 +74,7 @@ def import_devices(
     password = password_file.read_text(encoding="utf-8").strip("\r\n") if password_file else ""
     counts = dict.fromkeys((_ADD, _CHANGE, _SAME), 0)
     problems: list[Problem] = []
-    with MtdClient(server) as client:
+    with server.client() as client:
         known = _known(client, must=update or not dry_run, silent=as_json)
         for row in track(rows, "importing", console=progress_console, disable=as_json, transient=True):
             what, settings = _plan(row, known, update=update, secrets=secrets, password=password)

@@ -8,6 +8,7 @@ from typing import Any
 import click
 from rich.table import Table
 
+from mtd.cli.connection import Connection
 from mtd.cli.output import console, explain_errors, json_option, plain, print_json, server_option
 from mtd.client import MtdClient, MtdClientError, watching
 from mtd.client.values import Device
@@ -21,9 +22,9 @@ _TRIES = 5
 @server_option
 @json_option
 @explain_errors
-def list_interfaces(name: str, server: str, as_json: bool) -> None:
+def list_interfaces(name: str, server: Connection, as_json: bool) -> None:
     """List the interfaces of the router NAME: how often each is read, and why."""
-    with MtdClient(server) as client:
+    with server.client() as client:
         found = client.ask(watching.interfaces(name))
     if as_json:
         print_json(found)
@@ -46,7 +47,7 @@ def list_interfaces(name: str, server: str, as_json: bool) -> None:
 @server_option
 @json_option
 @explain_errors
-def pin(name: str, interfaces: tuple[str, ...], server: str, as_json: bool) -> None:
+def pin(name: str, interfaces: tuple[str, ...], server: Connection, as_json: bool) -> None:
     """Read these interfaces of the router NAME at the live tier, whatever their traffic and the limits.
 
     An interface goes by its name on the router, or by its id in mtd (see `mtd device interfaces`), which
@@ -64,9 +65,9 @@ def pin(name: str, interfaces: tuple[str, ...], server: str, as_json: bool) -> N
 @server_option
 @json_option
 @explain_errors
-def unpin(name: str, interfaces: tuple[str, ...], server: str, as_json: bool) -> None:
+def unpin(name: str, interfaces: tuple[str, ...], server: Connection, as_json: bool) -> None:
     """Take pins of the router NAME back: what it is read for then is its traffic, or another reason."""
-    with MtdClient(server) as client:
+    with server.client() as client:
         missing = [one for one in interfaces if one not in client.get_device(name).t0["pins"]]
     if missing:
         raise click.ClickException(
@@ -80,14 +81,14 @@ def unpin(name: str, interfaces: tuple[str, ...], server: str, as_json: bool) ->
 @server_option
 @json_option
 @explain_errors
-def pins(name: str, server: str, as_json: bool) -> None:
+def pins(name: str, server: Connection, as_json: bool) -> None:
     """List what is pinned of the router NAME."""
-    with MtdClient(server) as client:
+    with server.client() as client:
         _show(client, client.get_device(name), as_json)
 
 
-def _change(name: str, server: str, as_json: bool, change: Callable[[list[str]], list[str]]) -> None:
-    with MtdClient(server) as client:
+def _change(name: str, server: Connection, as_json: bool, change: Callable[[list[str]], list[str]]) -> None:
+    with server.client() as client:
         _show(client, _changed(client, name, change), as_json)
 
 

@@ -8,6 +8,7 @@ import click
 from rich.progress import Progress
 from rich.table import Table
 
+from mtd.cli.connection import Connection
 from mtd.cli.output import (
     console,
     explain_errors,
@@ -18,7 +19,6 @@ from mtd.cli.output import (
     server_option,
 )
 from mtd.cli.router_options import login_options, read_password, settings_from
-from mtd.client import MtdClient
 from mtd.client import discovery as calls
 from mtd.client.discovery import Neighbor, Proposal, ScanFinding
 
@@ -43,10 +43,10 @@ def discovery() -> None:
 @server_option
 @json_option
 @explain_errors
-def list_proposals(states: tuple[str, ...], include_known: bool, server: str, as_json: bool) -> None:
+def list_proposals(states: tuple[str, ...], include_known: bool, server: Connection, as_json: bool) -> None:
     """List what was found: announced by MNDP, seen by polled routers, or answered a scan."""
     found: list[Proposal] = []
-    with MtdClient(server) as client:
+    with server.client() as client:
         token = ""
         while True:
             page = client.ask(
@@ -74,7 +74,7 @@ def list_proposals(states: tuple[str, ...], include_known: bool, server: str, as
 @server_option
 @json_option
 @explain_errors
-def scan(subnet: str, web: bool, server: str, as_json: bool) -> None:
+def scan(subnet: str, web: bool, server: Connection, as_json: bool) -> None:
     """Look for routers in SUBNET, which discovery.subnets of the configuration has to list.
 
     Nobody is logged in to. Ctrl-C ends the scan.
@@ -83,7 +83,7 @@ def scan(subnet: str, web: bool, server: str, as_json: bool) -> None:
     progress = Progress(console=progress_console, transient=True, disable=as_json)
     done = addresses = 0
     try:
-        with MtdClient(server) as client, client.run(calls.scan(subnet, web=web)) as run, progress:
+        with server.client() as client, client.run(calls.scan(subnet, web=web)) as run, progress:
             task = progress.add_task("scanning", total=None)
             for report in run:
                 done, addresses = report.done, report.addresses
@@ -112,7 +112,7 @@ def scan(subnet: str, web: bool, server: str, as_json: bool) -> None:
 @server_option
 @json_option
 @explain_errors
-def adopt(proposal: str, name: str, host: str, server: str, as_json: bool, **login: Any) -> None:
+def adopt(proposal: str, name: str, host: str, server: Connection, as_json: bool, **login: Any) -> None:
     """Add the router of the proposal ID to the inventory. Polling begins at once.
 
     \b
@@ -121,7 +121,7 @@ def adopt(proposal: str, name: str, host: str, server: str, as_json: bool, **log
     """
     password = read_password(login.pop("password"), login.pop("password_file"))
     settings = settings_from(login) | {key: value for key, value in (("name", name), ("host", host)) if value}
-    with MtdClient(server) as client:
+    with server.client() as client:
         added = client.ask(calls.adopt(proposal, password, settings))
     if as_json:
         print_json(added)
@@ -136,7 +136,7 @@ def adopt(proposal: str, name: str, host: str, server: str, as_json: bool, **log
 @server_option
 @json_option
 @explain_errors
-def ignore(proposal: str, server: str, as_json: bool) -> None:
+def ignore(proposal: str, server: Connection, as_json: bool) -> None:
     """Hide the proposal ID: it isn't listed any more."""
     _decide(proposal, server, as_json=as_json, restore=False)
 
@@ -146,13 +146,13 @@ def ignore(proposal: str, server: str, as_json: bool) -> None:
 @server_option
 @json_option
 @explain_errors
-def restore(proposal: str, server: str, as_json: bool) -> None:
+def restore(proposal: str, server: Connection, as_json: bool) -> None:
     """List the proposal ID again that was ignored."""
     _decide(proposal, server, as_json=as_json, restore=True)
 
 
-def _decide(proposal: str, server: str, *, as_json: bool, restore: bool) -> None:
-    with MtdClient(server) as client:
+def _decide(proposal: str, server: Connection, *, as_json: bool, restore: bool) -> None:
+    with server.client() as client:
         found = client.ask(calls.ignore(proposal, restore=restore))
     if as_json:
         print_json(found)
@@ -165,10 +165,10 @@ def _decide(proposal: str, server: str, *, as_json: bool, restore: bool) -> None
 @server_option
 @json_option
 @explain_errors
-def neighbors(device: str, server: str, as_json: bool) -> None:
+def neighbors(device: str, server: Connection, as_json: bool) -> None:
     """Show who is next to the router DEVICE, or to all of them: interface by interface."""
     found: list[Neighbor] = []
-    with MtdClient(server) as client:
+    with server.client() as client:
         token = ""
         while True:
             page = client.ask(calls.neighbors(device, page_size=_PAGE, page_token=token))

@@ -14,6 +14,7 @@ from typing import IO
 import click
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from mtd.cli.connection import Connection
 from mtd.cli.output import explain_errors, plain, progress_console, server_option
 from mtd.cli.times import span_of, span_options
 from mtd.cli.watch import device_option, metric_option
@@ -57,7 +58,7 @@ def export(
     resolution: str,
     output: Path,
     form: str | None,
-    server: str,
+    server: Connection,
     **span: str | None,
 ) -> None:
     """Write all stored values of devices to a file or standard output.
@@ -75,7 +76,7 @@ def export(
     kind = form or ("parquet" if output.suffix == ".parquet" else "csv")
     if kind == "parquet" and str(output) == "-" and sys.stdout.isatty():
         raise click.UsageError("a terminal can't show Parquet: name a file with --output")
-    with MtdClient(server, timeout_s=_TIMEOUT_S) as client:
+    with server.client(timeout_s=_TIMEOUT_S) as client:
         named = _named(client, devices)
         with _opened(output) as file, _writer(kind, file) as writer:
             _export(client, writer, named, metrics, start, end, resolution)

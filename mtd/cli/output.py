@@ -15,6 +15,8 @@ import click
 from rich.console import Console
 from rich.markup import escape
 
+from mtd.cli.connection import server_option
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -23,6 +25,18 @@ _PIPE_WIDTH = 240
 _to_screen = Console()
 console = _to_screen if _to_screen.is_terminal or os.environ.get("COLUMNS") else Console(width=_PIPE_WIDTH)
 progress_console = Console(stderr=True)
+
+__all__ = [
+    "config_option",
+    "console",
+    "explain_errors",
+    "format_rate",
+    "json_option",
+    "plain",
+    "print_json",
+    "progress_console",
+    "server_option",
+]
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 
@@ -33,14 +47,6 @@ config_option = click.option(
     type=click.Path(dir_okay=False, path_type=Path),
     envvar="MTD_CONFIG",
     help="Configuration file (TOML). Default: the environment variable MTD_CONFIG, else built-in defaults.",
-)
-
-server_option = click.option(
-    "--server",
-    default="127.0.0.1:50051",
-    envvar="MTD_SERVER",
-    show_default=True,
-    help="Address of the daemon's gRPC door (or the environment variable MTD_SERVER).",
 )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import click
 from rich.table import Table
 
+from mtd.cli.connection import Connection
 from mtd.cli.output import (
     console,
     explain_errors,
@@ -19,7 +20,6 @@ from mtd.cli.output import (
     server_option,
 )
 from mtd.cli.times import span_of, span_options
-from mtd.client import MtdClient
 from mtd.client.ranges import RangeResult, TimeSeries
 from mtd.client.tables import CsvWriter
 
@@ -58,7 +58,7 @@ def query(
     max_points: int,
     resolution: str,
     as_csv: bool,
-    server: str,
+    server: Connection,
     as_json: bool,
     **span: str | None,
 ) -> None:
@@ -72,7 +72,7 @@ def query(
     if as_csv and as_json:
         raise click.UsageError("choose --csv or --json, not both")
     start, end = span_of(**span, default_last=DEFAULT_LAST)
-    with MtdClient(server) as client:
+    with server.client() as client:
         result = client.query_range(
             device, metrics, start=start, end=end, max_points=max_points, resolution=resolution
         )

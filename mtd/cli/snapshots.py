@@ -10,6 +10,7 @@ from typing import Any
 import click
 from rich.table import Table
 
+from mtd.cli.connection import Connection
 from mtd.cli.output import (
     console,
     explain_errors,
@@ -47,7 +48,7 @@ _SHOWN_DIGITS = 12
 @json_option
 @explain_errors
 def snapshots(
-    device: str, kind: str, diff: bool, versions: int, folder: Path | None, server: str, as_json: bool
+    device: str, kind: str, diff: bool, versions: int, folder: Path | None, server: Connection, as_json: bool
 ) -> None:
     r"""Show the documents of DEVICE: its configuration section by section, its inventory, since when they are so.
 
@@ -59,7 +60,7 @@ def snapshots(
 
     Passwords, keys and the text of scripts are never read, so they aren't in there.
     """
-    with MtdClient(server) as client:
+    with server.client() as client:
         found = [one for one in client.snapshots(device) if fnmatchcase(one.kind, kind)]
         if not found:
             (progress_console if as_json else console).print(plain(_none(client, device, kind)))

@@ -10,6 +10,7 @@ from itertools import islice
 import click
 from rich.table import Table
 
+from mtd.cli.connection import Connection
 from mtd.cli.output import (
     console,
     explain_errors,
@@ -44,7 +45,7 @@ def table(
     where: Sequence[str],
     limit: int | None,
     as_csv: bool,
-    server: str,
+    server: Connection,
     as_json: bool,
 ) -> None:
     """Show what there is on DEVICE now: its sessions, leases, neighbours. Without TABLE: which tables there are.
@@ -57,7 +58,7 @@ def table(
     if as_csv and as_json:
         raise click.UsageError("choose --csv or --json, not both")
     fields = _conditions(where)
-    with MtdClient(server) as client:
+    with server.client() as client:
         if name is None:
             _list_tables(client, device, as_json=as_json)
             return

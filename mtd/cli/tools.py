@@ -10,6 +10,7 @@ from typing import Any
 import click
 from rich.live import Live
 
+from mtd.cli.connection import Connection
 from mtd.cli.output import console, explain_errors, json_option, print_json, server_option
 from mtd.cli.tool_screens import (
     BandwidthScreen,
@@ -19,7 +20,6 @@ from mtd.cli.tool_screens import (
     TorchScreen,
     TracerouteScreen,
 )
-from mtd.client import MtdClient
 from mtd.client import tools as calls
 from mtd.client.runs import RunCall
 from mtd.client.tools import ToolEnd
@@ -51,10 +51,10 @@ def tool_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def _run(server: str, call: RunCall[Any], screen: Screen[Any], *, as_json: bool) -> None:
+def _run(server: Connection, call: RunCall[Any], screen: Screen[Any], *, as_json: bool) -> None:
     """Show what a run brings, until it ends or Ctrl-C ends it, on the router as well."""
     try:
-        with MtdClient(server) as client, client.run(call) as run:
+        with server.client() as client, client.run(call) as run:
             if as_json:
                 for part in run:
                     print_json({"end": part} if isinstance(part, ToolEnd) else dataclasses.asdict(part))
@@ -97,7 +97,7 @@ def _show(run: Any, screen: Screen[Any]) -> None:
 @click.option("--interface", default="", help="Interface to ping from.")
 @click.option("--dont-fragment", "do_not_fragment", is_flag=True, help="Refuse to have them fragmented.")
 @explain_errors
-def ping(device: str, address: str, server: str, as_json: bool, **options: Any) -> None:
+def ping(device: str, address: str, server: Connection, as_json: bool, **options: Any) -> None:
     """Ping ADDRESS from the router DEVICE. The router's user needs the policy test.
 
     \b
@@ -116,7 +116,7 @@ def ping(device: str, address: str, server: str, as_json: bool, **options: Any) 
 @click.option("--names", "resolve_names", is_flag=True, help="Let the router look up the names of hops.")
 @click.option("--source", "source_address", default="", help="Address to probe from.")
 @explain_errors
-def traceroute(device: str, address: str, server: str, as_json: bool, **options: Any) -> None:
+def traceroute(device: str, address: str, server: Connection, as_json: bool, **options: Any) -> None:
     """Trace the path from the router DEVICE to ADDRESS. The router's user needs the policy test."""
     _run(server, calls.traceroute(device, address, **options), TracerouteScreen(), as_json=as_json)
 
@@ -136,7 +136,7 @@ def traceroute(device: str, address: str, server: str, as_json: bool, **options:
     help="Tell flows apart by this; may be given several times. Default: address and protocol.",
 )
 @explain_errors
-def torch(device: str, interface: str, server: str, as_json: bool, **options: Any) -> None:
+def torch(device: str, interface: str, server: Connection, as_json: bool, **options: Any) -> None:
     """Show who uses INTERFACE of the router DEVICE, second by second. Its user needs the policy sniff.
 
     While it runs the router does without fast path: its CPU has more to do.
@@ -160,7 +160,7 @@ def torch(device: str, interface: str, server: str, as_json: bool, **options: An
     "--direction", type=click.Choice(["any", "rx", "tx"]), default="any", help="Only received or sent ones."
 )
 @explain_errors
-def sniff(device: str, interface: str, server: str, as_json: bool, **options: Any) -> None:
+def sniff(device: str, interface: str, server: Connection, as_json: bool, **options: Any) -> None:
     """List packets on INTERFACE of the router DEVICE by their headers. Its user needs the policy sniff.
 
     What is in the packets is never shown, and never leaves the daemon. While it
@@ -201,7 +201,7 @@ def sniff(device: str, interface: str, server: str, as_json: bool, **options: An
 )
 @explain_errors
 def bandwidth_test(
-    device: str, address: str, max_mbps: float, server: str, as_json: bool, **options: Any
+    device: str, address: str, max_mbps: float, server: Connection, as_json: bool, **options: Any
 ) -> None:
     """Measure what the path from the router DEVICE to the router at ADDRESS carries.
 

@@ -13,6 +13,7 @@ import click
 from rich.live import Live
 from rich.table import Table
 
+from mtd.cli.connection import Connection
 from mtd.cli.output import (
     console,
     explain_errors,
@@ -54,7 +55,11 @@ metric_option = click.option(
 @json_option
 @explain_errors
 def watch(
-    devices: tuple[str, ...], metrics: tuple[str, ...], seconds: float | None, server: str, as_json: bool
+    devices: tuple[str, ...],
+    metrics: tuple[str, ...],
+    seconds: float | None,
+    server: Connection,
+    as_json: bool,
 ) -> None:
     """Show live values as they come, through the whole way: router, log, PostgreSQL, gRPC.
 
@@ -65,7 +70,7 @@ def watch(
     """
     wanted = metrics or (() if as_json else SUMMARY)
     patience_s = _GIVE_UP_AFTER_S if seconds is None else min(_GIVE_UP_AFTER_S, seconds / 2)
-    with MtdClient(server) as client, _closing_after(seconds, client):
+    with server.client() as client, _closing_after(seconds, client):
         client.list_metrics()  # a daemon that isn't there is told at once; one that goes away is waited for
         try:
             if as_json:
@@ -226,10 +231,15 @@ def _percent(value: float | None) -> str:
 @json_option
 @explain_errors
 def events(
-    devices: tuple[str, ...], follow: bool, severity: str, after_position: int, server: str, as_json: bool
+    devices: tuple[str, ...],
+    follow: bool,
+    severity: str,
+    after_position: int,
+    server: Connection,
+    as_json: bool,
 ) -> None:
     """Print what happened: links, reboots, failed polls, changes of capabilities."""
-    with MtdClient(server) as client:
+    with server.client() as client:
         client.list_metrics()  # a daemon that isn't there is told at once; one that goes away is waited for
         found = client.events(
             after_position=after_position,

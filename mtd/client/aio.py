@@ -10,7 +10,8 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mtd.client import requests
-from mtd.client.channel import OPTIONS, stubs_on
+from mtd.client.channel import Options, open_channel, stubs_on
+from mtd.client.credentials import credentials_for
 from mtd.client.errors import MtdClientError, closed_error, error_of, forked_error
 from mtd.client.live import LayoutBook, LiveFrame, Sample
 from mtd.client.overview import EventDays, LatestPage, Ranking, StatusCounts
@@ -36,12 +37,17 @@ class AsyncMtdClient:
 
     ``target`` is the daemon's gRPC address. Connects with the first call, on
     the loop that makes it. ``timeout_s`` bounds each call that isn't a stream.
-    All calls raise MtdClientError.
+    Who calls, and TLS, are told by ``Options``. All calls raise MtdClientError;
+    so does creating it if its options don't fit together or name files that
+    can't be read: it reads them then.
     """
 
-    def __init__(self, target: str = "127.0.0.1:50051", *, timeout_s: float = 10.0) -> None:
+    def __init__(
+        self, target: str = "127.0.0.1:50051", *, timeout_s: float = 10.0, **options: Unpack[Options]
+    ) -> None:
         self.target = target
         self._timeout_s = timeout_s
+        self._credentials = credentials_for(target, **options)
         self._closed = asyncio.Event()
         self._channel: grpc.aio.Channel | None = None
         self._stubs: dict[str, Any] = {}
@@ -293,18 +299,16 @@ class AsyncMtdClient:
 
     def run(self, call: RunCall[T]) -> AsyncRun[T]:
         """Begin a run, such as ``tools.ping(...)``: iterate over what it brings."""
-        return AsyncRun(getattr(self._stub(call.service), call.method)(call.request), call, self.target)
+        return AsyncRun(self._begin(call.service, call.method, call.request), call, self.target)
 
     # -- underneath --------------------------------------------------------------
 
     async def _call(self, call: Call[T]) -> T:
         import grpc
 
-        stub = self._stub(call.service)
+        timeout_s = max(self._timeout_s, call.min_timeout_s)
         try:
-            answer = await getattr(stub, call.method)(
-                call.request, timeout=max(self._timeout_s, call.min_timeout_s)
-            )
+            answer = await self._begin(call.service, call.method, call.request, timeout=timeout_s)
         except grpc.RpcError as failed:
             raise error_of(failed, self.target) from None
         except asyncio.CancelledError:
@@ -324,7 +328,7 @@ class AsyncMtdClient:
 
         before = None
         while not self._closed.is_set():
-            call = getattr(self._stub(TELEMETRY), method)(await again(before))
+            call = self._begin(TELEMETRY, method, await again(before))
             try:
                 # Empty if the call failed. A stream may be quiet for hours: it was answered all the same.
                 if await call.initial_metadata():
@@ -353,6 +357,11 @@ class AsyncMtdClient:
         except TimeoutError:
             return False
 
+    def _begin(self, service: str, method: str, request: Any, **bounds: float) -> Any:
+        """Make a call as who we are."""
+        metadata = self._credentials.metadata()
+        return getattr(self._stub(service), method)(request, metadata=metadata, **bounds)
+
     def _stub(self, service: str) -> Any:
         """Return a stub; connect upon the first call, in the process and on the loop that make it."""
         if self._closed.is_set():
@@ -360,7 +369,7 @@ class AsyncMtdClient:
         if self._channel is None:
             import grpc.aio
 
-            self._channel = grpc.aio.insecure_channel(self.target, options=OPTIONS)
+            self._channel = open_channel(grpc.aio, self.target, self._credentials)
             self._stubs = stubs_on(self._channel)
             self._pid = os.getpid()
         elif self._pid != os.getpid():

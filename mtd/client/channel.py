@@ -1,9 +1,11 @@
-"""Options of a channel, and the stubs on it."""
+"""A channel, its options, and the stubs on it."""
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import Any, TypedDict
 
+from mtd.client.credentials import Credentials, Token
 from mtd.client.discovery import DISCOVERY
 from mtd.client.requests import INVENTORY, TELEMETRY
 from mtd.client.tools import DIAGNOSTICS
@@ -25,6 +27,32 @@ OPTIONS: tuple[tuple[str, int], ...] = (
     # An http_proxy in the environment is not meant for this.
     ("grpc.enable_http_proxy", 0),
 )
+
+
+class Options(TypedDict, total=False):
+    """How a client says who it is, and how it knows the daemon.
+
+    ``token`` is an API token, or a function that returns it; ``tenant``, by
+    name or id, is for those who may choose one. ``ca_file`` holds the CA
+    certificates that the daemon's has to be signed by, ``certificate_file`` and
+    ``key_file`` the client's own for mutual TLS, all PEM; any of them, or
+    ``tls``, means TLS. ``tls`` alone trusts the public CAs.
+    """
+
+    token: Token
+    tenant: str
+    tls: bool
+    ca_file: str | Path | None
+    certificate_file: str | Path | None
+    key_file: str | Path | None
+
+
+def open_channel(grpc: Any, target: str, credentials: Credentials) -> Any:
+    """Return a channel of the module ``grpc`` or ``grpc.aio``."""
+    secure = credentials.channel_credentials()
+    if secure is None:
+        return grpc.insecure_channel(target, options=OPTIONS)
+    return grpc.secure_channel(target, secure, options=OPTIONS)
 
 
 def stubs_on(channel: Any) -> dict[str, Any]:

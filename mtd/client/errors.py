@@ -7,6 +7,12 @@ from urllib.parse import unquote
 
 RETRIED_CODES = frozenset({"UNAVAILABLE", "RESOURCE_EXHAUSTED", "CANCELLED", "DEADLINE_EXCEEDED"})
 
+_HANDSHAKE_WORDS = ("SSL_ERROR", "CERTIFICATE", "certificate", "handshake", "Peer name")
+_UNTOLD_HINTS = {
+    "UNAUTHENTICATED": "give a token or a client certificate that the daemon knows",
+    "PERMISSION_DENIED": "ask an administrator of the tenant for the role or scope",
+}
+
 
 class MtdClientError(Exception):
     """A call failed.
@@ -37,12 +43,20 @@ def error_of(failed: Any, target: str) -> MtdClientError:
     metadata = {key: value for key, value in failed.trailing_metadata() or ()}
     reason, hint = metadata.get("mtd-reason", ""), unquote(metadata.get("mtd-hint", ""))
     message = failed.details() or code
-    if code == "UNAVAILABLE" and not reason:
+    if code == "UNAVAILABLE" and not reason and any(word in message for word in _HANDSHAKE_WORDS):
+        message, reason = f"mtd at {target} and this client don't trust each other", "TLS"
+        hint = (
+            "does the daemon serve TLS there, is the CA certificate the one that signed the daemon's, is the "
+            "name that is called in the daemon's certificate, and is the client's certificate still good?"
+        )
+    elif code == "UNAVAILABLE" and not reason:
         # The daemon didn't say it, so it wasn't reached: gRPC's text names sockets and internals.
         message, reason = f"can't reach mtd at {target}", "UNREACHABLE"
-        hint = "is the daemon running, and is this its gRPC address?"
+        hint = "is the daemon running, is this its gRPC address, and does it ask for TLS there?"
     elif code == "DEADLINE_EXCEEDED" and not reason:
         message = f"mtd at {target} did not answer in time"
+    elif code in _UNTOLD_HINTS and not hint:  # a proxy's answer, or an old daemon's
+        hint = _UNTOLD_HINTS[code]
     return MtdClientError(message, code=code, reason=reason, hint=hint)
 
 

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mtd.client import requests
-from mtd.client.channel import OPTIONS, stubs_on
+from mtd.client.channel import Options, open_channel, stubs_on
+from mtd.client.credentials import credentials_for
 from mtd.client.errors import MtdClientError, closed_error, error_of, forked_error
 from mtd.client.live import LayoutBook, LiveFrame, Sample
 from mtd.client.overview import EventDays, LatestPage, Ranking, StatusCounts
@@ -34,13 +35,17 @@ class MtdClient:
     """Calls the daemon from synchronous code. Threads may share it.
 
     ``target`` is the daemon's gRPC address. Connects with the first call.
-    ``timeout_s`` bounds each call that isn't a stream. All calls raise
-    MtdClientError.
+    ``timeout_s`` bounds each call that isn't a stream. Who calls, and TLS, are
+    told by ``Options``. All calls raise MtdClientError; so does creating it if
+    its options don't fit together or name files that can't be read.
     """
 
-    def __init__(self, target: str = "127.0.0.1:50051", *, timeout_s: float = 10.0) -> None:
+    def __init__(
+        self, target: str = "127.0.0.1:50051", *, timeout_s: float = 10.0, **options: Unpack[Options]
+    ) -> None:
         self.target = target
         self._timeout_s = timeout_s
+        self._credentials = credentials_for(target, **options)
         self._lock = threading.Lock()
         self._closed = threading.Event()
         self._channel: grpc.Channel | None = None
@@ -284,18 +289,16 @@ class MtdClient:
 
     def run(self, call: RunCall[T]) -> Run[T]:
         """Begin a run, such as ``tools.ping(...)``: iterate over what it brings."""
-        return Run(getattr(self._stub(call.service), call.method)(call.request), call, self.target)
+        return Run(self._begin(call.service, call.method, call.request), call, self.target)
 
     # -- underneath --------------------------------------------------------------
 
     def _call(self, call: Call[T]) -> T:
         import grpc
 
-        stub = self._stub(call.service)
+        timeout_s = max(self._timeout_s, call.min_timeout_s)
         try:
-            answer = getattr(stub, call.method)(
-                call.request, timeout=max(self._timeout_s, call.min_timeout_s)
-            )
+            answer = self._begin(call.service, call.method, call.request, timeout=timeout_s)
         except grpc.RpcError as failed:
             raise error_of(failed, self.target) from None
         except ValueError:  # the channel was closed meanwhile
@@ -312,7 +315,7 @@ class MtdClient:
         before = None
         while not self._closed.is_set():
             try:
-                call = getattr(self._stub(TELEMETRY), method)(again(before))
+                call = self._begin(TELEMETRY, method, again(before))
             except (ValueError, MtdClientError):
                 if self._closed.is_set():  # by another thread, meanwhile
                     return
@@ -333,6 +336,11 @@ class MtdClient:
                 return
             before = call
 
+    def _begin(self, service: str, method: str, request: Any, **bounds: float) -> Any:
+        """Make a call as who we are."""
+        metadata = self._credentials.metadata()
+        return getattr(self._stub(service), method)(request, metadata=metadata, **bounds)
+
     def _stub(self, service: str) -> Any:
         """Return a stub; connect upon the first call, in the process that makes it."""
         if self._closed.is_set():
@@ -341,7 +349,7 @@ class MtdClient:
             if self._channel is None:
                 import grpc
 
-                self._channel = grpc.insecure_channel(self.target, options=OPTIONS)
+                self._channel = open_channel(grpc, self.target, self._credentials)
                 self._stubs = stubs_on(self._channel)
                 self._pid = os.getpid()
             elif self._pid != os.getpid():
