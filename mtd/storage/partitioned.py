@@ -210,11 +210,14 @@ RETIRED = "_gone"
 
 
 def create_class(table: PartitionedTable, retention: str) -> str:
-    """Return the statement that makes the partition of a retention class."""
+    """Return the statement that makes the partition of a retention class, unless it is there: then it locks nothing."""
     column = "hour" if table is TELEMETRY_BLOCK else "start"
+    name = f"mtd.{table.parent(retention)}"
     return (
-        f"CREATE TABLE IF NOT EXISTS mtd.{table.parent(retention)} PARTITION OF mtd.{table.name}"
-        f" FOR VALUES IN ('{retention}') PARTITION BY RANGE ({column})"
+        f"DO $$ BEGIN IF to_regclass('{name}') IS NULL THEN"
+        f" CREATE TABLE IF NOT EXISTS {name} PARTITION OF mtd.{table.name}"
+        f" FOR VALUES IN ('{retention}') PARTITION BY RANGE ({column});"
+        f" {_shut(name)}; END IF; END $$"
     )
 
 
@@ -227,8 +230,16 @@ def create_partition(table: PartitionedTable, us: int, retention: str = STANDARD
     options = f" WITH ({table.options})" if table.options else ""
     return (
         f"CREATE TABLE mtd.{name} (LIKE mtd.{parent} INCLUDING DEFAULTS INCLUDING STORAGE){options};"
-        + attach_partition(table, us, retention)
+        f"{_shut(f'mtd.{name}')};" + attach_partition(table, us, retention)
     )
+
+
+def _shut(name: str) -> str:
+    """Return the statement after which only the owner reads a partition by itself, whatever was granted to whom.
+
+    Row-level security without a policy. What is asked through the parent goes by the parent's policies.
+    """
+    return f"ALTER TABLE {name} ENABLE ROW LEVEL SECURITY"
 
 
 def attach_partition(table: PartitionedTable, us: int, retention: str = STANDARD) -> str:

@@ -15,12 +15,13 @@ from txpostgres import txpostgres
 
 from mtd.core.backoff import Backoff
 from mtd.core.clock import SYSTEM_CLOCK, Clock
-from mtd.core.errors import Misconfigured
+from mtd.core.errors import Bug, Misconfigured
 from mtd.core.service import TaskGroup
 from mtd.storage import metrics
 from mtd.storage.config import StorageConfig
 from mtd.storage.dsn import parse_dsn
 from mtd.storage.errors import CommitUnknown, StorageUnavailable
+from mtd.storage.roles import DatabaseRole, role_options
 from mtd.storage.txn import Broken, Transaction, run_once, settled
 
 logger = logging.getLogger(__name__)
@@ -73,10 +74,22 @@ class Database:
     At most ``pool_size`` run at a time, the others wait (in the order of their
     calls) until their deadline. Nothing is kept of a connection on which an
     error of the connection, a timeout or a cancellation occurred.
+
+    ``role``: what the sessions work as; None: as who logs in, the owner of the tables.
     """
 
-    def __init__(self, dsn: str, config: StorageConfig | None = None, *, clock: Clock = SYSTEM_CLOCK) -> None:
+    def __init__(
+        self,
+        dsn: str,
+        config: StorageConfig | None = None,
+        *,
+        role: DatabaseRole | None = None,
+        read_only: bool = False,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
         self._dsn = dsn
+        self._role = role
+        self._read_only = read_only
         self._config = config or StorageConfig()
         self._clock = clock
         self._slots = asyncio.Semaphore(self._config.pool_size)
@@ -86,8 +99,18 @@ class Database:
 
     @classmethod
     def for_queries(cls, dsn: str, config: StorageConfig | None = None) -> Database:
-        """Return the pool of those who read for doors: small, and with statements that end sooner."""
-        return cls(dsn, (config or StorageConfig()).for_queries())
+        """Return the pool of doors: of one tenant in each transaction, small, and with statements that end sooner."""
+        return cls(dsn, (config or StorageConfig()).for_queries(), role=DatabaseRole.DOOR)
+
+    @classmethod
+    def for_all_tenants(cls, dsn: str, config: StorageConfig | None = None) -> Database:
+        """Return the pool of those who read for mtd itself, across tenants: as small, and it changes nothing."""
+        return cls(dsn, (config or StorageConfig()).for_queries(), role=DatabaseRole.WRITER, read_only=True)
+
+    @classmethod
+    def for_maintenance(cls, dsn: str, config: StorageConfig | None = None) -> Database:
+        """Return the pool of those who make and drop tables: of their owner, and two connections, for one works at a time."""
+        return cls(dsn, (config or StorageConfig()).model_copy(update={"pool_size": 2}))
 
     def __repr__(self) -> str:
         return f"Database({len(self._idle)} idle)"  # never the DSN: it holds the password
@@ -99,7 +122,7 @@ class Database:
         async def hello(tx: Transaction) -> None:
             await tx.execute("SELECT 1")
 
-        await self.run("storage.hello", hello)
+        await self._run("storage.hello", hello)
 
     async def stop(self) -> None:
         """Close all connections."""
@@ -119,13 +142,26 @@ class Database:
     ) -> T:
         """Run a transaction; again from its start if the connection or the server fails before the commit.
 
-        ``tenant`` becomes ``app.tenant_id`` for the transaction. With
-        ``durable=False`` the commit doesn't wait for the disk: for rows that
+        ``tenant`` becomes ``app.tenant_id`` for the transaction; in a pool of doors
+        it has to be named: Bug without. With ``durable=False`` the commit doesn't wait for the disk: for rows that
         are written again from the log if they get lost. Raises
         StorageUnavailable when the deadline passes, CommitUnknown when the
         connection breaks in the commit, StatementRejected or Duplicate for
         what PostgreSQL refuses, and whatever ``body`` raises.
         """
+        if self._role is DatabaseRole.DOOR and not tenant:
+            raise Bug(f"{name}: a door asks for no tenant; what crosses tenants is for the writer's pool")
+        return await self._run(name, body, tenant, deadline_s, durable=durable)
+
+    async def _run(
+        self,
+        name: str,
+        body: Body[T],
+        tenant: str | None = None,
+        deadline_s: float | None = None,
+        *,
+        durable: bool = True,
+    ) -> T:
         started = self._clock.monotonic()
         limit_s = deadline_s if deadline_s is not None else self._config.transaction_deadline_s
         backoff = Backoff(first_s=self._config.retry_first_s, cap_s=self._config.retry_cap_s)
@@ -251,9 +287,12 @@ class Database:
 
     def _options(self) -> dict[str, Any]:
         timeout_ms = int(self._config.statement_timeout_s * 1000)
+        read_only = " -c default_transaction_read_only=on" if self._read_only else ""
         return {
             "application_name": "mtd",
-            "options": f"-c statement_timeout={timeout_ms} -c search_path=mtd,public -c timezone=UTC",
+            # What is temporary goes last: nothing that a session leaves behind is taken for a table of ours.
+            "options": f"-c statement_timeout={timeout_ms} -c search_path=mtd,public,pg_temp -c timezone=UTC"
+            f"{read_only}{role_options(self._role)}",
             "keepalives_idle": 30,
             "keepalives_interval": 10,
             "keepalives_count": 3,
@@ -332,6 +371,8 @@ def _is_hopeless(error: BaseException) -> bool:
         return True
     # In a connection attempt the driver gives no code, only the server's words.
     text = str(error)
+    if "permission denied to set role" in text or ('role "mtd_' in text and "does not exist" in text):
+        return True
     return "password authentication failed" in text or ('database "' in text and "does not exist" in text)
 
 

@@ -18,6 +18,7 @@ from mtd.storage import metrics
 from mtd.storage.cold.connection import ColdConnection
 from mtd.storage.config import StorageConfig
 from mtd.storage.errors import StorageUnavailable, TooSlow
+from mtd.storage.roles import DatabaseRole
 
 T = TypeVar("T")
 
@@ -55,7 +56,7 @@ class _Reading:
 
 
 class Readers:
-    """Runs named reading transactions in threads, at most ``query_pool_size`` at a time; others wait.
+    """Runs named reading transactions of one tenant each in threads, at most ``query_pool_size`` at a time; others wait.
 
     Connects when it is first asked. Nothing is kept of a connection that broke.
     """
@@ -153,7 +154,10 @@ class Readers:
 
     def _connect(self) -> ColdConnection:
         return ColdConnection(
-            self._dsn, "mtd reader", statement_timeout_s=self._config.query_statement_timeout_s
+            self._dsn,
+            "mtd reader",
+            statement_timeout_s=self._config.query_statement_timeout_s,
+            role=DatabaseRole.DOOR,
         )
 
     def _give_back(self, connection: ColdConnection) -> None:

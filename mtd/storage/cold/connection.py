@@ -23,6 +23,7 @@ from mtd.storage.errors import (
     StorageUnavailable,
     TooSlow,
 )
+from mtd.storage.roles import DatabaseRole, role_options
 
 _CONNECT_TIMEOUT_S = 10
 _CANCEL_TIMEOUT_S = 1.0
@@ -32,6 +33,7 @@ _SLICE_S = 0.001
 _KEEPALIVES = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
 _SERVER_KEEPALIVES = {f"tcp_{name}": str(value) for name, value in _KEEPALIVES.items()}
 _PARTITION = re.compile(r'_\d{6,10}"')
+_HOPELESS = ("authentication failed", "does not exist", "permission denied to set role")
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _POSTGRES_EPOCH_US = 946_684_800_000_000
 """PostgreSQL counts microseconds since 2000."""
@@ -47,7 +49,8 @@ class ColdConnection:
     """One connection; outside ``transaction`` each statement is a transaction of its own.
 
     With ``durable=False`` a commit doesn't wait for the disk: for work that is
-    done again if it gets lost. Raises Misconfigured (can't log in) and StorageUnavailable.
+    done again if it gets lost. ``role``: what it works as; None: as who logs in, the
+    owner of the tables. Raises Misconfigured (can't log in) and StorageUnavailable.
     """
 
     def __init__(
@@ -57,6 +60,7 @@ class ColdConnection:
         *,
         durable: bool = True,
         statement_timeout_s: float = 0,
+        role: DatabaseRole | None = None,
     ) -> None:
         parse_dsn(dsn)
         self._cancelled = False
@@ -68,16 +72,17 @@ class ColdConnection:
                     autocommit=True,
                     connect_timeout=_CONNECT_TIMEOUT_S,
                     application_name=application_name,
+                    **_options(dsn, role),
                     **_keepalives(dsn),
                 )
             except psycopg.OperationalError as error:
                 message = str(error).strip()
-                if "authentication failed" in message or "does not exist" in message:
+                if any(text in message for text in _HOPELESS):
                     raise Misconfigured(f"database.dsn: {message}") from None
                 raise
         self._connection.isolation_level = IsolationLevel.REPEATABLE_READ
         self.execute("SELECT set_config('timezone', 'UTC', false)")
-        self.execute("SELECT set_config('search_path', 'mtd', false)")
+        self.execute("SELECT set_config('search_path', 'mtd,pg_temp', false)")
         for name, value in _SERVER_KEEPALIVES.items():
             self.execute("SELECT set_config(%s, %s, false)", [name, value])
         if not durable:
@@ -224,6 +229,13 @@ def _meaning(what: str, error: psycopg.Error) -> MtdError:
     if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
         return StorageUnavailable(message)
     return StatementRejected(message, code, error.diag.constraint_name or "")
+
+
+def _options(dsn: str, role: DatabaseRole | None) -> dict[str, Any]:
+    """Return the options of a session that begins with a role, behind those of the operator."""
+    if role is None:
+        return {}
+    return {"options": f"{parse_dsn(dsn).get('options', '')}{role_options(role)}".strip()}
 
 
 def _keepalives(dsn: str) -> dict[str, Any]:

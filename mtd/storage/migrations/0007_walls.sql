@@ -1,36 +1,56 @@
--- Walls between tenants: row-level security on every table that belongs to tenants.
+-- Walls between tenants: row-level security on every table.
 --
 -- mtd_door    what doors work as: sees and changes rows of the tenant that the transaction
 --             is for (app.tenant_id), and of no other; none at all if it is for no tenant
 -- mtd_writer  what projections, collectors and workers work as: batches mix tenants
 --
 -- Nobody logs in as either of them. Owners of tables pass the walls, which COPY needs:
--- no door can become the owner. Partitions are granted to nobody: what isn't asked
--- through its parent would pass by the parent's policies.
+-- no door can become the owner. Partitions are granted to nobody, and have row-level
+-- security without a policy: asked by themselves, they would pass by their parent's.
 
 DO $$
 DECLARE
     wanted text;
+    -- Since 16, who made a role is a member of it that may not yet become it.
+    needed text := CASE WHEN current_setting('server_version_num')::int4 >= 160000 THEN 'SET' ELSE 'MEMBER' END;
 BEGIN
     FOREACH wanted IN ARRAY ARRAY['mtd_door', 'mtd_writer'] LOOP
         BEGIN
             IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = wanted) THEN
                 EXECUTE format('CREATE ROLE %I NOLOGIN NOSUPERUSER NOBYPASSRLS', wanted);
             END IF;
-        EXCEPTION WHEN duplicate_object OR unique_violation THEN
-            NULL;  -- another database of this server was quicker
+        EXCEPTION
+            WHEN duplicate_object OR unique_violation THEN
+                NULL;  -- another database of this server was quicker
+            WHEN insufficient_privilege THEN
+                RAISE EXCEPTION '% may not make the role %, which mtd works as', current_user, wanted
+                    USING HINT = format('let a superuser run: CREATE ROLE %I NOLOGIN; GRANT %I TO %I; then run `mtd migrate` again',
+                                        wanted, wanted, current_user);
         END;
-        IF NOT pg_has_role(current_user, wanted, 'MEMBER') THEN
-            EXECUTE format('GRANT %I TO %I', wanted, current_user);
+        BEGIN
+            IF NOT pg_has_role(current_user, wanted, needed) THEN
+                EXECUTE format('GRANT %I TO %I', wanted, current_user);
+            END IF;
+        EXCEPTION WHEN insufficient_privilege THEN
+            RAISE EXCEPTION '% may not become the role %, which mtd works as', current_user, wanted
+                USING HINT = format('let a superuser run: GRANT %I TO %I; then run `mtd migrate` again',
+                                    wanted, current_user);
+        END;
+        IF EXISTS (SELECT FROM pg_roles WHERE rolname = wanted AND (rolsuper OR rolbypassrls))
+           OR pg_has_role(wanted, current_user, 'MEMBER') THEN
+            RAISE EXCEPTION 'the role % passes row-level security: tenants would see each other', wanted
+                USING HINT = format('let a superuser run: ALTER ROLE %I NOSUPERUSER NOBYPASSRLS; REVOKE %I FROM %I;'
+                                    ' then run `mtd migrate` again', wanted, current_user, wanted);
         END IF;
     END LOOP;
 END $$;
 
 GRANT USAGE ON SCHEMA mtd TO mtd_door, mtd_writer;
 
--- The tenant of a transaction; null if it is for none. STABLE, so that it is inlined and computed once.
+-- The tenant of a transaction; null if it is for none. The nil uuid is that of rows of no tenant: no door is for
+-- it. STABLE, so that it is inlined and computed once.
 CREATE FUNCTION mtd.current_tenant() RETURNS uuid LANGUAGE sql STABLE PARALLEL SAFE
-    AS $$ SELECT nullif(current_setting('app.tenant_id', true), '')::uuid $$;
+    RETURN nullif(nullif(current_setting('app.tenant_id', true), '')::uuid, '00000000-0000-0000-0000-000000000000'::uuid);
 
 -- Puts a table behind the wall, and says what doors may do with it beside reading: any of
 -- INSERT, UPDATE, DELETE. Every table with rows of tenants is given to it by the migration
@@ -51,3 +71,122 @@ BEGIN
     END LOOP;
     EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %s TO mtd_writer', walled);
 END $$;
+
+-- For tables whose rows doors have no business with: only the writer passes.
+CREATE FUNCTION mtd.close_wall(walled regclass) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', walled);
+    EXECUTE format('CREATE POLICY writer ON %s TO mtd_writer USING (true) WITH CHECK (true)', walled);
+    EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %s TO mtd_writer', walled);
+END $$;
+
+-- After raise_wall: doors read no columns but these. They may still write the others.
+CREATE FUNCTION mtd.show_columns(walled regclass, VARIADIC shown text[]) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE format('REVOKE SELECT ON %s FROM mtd_door', walled);
+    EXECUTE format('GRANT SELECT (%s) ON %s TO mtd_door',
+                   (SELECT string_agg(quote_ident(name), ', ') FROM unnest(shown) AS t (name)), walled);
+END $$;
+
+-- Lets doors and the writer read a view, which must be one that asks with the rights of who asks.
+CREATE FUNCTION mtd.open_view(opened regclass) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_class WHERE oid = opened AND relkind = 'v' AND 'security_invoker=true' = ANY (reloptions)) THEN
+        RAISE EXCEPTION '% is no view WITH (security_invoker = true): it would show the rows of all tenants', opened;
+    END IF;
+    EXECUTE format('GRANT SELECT ON %s TO mtd_door, mtd_writer', opened);
+END $$;
+
+-- Whoever was granted a table before reads it as before; to be had one tenant only, see docs/tenants.md.
+-- Not what all were granted: doors are of all.
+DO $$
+DECLARE
+    granted record;
+BEGIN
+    FOR granted IN
+        SELECT c.oid::regclass AS walled, string_agg(DISTINCT a.grantee::regrole::text, ', ') AS roles
+        FROM pg_class c, aclexplode(c.relacl) a
+        WHERE c.relnamespace = 'mtd'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+          AND a.grantee NOT IN (0, c.relowner, 'mtd_door'::regrole, 'mtd_writer'::regrole)
+        GROUP BY c.oid
+    LOOP
+        EXECUTE format('CREATE POLICY granted ON %s TO %s USING (true) WITH CHECK (true)', granted.walled, granted.roles);
+    END LOOP;
+END $$;
+
+-- ------------------------------------------- configuration: changed through doors
+
+SELECT mtd.raise_wall('mtd.tenant');
+SELECT mtd.raise_wall('mtd.site', 'INSERT', 'UPDATE', 'DELETE');
+SELECT mtd.raise_wall('mtd.device', 'INSERT', 'UPDATE', 'DELETE');
+SELECT mtd.raise_wall('mtd.device_proposal_decision', 'INSERT', 'UPDATE', 'DELETE');
+
+-- Secrets go in through doors and never come out: not even sealed.
+SELECT mtd.raise_wall('mtd.device_credential', 'INSERT', 'UPDATE', 'DELETE');
+SELECT mtd.show_columns('mtd.device_credential', 'tenant_id', 'device_id', 'updated_at');
+SELECT mtd.raise_wall('mtd.device_secret', 'INSERT', 'UPDATE', 'DELETE');
+SELECT mtd.show_columns('mtd.device_secret', 'tenant_id', 'device_id', 'name', 'updated_at');
+
+-- ------------------------------------------------------ observations: read by doors
+
+-- A device that is removed takes its current state along.
+SELECT mtd.raise_wall('mtd.latest', 'DELETE');
+SELECT mtd.raise_wall('mtd.state_row', 'DELETE');
+SELECT mtd.raise_wall('mtd.device_status', 'DELETE');
+SELECT mtd.raise_wall('mtd.device_capability', 'DELETE');
+
+SELECT mtd.raise_wall('mtd.catalogue_version');
+SELECT mtd.raise_wall('mtd.metric');
+SELECT mtd.raise_wall('mtd.label_source');
+SELECT mtd.raise_wall('mtd.series_layout');
+SELECT mtd.raise_wall('mtd.series_layout_entry');
+SELECT mtd.raise_wall('mtd.series');
+SELECT mtd.raise_wall('mtd.telemetry_frame');
+SELECT mtd.raise_wall('mtd.telemetry_axis');
+SELECT mtd.raise_wall('mtd.telemetry_block');
+SELECT mtd.raise_wall('mtd.rollup_10s');
+SELECT mtd.raise_wall('mtd.rollup_1m');
+SELECT mtd.raise_wall('mtd.rollup_5m');
+SELECT mtd.raise_wall('mtd.event');
+SELECT mtd.raise_wall('mtd.device_health');
+SELECT mtd.raise_wall('mtd.snapshot');
+SELECT mtd.raise_wall('mtd.device_proposal');
+
+-- ------------------------------------------------------------ mtd's own bookkeeping
+
+SELECT mtd.close_wall('mtd.projection_position');
+SELECT mtd.close_wall('mtd.event_position_kept');
+SELECT mtd.close_wall('mtd.dead_letter');
+ALTER TABLE mtd.schema_version ENABLE ROW LEVEL SECURITY;  -- of the owner, who migrates
+
+-- Drawn by who writes events, and looked at by who begins to follow them.
+GRANT USAGE, SELECT ON SEQUENCE mtd.event_position TO mtd_writer;
+
+-- --------------------------------------------------------------------------- views
+
+SELECT mtd.open_view('mtd.interface');
+SELECT mtd.open_view('mtd.instance_label');
+SELECT mtd.open_view('mtd.telemetry');
+SELECT mtd.open_view('mtd.metric_latest');
+SELECT mtd.open_view('mtd.interface_mac');
+SELECT mtd.open_view('mtd.neighbor');
+SELECT mtd.open_view('mtd.device_address');
+
+-- ---------------------------------------------------------------------- partitions
+
+-- Those that come are made like this: mtd/storage/partitioned.py.
+DO $$
+DECLARE
+    part regclass;
+BEGIN
+    FOR part IN
+        SELECT oid FROM pg_class WHERE relnamespace = 'mtd'::regnamespace AND relkind IN ('r', 'p')
+           AND (relispartition OR relname ~ '^telemetry_frame_\d+_gone$')
+    LOOP
+        EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', part);
+    END LOOP;
+END $$;
+
+-- They change tables: of use to their owner only.
+REVOKE EXECUTE ON FUNCTION mtd.raise_wall(regclass, text[]), mtd.close_wall(regclass),
+    mtd.show_columns(regclass, text[]), mtd.open_view(regclass) FROM PUBLIC;

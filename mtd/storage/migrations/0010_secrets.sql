@@ -1,1 +1,2 @@
 -- Data keys of tenants, and sets of credentials.
+SELECT 1;

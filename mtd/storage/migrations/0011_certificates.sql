@@ -1,1 +1,2 @@
 -- The internal CA: enrolment tokens, certificates of collectors, revocations.
+SELECT 1;

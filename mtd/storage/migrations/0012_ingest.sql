@@ -1,1 +1,2 @@
 -- What collectors and integrators send.
+SELECT 1;

@@ -1,1 +1,2 @@
 -- Runs of tools, and what they found.
+SELECT 1;

@@ -1,1 +1,2 @@
 -- Requests that may be repeated, and where devices belong.
+SELECT 1;
