@@ -1,0 +1,63 @@
+"""The roles of PostgreSQL that mtd works as, and what keeps tenants apart there.
+
+The migration `0007_walls` makes them. Who owns the tables passes the walls: it migrates, makes
+partitions and loads with COPY. Doors never work as the owner.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import TYPE_CHECKING
+
+from mtd.core.errors import Misconfigured
+
+if TYPE_CHECKING:
+    from mtd.storage.txn import Transaction
+
+
+class DatabaseRole(enum.StrEnum):
+    """What a connection works as; none of them: as the owner of the tables."""
+
+    DOOR = "mtd_door"
+    """Rows of the transaction's tenant, and of no other."""
+    WRITER = "mtd_writer"
+    """Rows of all tenants."""
+
+
+def role_options(role: DatabaseRole | None) -> str:
+    """Return libpq's options for sessions that begin with a role, so that RESET ROLE leads back to it."""
+    return "" if role is None else f" -c role={role}"
+
+
+async def refuse_open_login(tx: Transaction) -> None:
+    """Raise Misconfigured if who logged in could pass the walls by taking its role off."""
+    await tx.execute(
+        "SELECT session_user, current_user, r.rolsuper, r.rolbypassrls, pg_has_role(session_user, c.relowner, 'MEMBER'),"
+        f" pg_has_role(session_user, '{DatabaseRole.WRITER}', 'MEMBER')"
+        " FROM pg_roles r, pg_class c WHERE r.rolname = session_user AND c.oid = 'mtd.device'::regclass"
+    )
+    row = tx.fetchone()
+    assert row is not None  # everybody sees these
+    login, role, is_superuser, passes, owns, writes = row
+    why = (
+        "is a superuser"
+        if is_superuser
+        else "has BYPASSRLS"
+        if passes
+        else "can become the owner of mtd's tables"
+        if owns
+        else "can become mtd_writer"
+        if writes
+        else ""
+    )
+    if why:
+        raise Misconfigured(
+            f"database.door_dsn logs in as {login}, which {why}: tenants would be apart by nothing but mtd's own care."
+            f" Give it a login for this only: CREATE ROLE mtd_door_login LOGIN NOINHERIT PASSWORD '...';"
+            f" GRANT {DatabaseRole.DOOR} TO mtd_door_login"
+        )
+    if role != DatabaseRole.DOOR:
+        raise Misconfigured(
+            f"database.door_dsn: sessions of {login} begin as {role} instead of {DatabaseRole.DOOR}:"
+            " take `role` out of the settings of this login and of the options of the connection string"
+        )
