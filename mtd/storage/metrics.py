@@ -41,3 +41,6 @@ DEVICES_UNREADABLE = Counter(
     "Devices of the inventory that can't be polled, counted at each reading, by what can't be read: row or secret.",
     ["what"],
 )
+QUOTA_REFUSED = Counter(
+    "mtd_storage_quota_refusals_total", "What was refused because a tenant's quota was used up.", ["quota"]
+)
