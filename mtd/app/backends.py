@@ -170,15 +170,21 @@ class Inventory:
 
 
 class Telemetry:
-    """What the projections stored; see `TelemetryBackend`."""
+    """What the projections stored; see `TelemetryBackend`.
 
-    def __init__(self, database: Database, ranges: RangeQueries, overview: OverviewQueries) -> None:
-        self._latest = LatestQueries(database)
+    ``doors``: the pool of doors; ``across``: of what mtd itself reads, across tenants.
+    """
+
+    def __init__(
+        self, doors: Database, across: Database, ranges: RangeQueries, overview: OverviewQueries
+    ) -> None:
+        self._latest = LatestQueries(across)
+        self._positions = EventQueries(across)
         self._ranges = ranges
         self._overview = overview
-        self._events = EventQueries(database)
-        self._state = StateQueries(database)
-        self._snapshots = SnapshotQueries(database)
+        self._events = EventQueries(doors)
+        self._state = StateQueries(doors)
+        self._snapshots = SnapshotQueries(doors)
 
     async def latest_all(self) -> Sequence[LatestFrame]:
         """Return the newest frames of all devices of all tenants."""
@@ -267,7 +273,7 @@ class Telemetry:
 
     async def event_position(self, tenant_id: str) -> int:
         """Return the position of the newest event."""
-        return await self._events.last_position()
+        return await self._positions.last_position()
 
 
 def _token_for(name: str) -> str:

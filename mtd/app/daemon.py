@@ -32,6 +32,7 @@ from mtd.app.collecting import RELOADED, Collecting
 from mtd.app.config import Settings
 from mtd.app.console_reads import CHART_POINTS, ConsoleReads
 from mtd.app.discovering import Finding
+from mtd.app.pools import Pools
 from mtd.app.ways import way_testers
 from mtd.compaction.service import CompactionService
 from mtd.core.clock import SYSTEM_CLOCK
@@ -55,15 +56,16 @@ from mtd.queries.tables import TableQueries
 from mtd.scheduler.account import Account
 from mtd.scheduler.costs import Cost
 from mtd.security.keyfile import load_or_make_keys
+from mtd.security.page_key import page_key_of
 from mtd.security.pseudonyms import Pseudonyms
 from mtd.security.vault import Vault
 from mtd.storage.embedded.server import EmbeddedPostgres
 from mtd.storage.partitions import Partitions
 from mtd.storage.pool import Database
-from mtd.storage.readers import Readers
 from mtd.storage.schema import migrate
 from mtd.storage.stores.catalogue import CatalogueStore
 from mtd.storage.stores.devices import DeviceStore, has_secrets
+from mtd.storage.stores.requests import StoredRequests
 from mtd.storage.txn import Transaction
 
 logger = logging.getLogger(__name__)
@@ -121,12 +123,14 @@ class Daemon:
         keys = await asyncio.to_thread(load_or_make_keys, settings.master_key_path, may_make=may_make)
         self._store = DeviceStore(self._database, Vault(keys))
         self._pseudonyms = Pseudonyms(keys[0], settings.privacy)
+        self._page_key = page_key_of(keys[0])
         catalogue = self._plugins.catalogue
         metrics = [(metric, catalogue.collector_of(metric.key)) for metric in catalogue]
         await CatalogueStore(self._database).put(catalogue.version, metrics, labels=catalogue.labels)
         self._limits = TenantLimits(settings.queries)
         self._telemetry = Telemetry(
             self._readers,
+            self._pools.across,
             self._ranges(settings.grpc.max_points_per_answer),
             OverviewQueries(self._readers, self._arrays, settings.queries, limits=self._limits),
         )
@@ -222,23 +226,19 @@ class Daemon:
     async def _start_database(self) -> Database:
         settings = self._settings
         self._dsn = settings.database.read_dsn()
+        door_dsn = settings.database.read_door_dsn()
         if not self._dsn:
             embedded = EmbeddedPostgres(settings.daemon.data_dir / "postgres", settings.database.embedded)
             await self._begin("PostgreSQL", embedded.start(), embedded.stop)
-            self._dsn = embedded.dsn
+            self._dsn, door_dsn = embedded.dsn, embedded.door_dsn
         self._starting = "the database"
         await _until_available(lambda: migrate(self._dsn), "migrating the database")
-        database = Database(self._dsn, settings.database)
-        await self._begin("database", _until_available(database.start, "the database"), database.stop)
-        # Readers have connections of their own: what they ask never holds up the projections.
-        self._readers = Database.for_queries(self._dsn, settings.database)
+        self._pools = Pools(self._dsn, door_dsn, settings.database)
         await self._begin(
-            "readers", _until_available(self._readers.start, "the database"), self._readers.stop
+            "database", _until_available(self._pools.start, "the database"), self._pools.stop
         )
-        # What is read in binary, and by arrays, is read in threads.
-        self._arrays = Readers(self._dsn, settings.database)
-        self._stops.append(("readers of arrays", self._arrays.stop))
-        return database
+        self._readers, self._arrays = self._pools.doors, self._pools.arrays
+        return self._pools.writer
 
     def _ranges(self, max_answer_points: int) -> RangeQueries:
         """Return the queries of ranges for a door, which may allow less than the configuration."""
@@ -254,7 +254,7 @@ class Daemon:
     async def _start_projections(self) -> None:
         settings = self._settings
         self._partitions = Partitions(
-            self._database, settings.database.partitions, settings.database.retention
+            self._pools.owner, settings.database.partitions, settings.database.retention
         )
         await self._begin("partitions", self._partitions.start(), self._partitions.stop)
         self._feeds = EventFeeds(self._telemetry, settings.grpc)
@@ -312,6 +312,8 @@ class Daemon:
             self._settings.grpc,
             Gate(trust_loopback=self._settings.security.trust_loopback),
             LoggedAudit(),
+            StoredRequests(self._readers),
+            self._page_key,
         )
         self._grpc = GrpcServer(context)
         await self._begin("gRPC", self._grpc.start(), self._grpc.stop)

@@ -45,8 +45,12 @@ def _master_key(settings: Settings) -> Iterator[ConfigProblem]:
 
 
 def _dsn(settings: Settings) -> Iterator[ConfigProblem]:
-    try:
-        parse_dsn(settings.database.read_dsn())
-    except Misconfigured as wrong:
-        where = settings.database.dsn_file or "configuration"
-        yield ConfigProblem(str(where), "", str(wrong))
+    database = settings.database
+    for name, dsn, file in (
+        ("dsn", database.read_dsn(), database.dsn_file),
+        ("door_dsn", database.read_door_dsn(), database.door_dsn_file),
+    ):
+        try:
+            parse_dsn(dsn)
+        except Misconfigured as wrong:
+            yield ConfigProblem(str(file or "configuration"), "", str(wrong).replace("database.dsn", f"database.{name}"))

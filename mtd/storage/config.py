@@ -192,6 +192,15 @@ class StorageConfig(BaseModel):
         SecretStr(""), description="Connection string of a PostgreSQL >= 15; mtd runs its own if empty."
     )
     dsn_file: Path | None = Field(None, description="File that holds the connection string.")
+    door_dsn: SecretStr = Field(
+        SecretStr(""),
+        description="Connection string of a login for doors (API, console) that can become the role `mtd_door` and"
+        " nothing else, so that what they do can't pass the walls between tenants. If empty, they use `dsn` and lay its"
+        " rights down; the PostgreSQL that mtd runs itself has such a login.",
+    )
+    door_dsn_file: Path | None = Field(
+        None, description="File that holds the connection string of the doors' login."
+    )
     embedded: EmbeddedConfig = Field(default_factory=EmbeddedConfig, description="The embedded PostgreSQL.")
     partitions: PartitionsConfig = Field(
         default_factory=PartitionsConfig, description="Partitions of the big tables."
@@ -221,7 +230,7 @@ class StorageConfig(BaseModel):
     retry_first_s: float = Field(0.05, gt=0, description="Wait after the first failure of a transaction.")
     retry_cap_s: float = Field(2.0, gt=0, description="Longest wait between tries.")
 
-    @field_validator("dsn_file")
+    @field_validator("dsn_file", "door_dsn_file")
     @classmethod
     def _can_be_read(cls, path: Path | None) -> Path | None:
         if path is None:
@@ -240,6 +249,17 @@ class StorageConfig(BaseModel):
     def _one_dsn(self) -> StorageConfig:
         if self.dsn.get_secret_value() and self.dsn_file is not None:
             raise ValueError("set dsn or dsn_file, not both")
+        if self.door_dsn.get_secret_value() and self.door_dsn_file is not None:
+            raise ValueError("set door_dsn or door_dsn_file, not both")
+        return self
+
+    @model_validator(mode="after")
+    def _doors_of_the_same_database(self) -> StorageConfig:
+        has_dsn = bool(self.dsn.get_secret_value()) or self.dsn_file is not None
+        if not has_dsn and (self.door_dsn.get_secret_value() or self.door_dsn_file is not None):
+            raise ValueError(
+                "door_dsn is for a PostgreSQL of your own: set dsn, too, or leave both to the one that mtd runs"
+            )
         return self
 
     @model_validator(mode="after")
@@ -264,3 +284,9 @@ class StorageConfig(BaseModel):
         if self.dsn_file is not None:
             return self.dsn_file.read_text(encoding="utf-8").strip()
         return self.dsn.get_secret_value()
+
+    def read_door_dsn(self) -> str:
+        """Return the connection string of the doors' login; empty if there is none."""
+        if self.door_dsn_file is not None:
+            return self.door_dsn_file.read_text(encoding="utf-8").strip()
+        return self.door_dsn.get_secret_value()

@@ -108,6 +108,11 @@ class Database:
         return cls(dsn, (config or StorageConfig()).for_queries(), role=DatabaseRole.WRITER, read_only=True)
 
     @classmethod
+    def for_writing(cls, dsn: str, config: StorageConfig | None = None) -> Database:
+        """Return the pool of those who write rows of any tenant."""
+        return cls(dsn, config, role=DatabaseRole.WRITER)
+
+    @classmethod
     def for_maintenance(cls, dsn: str, config: StorageConfig | None = None) -> Database:
         """Return the pool of those who make and drop tables: of their owner, and two connections, for one works at a time."""
         return cls(dsn, (config or StorageConfig()).model_copy(update={"pool_size": 2}))
@@ -123,6 +128,15 @@ class Database:
             await tx.execute("SELECT 1")
 
         await self._run("storage.hello", hello)
+
+    @property
+    def role(self) -> DatabaseRole | None:
+        """What its sessions work as; None: as who logs in."""
+        return self._role
+
+    async def check_login(self, check: Body[None]) -> None:
+        """Run a transaction that looks at who is logged in, for no tenant."""
+        await self._run("storage.login", check)
 
     async def stop(self) -> None:
         """Close all connections."""

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from mtd.storage.txn import Transaction
 
 
+DOOR_LOGIN = "mtd_door_login"
+"""Who logs in for doors where mtd runs PostgreSQL itself."""
+
+
 class DatabaseRole(enum.StrEnum):
     """What a connection works as; none of them: as the owner of the tables."""
 
@@ -53,8 +57,8 @@ async def refuse_open_login(tx: Transaction) -> None:
     if why:
         raise Misconfigured(
             f"database.door_dsn logs in as {login}, which {why}: tenants would be apart by nothing but mtd's own care."
-            f" Give it a login for this only: CREATE ROLE mtd_door_login LOGIN NOINHERIT PASSWORD '...';"
-            f" GRANT {DatabaseRole.DOOR} TO mtd_door_login"
+            f" Give it a login for this only: CREATE ROLE {DOOR_LOGIN} LOGIN NOINHERIT PASSWORD '...';"
+            f" GRANT {DatabaseRole.DOOR} TO {DOOR_LOGIN}"
         )
     if role != DatabaseRole.DOOR:
         raise Misconfigured(

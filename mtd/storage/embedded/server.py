@@ -24,9 +24,10 @@ from mtd.core.service import TaskGroup
 from mtd.storage.config import EmbeddedConfig
 from mtd.storage.embedded import cluster, pidfile
 from mtd.storage.embedded.account import Account, choose_account, reachable_installation
-from mtd.storage.embedded.databases import create_database
+from mtd.storage.embedded.databases import create_database, make_door_login
 from mtd.storage.errors import StorageUnavailable
 from mtd.storage.metrics import POSTGRES_RESTARTS
+from mtd.storage.roles import DOOR_LOGIN
 
 logger = logging.getLogger(__name__)
 
@@ -62,6 +63,7 @@ class EmbeddedPostgres:
         self._data = Path()
         self._socket_dir = Path()
         self._password = ""
+        self._door_password = ""
 
     @property
     def owner(self) -> bool:
@@ -83,14 +85,22 @@ class EmbeddedPostgres:
         """Connection string; only good after the start. It holds the password."""
         return self.dsn_of(DATABASE)
 
+    @property
+    def door_dsn(self) -> str:
+        """Connection string of the doors' login, which can't become the owner of the tables."""
+        return self.door_dsn_of(DATABASE)
+
     def dsn_of(self, database: str) -> str:
         """Return the connection string of another database of this server."""
+        return self._dsn_for(cluster.SUPERUSER, self._password, database)
+
+    def door_dsn_of(self, database: str) -> str:
+        """Return the connection string of the doors' login to another database of this server."""
+        return self._dsn_for(DOOR_LOGIN, self._door_password, database)
+
+    def _dsn_for(self, user: str, password: str, database: str) -> str:
         return psycopg2.extensions.make_dsn(
-            host=str(self._socket_dir),
-            port=self._port,
-            user=cluster.SUPERUSER,
-            password=self._password,
-            dbname=database,
+            host=str(self._socket_dir), port=self._port, user=user, password=password, dbname=database
         )
 
     async def start(self) -> str:
@@ -122,6 +132,8 @@ class EmbeddedPostgres:
             else:
                 self._attach()
             create_database(self.dsn_of("postgres"), DATABASE)
+            if owned:
+                make_door_login(self.dsn_of(DATABASE), self._door_password)
         except BaseException:
             self.stop_blocking()
             raise
@@ -158,6 +170,7 @@ class EmbeddedPostgres:
         self._data = home / "data"
         self._socket_dir = self._make_socket_dir(home, self._account)
         self._password = cluster.read_or_make_password(self._dir / "password")
+        self._door_password = cluster.read_or_make_password(self._dir / "door.password")
         if self.owner:
             self._installation = reachable_installation(self._account, home)
 
