@@ -1,0 +1,52 @@
+"""The connections of the daemon to PostgreSQL: a pool for each role that it has there."""
+
+from __future__ import annotations
+
+import logging
+
+from mtd.storage.config import StorageConfig
+from mtd.storage.pool import Database
+from mtd.storage.readers import Readers
+from mtd.storage.roles import refuse_open_login
+
+logger = logging.getLogger(__name__)
+
+
+class Pools:
+    """All pools, started and stopped together.
+
+    ``writer``: what projections and collectors write, and what is looked up before its tenant is known.
+    ``across``: what mtd itself reads of all tenants.
+    ``doors``, ``arrays``: what callers ask for; each transaction names its tenant, and sees nothing of another.
+    ``owner``: making and dropping partitions.
+
+    Each has connections of its own: what readers ask never holds up the projections.
+    """
+
+    def __init__(self, dsn: str, door_dsn: str, config: StorageConfig) -> None:
+        self._door_login = bool(door_dsn)
+        self.owner = Database.for_maintenance(dsn, config)
+        self.writer = Database.for_writing(dsn, config)
+        self.across = Database.for_all_tenants(dsn, config)
+        self.doors = Database.for_queries(door_dsn or dsn, config)
+        # What is read in binary, and by arrays, is read in threads.
+        self.arrays = Readers(door_dsn or dsn, config)
+
+    async def start(self) -> None:
+        """Connect each once. Raises Misconfigured for a login of doors that could pass the walls, and Retryable."""
+        for pool in (self.owner, self.writer, self.across, self.doors):
+            await pool.start()
+        if self._door_login:
+            await self.doors.check_login(refuse_open_login)
+        else:
+            logger.warning(
+                "database.door_dsn is empty: doors use the login of database.dsn and lay its rights down, as %s."
+                " A login of their own couldn't take them up again: see docs/tenants.md",
+                self.doors.role,
+            )
+
+    async def stop(self) -> None:
+        """Close all connections."""
+        await self.arrays.stop()
+        for pool in (self.doors, self.across, self.writer, self.owner):
+            await pool.stop()
