@@ -13,6 +13,10 @@ class LogUnavailable(Retryable):
     """
 
 
+class SourceStored(Refused):
+    """Events of a batch were stored before, from the same positions of the log that they come from."""
+
+
 class PositionBeyondEnd(Refused):
     """A reader is ahead of the log: the log was put back from an older copy."""
 

@@ -30,6 +30,15 @@ class AppendResult:
 
 
 @dataclass(frozen=True, slots=True)
+class Source:
+    """Where all events of a batch stood before: at these positions of another log, a collector's."""
+
+    log_id: str
+    first_seq: int
+    last_seq: int
+
+
+@dataclass(frozen=True, slots=True)
 class LoggedBatch:
     """Consecutive events of the log, not to be changed by readers.
 
@@ -135,13 +144,19 @@ class IEventLog(Interface):
     async def stop() -> None:
         """Finish what waits to be appended, end the subscriptions, close the log."""
 
-    async def append(envelopes: Sequence[Envelope], batch_id: bytes | None = None) -> AppendResult:
+    async def append(
+        envelopes: Sequence[Envelope], batch_id: bytes | None = None, source: Source | None = None
+    ) -> AppendResult:
         """Store a batch in one step; it is durable when this returns.
 
         A ``batch_id`` that is stored already returns the positions of the
-        original and stores nothing. Raises LogUnavailable, and Refused for a
-        batch that is empty or above the cap.
+        original and stores nothing. What was stored from a ``source`` is noted
+        in the same step, for as long as the log exists. Raises LogUnavailable,
+        SourceStored, and Refused for a batch that is empty or above the cap.
         """
+
+    async def stored_from(log_id: str) -> Sequence[tuple[int, int]]:
+        """Return which positions of another log were ever stored here: first and last of each range."""
 
     async def read(after: int, limit: int) -> list[LoggedBatch]:
         """Return events behind a position, in order, at most ``limit`` of them.

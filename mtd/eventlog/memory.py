@@ -16,11 +16,20 @@ from zope.interface import implementer
 
 from mtd.core.clock import SYSTEM_CLOCK, Clock
 from mtd.core.errors import Refused
-from mtd.eventlog.errors import LogUnavailable, PositionBeyondEnd
-from mtd.eventlog.interfaces import AppendResult, IEventLog, LoggedBatch, LogReport, LogStats, Progress
+from mtd.eventlog.errors import LogUnavailable, PositionBeyondEnd, SourceStored
+from mtd.eventlog.interfaces import (
+    AppendResult,
+    IEventLog,
+    LoggedBatch,
+    LogReport,
+    LogStats,
+    Progress,
+    Source,
+)
 from mtd.eventlog.subscription import follow
 from mtd.eventlog.tail import Tail
 from mtd.model.events import payload_kind
+from mtd.model.ranges import SeqRanges
 
 if TYPE_CHECKING:
     from mtd.pb.events.v1.envelope_pb2 import Envelope
@@ -37,6 +46,7 @@ class MemoryEventLog:
         self._clock = clock
         self._batches: list[tuple[LoggedBatch, int]] = []
         self._by_id: dict[bytes, AppendResult] = {}
+        self._stored_from: dict[str, SeqRanges] = {}
         self._consumers: dict[str, int] = {}
         self._stored_bytes = 0
         self._first_seq = 1
@@ -61,7 +71,9 @@ class MemoryEventLog:
         self._since_us = self._clock.now_us() if reason else 0
         self._reason = reason
 
-    async def append(self, envelopes: Sequence[Envelope], batch_id: bytes | None = None) -> AppendResult:
+    async def append(
+        self, envelopes: Sequence[Envelope], batch_id: bytes | None = None, source: Source | None = None
+    ) -> AppendResult:
         """Store a batch. See IEventLog."""
         if not envelopes:
             raise Refused("a batch without events can't be appended")
@@ -71,13 +83,26 @@ class MemoryEventLog:
         if batch_id is not None and batch_id in self._by_id:
             known = self._by_id[batch_id]
             return AppendResult(known.first_seq, known.last_seq, duplicate=True)
+        if source is not None and self._of(source.log_id).overlaps(source.first_seq, source.last_seq):
+            raise SourceStored(
+                f"events {source.first_seq} to {source.last_seq} of {source.log_id} are stored"
+            )
         size = sum(envelope.ByteSize() for envelope in envelopes)
         if size > self._max_bytes:
             raise Refused(f"a batch of {size} bytes is over the cap of {self._max_bytes}; append it in parts")
         if self._reason:
             raise LogUnavailable(self._reason)
         self._make_room(size)
+        if source is not None:
+            self._of(source.log_id).add(source.first_seq, source.last_seq)
         return self._store(envelopes, size, batch_id)
+
+    def _of(self, log_id: str) -> SeqRanges:
+        return self._stored_from.setdefault(log_id, SeqRanges())
+
+    async def stored_from(self, log_id: str) -> Sequence[tuple[int, int]]:
+        """Return what was stored from another log. See IEventLog."""
+        return list(self._of(log_id))
 
     def _make_room(self, size: int) -> None:
         while self._stored_bytes + size > self._max_bytes:

@@ -15,8 +15,8 @@ import pytest
 from zope.interface.verify import verifyObject
 
 from mtd.core.errors import Refused
-from mtd.eventlog.errors import LogUnavailable, PositionBeyondEnd
-from mtd.eventlog.interfaces import IEventLog, LoggedBatch
+from mtd.eventlog.errors import LogUnavailable, PositionBeyondEnd, SourceStored
+from mtd.eventlog.interfaces import IEventLog, LoggedBatch, Source
 from mtd.pb.events.v1.envelope_pb2 import Envelope
 from tests.contract.loop import run as run_async
 
@@ -153,6 +153,44 @@ class EventLogSuite:
             assert {(r.first_seq, r.last_seq) for r in results} == {(1, 2)}
             assert sum(not r.duplicate for r in results) == 1
             assert numbers(await log.read(0, 100)) == [1, 2]
+
+        self.run(tmp_path, body)
+
+    def test_events_of_another_log_are_stored_once(self, tmp_path: Path) -> None:
+        async def body(log: IEventLog) -> None:
+            assert await log.stored_from("edge") == []
+            await log.append(make_events(1, 3), source=Source("edge", 1, 3))
+            await log.append(make_events(7, 2), source=Source("edge", 7, 8))
+            for first, last in ((1, 3), (3, 4), (8, 9), (2, 7)):
+                with pytest.raises(SourceStored):
+                    await log.append(make_events(first, last + 1 - first), source=Source("edge", first, last))
+            assert await log.stored_from("edge") == [(1, 3), (7, 8)]
+            await log.append(make_events(4, 3), source=Source("edge", 4, 6))
+            await log.append(make_events(1, 1), source=Source("other", 1, 1))
+            assert await log.stored_from("edge") == [(1, 8)]
+            assert await log.stored_from("other") == [(1, 1)]
+            assert numbers(await log.read(0, 100)) == [1, 2, 3, 7, 8, 4, 5, 6, 1]
+
+        self.run(tmp_path, body)
+
+    def test_of_the_same_events_at_once_one_batch_is_stored(self, tmp_path: Path) -> None:
+        async def body(log: IEventLog) -> None:
+            results = await asyncio.gather(
+                *(log.append(make_events(1, 2), source=Source("edge", 1, 2)) for _ in range(5)),
+                return_exceptions=True,
+            )
+            assert sum(isinstance(result, SourceStored) for result in results) == 4
+            assert numbers(await log.read(0, 100)) == [1, 2]
+
+        self.run(tmp_path, body)
+
+    def test_what_came_from_another_log_is_known_after_it_was_trimmed(self, tmp_path: Path) -> None:
+        async def body(log: IEventLog) -> None:
+            await log.append(make_events(1, 3), source=Source("edge", 1, 3))
+            await log.trim(4)
+            assert log.stats().first_seq == 4
+            with pytest.raises(SourceStored):
+                await log.append(make_events(2, 1), source=Source("edge", 2, 2))
 
         self.run(tmp_path, body)
 

@@ -9,7 +9,7 @@ import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from zope.interface import implementer
 
@@ -17,7 +17,15 @@ from mtd.core.clock import SYSTEM_CLOCK, Clock
 from mtd.core.errors import Misconfigured, Refused
 from mtd.eventlog import metrics
 from mtd.eventlog.errors import LogUnavailable, PositionBeyondEnd
-from mtd.eventlog.interfaces import AppendResult, IEventLog, LoggedBatch, LogReport, LogStats, Progress
+from mtd.eventlog.interfaces import (
+    AppendResult,
+    IEventLog,
+    LoggedBatch,
+    LogReport,
+    LogStats,
+    Progress,
+    Source,
+)
 from mtd.eventlog.sqlite.keeper import Keeper
 from mtd.eventlog.sqlite.reader import DiskReader
 from mtd.eventlog.sqlite.schema import FileLock, failure_reason
@@ -32,6 +40,8 @@ if TYPE_CHECKING:
     from mtd.pb.events.v1.envelope_pb2 import Envelope
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 @implementer(IEventLog)
@@ -122,7 +132,9 @@ class SqliteEventLog:
                 pending.done.set_exception(LogUnavailable("the event log was closed while its disk hung"))
         self._pending.clear()
 
-    async def append(self, envelopes: Sequence[Envelope], batch_id: bytes | None = None) -> AppendResult:
+    async def append(
+        self, envelopes: Sequence[Envelope], batch_id: bytes | None = None, source: Source | None = None
+    ) -> AppendResult:
         """Store a batch; durable on return. See IEventLog."""
         if not envelopes:
             raise Refused("a batch without events can't be appended")
@@ -130,7 +142,7 @@ class SqliteEventLog:
             metrics.FAILED_BATCHES.labels(reason="busy").inc()
             raise LogUnavailable(f"{len(self._pending)} batches wait for the disk already")
         writer = self._open_writer()
-        pending = Pending(envelopes, batch_id, self._loop.create_future(), time.monotonic())
+        pending = Pending(envelopes, batch_id, self._loop.create_future(), time.monotonic(), source)
         writer.append(pending)
         self._pending[pending] = None
         metrics.WAITING_BATCHES.set(len(self._pending))
@@ -223,10 +235,17 @@ class SqliteEventLog:
             writer, lambda: writer.in_store(lambda keeper: keeper.trim_before(before))
         )
 
-    async def _in_writer(self, writer: Writer, work: Callable[[], int]) -> int:
-        done: asyncio.Future[int] = self._loop.create_future()
+    async def stored_from(self, log_id: str) -> Sequence[tuple[int, int]]:
+        """Return what was stored from another log. See IEventLog."""
+        writer = self._open_writer()
+        return await self._in_writer(
+            writer, lambda: writer.in_store(lambda _: self._store.stored_from(log_id))
+        )
 
-        def set_result(result: int | Exception) -> None:
+    async def _in_writer(self, writer: Writer, work: Callable[[], T]) -> T:
+        done: asyncio.Future[T] = self._loop.create_future()
+
+        def set_result(result: T | Exception) -> None:
             if done.cancelled():
                 return
             if isinstance(result, Exception):
@@ -236,7 +255,7 @@ class SqliteEventLog:
 
         def job() -> None:
             try:
-                result: int | Exception = work()
+                result: T | Exception = work()
             except Exception as error:  # raised where it is awaited
                 result = error
             self._loop.call_soon_threadsafe(set_result, result)

@@ -45,6 +45,16 @@ CREATE TABLE consumer (
 );
 """
 
+# Added later; who wrote the file before had no use for it.
+_SOURCE_TABLE = """
+CREATE TABLE IF NOT EXISTS source_range (
+    log_id TEXT NOT NULL,
+    first_seq INTEGER NOT NULL,
+    last_seq INTEGER NOT NULL,
+    PRIMARY KEY (log_id, first_seq)
+) WITHOUT ROWID
+"""
+
 
 @dataclass(slots=True)
 class Header:
@@ -105,6 +115,8 @@ def _make_or_check(connection: sqlite3.Connection, path: Path, now_us: int) -> N
             )
         else:
             check_format(connection, tables, path)
+        if "source_range" not in tables:
+            connection.execute(_SOURCE_TABLE)
         connection.execute("COMMIT")
     except BaseException:
         if connection.in_transaction:

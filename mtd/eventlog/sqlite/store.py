@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mtd.eventlog.encoding import checksum
-from mtd.eventlog.interfaces import AppendResult
+from mtd.eventlog.errors import SourceStored
+from mtd.eventlog.interfaces import AppendResult, Source
 from mtd.eventlog.sqlite.schema import (
     PAGE_BYTES,
     ROW_OVERHEAD_BYTES,
@@ -30,6 +31,7 @@ class NewBatch:
     payload: bytes
     count: int
     batch_id: bytes | None
+    source: Source | None = None
 
     @property
     def stored_bytes(self) -> int:
@@ -68,16 +70,22 @@ class Store:
         """Whether there is a connection."""
         return self._connection is not None
 
-    def insert(self, batches: Sequence[NewBatch], now_us: int) -> list[AppendResult]:
-        """Store the batches in one transaction; they are durable when this returns."""
+    def insert(self, batches: Sequence[NewBatch], now_us: int) -> list[AppendResult | SourceStored]:
+        """Store the batches in one transaction; they are durable when this returns.
+
+        A batch whose events are here already from their source is left out.
+        """
         header = self.header
-        results: list[AppendResult] = []
+        results: list[AppendResult | SourceStored] = []
         last_seq, stored, stored_bytes = header.last_seq, header.batches, header.stored_bytes
         with _Transaction(self._open_connection()) as connection:
             for batch in batches:
                 known = _find(connection, batch.batch_id)
                 if known is not None:
                     results.append(known)
+                    continue
+                if batch.source is not None and not _note_source(connection, batch.source):
+                    results.append(SourceStored(f"some of {batch.source} are stored already"))
                     continue
                 first_seq, last_seq = last_seq + 1, last_seq + batch.count
                 crc = checksum(first_seq, last_seq, now_us, batch.payload)
@@ -131,6 +139,13 @@ class Store:
             connection.execute("DELETE FROM consumer")
             connection.executemany("INSERT INTO consumer VALUES (?, ?)", list(consumers.items()))
         self._uncheckpointed_bytes += PAGE_BYTES
+
+    def stored_from(self, log_id: str) -> list[tuple[int, int]]:
+        """Return the ranges of positions that were stored from another log."""
+        rows = self._open_connection().execute(
+            "SELECT first_seq, last_seq FROM source_range WHERE log_id = ? ORDER BY first_seq", (log_id,)
+        )
+        return [(first, last) for first, last in rows.fetchall()]
 
     def ages(self) -> tuple[int, int]:
         """Return when the oldest and the newest batch were appended; 0 if there is none."""
@@ -197,3 +212,21 @@ def _find(connection: sqlite3.Connection, batch_id: bytes | None) -> AppendResul
         "SELECT first_seq, last_seq FROM batch WHERE batch_id = ?", (batch_id,)
     ).fetchone()
     return None if found is None else AppendResult(found[0], found[1], duplicate=True)
+
+
+def _note_source(connection: sqlite3.Connection, source: Source) -> bool:
+    """Note positions of another log as stored, joined with those that touch them; false if some of them are."""
+    first, last = source.first_seq, source.last_seq
+    near = connection.execute(
+        "SELECT first_seq, last_seq FROM source_range WHERE log_id = ? AND first_seq <= ? AND last_seq >= ?",
+        (source.log_id, last + 1, first - 1),
+    ).fetchall()
+    if any(low <= last and high >= first for low, high in near):
+        return False
+    for low, high in near:
+        connection.execute(
+            "DELETE FROM source_range WHERE log_id = ? AND first_seq = ?", (source.log_id, low)
+        )
+        first, last = min(first, low), max(last, high)
+    connection.execute("INSERT INTO source_range VALUES (?, ?, ?)", (source.log_id, first, last))
+    return True

@@ -9,15 +9,15 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from mtd.core.backoff import Backoff
 from mtd.core.errors import Refused
 from mtd.core.metrics import TASK_FAILURES
 from mtd.eventlog import metrics
 from mtd.eventlog.encoding import encode_batch
-from mtd.eventlog.errors import LogUnavailable
-from mtd.eventlog.interfaces import AppendResult, LoggedBatch
+from mtd.eventlog.errors import LogUnavailable, SourceStored
+from mtd.eventlog.interfaces import AppendResult, LoggedBatch, Source
 from mtd.eventlog.sqlite.keeper import STORE_ERRORS, Keeper
 from mtd.eventlog.sqlite.schema import failure_reason
 from mtd.eventlog.sqlite.store import NewBatch, Store
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from mtd.pb.events.v1.envelope_pb2 import Envelope
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 # Wait before the writer begins again after an error of ours: first, and at most.
 _BEGIN_AGAIN_S = (0.05, 5.0)
@@ -41,6 +43,7 @@ class Pending:
     batch_id: bytes | None
     done: asyncio.Future[AppendResult]
     since: float
+    source: Source | None = None
     encoded: NewBatch = field(default_factory=lambda: NewBatch(b"", 0, None))
 
 
@@ -231,7 +234,7 @@ class Writer:
             self._settle(Settled([(pending, error)], (), self._store.header.last_seq))
             return
         limit = min(self._settings.max_batch_bytes, self._settings.max_bytes)
-        encoded = NewBatch(payload, len(pending.envelopes), pending.batch_id)
+        encoded = NewBatch(payload, len(pending.envelopes), pending.batch_id, pending.source)
         if encoded.stored_bytes > limit:
             refusal = Refused(
                 f"a batch of {len(payload)} bytes is over the cap of {limit}; append it in parts"
@@ -294,14 +297,16 @@ class Writer:
                 return count
         return len(group)
 
-    def _succeed(self, group: Sequence[Pending], results: Sequence[AppendResult], now_us: int) -> None:
+    def _succeed(
+        self, group: Sequence[Pending], results: Sequence[AppendResult | SourceStored], now_us: int
+    ) -> None:
         published = [
             (
                 LoggedBatch(result.first_seq, result.last_seq, pending.envelopes, now_us),
                 pending.encoded.stored_bytes,
             )
             for pending, result in zip(group, results, strict=True)
-            if not result.duplicate
+            if isinstance(result, AppendResult) and not result.duplicate
         ]
         self._keeper.committed(now_us)
         if not self.availability.available:
@@ -330,7 +335,7 @@ class Writer:
             # An unacknowledged commit may have reached the disk after all: readers must see it.
             self._settle(Settled((), (), self._store.header.last_seq))
 
-    def in_store(self, work: Callable[[Keeper], int]) -> int:
+    def in_store(self, work: Callable[[Keeper], T]) -> T:
         """Do something with the keeper and an open store; for jobs, in the thread."""
         try:
             self._ensure_open(self._clock.now_us())
