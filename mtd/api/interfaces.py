@@ -17,6 +17,7 @@ from mtd.discovery.scan import ScanReport
 from mtd.model.device import Outcome, Severity, Way
 from mtd.model.layout import Layout
 from mtd.model.metric import Tier
+from mtd.model.principal import Principal
 from mtd.queries.cache import Aged
 from mtd.queries.newest import NewestPage, Token
 from mtd.queries.proposals import NeighborView, ProposalView
@@ -35,6 +36,7 @@ from mtd.queries.records import (
     TopEntry,
 )
 from mtd.queries.resolution import Resolution
+from mtd.queries.runs import StoredRun
 from mtd.queries.snapshots import SnapshotSummary, SnapshotVersion
 from mtd.queries.state import RowFilter, TablePage, TableSummary
 from mtd.queries.top import TopBy
@@ -210,12 +212,17 @@ class DiagnosticsBackend(Protocol):
     """Tools on the devices of a tenant."""
 
     def run(
-        self, tenant_id: str, device: str, wish: Wish, caller: str
+        self, tenant_id: str, device: str, wish: Wish, caller: Principal
     ) -> AsyncGenerator[Sequence[ToolRow] | RunEnd, None]:
         """Yield rows, and at last the end; closing it stops the tool.
 
-        Raises Refused, NotFound, ToolBusy, SessionFailed, RouterRefused.
+        Raises Refused, NotFound, ToolBusy, QuotaExceeded, SessionFailed, RouterRefused, CollectorUnable.
         """
+
+    async def runs(
+        self, tenant_id: str, device: str, tools: Collection[str], limit: int, before_us: int
+    ) -> Sequence[StoredRun]:
+        """Return runs of a device that ended before a time, the newest first."""
 
 
 class TelemetryBackend(Protocol):

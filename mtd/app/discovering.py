@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Collection
 from typing import TYPE_CHECKING
 
 from mtd.api.interfaces import NeighborPage, ProposalPage
+from mtd.app.tools import Diagnostics
 from mtd.core.errors import Conflict, Refused
 from mtd.diagnostics.runner import ToolRunner
 from mtd.discovery.service import DiscoveryService
@@ -149,16 +150,18 @@ class Finding:
             settings.discovery, settings.ingest.own_tenant_id, recorder, decisions
         )
         self.discovery = Discovery(readers, devices, decisions, self._service.scanner, recorder)
-        self.tools = ToolRunner(
+        runner = ToolRunner(
             lambda tenant_id, device: devices.polled(device, tenant_id),
             recorder,
             settings.diagnostics,
             settings.routeros_api,
         )
+        self.tools = Diagnostics(runner, readers, database, settings.diagnostics)
 
     async def start(self) -> None:
         """Begin. Raises Misconfigured if the port of announcements can't be had."""
         await self._service.start()
+        self.tools.start()
 
     async def stop(self) -> None:
         """End what is under way."""

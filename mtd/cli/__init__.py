@@ -38,6 +38,7 @@ _COMMANDS: Mapping[str, str] = MappingProxyType(
         "torch": "mtd.cli.tools:torch",
         "sniff": "mtd.cli.tools:sniff",
         "bandwidth-test": "mtd.cli.tools:bandwidth_test",
+        "runs": "mtd.cli.runs:runs",
         "plugins": "mtd.cli.plugins:plugins",
         "catalogue": "mtd.cli.plugins:catalogue",
         "log": "mtd.cli.log:log",

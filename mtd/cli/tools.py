@@ -83,7 +83,7 @@ def _show(run: Any, screen: Screen[Any]) -> None:
 
 @click.command()
 @tool_options
-@click.argument("address")
+@click.argument("address", default="")
 @click.option("--count", type=click.IntRange(min=0), default=0, help="How many requests.")
 @click.option(
     "--interval",
@@ -96,12 +96,16 @@ def _show(run: Any, screen: Screen[Any]) -> None:
 @click.option("--source", "source_address", default="", help="Address to ping from.")
 @click.option("--interface", default="", help="Interface to ping from.")
 @click.option("--dont-fragment", "do_not_fragment", is_flag=True, help="Refuse to have them fragmented.")
+@click.option("--from-collector", is_flag=True, help="Ping from the daemon's machine instead of the router.")
 @explain_errors
 def ping(device: str, address: str, server: Connection, as_json: bool, **options: Any) -> None:
     """Ping ADDRESS from the router DEVICE. The router's user needs the policy test.
 
+    From the collector: DEVICE itself, or what the configuration lists.
+
     \b
     mtd ping core-1 192.0.2.7
+    mtd ping core-1 --from-collector
     mtd ping core-1 192.0.2.7 --count 100 --interval 50 --size 1500 --dont-fragment
     """
     _run(server, calls.ping(device, address, **options), PingScreen(), as_json=as_json)
@@ -109,12 +113,13 @@ def ping(device: str, address: str, server: Connection, as_json: bool, **options
 
 @click.command()
 @tool_options
-@click.argument("address")
+@click.argument("address", default="")
 @click.option("--count", type=click.IntRange(min=0), default=0, help="How many rounds. Default: 3.")
 @click.option("--max-hops", type=click.IntRange(0, 255), default=0, help="Most hops. Default: 30.")
 @click.option("--udp", is_flag=True, help="Probe with UDP instead of ICMP.")
 @click.option("--names", "resolve_names", is_flag=True, help="Let the router look up the names of hops.")
 @click.option("--source", "source_address", default="", help="Address to probe from.")
+@click.option("--from-collector", is_flag=True, help="Trace from the daemon's machine instead of the router.")
 @explain_errors
 def traceroute(device: str, address: str, server: Connection, as_json: bool, **options: Any) -> None:
     """Trace the path from the router DEVICE to ADDRESS. The router's user needs the policy test."""

@@ -8,11 +8,13 @@ The parts are rows, and at last a `ToolEnd`. What a router didn't tell is None.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import datetime as dt
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict, TypeVar
 
 from mtd.client.errors import MtdClientError
+from mtd.client.requests import Call
 from mtd.client.runs import RunCall
 from mtd.client.values import word
 from mtd.pb.diagnostics.v1 import diagnostics_service_pb2 as pb
@@ -146,9 +148,10 @@ def ping(
     source_address: str = "",
     interface: str = "",
     do_not_fragment: bool = False,
+    from_collector: bool = False,
     **bounds: Unpack[Bounds],
 ) -> RunCall[PingReply | ToolEnd]:
-    """Ping a host from a router."""
+    """Ping a host from a router, or ``from_collector``: the router itself if there is no address."""
     return _call(
         "Ping",
         lambda: pb.PingRequest(
@@ -160,6 +163,7 @@ def ping(
             source_address=source_address,
             interface=interface,
             do_not_fragment=do_not_fragment,
+            from_collector=from_collector,
             bounds=pb.Bounds(**bounds),
         ),
         PingReply,
@@ -175,9 +179,10 @@ def traceroute(
     udp: bool = False,
     resolve_names: bool = False,
     source_address: str = "",
+    from_collector: bool = False,
     **bounds: Unpack[Bounds],
 ) -> RunCall[TracerouteHop | ToolEnd]:
-    """Trace the path from a router to a host."""
+    """Trace the path from a router to a host, or ``from_collector``: to the router itself if there is no address."""
     return _call(
         "Traceroute",
         lambda: pb.TracerouteRequest(
@@ -188,6 +193,7 @@ def traceroute(
             udp=udp,
             resolve_names=resolve_names,
             source_address=source_address,
+            from_collector=from_collector,
             bounds=pb.Bounds(**bounds),
         ),
         TracerouteHop,
@@ -302,3 +308,64 @@ def _call(method: str, build: Callable[[], Any], row: Callable[..., T]) -> RunCa
             f"what can't be sent: {error}", code="INVALID_ARGUMENT", reason="ARGUMENTS"
         ) from None
     return RunCall(DIAGNOSTICS, method, request, read)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRun:
+    """A run that ended, and what of it was kept. Rows go by the field names of the tool's rows."""
+
+    tool: str
+    from_collector: bool
+    arguments: Mapping[str, str]
+    caller: str
+    started_at: dt.datetime
+    seconds: float
+    result: str
+    detail: str
+    row_count: int
+    rows: Sequence[Mapping[str, Any]]
+    rows_left_out: int
+    summary: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRuns:
+    """A page of runs; an empty token ends the list."""
+
+    runs: Sequence[StoredRun]
+    next_page_token: str
+
+
+def runs(device: str, tool: str = "", *, page_size: int = 0, page_token: str = "") -> Call[StoredRuns]:
+    """List the runs of a device that ended, the newest first: give it to a client's ``ask``."""
+    request = pb.ListRunsRequest(device=device, tool=tool, page_size=page_size, page_token=page_token)
+    return Call(DIAGNOSTICS, "ListRuns", request, _runs_of)
+
+
+def _runs_of(message: pb.ListRunsResponse) -> StoredRuns:
+    return StoredRuns([_run_of(run) for run in message.runs], message.next_page_token)
+
+
+def _run_of(run: pb.Run) -> StoredRun:
+    return StoredRun(
+        run.tool,
+        run.from_collector,
+        dict(run.arguments),
+        run.caller,
+        run.start_time.ToDatetime(dt.UTC),
+        run.seconds,
+        run.result,
+        run.detail,
+        run.row_count,
+        [_plain(row) for row in run.rows],
+        run.rows_left_out,
+        _plain(run.summary),
+    )
+
+
+def _plain(struct: Any) -> dict[str, Any]:
+    """Return a Struct as plain values."""
+    from google.protobuf.json_format import MessageToDict
+
+    found: dict[str, Any] = MessageToDict(struct)
+    return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, IPvAnyNetwork, model_validator
 
 from mtd.diagnostics.tools import ToolName
 
@@ -19,6 +19,26 @@ class DiagnosticsConfig(BaseModel):
     )
     max_runs: int = Field(
         default=5, ge=1, le=100, description="Runs at a time on all routers; on one router it is one."
+    )
+    max_runs_per_hour: int = Field(
+        default=60, ge=1, le=100_000, description="Runs that one caller may begin within an hour."
+    )
+    max_tenant_runs_per_hour: int = Field(
+        default=600,
+        ge=1,
+        le=1_000_000,
+        description="Runs that all callers of a tenant may begin within an hour, unless the tenant's quota says fewer.",
+    )
+    collector_targets: list[IPvAnyNetwork] = Field(
+        default=[],
+        description="Networks that ping and traceroute from the collector may be aimed at, beside the device that they"
+        " are run for: callers see through them what the collector can reach.",
+    )
+    keep_days: float = Field(
+        default=30.0, gt=0, le=3650, description="How long what runs found is kept, days."
+    )
+    keep_rows: int = Field(
+        default=1000, ge=0, le=100_000, description="Most rows of a run that are kept; the first ones."
     )
     default_seconds: float = Field(
         default=10.0, gt=0, le=3600, description="How long a tool runs if the caller doesn't say."

@@ -19,3 +19,7 @@ class ToolForbidden(Refused):
 
 class RouterRefused(Misconfigured):
     """The router doesn't run the tool; the text has its words, and what to do."""
+
+
+class CollectorUnable(Misconfigured):
+    """This machine doesn't let the daemon run the tool; the text says what to change."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Network
 from typing import Protocol
 
@@ -23,7 +23,10 @@ _GROUPINGS = ("address", "protocol", "port", "vlan", "dscp")
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A run as it will be. ``interface``: has to be there; empty if none is named."""
+    """A run as it will be. ``interface``: has to be there; empty if none is named.
+
+    ``from_collector``: this daemon runs it, not the router.
+    """
 
     tool: Tool
     arguments: tuple[tuple[str, str], ...]
@@ -31,6 +34,7 @@ class Plan:
     rows: int
     max_bytes: int
     interface: str = ""
+    from_collector: bool = False
 
     @property
     def command(self) -> Command:
@@ -44,10 +48,15 @@ class Plan:
         return any(name == "duration" for name, _ in self.arguments)
 
     @property
+    def told(self) -> dict[str, str]:
+        """Return the arguments without secrets."""
+        return {name: value for name, value in self.arguments if name not in _UNTOLD}
+
+    @property
     def words(self) -> str:
         """Return the run in words, without secrets."""
-        told = [f"{name}={value}" for name, value in self.arguments if name not in _UNTOLD]
-        return " ".join([self.tool.name, *told])
+        where = ["from the collector"] if self.from_collector else []
+        return " ".join([self.tool.name, *where, *(f"{name}={value}" for name, value in self.told.items())])
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +90,7 @@ class Ping:
     interface: str = ""
     do_not_fragment: bool = False
     bounds: Bounds = field(default_factory=Bounds)
+    from_collector: bool = False
     tool = tools.PING
 
     def plan(self, config: DiagnosticsConfig) -> Plan:
@@ -88,7 +98,7 @@ class Ping:
         seconds, rows = _bounds(self.bounds, config, self.tool)
         interval_ms = check.number(self.interval_ms or 1000, 10, 5000, "interval_ms")
         room = max(1, math.floor(seconds * 1000 / interval_ms))
-        given = {"address": check.host(self.address, "address")}
+        given = self._target()
         given["count"] = str(min(self.count or room, room, rows))
         given["interval"] = f"{interval_ms}ms"
         if self.size_bytes:
@@ -99,7 +109,15 @@ class Ping:
             given["interface"] = check.interface(self.interface)
         if self.do_not_fragment:
             given["do-not-fragment"] = ""
-        return _plan(self.tool, given, seconds, rows, config, self.interface)
+        plan = _plan(self.tool, given, seconds, rows, config, self.interface)
+        return replace(plan, from_collector=self.from_collector)
+
+    def _target(self) -> dict[str, str]:
+        if not self.from_collector:
+            return {"address": check.host(self.address, "address")}
+        if self.source_address or self.interface or self.do_not_fragment:
+            raise Refused("source_address, interface and do_not_fragment are for pings from the router")
+        return _collector_target(self.address)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,15 +131,24 @@ class Traceroute:
     resolve_names: bool = False
     source_address: str = ""
     bounds: Bounds = field(default_factory=Bounds)
+    from_collector: bool = False
     tool = tools.TRACEROUTE
 
     def plan(self, config: DiagnosticsConfig) -> Plan:
         """Return the run; see `Wish`."""
         seconds, rows = _bounds(self.bounds, config, self.tool)
-        given = {
-            "address": check.host(self.address, "address"),
+        rounds = {
             "count": str(check.number(self.count or _DEFAULT_ROUNDS, 1, 1000, "count")),
             "max-hops": str(check.number(self.max_hops or 30, 1, 255, "max_hops")),
+        }
+        if self.from_collector:
+            if self.source_address or self.resolve_names:
+                raise Refused("source_address and resolve_names are for paths from the router")
+            plan = _plan(self.tool, _collector_target(self.address) | rounds, seconds, rows, config)
+            return replace(plan, from_collector=True)
+        given = {
+            "address": check.host(self.address, "address"),
+            **rounds,
             "use-dns": "yes" if self.resolve_names else "no",
         }
         if self.udp:
@@ -255,6 +282,11 @@ class BandwidthTest:
         elif self.password:
             raise Refused("password: there is no user that it could belong to")
         return _plan(self.tool, given, seconds, rows, config)
+
+
+def _collector_target(address: str) -> dict[str, str]:
+    """Return what a collector's tool is aimed at: the device itself if nothing is said."""
+    return {"address": check.host(address, "address")} if address else {}
 
 
 def _bounds(

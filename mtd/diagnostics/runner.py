@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import enum
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,10 @@ from mtd.core.callers import Callers
 from mtd.core.clock import SYSTEM_CLOCK, Clock
 from mtd.core.errors import MtdError, Refused
 from mtd.diagnostics import audit, metrics
+from mtd.diagnostics.collector import CollectorTools
 from mtd.diagnostics.errors import RouterRefused, ToolBusy
+from mtd.diagnostics.limits import HourlyRuns, TenantLimit, no_limit
+from mtd.diagnostics.record import Kept, document_of
 from mtd.diagnostics.tools import ToolRow
 from mtd.model.command import Command, Reply, Rows, Trap
 from mtd.model.device import Device, Way
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
     from mtd.diagnostics.config import DiagnosticsConfig
     from mtd.diagnostics.plans import Plan, Wish
     from mtd.ingest.recorder import Recorder
+    from mtd.model.principal import Principal
     from mtd.sources.routeros_api.session import ApiSession
 
 FindDevice = Callable[[str, str], Awaitable[Device]]
@@ -59,8 +63,10 @@ class _Run:
 
     plan: Plan
     device: Device
-    caller: str
+    caller: Principal
     started: float
+    started_us: int
+    kept: Kept
     rows: int = 0
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
     waiting: list[ToolRow] = field(default_factory=list)
@@ -71,14 +77,19 @@ class _Run:
         return self.rows >= self.plan.rows
 
     def take(self, rows: Rows) -> None:
-        """Take rows as they come: bounded by those of the plan, whoever reads how slowly."""
-        read = self.plan.tool.read(rows)
+        """Take rows of a router as they come."""
+        self.add(self.plan.tool.read(rows))
+
+    def add(self, rows: Sequence[ToolRow]) -> None:
+        """Add rows: bounded by those of the plan, whoever reads how slowly."""
         room = self.plan.rows - self.rows
         tool = self.plan.tool.name
-        self.waiting += read[:room]
-        self.rows += len(read[:room])
-        metrics.ROWS.labels(tool=tool).inc(len(read[:room]))
-        metrics.ROWS_LEFT_OUT.labels(tool=tool).inc(len(read[room:]))
+        taken = rows[:room]
+        self.waiting += taken
+        self.kept.take(taken)
+        self.rows += len(taken)
+        metrics.ROWS.labels(tool=tool).inc(len(taken))
+        metrics.ROWS_LEFT_OUT.labels(tool=tool).inc(len(rows[room:]))
         self.arrived.set()
 
 
@@ -94,11 +105,14 @@ class ToolRunner:
         *,
         clock: Clock = SYSTEM_CLOCK,
         reactor: Any = None,
+        tenant_limit: TenantLimit = no_limit,
     ) -> None:
         self._find = find
         self._recorder = recorder
         self._config = config
         self._clock = clock
+        self._hourly = HourlyRuns(config, clock, tenant_limit)
+        self._collector = CollectorTools(config)
         self._tools = Tools(
             clock,
             api_config or RouterOsApiConfig(),
@@ -113,31 +127,37 @@ class ToolRunner:
         await self._callers.send_away(_STOP_S)
 
     async def run(
-        self, tenant_id: str, device: str, wish: Wish, caller: str
+        self, tenant_id: str, device: str, wish: Wish, caller: Principal
     ) -> AsyncGenerator[Sequence[ToolRow] | RunEnd, None]:
-        """Yield rows as the router tells them, and at last the end. Close it to stop the tool.
+        """Yield rows as they come, and at last the end. Close it to stop the tool.
 
-        Raises Refused, NotFound, ToolBusy, SessionFailed, RouterRefused.
+        Raises Refused, NotFound, ToolBusy, QuotaExceeded, SessionFailed, RouterRefused, CollectorUnable.
         """
         plan = wish.plan(self._config)
         found = await self._find(tenant_id, device)
-        if Way.API not in found.ways:
+        if not plan.from_collector and Way.API not in found.ways:
             raise Refused(
                 f"{found.name} isn't reached over the API, which tools need: allow it among its ways"
             )
-        with (
-            self._callers.inside(),
-            self._place(found, plan),
-            self._account(_Run(plan, found, caller, self._clock.monotonic())) as run,
-        ):
-            session = await open_session(found, self._tools, Steps(self._clock))
-            try:
-                await self._check_interface(session, run)
-                async with aclosing(self._rows(session, run)) as parts:
+        with self._callers.inside(), self._place(found, plan):
+            await self._hourly.take(tenant_id, caller)
+            kept = Kept(plan.tool.name, self._config.keep_rows)
+            begun = _Run(plan, found, caller, self._clock.monotonic(), self._clock.now_us(), kept)
+            with self._account(begun) as run:
+                parts = self._rows(run, self._collect(run)) if plan.from_collector else self._on_router(run)
+                async with aclosing(parts):
                     async for part in parts:
                         yield part
-            finally:
-                await session.close()
+
+    async def _on_router(self, run: _Run) -> AsyncGenerator[Sequence[ToolRow] | RunEnd, None]:
+        session = await open_session(run.device, self._tools, Steps(self._clock))
+        try:
+            await self._check_interface(session, run)
+            async with aclosing(self._rows(run, self._ask(session, run))) as parts:
+                async for part in parts:
+                    yield part
+        finally:
+            await session.close()
 
     @contextmanager
     def _place(self, device: Device, plan: Plan) -> Iterator[None]:
@@ -158,7 +178,8 @@ class ToolRunner:
     @contextmanager
     def _account(self, run: _Run) -> Iterator[_Run]:
         """Put the run on the device's timeline, as it begins and as it ends, however it ends."""
-        self._recorder.record_event(audit.started(run.plan, run.caller), run.device)
+        caller = f"{run.caller} at {run.caller.peer}" if run.caller.peer else str(run.caller)
+        self._recorder.record_event(audit.started(run.plan, caller), run.device)
         result, detail = "failed", "mtd failed"
         try:
             yield run
@@ -175,8 +196,11 @@ class ToolRunner:
         finally:
             metrics.RUNS.labels(tool=run.plan.tool.name, result=result).inc()
             seconds = self._clock.monotonic() - run.started
-            change = audit.ended(run.plan, run.caller, result, detail, run.rows, seconds)
+            change = audit.ended(run.plan, caller, result, detail, run.rows, seconds)
             self._recorder.record_event(change, run.device)
+            ended = (result, detail)
+            document = document_of(run.plan, run.caller, run.started_us, seconds, ended, run.kept, run.rows)
+            self._recorder.record_document(run.device, document)
 
     async def _check_interface(self, session: ApiSession, run: _Run) -> None:
         """Raise Refused if the router has no such interface: it would say so less plainly, or run all the same."""
@@ -190,34 +214,56 @@ class ToolRunner:
         if not reply.rows.count:
             raise Refused(f"{run.device.name} has no interface {name!r}")
 
-    async def _rows(self, session: ApiSession, run: _Run) -> AsyncGenerator[Sequence[ToolRow] | RunEnd, None]:
+    async def _ask(self, session: ApiSession, run: _Run) -> EndReason:
+        """Have the router run it; return why it ended."""
         began = self._clock.monotonic()
         plan = run.plan
         patience_s = plan.seconds + (_GRACE_S if plan.lasting else 0.0)
-        running = asyncio.ensure_future(session.stream(plan.command, patience_s, run.take))
-        running.add_done_callback(lambda _: run.arrived.set())
+        reply = await session.stream(plan.command, patience_s, run.take)
+        return _reason(run, reply, self._clock.monotonic() - began)
+
+    async def _collect(self, run: _Run) -> EndReason:
+        """Run it here; return why it ended."""
         try:
-            while not running.done() and not run.full:
+            async with (
+                asyncio.timeout(run.plan.seconds),
+                aclosing(self._collector.rows(run.plan, run.device)) as found,
+            ):
+                async for rows in found:
+                    run.add(rows)
+                    if run.full:
+                        return EndReason.ROWS
+        except TimeoutError:
+            return EndReason.TIME
+        return EndReason.FINISHED
+
+    async def _rows(
+        self, run: _Run, work: Coroutine[Any, Any, EndReason]
+    ) -> AsyncGenerator[Sequence[ToolRow] | RunEnd, None]:
+        began = self._clock.monotonic()
+        working = asyncio.ensure_future(work)
+        working.add_done_callback(lambda _: run.arrived.set())
+        try:
+            while not working.done() and not run.full:
                 await run.arrived.wait()
                 run.arrived.clear()
                 if run.waiting:
                     rows, run.waiting = run.waiting, []
                     yield rows
-            reply = await running if running.done() else None
+            reason = await working if working.done() else EndReason.ROWS
         finally:
-            if not running.done():
-                running.cancel()  # which cancels the command on the router
-                await asyncio.gather(running, return_exceptions=True)
+            if not working.done():
+                working.cancel()  # which cancels the command on the router
+                await asyncio.gather(working, return_exceptions=True)
         if run.waiting:
             yield run.waiting
-        seconds = self._clock.monotonic() - began
-        yield RunEnd(_reason(run, reply, seconds), run.rows, seconds)
+        yield RunEnd(reason, run.rows, self._clock.monotonic() - began)
 
 
-def _reason(run: _Run, reply: Reply | None, seconds: float) -> EndReason:
+def _reason(run: _Run, reply: Reply, seconds: float) -> EndReason:
     """Return why a run ended. Raises RouterRefused if the router didn't run it."""
-    trap = None if reply is None else reply.trap
-    if reply is None or run.full or (trap is not None and trap.too_large):
+    trap = reply.trap
+    if run.full or (trap is not None and trap.too_large):
         return EndReason.ROWS
     if trap is None:
         over = run.plan.lasting and seconds > run.plan.seconds - 0.5

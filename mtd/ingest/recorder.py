@@ -25,7 +25,7 @@ from mtd.model.events import Origin, payload_kind
 if TYPE_CHECKING:
     from mtd.eventlog.interfaces import IEventLog
     from mtd.model.device import Device
-    from mtd.model.observation import FrameValues, Observation, OutcomeReport, ProbeFacts, StateChange
+    from mtd.model.observation import Document, FrameValues, Observation, OutcomeReport, ProbeFacts, StateChange
     from mtd.model.sighting import Sighting
     from mtd.pb.events.v1.envelope_pb2 import Envelope
 
@@ -141,6 +141,13 @@ class Recorder:
         origin = self._origin(device)
         with self._accepting(origin):
             self._add(Urgency.CONTROL, events.state_event(origin, change, now_us, now_us))
+
+    def record_document(self, device: Device, document: Document) -> None:
+        """Record a document about a device that no poll brought."""
+        origin, now_us = self._origin(device), self._clock.now_us()
+        with self._accepting(origin):
+            self._validator.check_document(document)
+            self._add(Urgency.T3, events.snapshot_event(origin, document, now_us, now_us))
 
     def record_sighting(self, tenant_id: str, sighting: Sighting) -> None:
         """Record that something was seen that looks like a router."""

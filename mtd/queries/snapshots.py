@@ -1,4 +1,8 @@
-"""Documents of a device: what there are, and the versions of one."""
+"""Documents of a device: what there are, and the versions of one.
+
+Runs of tools are documents as well, of kinds that begin with ``tool.``; who may
+read those is asked elsewhere (mtd/queries/runs.py).
+"""
 
 from __future__ import annotations
 
@@ -34,14 +38,15 @@ class SnapshotVersion:
 _NEWEST = """
 SELECT DISTINCT ON (kind) kind, count(*) OVER (PARTITION BY kind), to_us(ts_collected), sha256,
        octet_length(content)
-FROM snapshot WHERE tenant_id = %s AND device_id = %s ORDER BY kind, ts_collected DESC
+FROM snapshot WHERE tenant_id = %s AND device_id = %s AND kind NOT LIKE 'tool.%%' ORDER BY kind, ts_collected DESC
 """
 # Versions beyond so many bytes are left for the next question: one answer is bounded.
 _VERSIONS = """
 SELECT us, sha256, content FROM (
   SELECT to_us(ts_collected) AS us, sha256, content,
          sum(octet_length(content)) OVER newest - octet_length(content) AS before
-  FROM snapshot WHERE tenant_id = %s AND device_id = %s AND kind = %s AND ts_collected < from_us(%s)
+  FROM snapshot
+  WHERE tenant_id = %s AND device_id = %s AND kind = %s AND kind NOT LIKE 'tool.%%' AND ts_collected < from_us(%s)
   WINDOW newest AS (ORDER BY ts_collected DESC) ORDER BY ts_collected DESC LIMIT %s
 ) v WHERE before < %s ORDER BY us DESC
 """

@@ -53,6 +53,7 @@ CALLS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("torch",): ("lab-0001", "ether1", "--seconds", "1"),
     ("sniff",): ("lab-0001", "ether1", "--seconds", "1"),
     ("bandwidth-test",): ("lab-0001", "192.0.2.1", "--seconds", "1"),
+    ("runs",): ("lab-0001",),
     ("watch",): ("--seconds", "1.5"),
     ("query",): ("lab-0001", "system.*", "--last", "5m"),
     ("events",): (),

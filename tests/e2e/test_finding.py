@@ -121,4 +121,14 @@ def test_a_tool_runs_beside_the_polling_and_is_on_the_timeline(running: Rig) -> 
         event for event in running.events() if event["event_type"] in ("scan.started", "proposal.adopted")
     ]
     assert {event["event_type"] for event in started} == {"scan.started", "proposal.adopted"}
+    kept = running.mtd("runs", "found-1", "--json").json()
+    assert [(run["tool"], run["result"], run["row_count"]) for run in kept][-2:] == [
+        ("torch", "failed", 0),
+        ("ping", "done", 3),
+    ]
+    assert [row["sequence"] for row in kept[-1]["rows"]] == [0, 1, 2]
+    # Runs are not among the documents that everybody may read.
+    assert not any(
+        "tool." in one["kind"] for one in running.mtd("snapshots", "found-1", "--json").json()["documents"]
+    )
     running.verify()

@@ -12,10 +12,12 @@ import pytest
 from mtd.client import AsyncMtdClient, MtdClient, MtdClientError, discovery, tools
 from mtd.client.runs import RunCall
 from mtd.client.tools import ToolEnd
-from mtd.core.errors import NotFound
+from mtd.core.errors import NotFound, QuotaExceeded
 from mtd.diagnostics import plans
 from mtd.diagnostics.errors import RouterRefused, ToolBusy
 from mtd.model.device import DEFAULT_TENANT_ID, Outcome, TlsMode
+from mtd.model.principal import CallerKind
+from mtd.queries.runs import StoredRun
 from mtd.sources.errors import SessionFailed
 from mtd.testing import run_async
 from tests.integration.client.kit import Daemon, aside, running
@@ -78,7 +80,8 @@ def test_adopting_takes_name_and_host_from_the_proposal() -> None:
         _, proposal, settings, password, caller = daemon.discovery.asked[-1]
         assert (proposal, password) == (PROPOSAL.proposal_id, "geheim")
         assert settings.tls_mode is TlsMode.ANONYMOUS
-        assert "127.0.0.1" in caller
+        assert caller.kind is CallerKind.LOCAL
+        assert "127.0.0.1" in caller.peer
         named = await client.ask(
             discovery.adopt("3000", settings={"name": "x", "host": "y", "username": "u"})
         )
@@ -142,11 +145,46 @@ def test_each_tool_says_what_is_wanted_and_gives_what_was_told(
         assert end == ToolEnd("time", 1, 1.5)
         (tenant, device, asked, caller) = daemon.tools.asked[0]
         assert (tenant, device, type(asked)) == (DEFAULT_TENANT_ID, "core-1", wish)
-        assert "127.0.0.1" in caller
+        assert caller.kind is CallerKind.LOCAL
+        assert "127.0.0.1" in caller.peer
         if isinstance(asked, plans.Ping):
             assert (asked.count, asked.interval_ms, asked.bounds.seconds) == (3, 20, 5.0)
         if isinstance(asked, plans.BandwidthTest):
             assert (asked.user, asked.password) == ("u", "geheim")
+
+    with_client(body)
+
+
+def test_runs_that_ended_come_page_by_page() -> None:
+    content = {
+        "tool": "ping",
+        "from_collector": True,
+        "arguments": {"address": "192.0.2.1"},
+        "caller": "user ann",
+        "started_us": 1_700_000_000_000_000,
+        "seconds": 1.5,
+        "result": "done",
+        "detail": "",
+        "row_count": 2,
+        "rows": [{"sequence": 0, "time_ms": 1.5}],
+        "rows_left_out": 1,
+        "summary": {},
+    }
+
+    async def body(daemon: Daemon, client: AsyncMtdClient) -> None:
+        daemon.tools.ended = [StoredRun(us, content) for us in (30, 20, 10)]
+        first = await client.ask(tools.runs("core-1", page_size=2))
+        run = first.runs[0]
+        assert (run.tool, run.caller, run.from_collector) == ("ping", "user ann", True)
+        assert run.rows == [{"sequence": 0.0, "time_ms": 1.5}]
+        assert (run.row_count, run.rows_left_out, run.started_at.year) == (2, 1, 2023)
+        rest = await client.ask(tools.runs("core-1", page_size=2, page_token=first.next_page_token))
+        assert len(rest.runs) == 1
+        assert not rest.next_page_token
+        assert not (await client.ask(tools.runs("core-1", "torch"))).runs
+        for wrong in (tools.runs("core-1", "rm"), tools.runs("core-1", page_token="x")):
+            assert (await fails(client.ask(wrong))).code == "INVALID_ARGUMENT"
+        assert (await fails(client.ask(tools.runs("unknown")))).code == "NOT_FOUND"
 
     with_client(body)
 
@@ -157,6 +195,7 @@ def test_each_tool_says_what_is_wanted_and_gives_what_was_told(
         (ToolBusy("gw runs ping already"), "RESOURCE_EXHAUSTED"),
         (RouterRefused("not enough permissions: give the policy 'test'"), "FAILED_PRECONDITION"),
         (NotFound("there is no device"), "NOT_FOUND"),
+        (QuotaExceeded("60 runs within an hour", retry_after_s=5), "RESOURCE_EXHAUSTED"),
         (SessionFailed(Outcome.UNREACHABLE, "the host is down"), "UNAVAILABLE"),
     ],
 )  # fmt: skip

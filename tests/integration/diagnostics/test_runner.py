@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
@@ -11,16 +12,17 @@ from typing import Any
 import pytest
 from prometheus_client import REGISTRY
 
-from mtd.core.errors import NotFound, Refused, Retryable
+from mtd.core.errors import NotFound, QuotaExceeded, Refused, Retryable
 from mtd.diagnostics.config import DiagnosticsConfig
-from mtd.diagnostics.errors import RouterRefused, ToolBusy
+from mtd.diagnostics.errors import RouterRefused, ToolBusy, ToolForbidden
 from mtd.diagnostics.plans import BandwidthTest, Bounds, Ping, Sniff, Torch, Traceroute, Wish
 from mtd.diagnostics.runner import EndReason, RunEnd, ToolRunner
 from mtd.diagnostics.tools import ToolRow
 from mtd.lab.scenario import RouterSpec, Scenario
 from mtd.lab.service import Lab
 from mtd.model.device import DEFAULT_TENANT_ID, Device, Outcome, Way
-from mtd.model.observation import StateChange
+from mtd.model.observation import Document, StateChange
+from mtd.model.principal import CallerKind, Principal, Role
 from mtd.sources.errors import SessionFailed
 from mtd.testing import run_async
 from tests.integration.sources.devices import device, lab_device
@@ -28,6 +30,7 @@ from tests.integration.sources.scripted_router import Peer, ScriptedRouter, Sent
 
 BOTH = pytest.mark.parametrize("version", ["6.49.10", "7.16.2"])
 ONE_SECOND = Bounds(seconds=1.0)
+ANN = Principal(CallerKind.USER, "ann", DEFAULT_TENANT_ID, Role.OPERATOR, "ipv4:192.0.2.1:4711")
 OTHER_TENANT = "20000000-0000-4000-8000-000000000002"
 
 
@@ -36,9 +39,17 @@ class Timeline:
 
     def __init__(self) -> None:
         self.events: list[tuple[StateChange, Device]] = []
+        self.documents: list[Document] = []
 
     def record_event(self, change: StateChange, device: Device) -> None:
         self.events.append((change, device))
+
+    def record_document(self, device: Device, document: Document) -> None:
+        self.documents.append(document)
+
+    @property
+    def kept(self) -> list[dict[str, Any]]:
+        return [json.loads(document.content) for document in self.documents]
 
     @property
     def results(self) -> list[str]:
@@ -59,10 +70,12 @@ class Bench:
                 return one
         raise NotFound(f"there is no device {name!r}")
 
-    async def all(self, wish: Wish, name: str = "gw") -> tuple[list[ToolRow], RunEnd]:
+    async def all(
+        self, wish: Wish, name: str = "gw", caller: Principal = ANN
+    ) -> tuple[list[ToolRow], RunEnd]:
         rows: list[ToolRow] = []
         end: RunEnd | None = None
-        async for part in self.runner.run(DEFAULT_TENANT_ID, name, wish, "ann"):
+        async for part in self.runner.run(DEFAULT_TENANT_ID, name, wish, caller):
             if isinstance(part, RunEnd):
                 end = part
             else:
@@ -134,7 +147,7 @@ def test_a_run_is_told_who_had_it_run_and_what_came_of_it() -> None:
         (began, of), (ended, _) = bench.timeline.events
         assert of.name == "gw"
         assert (began.event_type, ended.event_type) == ("tool.started", "tool.ended")
-        assert "ann has bandwidth-test address=192.0.2.9" in began.message
+        assert "user ann at ipv4:192.0.2.1:4711 has bandwidth-test address=192.0.2.9" in began.message
         assert "done: 2 rows" in ended.message
         assert "geheim" not in began.message + ended.message
 
@@ -199,7 +212,7 @@ def test_a_run_that_the_router_does_not_end_is_cancelled_at_its_time() -> None:
 
 def test_one_tool_at_a_time_on_a_router_and_so_many_in_all() -> None:
     async def body(bench: Bench, lab: Lab) -> None:
-        first = bench.runner.run(DEFAULT_TENANT_ID, "gw", Ping("192.0.2.7", interval_ms=10), "ann")
+        first = bench.runner.run(DEFAULT_TENANT_ID, "gw", Ping("192.0.2.7", interval_ms=10), ANN)
         async with aclosing(first):
             await anext(first)
             assert REGISTRY.get_sample_value("mtd_diagnostics_running") == 1
@@ -223,7 +236,7 @@ def test_one_tool_at_a_time_on_a_router_and_so_many_in_all() -> None:
 def test_who_goes_away_has_the_tool_stopped_and_the_session_closed() -> None:
     async def body(bench: Bench, lab: Lab) -> None:
         state = lab.routers["gw"].state
-        parts = bench.runner.run(DEFAULT_TENANT_ID, "gw", Ping("192.0.2.7", interval_ms=10), "ann")
+        parts = bench.runner.run(DEFAULT_TENANT_ID, "gw", Ping("192.0.2.7", interval_ms=10), ANN)
         await anext(parts)
         assert state.stats.sessions_open == 1
         await parts.aclose()
@@ -233,7 +246,7 @@ def test_who_goes_away_has_the_tool_stopped_and_the_session_closed() -> None:
 
         async def watch() -> None:
             async for _ in bench.runner.run(
-                DEFAULT_TENANT_ID, "gw", Ping("192.0.2.7", interval_ms=10), "ann"
+                DEFAULT_TENANT_ID, "gw", Ping("192.0.2.7", interval_ms=10), ANN
             ):
                 got.set()
 
@@ -279,7 +292,7 @@ def test_the_session_of_polling_is_another_one() -> None:
 
         async with connected(bench._devices[0]) as polling:
             parts: Sequence[Any] = []
-            async for part in bench.runner.run(DEFAULT_TENANT_ID, "gw", Ping("192.0.2.7", 5, 10), "ann"):
+            async for part in bench.runner.run(DEFAULT_TENANT_ID, "gw", Ping("192.0.2.7", 5, 10), ANN):
                 parts = [*parts, part]
                 (reply,) = await polling.run([Command("/system/identity/print", ("name",))], 20.0)
                 assert reply.rows.column("name") == (b"gw",)
@@ -295,7 +308,7 @@ def test_at_the_end_of_the_daemon_runs_are_ended_and_told() -> None:
 
         async def watch() -> None:
             async for _ in bench.runner.run(
-                DEFAULT_TENANT_ID, "gw", Ping("192.0.2.7", interval_ms=10), "ann"
+                DEFAULT_TENANT_ID, "gw", Ping("192.0.2.7", interval_ms=10), ANN
             ):
                 got.set()
 
@@ -306,5 +319,130 @@ def test_at_the_end_of_the_daemon_runs_are_ended_and_told() -> None:
         assert bench.timeline.results == ["running", "cancelled"]
         with pytest.raises(Retryable, match="about to stop"):
             await bench.all(Ping("192.0.2.7"))
+
+    on_lab(body)
+
+
+# -- from the collector, limits, and what is kept ------------------------------
+
+
+def test_the_collector_pings_the_device_itself() -> None:
+    async def body(bench: Bench, lab: Lab) -> None:
+        rows, end = await bench.all(Ping("", count=2, interval_ms=10, from_collector=True))
+        assert [row["status" if "status" in row else "sequence"] for row in rows] == [0, 1]
+        assert rows[-1]["host"] == "127.0.0.1"
+        assert (end.reason, end.rows) == (EndReason.FINISHED, 2)
+        (kept,) = bench.timeline.kept
+        assert kept["from_collector"]
+        assert [row["sequence"] for row in kept["rows"]] == [0, 1]
+
+    on_lab(body)
+
+
+# The library leaves it to the interpreter to close its sockets, which it does at once.
+@pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_the_collector_traces_the_path_to_the_device() -> None:
+    async def body(bench: Bench, lab: Lab) -> None:
+        rows, _ = await bench.all(Traceroute("", count=2, from_collector=True))
+        assert [row["address"] for row in rows] == ["127.0.0.1"]
+        assert rows[0]["sent"] == 2
+
+    on_lab(body)
+
+
+def test_the_collector_looks_at_what_is_listed_and_nothing_else() -> None:
+    async def body(bench: Bench, lab: Lab) -> None:
+        for address in ("127.0.0.2", "::1"):
+            with pytest.raises(ToolForbidden, match="collector_targets"):
+                await bench.all(Ping(address, from_collector=True))
+        assert bench.timeline.results == ["running", "failed"] * 2
+        with pytest.raises(Refused, match="for pings from the router"):
+            await bench.all(Ping("", interface="ether1", from_collector=True))
+        with pytest.raises(Refused, match="for paths from the router"):
+            await bench.all(Traceroute("", resolve_names=True, from_collector=True))
+
+    async def listed(bench: Bench, lab: Lab) -> None:
+        rows, _ = await bench.all(Ping("127.0.0.2", count=1, from_collector=True))
+        assert rows[0]["host"] == "127.0.0.2"
+
+    on_lab(body)
+    on_lab(listed, {"collector_targets": ["127.0.0.0/29"]})
+
+
+def test_a_collector_tool_ends_with_its_time() -> None:
+    async def body(bench: Bench, lab: Lab) -> None:
+        wish = Ping("192.0.2.1", interval_ms=50, bounds=Bounds(seconds=0.3), from_collector=True)
+        _, end = await bench.all(wish)
+        assert end.reason is EndReason.TIME
+
+    on_lab(body, {"collector_targets": ["192.0.2.0/24"]})
+
+
+def test_runs_within_an_hour_are_limited_by_caller_and_by_tenant() -> None:
+    other = replace(ANN, name="bob")
+
+    async def body(bench: Bench, lab: Lab) -> None:
+        wish = Ping("192.0.2.7", count=1)
+        for _ in range(2):
+            await bench.all(wish)
+        with pytest.raises(
+            QuotaExceeded, match="user ann has begun 2 runs within an hour, and 2 are allowed"
+        ) as caught:
+            await bench.all(wish)
+        assert 3590 < caught.value.retry_after_s <= 3600
+        await bench.all(wish, caller=other)
+        with pytest.raises(QuotaExceeded, match="your tenant has begun 3 runs"):
+            await bench.all(wish, caller=other)
+        # What was refused was no run: nothing is told of it, nothing is counted.
+        assert bench.timeline.results == ["running", "done"] * 3
+
+    on_lab(body, {"max_runs_per_hour": 2, "max_tenant_runs_per_hour": 3})
+
+
+@pytest.mark.parametrize("quota", [0, 1])
+def test_a_tenants_quota_counts_where_it_is_lower(quota: int) -> None:
+    async def limit(tenant_id: str) -> int | None:
+        return quota
+
+    async def body(bench: Bench, lab: Lab) -> None:
+        runner = ToolRunner(bench._find, bench.timeline, DiagnosticsConfig(), tenant_limit=limit)  # type: ignore[arg-type]
+        bench.runner = runner
+        for _ in range(quota):
+            await bench.all(Ping("192.0.2.7", count=1))
+        with pytest.raises(QuotaExceeded, match=f"and {quota} are allowed"):
+            await bench.all(Ping("192.0.2.7", count=1))
+
+    on_lab(body)
+
+
+def test_runs_are_kept_and_subscribers_addresses_are_not() -> None:
+    async def body(bench: Bench, lab: Lab) -> None:
+        name = interface_of(lab)
+        pings, _ = await bench.all(Ping("192.0.2.7", count=3, interval_ms=10))
+        flows, _ = await bench.all(Torch(name, bounds=ONE_SECOND))
+        packets, _ = await bench.all(Sniff(name, bounds=ONE_SECOND))
+        ping, torch, sniff = bench.timeline.kept
+        assert ping["rows"] == [dict(row) for row in pings][:2]
+        assert ping["rows_left_out"] == 1
+        assert ping["row_count"] == 3
+        assert ping["caller"] == "user ann"
+        assert ping["arguments"]["address"] == "192.0.2.7"
+        addresses = {str(row[key]) for row in (*flows, *packets) for key in row if key.endswith("address")}
+        assert addresses
+        for kept, rows in ((torch, flows), (sniff, packets)):
+            assert not kept["rows"]
+            assert sum(kept["summary"]["rows_by_protocol"].values()) == len(rows)
+            assert not any(address in json.dumps(kept["summary"]) for address in addresses)
+
+    on_lab(body, {"keep_rows": 2})
+
+
+def test_passwords_are_not_kept() -> None:
+    async def body(bench: Bench, lab: Lab) -> None:
+        wish = BandwidthTest("192.0.2.9", max_bps=1_000_000, user="bw", password="hunter2", bounds=ONE_SECOND)
+        await bench.all(wish)
+        assert b"hunter2" not in bench.timeline.documents[0].content
+        assert b"bw" in bench.timeline.documents[0].content
 
     on_lab(body)

@@ -16,9 +16,11 @@ from mtd.discovery.errors import SubnetNotListed
 from mtd.discovery.knocks import Answer
 from mtd.discovery.scan import Finding, ScanReport
 from mtd.model.device import DEFAULT_TENANT_ID
+from mtd.model.principal import Principal
 from mtd.model.sighting import FoundBy
 from mtd.queries.proposals import NeighborView, ProposalView, SeenAt
 from mtd.queries.records import DeviceView
+from mtd.queries.runs import StoredRun
 from mtd.storage.stores.device_settings import DeviceSettings
 
 CORE_ID = "10000000-0000-4000-8000-00000000000a"
@@ -115,11 +117,20 @@ class FakeTools:
     def __init__(self, row: ToolRow | None = None, raises: Exception | None = None) -> None:
         self.row = row or {}
         self.raises = raises
-        self.asked: list[tuple[str, str, Wish, str]] = []
+        self.asked: list[tuple[str, str, Wish, Principal]] = []
         self.closed = 0
+        self.ended: list[StoredRun] = []
+
+    async def runs(
+        self, tenant_id: str, device: str, tools: Collection[str], limit: int, before_us: int
+    ) -> Sequence[StoredRun]:
+        if device == "unknown":
+            raise NotFound("it isn't there")
+        found = [run for run in self.ended if run.ended_us < before_us and run.content["tool"] in tools]
+        return found[:limit]
 
     async def run(
-        self, tenant_id: str, device: str, wish: Wish, caller: str
+        self, tenant_id: str, device: str, wish: Wish, caller: Principal
     ) -> AsyncGenerator[Sequence[ToolRow] | RunEnd, None]:
         self.asked.append((tenant_id, device, wish, caller))
         wish.plan(DiagnosticsConfig())

@@ -1,3 +1,7 @@
+import datetime
+
+from google.protobuf import struct_pb2 as _struct_pb2
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from mtd.pb.common.v1 import access_pb2 as _access_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
@@ -38,7 +42,7 @@ class RunEnd(_message.Message):
     def __init__(self, reason: _Optional[_Union[EndReason, str]] = ..., rows: _Optional[int] = ..., seconds: _Optional[float] = ...) -> None: ...
 
 class PingRequest(_message.Message):
-    __slots__ = ("device", "address", "count", "interval_ms", "size_bytes", "source_address", "interface", "do_not_fragment", "bounds")
+    __slots__ = ("device", "address", "count", "interval_ms", "size_bytes", "source_address", "interface", "do_not_fragment", "bounds", "from_collector")
     DEVICE_FIELD_NUMBER: _ClassVar[int]
     ADDRESS_FIELD_NUMBER: _ClassVar[int]
     COUNT_FIELD_NUMBER: _ClassVar[int]
@@ -48,6 +52,7 @@ class PingRequest(_message.Message):
     INTERFACE_FIELD_NUMBER: _ClassVar[int]
     DO_NOT_FRAGMENT_FIELD_NUMBER: _ClassVar[int]
     BOUNDS_FIELD_NUMBER: _ClassVar[int]
+    FROM_COLLECTOR_FIELD_NUMBER: _ClassVar[int]
     device: str
     address: str
     count: int
@@ -57,7 +62,8 @@ class PingRequest(_message.Message):
     interface: str
     do_not_fragment: bool
     bounds: Bounds
-    def __init__(self, device: _Optional[str] = ..., address: _Optional[str] = ..., count: _Optional[int] = ..., interval_ms: _Optional[int] = ..., size_bytes: _Optional[int] = ..., source_address: _Optional[str] = ..., interface: _Optional[str] = ..., do_not_fragment: _Optional[bool] = ..., bounds: _Optional[_Union[Bounds, _Mapping]] = ...) -> None: ...
+    from_collector: bool
+    def __init__(self, device: _Optional[str] = ..., address: _Optional[str] = ..., count: _Optional[int] = ..., interval_ms: _Optional[int] = ..., size_bytes: _Optional[int] = ..., source_address: _Optional[str] = ..., interface: _Optional[str] = ..., do_not_fragment: _Optional[bool] = ..., bounds: _Optional[_Union[Bounds, _Mapping]] = ..., from_collector: _Optional[bool] = ...) -> None: ...
 
 class PingReply(_message.Message):
     __slots__ = ("sequence", "host", "size_bytes", "ttl", "time_ms", "status", "sent", "received", "loss_pct", "min_ms", "avg_ms", "max_ms")
@@ -96,7 +102,7 @@ class PingResponse(_message.Message):
     def __init__(self, rows: _Optional[_Iterable[_Union[PingReply, _Mapping]]] = ..., end: _Optional[_Union[RunEnd, _Mapping]] = ...) -> None: ...
 
 class TracerouteRequest(_message.Message):
-    __slots__ = ("device", "address", "count", "max_hops", "udp", "resolve_names", "source_address", "bounds")
+    __slots__ = ("device", "address", "count", "max_hops", "udp", "resolve_names", "source_address", "bounds", "from_collector")
     DEVICE_FIELD_NUMBER: _ClassVar[int]
     ADDRESS_FIELD_NUMBER: _ClassVar[int]
     COUNT_FIELD_NUMBER: _ClassVar[int]
@@ -105,6 +111,7 @@ class TracerouteRequest(_message.Message):
     RESOLVE_NAMES_FIELD_NUMBER: _ClassVar[int]
     SOURCE_ADDRESS_FIELD_NUMBER: _ClassVar[int]
     BOUNDS_FIELD_NUMBER: _ClassVar[int]
+    FROM_COLLECTOR_FIELD_NUMBER: _ClassVar[int]
     device: str
     address: str
     count: int
@@ -113,7 +120,8 @@ class TracerouteRequest(_message.Message):
     resolve_names: bool
     source_address: str
     bounds: Bounds
-    def __init__(self, device: _Optional[str] = ..., address: _Optional[str] = ..., count: _Optional[int] = ..., max_hops: _Optional[int] = ..., udp: _Optional[bool] = ..., resolve_names: _Optional[bool] = ..., source_address: _Optional[str] = ..., bounds: _Optional[_Union[Bounds, _Mapping]] = ...) -> None: ...
+    from_collector: bool
+    def __init__(self, device: _Optional[str] = ..., address: _Optional[str] = ..., count: _Optional[int] = ..., max_hops: _Optional[int] = ..., udp: _Optional[bool] = ..., resolve_names: _Optional[bool] = ..., source_address: _Optional[str] = ..., bounds: _Optional[_Union[Bounds, _Mapping]] = ..., from_collector: _Optional[bool] = ...) -> None: ...
 
 class TracerouteHop(_message.Message):
     __slots__ = ("section", "address", "loss_pct", "sent", "last_ms", "avg_ms", "best_ms", "worst_ms", "std_dev_ms", "status")
@@ -326,3 +334,58 @@ class BandwidthTestResponse(_message.Message):
     rows: _containers.RepeatedCompositeFieldContainer[BandwidthSample]
     end: RunEnd
     def __init__(self, rows: _Optional[_Iterable[_Union[BandwidthSample, _Mapping]]] = ..., end: _Optional[_Union[RunEnd, _Mapping]] = ...) -> None: ...
+
+class ListRunsRequest(_message.Message):
+    __slots__ = ("device", "tool", "page_size", "page_token")
+    DEVICE_FIELD_NUMBER: _ClassVar[int]
+    TOOL_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    device: str
+    tool: str
+    page_size: int
+    page_token: str
+    def __init__(self, device: _Optional[str] = ..., tool: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class Run(_message.Message):
+    __slots__ = ("tool", "from_collector", "arguments", "caller", "start_time", "seconds", "result", "detail", "row_count", "rows", "rows_left_out", "summary")
+    class ArgumentsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    TOOL_FIELD_NUMBER: _ClassVar[int]
+    FROM_COLLECTOR_FIELD_NUMBER: _ClassVar[int]
+    ARGUMENTS_FIELD_NUMBER: _ClassVar[int]
+    CALLER_FIELD_NUMBER: _ClassVar[int]
+    START_TIME_FIELD_NUMBER: _ClassVar[int]
+    SECONDS_FIELD_NUMBER: _ClassVar[int]
+    RESULT_FIELD_NUMBER: _ClassVar[int]
+    DETAIL_FIELD_NUMBER: _ClassVar[int]
+    ROW_COUNT_FIELD_NUMBER: _ClassVar[int]
+    ROWS_FIELD_NUMBER: _ClassVar[int]
+    ROWS_LEFT_OUT_FIELD_NUMBER: _ClassVar[int]
+    SUMMARY_FIELD_NUMBER: _ClassVar[int]
+    tool: str
+    from_collector: bool
+    arguments: _containers.ScalarMap[str, str]
+    caller: str
+    start_time: _timestamp_pb2.Timestamp
+    seconds: float
+    result: str
+    detail: str
+    row_count: int
+    rows: _containers.RepeatedCompositeFieldContainer[_struct_pb2.Struct]
+    rows_left_out: int
+    summary: _struct_pb2.Struct
+    def __init__(self, tool: _Optional[str] = ..., from_collector: _Optional[bool] = ..., arguments: _Optional[_Mapping[str, str]] = ..., caller: _Optional[str] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., seconds: _Optional[float] = ..., result: _Optional[str] = ..., detail: _Optional[str] = ..., row_count: _Optional[int] = ..., rows: _Optional[_Iterable[_Union[_struct_pb2.Struct, _Mapping]]] = ..., rows_left_out: _Optional[int] = ..., summary: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ...) -> None: ...
+
+class ListRunsResponse(_message.Message):
+    __slots__ = ("runs", "next_page_token")
+    RUNS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    runs: _containers.RepeatedCompositeFieldContainer[Run]
+    next_page_token: str
+    def __init__(self, runs: _Optional[_Iterable[_Union[Run, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...

@@ -69,6 +69,11 @@ class DiagnosticsServiceStub:
                 request_serializer=mtd_dot_pb_dot_diagnostics_dot_v1_dot_diagnostics__service__pb2.BandwidthTestRequest.SerializeToString,
                 response_deserializer=mtd_dot_pb_dot_diagnostics_dot_v1_dot_diagnostics__service__pb2.BandwidthTestResponse.FromString,
                 _registered_method=True)
+        self.ListRuns = channel.unary_unary(
+                '/mtd.pb.diagnostics.v1.DiagnosticsService/ListRuns',
+                request_serializer=mtd_dot_pb_dot_diagnostics_dot_v1_dot_diagnostics__service__pb2.ListRunsRequest.SerializeToString,
+                response_deserializer=mtd_dot_pb_dot_diagnostics_dot_v1_dot_diagnostics__service__pb2.ListRunsResponse.FromString,
+                _registered_method=True)
 
 
 class DiagnosticsServiceServicer:
@@ -120,6 +125,13 @@ class DiagnosticsServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListRuns(self, request, context):
+        """Lists the runs of a device that ended, the newest first, page by page.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_DiagnosticsServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -147,6 +159,11 @@ def add_DiagnosticsServiceServicer_to_server(servicer, server):
                     servicer.BandwidthTest,
                     request_deserializer=mtd_dot_pb_dot_diagnostics_dot_v1_dot_diagnostics__service__pb2.BandwidthTestRequest.FromString,
                     response_serializer=mtd_dot_pb_dot_diagnostics_dot_v1_dot_diagnostics__service__pb2.BandwidthTestResponse.SerializeToString,
+            ),
+            'ListRuns': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListRuns,
+                    request_deserializer=mtd_dot_pb_dot_diagnostics_dot_v1_dot_diagnostics__service__pb2.ListRunsRequest.FromString,
+                    response_serializer=mtd_dot_pb_dot_diagnostics_dot_v1_dot_diagnostics__service__pb2.ListRunsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -294,6 +311,33 @@ class DiagnosticsService:
             '/mtd.pb.diagnostics.v1.DiagnosticsService/BandwidthTest',
             mtd_dot_pb_dot_diagnostics_dot_v1_dot_diagnostics__service__pb2.BandwidthTestRequest.SerializeToString,
             mtd_dot_pb_dot_diagnostics_dot_v1_dot_diagnostics__service__pb2.BandwidthTestResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListRuns(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/mtd.pb.diagnostics.v1.DiagnosticsService/ListRuns',
+            mtd_dot_pb_dot_diagnostics_dot_v1_dot_diagnostics__service__pb2.ListRunsRequest.SerializeToString,
+            mtd_dot_pb_dot_diagnostics_dot_v1_dot_diagnostics__service__pb2.ListRunsResponse.FromString,
             options,
             channel_credentials,
             insecure,

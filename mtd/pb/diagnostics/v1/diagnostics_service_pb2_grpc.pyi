@@ -55,6 +55,8 @@ class DiagnosticsServiceStub:
     """Measures what a path carries, against the bandwidth server of another
     router. It loads the path: the speed is limited by the configuration.
     """
+    ListRuns: _grpc.UnaryUnaryMultiCallable[_diagnostics_service_pb2.ListRunsRequest, _diagnostics_service_pb2.ListRunsResponse]
+    """Lists the runs of a device that ended, the newest first, page by page."""
 
 @_typing.type_check_only
 class DiagnosticsServiceAsyncStub(DiagnosticsServiceStub):
@@ -83,6 +85,8 @@ class DiagnosticsServiceAsyncStub(DiagnosticsServiceStub):
     """Measures what a path carries, against the bandwidth server of another
     router. It loads the path: the speed is limited by the configuration.
     """
+    ListRuns: _aio.UnaryUnaryMultiCallable[_diagnostics_service_pb2.ListRunsRequest, _diagnostics_service_pb2.ListRunsResponse]  # type: ignore[assignment]
+    """Lists the runs of a device that ended, the newest first, page by page."""
 
 class DiagnosticsServiceServicer(metaclass=_abc_1.ABCMeta):
     """Runs a tool on a router, on a session of its own beside the polling, and
@@ -138,5 +142,13 @@ class DiagnosticsServiceServicer(metaclass=_abc_1.ABCMeta):
         """Measures what a path carries, against the bandwidth server of another
         router. It loads the path: the speed is limited by the configuration.
         """
+
+    @_abc_1.abstractmethod
+    def ListRuns(
+        self,
+        request: _diagnostics_service_pb2.ListRunsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_diagnostics_service_pb2.ListRunsResponse, _abc.Awaitable[_diagnostics_service_pb2.ListRunsResponse]]:
+        """Lists the runs of a device that ended, the newest first, page by page."""
 
 def add_DiagnosticsServiceServicer_to_server(servicer: DiagnosticsServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
