@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -18,6 +19,7 @@ from mtd.storage.audit_sql import AuditFilter
 from mtd.storage.errors import SchemaTooOld
 from mtd.storage.pool import Database
 from mtd.storage.stores.audit_log import AuditStore
+from mtd.testing import run_async
 
 TENANT = "00000000-0000-4000-8000-000000000001"
 OTHER = "00000000-0000-4000-8000-000000000002"
@@ -42,12 +44,24 @@ def deed(number: int, tenant_id: str = TENANT, **fields: Any) -> Deed:
     return Deed(clean(entry), fields.pop("ts_us", NOW_US + number))
 
 
-@pytest.fixture
-async def store(postgres_dsn: str) -> AsyncIterator[AuditStore]:
-    database = Database(postgres_dsn)
-    await database.start()
-    yield AuditStore(database)
-    await database.stop()
+def with_store(test: Callable[..., Awaitable[None]]) -> Callable[..., None]:
+    """Give a test a store on its database."""
+
+    async def run(postgres_dsn: str, given: Mapping[str, Any]) -> None:
+        database = Database(postgres_dsn)
+        await database.start()
+        try:
+            await test(AuditStore(database), postgres_dsn, **given)
+        finally:
+            await database.stop()
+
+    def on_reactor(postgres_dsn: str, **given: Any) -> None:
+        run_async(run(postgres_dsn, given))
+
+    parameters = list(inspect.signature(test).parameters.values())[1:]
+    on_reactor.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    on_reactor.__name__ = test.__name__  # type: ignore[attr-defined]
+    return on_reactor
 
 
 def problems(dsn: str) -> list[Problem]:
@@ -64,6 +78,7 @@ def by_force(dsn: str) -> Iterator[psycopg.Connection[Any]]:
         yield connection
 
 
+@with_store
 async def test_what_was_appended_is_read_back_and_hangs_together(
     store: AuditStore, postgres_dsn: str
 ) -> None:
@@ -82,7 +97,8 @@ async def test_what_was_appended_is_read_back_and_hangs_together(
     assert problems(postgres_dsn) == []
 
 
-async def test_filters_and_pages(store: AuditStore) -> None:
+@with_store
+async def test_filters_and_pages(store: AuditStore, postgres_dsn: str) -> None:
     await store.append(
         [deed(number, TENANT if number < 5 else OTHER, caller=f"u_{number}") for number in range(1, 9)]
     )
@@ -103,6 +119,7 @@ async def test_filters_and_pages(store: AuditStore) -> None:
     assert [link.position for link in await store.after(AuditFilter(OTHER), 2, 5)] == [6, 7]
 
 
+@with_store
 async def test_nobody_changes_entries_not_even_the_owner(store: AuditStore, postgres_dsn: str) -> None:
     await store.append([deed(1), deed(2)])
     for statement in (
@@ -123,6 +140,7 @@ async def test_nobody_changes_entries_not_even_the_owner(store: AuditStore, post
     assert len(await store.after(ALL, 10, 0)) == 2
 
 
+@with_store
 async def test_writers_append_and_doors_read_their_tenants_and_no_more(
     store: AuditStore, postgres_dsn: str
 ) -> None:
@@ -171,6 +189,7 @@ CHANGES = {
 }
 
 
+@with_store
 async def test_every_field_is_guarded(store: AuditStore, postgres_dsn: str) -> None:
     await store.append([deed(number) for number in range(1, 5)])
     with psycopg.connect(postgres_dsn) as connection:
@@ -218,6 +237,7 @@ async def test_every_field_is_guarded(store: AuditStore, postgres_dsn: str) -> N
         ("UPDATE mtd.audit_entry SET detail = detail || '{\"n\": 1}' WHERE position = 4", 4, "changed"),
     ],
 )
+@with_store
 async def test_tampering_is_found_where_it_was_done(
     store: AuditStore, postgres_dsn: str, tampering: str, position: int, kind: str
 ) -> None:
@@ -229,6 +249,7 @@ async def test_tampering_is_found_where_it_was_done(
     assert (found[0].position, found[0].kind) == (position, kind)
 
 
+@with_store
 async def test_many_writers_make_one_chain(store: AuditStore, postgres_dsn: str) -> None:
     def other_program(number: int) -> None:
         for turn in range(5):
@@ -245,6 +266,7 @@ async def test_many_writers_make_one_chain(store: AuditStore, postgres_dsn: str)
     assert problems(postgres_dsn) == []
 
 
+@with_store
 async def test_pruning_keeps_the_chain_verifiable(store: AuditStore, postgres_dsn: str) -> None:
     old = [deed(number, ts_us=NOW_US - 40 * DAY_US) for number in range(3)]
     young = [deed(number, ts_us=NOW_US - 5 * DAY_US) for number in range(3, 5)]
@@ -268,6 +290,7 @@ async def test_pruning_keeps_the_chain_verifiable(store: AuditStore, postgres_ds
     assert problems(postgres_dsn) == []
 
 
+@with_store
 async def test_a_checkpoint_that_isnt_told_of_shows(store: AuditStore, postgres_dsn: str) -> None:
     """Who may insert a checkpoint can remove entries: but no entry of the chain tells of it."""
     links = await store.append([deed(number) for number in range(1, 5)])
