@@ -22,6 +22,17 @@ class GrpcConfig(BaseModel):
     unary_deadline_s: float = Field(
         default=30.0, gt=0, description="Deadline of calls whose caller gives none; streams have none."
     )
+    longest_deadline_s: float = Field(
+        default=300.0,
+        gt=0,
+        description="Longest deadline of calls, whatever their callers ask for; streams have none.",
+    )
+    stream_answer_deadline_s: float = Field(
+        default=60.0, gt=0, description="Longest wait until a stream says something, if only that it began."
+    )
+    first_message_deadline_s: float = Field(
+        default=30.0, gt=0, description="Longest wait for the first message of a caller that streams."
+    )
     backend_deadline_s: float = Field(
         default=30.0, gt=0, description="Longest wait of a stream for one answer of the database."
     )

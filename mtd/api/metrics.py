@@ -13,6 +13,13 @@ GRPC_SECONDS = Histogram(
 )
 GRPC_IN_PROGRESS = Gauge("mtd_api_grpc_calls_in_progress", "Calls and streams now.", ["method"])
 
+GRPC_REPEATS = Counter(
+    "mtd_api_grpc_repeated_requests_total",
+    "Requests whose request_id was used before: given the answer of the first time (answered), too early (under_way), "
+    "or another request than the first (refused).",
+    ["outcome"],
+)
+
 ACCESS_REFUSED = Counter(
     "mtd_api_access_refused_total",
     "Callers that were refused: what they showed is no good (proof), they showed nothing (unknown), their role or "
@@ -26,7 +33,7 @@ HTTP_REFUSED = Counter("mtd_api_http_connections_refused_total", "Connections ab
 HTTP_REQUESTS_REFUSED = Counter(
     "mtd_api_http_requests_refused_total",
     "Requests that a page of someone else may have made: by a name in Host (host) or a page in Origin (origin) that "
-    "isn't ours, or across sites (site).",
+    "isn't ours, across sites (site), or without the token of a page of ours (csrf).",
     ["reason"],
 )
 

@@ -18,6 +18,8 @@ from mtd.api.access.current import serving
 from mtd.api.access.interfaces import Auditor, Certificate, Credentials, Gatekeeper
 from mtd.api.access.rules import Rule
 from mtd.api.access.targets import changes_of, target_of
+from mtd.api.grpc.conventions import Conventions
+from mtd.api.grpc.deadlines import AnswerClock, Deadlines, in_time
 from mtd.api.grpc.status import status_of
 from mtd.api.grpc.types import Context, Handler, Interceptor
 from mtd.core.clock import Clock
@@ -45,13 +47,15 @@ class CallInterceptor(Interceptor):
 
     def __init__(
         self,
-        unary_deadline_s: float,
+        deadlines: Deadlines,
         clock: Clock,
         gate: Gatekeeper,
         auditor: Auditor,
         rules: Mapping[str, Rule],
+        conventions: Conventions,
     ) -> None:
-        self._unary_deadline_s = unary_deadline_s
+        self._deadlines = deadlines
+        self._conventions = conventions
         self._clock = clock
         self._gate = gate
         self._auditor = auditor
@@ -92,27 +96,26 @@ class CallInterceptor(Interceptor):
         return grpc.unary_unary_rpc_method_handler(self._single(method, handler.unary_unary), **coders)
 
     def _single(self, method: str, behaviour: Any) -> Any:
+        answered = self._conventions.around(method, behaviour)
+
         async def call(request: Any, context: Context) -> Any:
             async with self._account(method, context), self._admitted(method, request, context):
                 # A deadline of the caller's own is kept by gRPC, which cancels us.
-                given = context.time_remaining()
-                async with asyncio.timeout(self._unary_deadline_s if given is None else None):
-                    return await behaviour(request, context)
+                async with asyncio.timeout(self._deadlines.unary_s(context.time_remaining())):
+                    return await answered(self._begun(request), context)
 
         return call
+
+    def _begun(self, request: Any) -> Any:
+        """Return a request; of one that is a stream, its messages, the first of them in time."""
+        return in_time(request, self._deadlines.first_message) if hasattr(request, "__aiter__") else request
 
     def _streaming(self, method: str, behaviour: Any) -> Any:
         async def call(request: Any, context: Context) -> None:
             async with self._account(method, context), self._admitted(method, request, context):
-                answer = behaviour(request, context)
-                if inspect.isasyncgen(answer):
-                    try:
-                        async for message in answer:
-                            await context.write(message)
-                    finally:
-                        await answer.aclose()
-                else:
-                    await answer
+                async with asyncio.timeout(self._deadlines.answer) as limit:
+                    clock: Any = AnswerClock(context, limit)
+                    await _written(behaviour(self._begun(request), clock), clock)
 
         return call
 
@@ -226,6 +229,18 @@ def credentials_of(context: Context) -> Credentials:
         tenant=given.get(TENANT_KEY, ""),
         forwarded=not _FORWARDED_KEYS.isdisjoint(given),
     )
+
+
+async def _written(answer: Any, context: Context) -> None:
+    """Send what a servicer yields, or let it send by itself."""
+    if not inspect.isasyncgen(answer):
+        await answer
+        return
+    try:
+        async for message in answer:
+            await context.write(message)
+    finally:
+        await answer.aclose()
 
 
 def _unless_done(serializer: Callable[[Any], bytes] | None) -> Callable[[Any], bytes] | None:

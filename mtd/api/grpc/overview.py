@@ -7,7 +7,9 @@ import binascii
 import json
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
+from typing import NamedTuple
 
+from mtd.api.grpc.page_tokens import EncodedPage
 from mtd.core.errors import Refused
 from mtd.model.pb_enums import LANE, STATUS
 from mtd.pb.common.v1 import series_pb2
@@ -61,18 +63,23 @@ def _text_of(token: Token | None) -> str:
     return "" if token is None else base64.urlsafe_b64encode(json.dumps(token).encode()).decode()
 
 
-def page_bytes(page: NewestPage) -> bytes:
-    """Return a page of newest values as it is sent, but for its age. For a thread: large ones take a tenth of a second."""
-    message = pb.QueryLatestResponse(
-        values=map(_latest_value, page.values), next_page_token=_text_of(page.after)
-    )
-    return message.SerializeToString()
+class FormedPage(NamedTuple):
+    """A page of newest values as it is sent, and where the next begins."""
+
+    values: bytes
+    after: str
 
 
-def newest_bytes(page: Aged[bytes]) -> bytes:
-    """Return a page with its age, as it is sent."""
-    # Messages that are joined are one message.
-    return page.value + pb.QueryLatestResponse(age_ms=_age_ms(page)).SerializeToString()
+def formed_page(page: NewestPage) -> FormedPage:
+    """Return a page of newest values as it is sent. For a thread: large ones take a tenth of a second."""
+    message = pb.QueryLatestResponse(values=map(_latest_value, page.values))
+    return FormedPage(message.SerializeToString(), _text_of(page.after))
+
+
+def newest_page(page: Aged[FormedPage]) -> EncodedPage:
+    """Return a page with its age."""
+    values, after = page.value
+    return EncodedPage(values, pb.QueryLatestResponse(next_page_token=after, age_ms=_age_ms(page)))
 
 
 def _latest_value(value: LatestValue) -> pb.LatestValue:

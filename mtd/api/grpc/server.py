@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import grpc.aio
@@ -14,11 +14,15 @@ from grpc_reflection.v1alpha import reflection
 from mtd.api.access.interfaces import Auditor, Gatekeeper
 from mtd.api.access.rules import rules_of
 from mtd.api.config import GrpcConfig
+from mtd.api.grpc.conventions import Conventions
+from mtd.api.grpc.deadlines import Deadlines
 from mtd.api.grpc.diagnostics import DiagnosticsServicer
 from mtd.api.grpc.discovery import DiscoveryServicer
 from mtd.api.grpc.event_feed import EventFeeds
 from mtd.api.grpc.interceptors import CallInterceptor
 from mtd.api.grpc.inventory import InventoryServicer
+from mtd.api.grpc.page_tokens import PageSeal
+from mtd.api.grpc.repeats import Repeats, RequestStore
 from mtd.api.grpc.stream_hub import StreamHub
 from mtd.api.grpc.telemetry import TelemetryServicer
 from mtd.api.interfaces import DiagnosticsBackend, DiscoveryBackend, InventoryBackend, TelemetryBackend
@@ -56,7 +60,7 @@ class ServicePart:
 
 @dataclass(frozen=True, slots=True)
 class ApiContext:
-    """What the door serves, and who lets callers in."""
+    """What the door serves, and who lets callers in. ``page_key`` seals page tokens: doors that share it take each other's."""
 
     inventory: InventoryBackend
     discovery: DiscoveryBackend
@@ -68,6 +72,8 @@ class ApiContext:
     config: GrpcConfig
     gate: Gatekeeper
     auditor: Auditor
+    requests: RequestStore
+    page_key: bytes = field(repr=False)
     parts: Sequence[ServicePart] = ()
     clock: Clock = SYSTEM_CLOCK
 
@@ -87,11 +93,12 @@ class GrpcServer:
         server = grpc.aio.server(
             interceptors=[
                 CallInterceptor(
-                    config.unary_deadline_s,
+                    Deadlines.of(config),
                     self._context.clock,
                     self._context.gate,
                     self._context.auditor,
                     rules_of(DESCRIPTORS),
+                    Conventions(PageSeal(self._context.page_key), Repeats(self._context.requests)),
                 )
             ],
             options=_options(config),

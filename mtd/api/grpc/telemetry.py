@@ -15,8 +15,8 @@ from mtd.api.grpc.globs import Globs
 from mtd.api.grpc.inventory import named
 from mtd.api.grpc.overview import (
     event_days_message,
-    newest_bytes,
-    page_bytes,
+    formed_page,
+    newest_page,
     status_counts_message,
     token_of,
     top_by_of,
@@ -117,9 +117,9 @@ class TelemetryServicer(TelemetryServiceServicer):
             self._patterns(request.selector.metrics),
             request.page_size or DEFAULT_PAGE,
             token_of(request.page_token),
-            page_bytes,
+            formed_page,
         )
-        encoded: Any = newest_bytes(page)
+        encoded: Any = newest_page(page)
         return cast("pb.QueryLatestResponse", encoded)
 
     async def TopN(self, request: pb.TopNRequest, context: Context) -> pb.TopNResponse:

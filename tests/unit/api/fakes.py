@@ -53,6 +53,7 @@ from mtd.queries.state import RowFilter, TablePage, TableRow, TableSummary
 from mtd.queries.top import TopBy
 from mtd.scheduler.costs import HourlyCost
 from mtd.storage.stores.device_settings import DeviceSettings, Secrets
+from mtd.storage.stores.requests import StoredRequest
 from tests.unit.api.finding_fakes import FakeDiscovery, FakeTools
 
 T = TypeVar("T")
@@ -309,6 +310,28 @@ class FakeTelemetry:
         await asyncio.sleep(self.delay_s)
 
 
+class FakeRequests:
+    """Request ids in a dictionary."""
+
+    def __init__(self) -> None:
+        self.known: dict[tuple[str, str], StoredRequest] = {}
+
+    async def claim(
+        self, tenant_id: str, request_id: str, method: str, digest: bytes
+    ) -> StoredRequest | None:
+        earlier = self.known.get((tenant_id, request_id))
+        if earlier is None:
+            self.known[tenant_id, request_id] = StoredRequest(method, digest, False, None)
+        return earlier
+
+    async def keep(self, tenant_id: str, request_id: str, answer: bytes | None) -> None:
+        known = self.known[tenant_id, request_id]
+        self.known[tenant_id, request_id] = replace(known, done=True, answer=answer)
+
+    async def release(self, tenant_id: str, request_id: str) -> None:
+        del self.known[tenant_id, request_id]
+
+
 class FakeInventory:
     """Devices in a dictionary."""
 
@@ -441,4 +464,6 @@ def context(
         config,
         Gate(trust_loopback=True),
         LoggedAudit(),
+        FakeRequests(),
+        b"key of page tokens",
     )

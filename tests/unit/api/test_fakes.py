@@ -2,13 +2,27 @@ from __future__ import annotations
 
 import pytest
 
+from mtd.api.grpc.repeats import RequestStore
 from mtd.api.interfaces import InventoryBackend, Readiness, TelemetryBackend
-from tests.unit.api.fakes import FakeInventory, FakeReadiness, FakeTelemetry, assert_same_signatures
+from mtd.storage.stores.requests import StoredRequests
+from tests.unit.api.fakes import (
+    FakeInventory,
+    FakeReadiness,
+    FakeRequests,
+    FakeTelemetry,
+    assert_same_signatures,
+)
 
 
 @pytest.mark.parametrize(
     ("port", "fake"),
-    [(InventoryBackend, FakeInventory), (TelemetryBackend, FakeTelemetry), (Readiness, FakeReadiness)],
+    [
+        (InventoryBackend, FakeInventory),
+        (TelemetryBackend, FakeTelemetry),
+        (Readiness, FakeReadiness),
+        (RequestStore, FakeRequests),
+        (RequestStore, StoredRequests),
+    ],
 )
 def test_fakes_have_the_signatures_of_their_ports(port: type, fake: type) -> None:
     assert_same_signatures(port, fake)

@@ -7,7 +7,8 @@ import json
 
 import pytest
 
-from mtd.api.grpc.overview import newest_bytes, page_bytes, token_of
+from mtd.api.grpc.overview import formed_page, newest_page, token_of
+from mtd.api.grpc.page_tokens import with_token
 from mtd.core.errors import Refused
 from mtd.model.metric import Lane
 from mtd.pb.telemetry.v1 import telemetry_service_pb2 as pb
@@ -45,9 +46,8 @@ def test_a_page_has_its_token_and_its_age() -> None:
     value = LatestValue(
         "id", "core-ж", "iface.rx_bytes", "*1", Lane.COUNTER, "e", after.key, "bytes", 7, 9.0, 9
     )
-    message = pb.QueryLatestResponse.FromString(
-        newest_bytes(Aged(page_bytes(NewestPage([value], after)), 1.5))
-    )
+    page = with_token(newest_page(Aged(formed_page(NewestPage([value], after)), 1.5)), lambda place: place)
+    message = pb.QueryLatestResponse.FromString(page)
     assert message.age_ms == 1500
     assert token_of(message.next_page_token) == after
     assert message.values[0].counter == 9
