@@ -11,6 +11,7 @@ from mtd.projections.events import EventsProjection
 from mtd.projections.frames import TimeBounds
 from mtd.projections.latest import LatestProjection
 from mtd.projections.snapshots import SnapshotsProjection
+from mtd.projections.sources import SourcesProjection
 from mtd.projections.tables import TablesProjection
 from mtd.projections.telemetry import TelemetryProjection
 from mtd.storage.partitions import Partitions
@@ -28,4 +29,5 @@ def default_projections(
         TablesProjection(),
         SnapshotsProjection(bounds),
         DiscoveryProjection(bounds),
+        SourcesProjection(),
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import TYPE_CHECKING
 
 from zope.interface import implementer
@@ -10,6 +11,7 @@ from mtd.core.errors import Refused
 from mtd.model.device import DeviceStatus, Outcome
 from mtd.model.events import payload_kind, probe_facts_of
 from mtd.model.pb_enums import OUTCOME, STATUS
+from mtd.projections import metrics
 from mtd.projections.errors import OutOfBounds
 from mtd.projections.frames import FrameEncoder, TimeBounds
 from mtd.projections.interfaces import IBatchWriter, IProjection
@@ -17,6 +19,7 @@ from mtd.projections.transitions import DeviceTracker
 from mtd.storage.partitioned import DAY_US
 from mtd.storage.partitions import DEVICE_HEALTH, EVENT, Partitions
 from mtd.storage.stores.events import EventRow, HealthRow, insert_events, insert_health, keep_positions
+from mtd.storage.stores.ingest_events import GivenId, claim_ids, forget_ids
 from mtd.storage.stores.positions import forget_rows
 from mtd.storage.stores.status import forget_status, load_status, put_capabilities, put_status
 from mtd.storage.txn import Transaction
@@ -49,6 +52,7 @@ class EventsProjection:
         """Put each device back to what it was before, so that replaying tells the same again."""
         await keep_positions(tx, log_id, first_seq)
         await forget_status(tx, log_id, first_seq)
+        await forget_ids(tx, log_id, first_seq)
         await forget_rows(tx, self.tables, log_id, first_seq)
 
 
@@ -80,17 +84,18 @@ class EventsBatch:
 
     async def write(self, tx: Transaction) -> None:
         """Derive what the events mean for each device's status, and write it all."""
-        if not self._envelopes:
+        envelopes = await self._told_first(tx)
+        if not envelopes:
             return
         concerned = {
             (envelope.tenant_id, envelope.device_id)
-            for _, envelope in self._envelopes
+            for _, envelope in envelopes
             if envelope.device_id and not envelope.HasField("state_changed")
         }
         tracker = DeviceTracker(await load_status(tx, concerned) if concerned else {})
         events: list[EventRow] = []
         health: list[HealthRow] = []
-        for seq, envelope in self._envelopes:
+        for seq, envelope in envelopes:
             kind = payload_kind(envelope)
             if kind == "state_changed":
                 events.append(_state_changed(seq, envelope))
@@ -105,6 +110,19 @@ class EventsBatch:
         await put_capabilities(tx, self._log_id, list(tracker.capabilities.values()))
         with self._partitions.expected(EVENT):
             await insert_events(tx, self._log_id, events)
+
+    async def _told_first(self, tx: Transaction) -> list[tuple[int, Envelope]]:
+        """Return the events but for those that were told before, under the UUID that their makers gave them."""
+        given = [
+            GivenId(envelope.tenant_id, str(uuid.UUID(bytes=envelope.event_id)), seq)
+            for seq, envelope in self._envelopes
+            if envelope.event_id
+        ]
+        told = await claim_ids(tx, self._log_id, given)
+        if not told:
+            return self._envelopes
+        metrics.EVENTS_DROPPED.labels(projection="events", reason="duplicate").inc(len(told))
+        return [(seq, envelope) for seq, envelope in self._envelopes if seq not in told]
 
 
 def _state_changed(seq: int, envelope: Envelope) -> EventRow:

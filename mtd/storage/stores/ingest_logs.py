@@ -1,0 +1,71 @@
+"""Logs of collectors: whose each is, and which of its events this database holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from mtd.core.errors import Forbidden
+from mtd.model.ranges import SeqRanges, Span
+from mtd.storage import literals
+from mtd.storage.pool import Database
+from mtd.storage.txn import Transaction
+
+LogKey = tuple[str, str]
+"""Tenant and log."""
+
+
+class IngestLogStore:
+    """Reads and claims logs, for the door that collectors come through: across tenants."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    async def claim(self, log_id: str, tenant_id: str, collector: str) -> None:
+        """Note that a log is a collector's. Raises Forbidden if it is somebody else's."""
+
+        async def put(tx: Transaction) -> bool:
+            await tx.execute(
+                "INSERT INTO ingest_log AS l (tenant_id, log_id, collector) VALUES (%s, %s, %s)"
+                " ON CONFLICT (log_id) DO UPDATE SET tenant_id = excluded.tenant_id,"
+                "  collector = excluded.collector, last_seen_at = now()"
+                " WHERE l.collector = '' OR (l.tenant_id, l.collector) = (excluded.tenant_id, excluded.collector)",
+                (tenant_id, log_id, collector),
+            )
+            return tx.rowcount == 1
+
+        if not await self._db.run("ingest_logs.claim", put):
+            raise Forbidden(f"the log {log_id} isn't one of {collector}'s: another collector sends it")
+
+    async def projected(self, log_id: str) -> SeqRanges:
+        """Return which events of a log are in this database, and will be after a crash of the server as well."""
+
+        async def read(tx: Transaction) -> list[Span]:
+            # A change, because projections don't wait for the disk: committing it, which does, takes along
+            # what they wrote before.
+            await tx.execute(
+                "UPDATE ingest_log SET last_seen_at = now() WHERE log_id = %s RETURNING"
+                " (SELECT array_agg(ARRAY[lower(r), upper(r) - 1] ORDER BY r) FROM unnest(projected) r)",
+                (log_id,),
+            )
+            row = tx.fetchone()
+            return [(first, last) for first, last in (row[0] or ())] if row else []
+
+        return SeqRanges(await self._db.run("ingest_logs.projected", read))
+
+
+async def add_projected(tx: Transaction, logs: Mapping[LogKey, SeqRanges]) -> None:
+    """Note which events of logs this transaction projects. A log that nobody claimed yet is nobody's."""
+    if not logs:
+        return
+    spans = ["{" + ",".join(f"[{first},{last}]" for first, last in ranges) + "}" for ranges in logs.values()]
+    await tx.execute(
+        "INSERT INTO ingest_log AS l (tenant_id, log_id, projected)"
+        " SELECT tenant_id, log_id, spans::int8multirange FROM unnest(%s::uuid[], %s::uuid[], %s::text[])"
+        " AS t (tenant_id, log_id, spans)"
+        " ON CONFLICT (log_id) DO UPDATE SET projected = l.projected + excluded.projected",
+        (
+            literals.plain(tenant_id for tenant_id, _ in logs),
+            literals.plain(log_id for _, log_id in logs),
+            literals.texts(spans),
+        ),
+    )
