@@ -12,6 +12,7 @@ from mtd.api.access.interfaces import Credentials, Tenants, Verifier
 from mtd.core.errors import Forbidden, Unauthenticated
 from mtd.model.device import DEFAULT_TENANT_ID
 from mtd.model.principal import CallerKind, Principal, Role
+from mtd.model.tenant import Tenant
 
 logger = logging.getLogger(__name__)
 
@@ -22,6 +23,10 @@ class NoTenants:
     async def tenant_id(self, tenant: str) -> str | None:
         """Return the id."""
         return DEFAULT_TENANT_ID if tenant in ("default", DEFAULT_TENANT_ID) else None
+
+    async def tenant(self, tenant_id: str) -> Tenant | None:
+        """Return a tenant; who is known to belong to one is believed."""
+        return Tenant(tenant_id, "default" if tenant_id == DEFAULT_TENANT_ID else tenant_id, enabled=True)
 
 
 class Gate:
@@ -41,6 +46,8 @@ class Gate:
     async def admit(self, credentials: Credentials) -> Principal:
         """Return who calls, and for which tenant; a caller of unknown kind if it shows nothing."""
         caller = await self._who(credentials)
+        if caller.kind is not CallerKind.UNKNOWN and not caller.crosses_tenants:
+            await self._refuse_disabled(caller)
         if not credentials.tenant:
             return caller
         wanted = await self._tenants.tenant_id(credentials.tenant)
@@ -55,6 +62,12 @@ class Gate:
         if wanted is None:
             raise Forbidden(f"there is no tenant {credentials.tenant[:100]!r}")
         return replace(caller, tenant_id=wanted)
+
+    async def _refuse_disabled(self, caller: Principal) -> None:
+        tenant = await self._tenants.tenant(caller.tenant_id)
+        if tenant is None or not tenant.enabled:
+            metrics.ACCESS_REFUSED.labels(reason="tenant").inc()
+            raise Forbidden(f"{caller} belongs to a tenant that is switched off")
 
     async def _who(self, credentials: Credentials) -> Principal:
         for verifier in self._verifiers:

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from mtd.model.audit import AuditEntry
 from mtd.model.principal import Principal
+from mtd.model.tenant import Tenant
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -49,6 +50,9 @@ class Tenants(Protocol):
     async def tenant_id(self, tenant: str) -> str | None:
         """Return the id of a tenant by its name or id; None if there is none."""
 
+    async def tenant(self, tenant_id: str) -> Tenant | None:
+        """Return a tenant by its id; None if there is none."""
+
 
 class Gatekeeper(Protocol):
     """Lets callers in."""
@@ -59,6 +63,9 @@ class Gatekeeper(Protocol):
 
 class Auditor(Protocol):
     """Writes the audit log."""
+
+    def ready(self) -> None:
+        """Raise Retryable while nothing can be written: what is to be audited must not be done then."""
 
     def record(self, entry: AuditEntry) -> Awaitable[None]:
         """Take an entry; it is durable when what is returned is done, whether or not anybody waits for it."""

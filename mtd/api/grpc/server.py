@@ -29,6 +29,7 @@ from mtd.api.interfaces import DiagnosticsBackend, DiscoveryBackend, InventoryBa
 from mtd.core.clock import SYSTEM_CLOCK, Clock
 from mtd.core.errors import Misconfigured
 from mtd.model.catalogue import Catalogue
+from mtd.pb.admin.v1 import tenant_service_pb2, token_service_pb2, user_service_pb2
 from mtd.pb.diagnostics.v1 import diagnostics_service_pb2
 from mtd.pb.diagnostics.v1.diagnostics_service_pb2_grpc import add_DiagnosticsServiceServicer_to_server
 from mtd.pb.inventory.v1 import discovery_service_pb2, inventory_service_pb2
@@ -44,6 +45,9 @@ DESCRIPTORS = (
     inventory_service_pb2.DESCRIPTOR.services_by_name["InventoryService"],
     discovery_service_pb2.DESCRIPTOR.services_by_name["DiscoveryService"],
     diagnostics_service_pb2.DESCRIPTOR.services_by_name["DiagnosticsService"],
+    tenant_service_pb2.DESCRIPTOR.services_by_name["TenantService"],
+    user_service_pb2.DESCRIPTOR.services_by_name["UserService"],
+    token_service_pb2.DESCRIPTOR.services_by_name["TokenService"],
 )
 """All services of mtd's own."""
 

@@ -14,6 +14,7 @@ from mtd.api.grpc.server import DESCRIPTORS
 from mtd.core.errors import Bug, Forbidden, Unauthenticated
 from mtd.model.device import DEFAULT_TENANT_ID
 from mtd.model.principal import CallerKind, Principal, Role
+from mtd.model.tenant import Tenant
 from mtd.pb.inventory.v1 import inventory_service_pb2 as pb
 
 OTHER = "00000000-0000-4000-8000-000000000002"
@@ -25,6 +26,12 @@ UNKNOWN = Principal(CallerKind.UNKNOWN, "", DEFAULT_TENANT_ID, None)
 class TwoTenants:
     async def tenant_id(self, tenant: str) -> str | None:
         return {"default": DEFAULT_TENANT_ID, "other": OTHER}.get(tenant)
+
+    async def tenant(self, tenant_id: str) -> Tenant | None:
+        return {
+            DEFAULT_TENANT_ID: Tenant(DEFAULT_TENANT_ID, "default", enabled=True),
+            OTHER: Tenant(OTHER, "other", enabled=False),
+        }.get(tenant_id)
 
 
 class Shows:
@@ -132,6 +139,17 @@ async def test_only_super_admins_choose_their_tenant() -> None:
     for tenant in ("other", "nobody's"):
         with pytest.raises(Forbidden, match="may not work for the tenant"):
             await gate.admit(Credentials("", bearer="good", tenant=tenant))
+
+
+async def test_callers_of_a_tenant_that_is_switched_off_are_refused() -> None:
+    shut_out = Principal(CallerKind.USER, "vi", OTHER, Role.ADMIN)
+    gone = Principal(CallerKind.COLLECTOR, "edge-1", "00000000-0000-4000-8000-000000000003", None)
+    for caller in (shut_out, gone):
+        with pytest.raises(Forbidden, match="switched off"):
+            await Gate([Shows(caller)], TwoTenants(), trust_loopback=True).admit(Credentials("", bearer="good"))
+    above = Principal(CallerKind.USER, "root", DEFAULT_TENANT_ID, Role.SUPER_ADMIN)
+    gate = Gate([Shows(above)], TwoTenants(), trust_loopback=True)
+    assert (await gate.admit(Credentials("", bearer="good", tenant="other"))).tenant_id == OTHER
 
 
 def test_without_a_caller_nothing_is_served() -> None:

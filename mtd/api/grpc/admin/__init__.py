@@ -1,0 +1,1 @@
+"""Services for those who run mtd: tenants, users, tokens, and what belongs to them."""
