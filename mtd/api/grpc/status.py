@@ -1,7 +1,9 @@
 """Errors of mtd as gRPC statuses.
 
 Beside code and text, trailing metadata tell programs why (``mtd-reason``, an
-upper-case word) and people what to do (``mtd-hint``, percent-encoded UTF-8).
+upper-case word) and people what to do (``mtd-hint``, percent-encoded UTF-8);
+``mtd-retry-after-s`` is when to try again, where that is known. The same is in
+``grpc-status-details-bin``, in Google's vocabulary.
 """
 
 from __future__ import annotations
@@ -13,6 +15,8 @@ from urllib.parse import quote
 import grpc
 
 from mtd.api.errors import TooManyStreams
+from mtd.api.grpc.details import KEY as DETAILS_KEY
+from mtd.api.grpc.details import details_of
 from mtd.core.errors import (
     AlreadyExists,
     Bug,
@@ -33,6 +37,10 @@ from mtd.storage.errors import HistoryDamaged, RowUnusable, TooSlow
 
 REASON_KEY = "mtd-reason"
 HINT_KEY = "mtd-hint"
+RETRY_KEY = "mtd-retry-after-s"
+
+# Trailing metadata have room for 8 KiB in all, and a text may be of a caller's making.
+_MOST_TEXT = 1500
 
 # The nearest class wins.
 CODES: dict[type[BaseException], grpc.StatusCode] = {
@@ -73,18 +81,22 @@ _WORD_START = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What a caller is told."""
+    """What a caller is told. ``retry_after_s`` is 0 where no time is known."""
 
     code: grpc.StatusCode
     reason: str
     message: str
     hint: str
+    retry_after_s: float = 0.0
 
-    def metadata(self) -> tuple[tuple[str, str], ...]:
+    def metadata(self) -> tuple[tuple[str, str | bytes], ...]:
         """Return the trailing metadata."""
         # Metadata are ASCII; spaces and marks stay readable.
-        pairs = ((REASON_KEY, self.reason), (HINT_KEY, quote(self.hint, safe=" !\"#$&'()*+,/:;<=>?@[]^`{|}")))
-        return tuple(pair for pair in pairs if pair[1])
+        retry_after = f"{self.retry_after_s:g}" if self.retry_after_s > 0 else ""
+        pairs = ((REASON_KEY, self.reason), (HINT_KEY, _quoted(self.hint)), (RETRY_KEY, retry_after))
+        number: int = self.code.value[0]
+        details = details_of(number, self.message, self.reason, self.hint, self.retry_after_s)
+        return (*(pair for pair in pairs if pair[1]), (DETAILS_KEY, details))
 
 
 def status_of(error: BaseException) -> Status:
@@ -93,7 +105,23 @@ def status_of(error: BaseException) -> Status:
     if code is None:
         code = grpc.StatusCode.INTERNAL
         return Status(code, "INTERNAL", "mtd failed in a way that it did not foresee", HINTS[code])
-    hint = getattr(error, "hint", "") or HINTS.get(code, "")
+    hint = _cut(getattr(error, "hint", "") or HINTS.get(code, ""))
+    retry_after_s = getattr(error, "retry_after_s", 0.0)
     if isinstance(error, MtdError):
-        return Status(code, _WORD_START.sub("_", type(error).__name__).upper(), str(error), hint)
+        reason = _WORD_START.sub("_", type(error).__name__).upper()
+        return Status(code, reason, _cut(str(error)), hint, retry_after_s)
     return Status(code, code.name, "the call took longer than its deadline", hint)
+
+
+def _quoted(text: str) -> str:
+    return quote(text, safe=" !\"#$&'()*+,/:;<=>?@[]^`{|}")
+
+
+def _cut(text: str) -> str:
+    """Return a text as far as there is room for it as it is sent."""
+    if len(_quoted(text)) <= _MOST_TEXT:
+        return text
+    room = _MOST_TEXT
+    while len(_quoted(text[:room])) > _MOST_TEXT:
+        room = room * 2 // 3
+    return text[:room] + " ..."
