@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from mtd.model.principal import CallerKind, Principal
 
 OK = "OK"
+STARTED = "STARTED"
+"""The outcome of what has only begun: an entry with the end of it follows, unless the process died."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +17,7 @@ class AuditEntry:
     """One deed, or one that was refused.
 
     ``action`` is a method (``inventory.v1.InventoryService/UpdateDevice``) or a dotted word (``ca.revoke``),
-    ``outcome`` is OK or the name of a gRPC status, ``target`` names what it was done to. Never holds secrets.
+    ``outcome`` is OK, STARTED or the name of a gRPC status, ``target`` names what it was done to. Never holds secrets.
     """
 
     action: str

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from mtd.model.audit import AuditEntry
+from mtd.model.tenant import NO_TENANT_ID
 
 GENESIS = bytes(32)
 """What the first entry follows."""
@@ -23,9 +24,6 @@ PRUNED = "audit.prune"
 MOST_CHARACTERS = 2000
 _MOST_DETAILS = 50
 _FORMAT = b"mtd audit entry 1\0"
-NO_TENANT = "00000000-0000-0000-0000-000000000000"
-"""Stands for no tenant: entries that only those see who work across tenants."""
-
 _TEXTS = ("action", "outcome", "caller_kind", "caller", "caller_id", "role", "peer", "target")
 
 
@@ -200,4 +198,4 @@ def _tenant(tenant_id: str) -> str:
     try:
         return str(uuid.UUID(tenant_id))
     except ValueError:
-        return NO_TENANT
+        return NO_TENANT_ID

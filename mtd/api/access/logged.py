@@ -14,6 +14,9 @@ logger = logging.getLogger("mtd.audit")
 class LoggedAudit:
     """See `Auditor`. Nothing is kept beside the log."""
 
+    def ready(self) -> None:
+        """The log always takes what is written."""
+
     def record(self, entry: AuditEntry) -> Awaitable[None]:
         """Write an entry to the log."""
         logger.info(

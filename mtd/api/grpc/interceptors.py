@@ -17,15 +17,13 @@ from mtd.api import metrics
 from mtd.api.access.current import serving
 from mtd.api.access.interfaces import Auditor, Certificate, Credentials, Gatekeeper
 from mtd.api.access.rules import Rule
-from mtd.api.access.targets import changes_of, target_of
+from mtd.api.grpc.audited import Trail, code_of
 from mtd.api.grpc.conventions import Conventions
 from mtd.api.grpc.deadlines import AnswerClock, Deadlines, in_time
 from mtd.api.grpc.status import status_of
 from mtd.api.grpc.types import Context, Handler, Interceptor
 from mtd.core.clock import Clock
 from mtd.core.errors import Forbidden, Unauthenticated
-from mtd.model.audit import entry_of, entry_of_unknown
-from mtd.model.device import DEFAULT_TENANT_ID
 from mtd.model.principal import Principal
 
 logger = logging.getLogger(__name__)
@@ -58,7 +56,7 @@ class CallInterceptor(Interceptor):
         self._conventions = conventions
         self._clock = clock
         self._gate = gate
-        self._auditor = auditor
+        self._trail = Trail(auditor, clock)
         self._rules = rules
         self._wrapped: dict[str, Handler] = {}
 
@@ -112,7 +110,7 @@ class CallInterceptor(Interceptor):
 
     def _streaming(self, method: str, behaviour: Any) -> Any:
         async def call(request: Any, context: Context) -> None:
-            async with self._account(method, context), self._admitted(method, request, context):
+            async with self._account(method, context), self._admitted(method, request, context, stream=True):
                 async with asyncio.timeout(self._deadlines.answer) as limit:
                     clock: Any = AnswerClock(context, limit)
                     await _written(behaviour(self._begun(request), clock), clock)
@@ -133,7 +131,7 @@ class CallInterceptor(Interceptor):
             self._ended(method, code, started, context)
             raise
         except grpc.aio.AbortError:
-            self._ended(method, _code_of(context), started, context)
+            self._ended(method, code_of(context), started, context)
             raise
         except Exception as error:
             status = status_of(error)
@@ -145,58 +143,35 @@ class CallInterceptor(Interceptor):
             self._ended(method, grpc.StatusCode.OK, started, context)
 
     @asynccontextmanager
-    async def _admitted(self, method: str, request: Any, context: Context) -> AsyncIterator[None]:
+    async def _admitted(
+        self, method: str, request: Any, context: Context, *, stream: bool = False
+    ) -> AsyncIterator[None]:
         """Find out who calls, refuse who may not, and write down what is to be known later."""
         rule = self._rules.get(method)
         if rule is None:  # health and reflection: they tell nothing of anybody
             yield
             return
         caller = await self._caller(rule, request, context)
-        outcome = grpc.StatusCode.OK
-        try:
+        async with self._trail.deed(caller, rule, request, context, stream=stream):
             with serving(caller):
                 yield
-        except asyncio.CancelledError:
-            outcome = grpc.StatusCode.CANCELLED
-            raise
-        except Exception as error:
-            outcome = _code_of(context) if isinstance(error, grpc.aio.AbortError) else status_of(error).code
-            raise
-        finally:
-            if rule.audited:
-                written = self._auditor.record(
-                    entry_of(caller, rule.action, outcome.name, target_of(request), changes_of(request))
-                )
-                if outcome is grpc.StatusCode.OK:
-                    await written
 
     async def _caller(self, rule: Rule, request: Any, context: Context) -> Principal:
         credentials = credentials_of(context)
         try:
             caller = await self._gate.admit(credentials)
         except (Unauthenticated, Forbidden) as error:
-            self._refused(rule, credentials, request, error)
+            self._trail.refused(rule, credentials, request, error)
             raise
         try:
             rule.check(caller)
         except Unauthenticated as error:
-            self._refused(rule, credentials, request, error)
+            self._trail.refused(rule, credentials, request, error)
             raise
         except Forbidden as error:
-            reason = {"reason": str(error)}
-            self._auditor.record(
-                entry_of(caller, rule.action, "PERMISSION_DENIED", target_of(request), reason)
-            )
+            self._trail.forbidden(caller, rule, request, error)
             raise
         return caller
-
-    def _refused(self, rule: Rule, credentials: Credentials, request: Any, error: Exception) -> None:
-        code = status_of(error).code.name
-        self._auditor.record(
-            entry_of_unknown(
-                rule.action, code, DEFAULT_TENANT_ID, credentials.peer, str(error), target_of(request)
-            )
-        )
 
     def _ended(self, method: str, code: grpc.StatusCode, started: float, context: Context) -> None:
         seconds = self._clock.monotonic() - started
@@ -248,11 +223,3 @@ def _unless_done(serializer: Callable[[Any], bytes] | None) -> Callable[[Any], b
     if serializer is None:
         return None
     return lambda answer: answer if isinstance(answer, bytes) else serializer(answer)
-
-
-def _code_of(context: Context) -> grpc.StatusCode:
-    """Return the status that a servicer gave by itself; gRPC keeps it as a number or as the word."""
-    given: Any = context.code()
-    if isinstance(given, grpc.StatusCode):
-        return given
-    return next((code for code in grpc.StatusCode if code.value[0] == given), grpc.StatusCode.UNKNOWN)

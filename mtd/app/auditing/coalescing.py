@@ -8,7 +8,7 @@ from mtd.core.clock import Clock
 from mtd.core.limits import TokenBucket
 from mtd.model.audit import AuditEntry
 from mtd.model.principal import CallerKind
-from mtd.security.audit_chain import NO_TENANT
+from mtd.model.tenant import NO_TENANT_ID
 
 _REFUSALS = frozenset({"UNAUTHENTICATED", "PERMISSION_DENIED"})
 _MOST_KINDS = 64
@@ -108,7 +108,7 @@ def _others(entry: AuditEntry) -> AuditEntry:
     return AuditEntry(
         SEVERAL,
         entry.outcome,
-        NO_TENANT,
+        NO_TENANT_ID,
         str(CallerKind.UNKNOWN),
         "",
         detail={"reason": "more kinds of refusals than are told one by one"},

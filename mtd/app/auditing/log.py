@@ -50,7 +50,12 @@ class AuditLog:
     """
 
     def __init__(
-        self, store: AuditStore, data_dir: Path, config: AuditConfig | None = None, *, clock: Clock = SYSTEM_CLOCK
+        self,
+        store: AuditStore,
+        data_dir: Path,
+        config: AuditConfig | None = None,
+        *,
+        clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._store = store
         self._config = config or AuditConfig()

@@ -55,7 +55,9 @@ class Spool:
         """Write deeds behind what is there; they are durable when it returns. Raises SpoolFull."""
         data = _lines(deeds)
         if self._size + len(data) > self._max_bytes:
-            raise SpoolFull(f"{self._folder} has grown to {self._size} bytes, as much as audit.spool_max_mb allows")
+            raise SpoolFull(
+                f"{self._folder} has grown to {self._size} bytes, as much as audit.spool_max_mb allows"
+            )
         try:
             if self._file is None or self._file.tell() > _SEGMENT_BYTES:
                 self.close()

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mtd.model.audit import OK, AuditEntry
-from mtd.security.audit_chain import NO_TENANT, PRUNED, Deed, Head, Link, chained, pruned_detail
+from mtd.model.tenant import NO_TENANT_ID
+from mtd.security.audit_chain import PRUNED, Deed, Head, Link, chained, pruned_detail
 from mtd.storage import audit_sql as sql
 from mtd.storage.audit_sql import AuditFilter
 from mtd.storage.pool import Database
@@ -114,5 +115,5 @@ class AuditStore:
 def _prune_deed(last: Head, now_us: int, before_us: int, keep_days: int) -> Deed:
     detail = pruned_detail(last, before_us, keep_days)
     target = f"entries up to {last.position}"
-    entry = AuditEntry(PRUNED, OK, NO_TENANT, "local", "mtd", target=target, detail=detail)
+    entry = AuditEntry(PRUNED, OK, NO_TENANT_ID, "local", "mtd", target=target, detail=detail)
     return Deed(entry, now_us)

@@ -13,7 +13,8 @@ import psycopg
 import pytest
 
 from mtd.model.audit import AuditEntry
-from mtd.security.audit_chain import GENESIS, NO_TENANT, ChainCheck, Deed, Head, Problem, clean, tells_of
+from mtd.model.tenant import NO_TENANT_ID
+from mtd.security.audit_chain import GENESIS, ChainCheck, Deed, Head, Problem, clean, tells_of
 from mtd.storage.audit_blocking import append_blocking, audit_blocking, chain_reader
 from mtd.storage.audit_sql import AuditFilter
 from mtd.storage.errors import SchemaTooOld
@@ -144,7 +145,7 @@ async def test_nobody_changes_entries_not_even_the_owner(store: AuditStore, post
 async def test_writers_append_and_doors_read_their_tenants_and_no_more(
     store: AuditStore, postgres_dsn: str
 ) -> None:
-    await store.append([deed(1), deed(2, OTHER), deed(3, NO_TENANT)])
+    await store.append([deed(1), deed(2, OTHER), deed(3, NO_TENANT_ID)])
     refused = psycopg.errors.InsufficientPrivilege
     with psycopg.connect(postgres_dsn, autocommit=True) as connection:
         connection.execute("SET ROLE mtd_writer")
@@ -309,7 +310,7 @@ def test_commands_write_without_a_reactor(postgres_dsn: str, empty_postgres_dsn:
     with chain_reader(postgres_dsn) as reader:
         (link,) = reader.entries()
     entry = link.deed.entry
-    assert (entry.action, entry.tenant_id, entry.detail) == ("a\ufffdb", NO_TENANT, {"half": "?"})
+    assert (entry.action, entry.tenant_id, entry.detail) == ("a\ufffdb", NO_TENANT_ID, {"half": "?"})
     assert len(entry.caller) == 2000
     assert problems(postgres_dsn) == []
     with pytest.raises(SchemaTooOld, match="mtd migrate"):
