@@ -1,0 +1,121 @@
+"""``scripts/fuzz``: a whole daemon, and very many malformed requests at its doors."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import click
+from rich.console import Console
+
+from mtd.api.grpc.server import DESCRIPTORS
+from mtd.testing.bench_output import folder, show
+from mtd.testing.fuzz.calls import fuzz_calls
+from mtd.testing.fuzz.requests import fuzz_requests
+from mtd.testing.harness import HarnessFailed, Stage, memory_of
+
+MIB = 2**20
+_FIRST_SHARE = 0.1  # caches fill, and pools open, with the first requests
+_ROUTERS = ("--scenario", "fleet", "--routers", "2", "--interfaces", "4")
+
+PATHS = (
+    *("/", "/healthz", "/readyz", "/metrics", "/metrics/devices", "/probe", "/sd", "/openapi.json"),
+    *("/ingest/v1/batch", "/ingest/v1/batch", "/ingest/v1/batch", "/ingest/v1/heartbeat"),
+    *("/console", "/console/", "/console/live", "/console/assets/x", "/console/login", "/console/logout"),
+    *(
+        "/console/api/v1/events",
+        "/console/api/v1/catalogue",
+        "/console/api/v1/self",
+        "/console/api/v1/session",
+    ),
+    *("/console/api/v1/devices/lab-0001", "/console/api/v1/devices/lab-0001/history"),
+    *("/console/api/v1/devices/lab-0001/events", "/console/api/v1/devices/lab-0001/health"),
+    *("/login", "/logout", "/login/oidc", "/login/oidc/callback"),
+)
+
+
+def fuzz(stage: Stage, count: int, seed: int, say: Callable[[str], None]) -> dict[str, Any]:
+    """Send so many requests to a stage that runs, half of them to each door; return what became of them.
+
+    Raises HarnessFailed if a request was answered by a fault of the daemon's own, if it
+    logged a traceback, grew without bound, or isn't ready any more.
+    """
+    daemon = stage.daemon
+    assert daemon is not None
+    first = max(1, int(count * _FIRST_SHARE))
+    say(f"the first {first:,} requests")
+    _round(stage, first, seed)
+    before = memory_of(daemon.pid)
+    say(f"{count - first:,} more requests")
+    figures = _round(stage, count - first, seed + first)
+    daemon.check()
+    grown = (memory_of(daemon.pid) - before) / MIB
+    figures |= {"first_requests": first, "memory_grown_mb": round(grown, 1)}
+    if not stage.is_ready():
+        raise HarnessFailed(f"the daemon isn't ready any more:\n{daemon.tail()}")
+    log = daemon.log_path.read_text(errors="replace")
+    if "Traceback" in log:
+        raise HarnessFailed(f"the daemon logged a traceback:\n{log[log.index('Traceback') - 500 :][:3000]}")
+    if grown > 256:
+        raise HarnessFailed(f"the daemon grew by {grown:.0f} MB: {json.dumps(figures)}")
+    return figures
+
+
+def _round(stage: Stage, count: int, seed: int) -> dict[str, Any]:
+    # Most say nothing, and are the operator of this machine: they get furthest.
+    callers: list[Mapping[str, str]] = [{}] * 8 + [{"authorization": "Bearer nonsense"}]
+    calls = asyncio.run(fuzz_calls(stage.server, DESCRIPTORS, count=count // 2, seed=seed, callers=callers))
+    requests = asyncio.run(
+        fuzz_requests(stage.http_port, PATHS, count=count - count // 2, seed=seed, callers=callers)
+    )
+    alarming = [*calls.alarming, *requests.alarming]
+    if alarming:
+        raise HarnessFailed(
+            f"{len(alarming)} requests took the daemon by surprise:\n" + "\n".join(alarming[:20])
+        )
+    return {
+        "calls": calls.calls,
+        "call_statuses": dict(calls.statuses.most_common()),
+        "requests": requests.requests,
+        "request_statuses": dict(requests.statuses.most_common()),
+    }
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--inputs",
+    type=click.IntRange(min=100),
+    default=200_000,
+    show_default=True,
+    help="Requests, of both doors.",
+)
+@click.option("--seed", type=int, default=None, help="Begin with this number, as an earlier run told it.")
+@click.option("--json", "as_json", is_flag=True, help="Print the figures as one line of JSON.")
+@click.option("--keep", is_flag=True, help="Keep the folder with logs and data.")
+def main(inputs: int, seed: int | None, as_json: bool, keep: bool) -> None:
+    """Send malformed requests to a daemon with lab routers and PostgreSQL, on this machine.
+
+    Well-formed requests with values that make no sense, requests that were good and
+    were broken, and noise: to every method of the gRPC door, and to the paths of the
+    HTTP door. None may be answered by a fault of the daemon's own (INTERNAL, UNKNOWN,
+    500), none may make it log a traceback, and it may not grow without bound. Exits
+    with 1 where that isn't so, and tells the seeds: --seed N --inputs 100 does it again.
+    """
+    console = Console(stderr=True)
+    begin = seed if seed is not None else int.from_bytes(os.urandom(4)) & 0x7FFFFFFF
+    settings = {"grpc": {"max_streams": 64}, "database.embedded": {"durable": False, "shared_buffers_mb": 64}}
+    with folder(console, keep=keep) as place, console.status("starting") as status:
+        stage = Stage(place, settings=settings)
+        with stage:
+            lab = stage.start_lab(*_ROUTERS)
+            stage.start_daemon()
+            stage.add_devices(lab["endpoints"])
+            figures = {"seed": begin} | fuzz(stage, inputs, begin, status.update)
+    show(console, figures, as_json=as_json)
+
+
+if __name__ == "__main__":
+    main()
