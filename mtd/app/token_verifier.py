@@ -1,0 +1,109 @@
+"""API tokens as proof of who calls."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+from collections import OrderedDict
+
+from mtd.api.access.interfaces import Credentials
+from mtd.app.remembering import Remembered
+from mtd.core.clock import Clock
+from mtd.core.errors import MtdError, Unauthenticated
+from mtd.core.service import TaskGroup
+from mtd.model.device import DEFAULT_TENANT_ID
+from mtd.model.principal import CallerKind, Principal
+from mtd.model.tenant import NO_TENANT_ID
+from mtd.security.attempts import Attempts, peer_host
+from mtd.security.tokens import Token, parse_token
+from mtd.storage.stores.tokens import TokenProof, TokenRecord, TokenStore
+
+logger = logging.getLogger(__name__)
+
+_KEPT_S = 5.0
+_MOST = 10_000
+_USED_EVERY_S = 300.0
+_REFUSAL = "the token isn't one that mtd gave out, or it is no longer good"
+
+
+class TokenVerifier:
+    """See `Verifier`: knows bearers that look like tokens of mtd.
+
+    Who shows wrong ones again and again has to wait; tokens that were good before are looked at all the same, so
+    that somebody behind the same address can't shut them out.
+    """
+
+    def __init__(self, store: TokenStore, attempts: Attempts, clock: Clock) -> None:
+        self._store = store
+        self._attempts = attempts
+        self._clock = clock
+        self._found: Remembered[str, TokenProof | None] = Remembered(_KEPT_S, _MOST, clock)
+        self._good: OrderedDict[bytes, None] = OrderedDict()  # digests of tokens that were good
+        self._noted: OrderedDict[str, float] = OrderedDict()  # when a token's use was noted
+        self._tasks = TaskGroup("app.tokens")
+
+    async def verify(self, credentials: Credentials) -> Principal | None:
+        """Return who shows a token. Raises Unauthenticated for a bad one, QuotaExceeded after too many."""
+        if not credentials.bearer.startswith("mtd_"):
+            return None
+        peer = peer_host(credentials.peer)
+        token = parse_token(credentials.bearer)
+        if token is None or token.digest not in self._good:
+            self._attempts.check(peer)
+        found = None if token is None else await self._lookup(token)
+        if found is None:
+            self._attempts.failed(peer)
+            raise Unauthenticated(_REFUSAL)
+        self._note(found)
+        return _principal(found, credentials.peer)
+
+    def forget(self) -> None:
+        """Keep nothing: something changed."""
+        self._found.forget()
+
+    async def stop(self) -> None:
+        """End what runs in the background."""
+        await self._tasks.stop()
+
+    async def _lookup(self, token: Token) -> TokenRecord | None:
+        """Return the token if it is good."""
+        proof = await self._found.get(token.token_id, lambda: self._store.find(token.token_id))
+        now = dt.datetime.fromtimestamp(self._clock.now_us() / 1e6, dt.UTC)
+        if proof is None or not _is_good(proof, token, now):
+            self._good.pop(token.digest, None)
+            return None
+        self._good[token.digest] = None
+        self._good.move_to_end(token.digest)
+        while len(self._good) > _MOST:
+            self._good.popitem(last=False)
+        return proof.token
+
+    def _note(self, token: TokenRecord) -> None:
+        """Note in PostgreSQL, now and then and aside, that a token is used."""
+        now = self._clock.monotonic()
+        noted = self._noted.get(token.token_id)
+        if noted is not None and now - noted < _USED_EVERY_S:
+            return
+        self._noted[token.token_id] = now
+        self._noted.move_to_end(token.token_id)
+        while len(self._noted) > _MOST:
+            self._noted.popitem(last=False)
+        self._tasks.spawn("used", self._write_use(token))
+
+    async def _write_use(self, token: TokenRecord) -> None:
+        try:
+            await self._store.used(token)
+        except MtdError as error:
+            logger.debug("the use of the token %s couldn't be noted: %s", token.name, error)
+
+
+def _is_good(proof: TokenProof, token: Token, now: dt.datetime) -> bool:
+    record = proof.token
+    in_time = record.expires_at is None or now < record.expires_at
+    return proof.proves(token.digest, now) and in_time and record.revoked_at is None
+
+
+def _principal(token: TokenRecord, peer: str) -> Principal:
+    # Super-admins belong to no tenant: they work for the first one unless they say for which.
+    tenant_id = DEFAULT_TENANT_ID if token.tenant_id == NO_TENANT_ID else token.tenant_id
+    return Principal(CallerKind.TOKEN, token.name, tenant_id, token.role, peer, token.token_id, token.scopes)
