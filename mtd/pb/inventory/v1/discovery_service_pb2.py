@@ -28,13 +28,15 @@ from mtd.pb.common.v1 import discovery_pb2 as mtd_dot_pb_dot_common_dot_v1_dot_d
 from mtd.pb.inventory.v1 import inventory_service_pb2 as mtd_dot_pb_dot_inventory_dot_v1_dot_inventory__service__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+mtd/pb/inventory/v1/discovery_service.proto\x12\x13mtd.pb.inventory.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dmtd/pb/common/v1/access.proto\x1a mtd/pb/common/v1/discovery.proto\x1a+mtd/pb/inventory/v1/inventory_service.proto\"C\n\x06SeenAt\x12\x11\n\tdevice_id\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65vice_name\x18\x02 \x01(\t\x12\x11\n\tinterface\x18\x03 \x01(\t\"\xe1\x03\n\x08Proposal\x12\n\n\x02id\x18\x01 \x01(\t\x12\x31\n\x05state\x18\x02 \x01(\x0e\x32\".mtd.pb.inventory.v1.ProposalState\x12\x0f\n\x07\x61\x64\x64ress\x18\x03 \x01(\t\x12\x13\n\x0bmac_address\x18\x04 \x01(\t\x12\x10\n\x08identity\x18\x05 \x01(\t\x12\x10\n\x08platform\x18\x06 \x01(\t\x12\x0f\n\x07version\x18\x07 \x01(\t\x12\r\n\x05\x62oard\x18\x08 \x01(\t\x12\x13\n\x0bsoftware_id\x18\t \x01(\t\x12\r\n\x05ports\x18\n \x03(\r\x12+\n\x08\x66ound_by\x18\x0b \x03(\x0e\x32\x19.mtd.pb.common.v1.FoundBy\x12\x33\n\x0f\x66irst_seen_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x0elast_seen_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x07seen_at\x18\x0e \x03(\x0b\x32\x1b.mtd.pb.inventory.v1.SeenAt\x12\x17\n\x0fknown_device_id\x18\x0f \x01(\t\x12\x19\n\x11known_device_name\x18\x10 \x01(\t\x12\x10\n\x08known_by\x18\x11 \x01(\t\"\x88\x01\n\x14ListProposalsRequest\x12\x32\n\x06states\x18\x01 \x03(\x0e\x32\".mtd.pb.inventory.v1.ProposalState\x12\x15\n\rinclude_known\x18\x02 \x01(\x08\x12\x11\n\tpage_size\x18\x03 \x01(\r\x12\x12\n\npage_token\x18\x04 \x01(\t\"b\n\x15ListProposalsResponse\x12\x30\n\tproposals\x18\x01 \x03(\x0b\x32\x1d.mtd.pb.inventory.v1.Proposal\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"q\n\x14\x41\x64optProposalRequest\x12\x10\n\x08proposal\x18\x01 \x01(\t\x12\x35\n\x08settings\x18\x02 \x01(\x0b\x32#.mtd.pb.inventory.v1.DeviceSettings\x12\x10\n\x08password\x18\x03 \x01(\t\"D\n\x15\x41\x64optProposalResponse\x12+\n\x06\x64\x65vice\x18\x01 \x01(\x0b\x32\x1b.mtd.pb.inventory.v1.Device\":\n\x15IgnoreProposalRequest\x12\x10\n\x08proposal\x18\x01 \x01(\t\x12\x0f\n\x07restore\x18\x02 \x01(\x08\"I\n\x16IgnoreProposalResponse\x12/\n\x08proposal\x18\x01 \x01(\x0b\x32\x1d.mtd.pb.inventory.v1.Proposal\"0\n\x11ScanSubnetRequest\x12\x0e\n\x06subnet\x18\x01 \x01(\t\x12\x0b\n\x03web\x18\x02 \x01(\x08\"=\n\x0bScanFinding\x12\x0f\n\x07\x61\x64\x64ress\x18\x01 \x01(\t\x12\x0c\n\x04port\x18\x02 \x01(\r\x12\x0f\n\x07service\x18\x03 \x01(\t\"{\n\x12ScanSubnetResponse\x12\x11\n\taddresses\x18\x01 \x01(\r\x12\x0c\n\x04\x64one\x18\x02 \x01(\r\x12\x32\n\x08\x66indings\x18\x03 \x03(\x0b\x32 .mtd.pb.inventory.v1.ScanFinding\x12\x10\n\x08\x63omplete\x18\x04 \x01(\x08\"M\n\x14ListNeighborsRequest\x12\x0e\n\x06\x64\x65vice\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\r\x12\x12\n\npage_token\x18\x03 \x01(\t\"\x91\x03\n\x08Neighbor\x12,\n\x07seen_at\x18\x01 \x01(\x0b\x32\x1b.mtd.pb.inventory.v1.SeenAt\x12\x14\n\x0cinterface_id\x18\x02 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x03 \x01(\t\x12\x13\n\x0bmac_address\x18\x04 \x01(\t\x12\x10\n\x08identity\x18\x05 \x01(\t\x12\x10\n\x08platform\x18\x06 \x01(\t\x12\x0f\n\x07version\x18\x07 \x01(\t\x12\r\n\x05\x62oard\x18\x08 \x01(\t\x12\x1a\n\x12system_description\x18\t \x01(\t\x12\x15\n\rdiscovered_by\x18\n \x01(\t\x12\x16\n\x0einterface_name\x18\x0b \x01(\t\x12\x1a\n\x12neighbor_device_id\x18\x0c \x01(\t\x12\x1c\n\x14neighbor_device_name\x18\r \x01(\t\x12\x1d\n\x15neighbor_interface_id\x18\x0e \x01(\t\x12\x33\n\x0f\x66irst_seen_time\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"b\n\x15ListNeighborsResponse\x12\x30\n\tneighbors\x18\x01 \x03(\x0b\x32\x1d.mtd.pb.inventory.v1.Neighbor\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t*\x7f\n\rProposalState\x12\x1e\n\x1aPROPOSAL_STATE_UNSPECIFIED\x10\x00\x12\x16\n\x12PROPOSAL_STATE_NEW\x10\x01\x12\x1a\n\x16PROPOSAL_STATE_IGNORED\x10\x02\x12\x1a\n\x16PROPOSAL_STATE_ADOPTED\x10\x03\x32\x99\x05\n\x10\x44iscoveryService\x12~\n\rListProposals\x12).mtd.pb.inventory.v1.ListProposalsRequest\x1a*.mtd.pb.inventory.v1.ListProposalsResponse\"\x16\xb2\xd2\x18\x12\x08\x01\x12\x0einventory.read\x12\x81\x01\n\rAdoptProposal\x12).mtd.pb.inventory.v1.AdoptProposalRequest\x1a*.mtd.pb.inventory.v1.AdoptProposalResponse\"\x19\xb2\xd2\x18\x15\x08\x03\x12\x0finventory.write\x18\x01\x12\x84\x01\n\x0eIgnoreProposal\x12*.mtd.pb.inventory.v1.IgnoreProposalRequest\x1a+.mtd.pb.inventory.v1.IgnoreProposalResponse\"\x19\xb2\xd2\x18\x15\x08\x02\x12\x0finventory.write\x18\x01\x12z\n\nScanSubnet\x12&.mtd.pb.inventory.v1.ScanSubnetRequest\x1a\'.mtd.pb.inventory.v1.ScanSubnetResponse\"\x19\xb2\xd2\x18\x15\x08\x03\x12\x0f\x64iagnostics.run\x18\x01\x30\x01\x12~\n\rListNeighbors\x12).mtd.pb.inventory.v1.ListNeighborsRequest\x1a*.mtd.pb.inventory.v1.ListNeighborsResponse\"\x16\xb2\xd2\x18\x12\x08\x01\x12\x0einventory.readb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+mtd/pb/inventory/v1/discovery_service.proto\x12\x13mtd.pb.inventory.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dmtd/pb/common/v1/access.proto\x1a mtd/pb/common/v1/discovery.proto\x1a+mtd/pb/inventory/v1/inventory_service.proto\"C\n\x06SeenAt\x12\x11\n\tdevice_id\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65vice_name\x18\x02 \x01(\t\x12\x11\n\tinterface\x18\x03 \x01(\t\"\xe1\x03\n\x08Proposal\x12\n\n\x02id\x18\x01 \x01(\t\x12\x31\n\x05state\x18\x02 \x01(\x0e\x32\".mtd.pb.inventory.v1.ProposalState\x12\x0f\n\x07\x61\x64\x64ress\x18\x03 \x01(\t\x12\x13\n\x0bmac_address\x18\x04 \x01(\t\x12\x10\n\x08identity\x18\x05 \x01(\t\x12\x10\n\x08platform\x18\x06 \x01(\t\x12\x0f\n\x07version\x18\x07 \x01(\t\x12\r\n\x05\x62oard\x18\x08 \x01(\t\x12\x13\n\x0bsoftware_id\x18\t \x01(\t\x12\r\n\x05ports\x18\n \x03(\r\x12+\n\x08\x66ound_by\x18\x0b \x03(\x0e\x32\x19.mtd.pb.common.v1.FoundBy\x12\x33\n\x0f\x66irst_seen_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x0elast_seen_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x07seen_at\x18\x0e \x03(\x0b\x32\x1b.mtd.pb.inventory.v1.SeenAt\x12\x17\n\x0fknown_device_id\x18\x0f \x01(\t\x12\x19\n\x11known_device_name\x18\x10 \x01(\t\x12\x10\n\x08known_by\x18\x11 \x01(\t\"\x88\x01\n\x14ListProposalsRequest\x12\x32\n\x06states\x18\x01 \x03(\x0e\x32\".mtd.pb.inventory.v1.ProposalState\x12\x15\n\rinclude_known\x18\x02 \x01(\x08\x12\x11\n\tpage_size\x18\x03 \x01(\r\x12\x12\n\npage_token\x18\x04 \x01(\t\"b\n\x15ListProposalsResponse\x12\x30\n\tproposals\x18\x01 \x03(\x0b\x32\x1d.mtd.pb.inventory.v1.Proposal\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x8a\x01\n\x14\x41\x64optProposalRequest\x12\x10\n\x08proposal\x18\x01 \x01(\t\x12\x35\n\x08settings\x18\x02 \x01(\x0b\x32#.mtd.pb.inventory.v1.DeviceSettings\x12\x15\n\x08password\x18\x03 \x01(\tB\x03\x80\x01\x01\x12\x12\n\nrequest_id\x18\x04 \x01(\t\"D\n\x15\x41\x64optProposalResponse\x12+\n\x06\x64\x65vice\x18\x01 \x01(\x0b\x32\x1b.mtd.pb.inventory.v1.Device\":\n\x15IgnoreProposalRequest\x12\x10\n\x08proposal\x18\x01 \x01(\t\x12\x0f\n\x07restore\x18\x02 \x01(\x08\"I\n\x16IgnoreProposalResponse\x12/\n\x08proposal\x18\x01 \x01(\x0b\x32\x1d.mtd.pb.inventory.v1.Proposal\"0\n\x11ScanSubnetRequest\x12\x0e\n\x06subnet\x18\x01 \x01(\t\x12\x0b\n\x03web\x18\x02 \x01(\x08\"=\n\x0bScanFinding\x12\x0f\n\x07\x61\x64\x64ress\x18\x01 \x01(\t\x12\x0c\n\x04port\x18\x02 \x01(\r\x12\x0f\n\x07service\x18\x03 \x01(\t\"{\n\x12ScanSubnetResponse\x12\x11\n\taddresses\x18\x01 \x01(\r\x12\x0c\n\x04\x64one\x18\x02 \x01(\r\x12\x32\n\x08\x66indings\x18\x03 \x03(\x0b\x32 .mtd.pb.inventory.v1.ScanFinding\x12\x10\n\x08\x63omplete\x18\x04 \x01(\x08\"M\n\x14ListNeighborsRequest\x12\x0e\n\x06\x64\x65vice\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\r\x12\x12\n\npage_token\x18\x03 \x01(\t\"\x91\x03\n\x08Neighbor\x12,\n\x07seen_at\x18\x01 \x01(\x0b\x32\x1b.mtd.pb.inventory.v1.SeenAt\x12\x14\n\x0cinterface_id\x18\x02 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x03 \x01(\t\x12\x13\n\x0bmac_address\x18\x04 \x01(\t\x12\x10\n\x08identity\x18\x05 \x01(\t\x12\x10\n\x08platform\x18\x06 \x01(\t\x12\x0f\n\x07version\x18\x07 \x01(\t\x12\r\n\x05\x62oard\x18\x08 \x01(\t\x12\x1a\n\x12system_description\x18\t \x01(\t\x12\x15\n\rdiscovered_by\x18\n \x01(\t\x12\x16\n\x0einterface_name\x18\x0b \x01(\t\x12\x1a\n\x12neighbor_device_id\x18\x0c \x01(\t\x12\x1c\n\x14neighbor_device_name\x18\r \x01(\t\x12\x1d\n\x15neighbor_interface_id\x18\x0e \x01(\t\x12\x33\n\x0f\x66irst_seen_time\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"b\n\x15ListNeighborsResponse\x12\x30\n\tneighbors\x18\x01 \x03(\x0b\x32\x1d.mtd.pb.inventory.v1.Neighbor\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t*\x7f\n\rProposalState\x12\x1e\n\x1aPROPOSAL_STATE_UNSPECIFIED\x10\x00\x12\x16\n\x12PROPOSAL_STATE_NEW\x10\x01\x12\x1a\n\x16PROPOSAL_STATE_IGNORED\x10\x02\x12\x1a\n\x16PROPOSAL_STATE_ADOPTED\x10\x03\x32\x99\x05\n\x10\x44iscoveryService\x12~\n\rListProposals\x12).mtd.pb.inventory.v1.ListProposalsRequest\x1a*.mtd.pb.inventory.v1.ListProposalsResponse\"\x16\xb2\xd2\x18\x12\x08\x01\x12\x0einventory.read\x12\x81\x01\n\rAdoptProposal\x12).mtd.pb.inventory.v1.AdoptProposalRequest\x1a*.mtd.pb.inventory.v1.AdoptProposalResponse\"\x19\xb2\xd2\x18\x15\x08\x03\x12\x0finventory.write\x18\x01\x12\x84\x01\n\x0eIgnoreProposal\x12*.mtd.pb.inventory.v1.IgnoreProposalRequest\x1a+.mtd.pb.inventory.v1.IgnoreProposalResponse\"\x19\xb2\xd2\x18\x15\x08\x02\x12\x0finventory.write\x18\x01\x12z\n\nScanSubnet\x12&.mtd.pb.inventory.v1.ScanSubnetRequest\x1a\'.mtd.pb.inventory.v1.ScanSubnetResponse\"\x19\xb2\xd2\x18\x15\x08\x03\x12\x0f\x64iagnostics.run\x18\x01\x30\x01\x12~\n\rListNeighbors\x12).mtd.pb.inventory.v1.ListNeighborsRequest\x1a*.mtd.pb.inventory.v1.ListNeighborsResponse\"\x16\xb2\xd2\x18\x12\x08\x01\x12\x0einventory.readb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'mtd.pb.inventory.v1.discovery_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_ADOPTPROPOSALREQUEST'].fields_by_name['password']._loaded_options = None
+  _globals['_ADOPTPROPOSALREQUEST'].fields_by_name['password']._serialized_options = b'\200\001\001'
   _globals['_DISCOVERYSERVICE'].methods_by_name['ListProposals']._loaded_options = None
   _globals['_DISCOVERYSERVICE'].methods_by_name['ListProposals']._serialized_options = b'\262\322\030\022\010\001\022\016inventory.read'
   _globals['_DISCOVERYSERVICE'].methods_by_name['AdoptProposal']._loaded_options = None
@@ -45,8 +47,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DISCOVERYSERVICE'].methods_by_name['ScanSubnet']._serialized_options = b'\262\322\030\025\010\003\022\017diagnostics.run\030\001'
   _globals['_DISCOVERYSERVICE'].methods_by_name['ListNeighbors']._loaded_options = None
   _globals['_DISCOVERYSERVICE'].methods_by_name['ListNeighbors']._serialized_options = b'\262\322\030\022\010\001\022\016inventory.read'
-  _globals['_PROPOSALSTATE']._serialized_start=2144
-  _globals['_PROPOSALSTATE']._serialized_end=2271
+  _globals['_PROPOSALSTATE']._serialized_start=2170
+  _globals['_PROPOSALSTATE']._serialized_end=2297
   _globals['_SEENAT']._serialized_start=211
   _globals['_SEENAT']._serialized_end=278
   _globals['_PROPOSAL']._serialized_start=281
@@ -55,26 +57,26 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTPROPOSALSREQUEST']._serialized_end=901
   _globals['_LISTPROPOSALSRESPONSE']._serialized_start=903
   _globals['_LISTPROPOSALSRESPONSE']._serialized_end=1001
-  _globals['_ADOPTPROPOSALREQUEST']._serialized_start=1003
-  _globals['_ADOPTPROPOSALREQUEST']._serialized_end=1116
-  _globals['_ADOPTPROPOSALRESPONSE']._serialized_start=1118
-  _globals['_ADOPTPROPOSALRESPONSE']._serialized_end=1186
-  _globals['_IGNOREPROPOSALREQUEST']._serialized_start=1188
-  _globals['_IGNOREPROPOSALREQUEST']._serialized_end=1246
-  _globals['_IGNOREPROPOSALRESPONSE']._serialized_start=1248
-  _globals['_IGNOREPROPOSALRESPONSE']._serialized_end=1321
-  _globals['_SCANSUBNETREQUEST']._serialized_start=1323
-  _globals['_SCANSUBNETREQUEST']._serialized_end=1371
-  _globals['_SCANFINDING']._serialized_start=1373
-  _globals['_SCANFINDING']._serialized_end=1434
-  _globals['_SCANSUBNETRESPONSE']._serialized_start=1436
-  _globals['_SCANSUBNETRESPONSE']._serialized_end=1559
-  _globals['_LISTNEIGHBORSREQUEST']._serialized_start=1561
-  _globals['_LISTNEIGHBORSREQUEST']._serialized_end=1638
-  _globals['_NEIGHBOR']._serialized_start=1641
-  _globals['_NEIGHBOR']._serialized_end=2042
-  _globals['_LISTNEIGHBORSRESPONSE']._serialized_start=2044
-  _globals['_LISTNEIGHBORSRESPONSE']._serialized_end=2142
-  _globals['_DISCOVERYSERVICE']._serialized_start=2274
-  _globals['_DISCOVERYSERVICE']._serialized_end=2939
+  _globals['_ADOPTPROPOSALREQUEST']._serialized_start=1004
+  _globals['_ADOPTPROPOSALREQUEST']._serialized_end=1142
+  _globals['_ADOPTPROPOSALRESPONSE']._serialized_start=1144
+  _globals['_ADOPTPROPOSALRESPONSE']._serialized_end=1212
+  _globals['_IGNOREPROPOSALREQUEST']._serialized_start=1214
+  _globals['_IGNOREPROPOSALREQUEST']._serialized_end=1272
+  _globals['_IGNOREPROPOSALRESPONSE']._serialized_start=1274
+  _globals['_IGNOREPROPOSALRESPONSE']._serialized_end=1347
+  _globals['_SCANSUBNETREQUEST']._serialized_start=1349
+  _globals['_SCANSUBNETREQUEST']._serialized_end=1397
+  _globals['_SCANFINDING']._serialized_start=1399
+  _globals['_SCANFINDING']._serialized_end=1460
+  _globals['_SCANSUBNETRESPONSE']._serialized_start=1462
+  _globals['_SCANSUBNETRESPONSE']._serialized_end=1585
+  _globals['_LISTNEIGHBORSREQUEST']._serialized_start=1587
+  _globals['_LISTNEIGHBORSREQUEST']._serialized_end=1664
+  _globals['_NEIGHBOR']._serialized_start=1667
+  _globals['_NEIGHBOR']._serialized_end=2068
+  _globals['_LISTNEIGHBORSRESPONSE']._serialized_start=2070
+  _globals['_LISTNEIGHBORSRESPONSE']._serialized_end=2168
+  _globals['_DISCOVERYSERVICE']._serialized_start=2300
+  _globals['_DISCOVERYSERVICE']._serialized_end=2965
 # @@protoc_insertion_point(module_scope)

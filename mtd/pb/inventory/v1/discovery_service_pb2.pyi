@@ -93,14 +93,16 @@ class ListProposalsResponse(_message.Message):
     def __init__(self, proposals: _Optional[_Iterable[_Union[Proposal, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class AdoptProposalRequest(_message.Message):
-    __slots__ = ("proposal", "settings", "password")
+    __slots__ = ("proposal", "settings", "password", "request_id")
     PROPOSAL_FIELD_NUMBER: _ClassVar[int]
     SETTINGS_FIELD_NUMBER: _ClassVar[int]
     PASSWORD_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     proposal: str
     settings: _inventory_service_pb2.DeviceSettings
     password: str
-    def __init__(self, proposal: _Optional[str] = ..., settings: _Optional[_Union[_inventory_service_pb2.DeviceSettings, _Mapping]] = ..., password: _Optional[str] = ...) -> None: ...
+    request_id: str
+    def __init__(self, proposal: _Optional[str] = ..., settings: _Optional[_Union[_inventory_service_pb2.DeviceSettings, _Mapping]] = ..., password: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class AdoptProposalResponse(_message.Message):
     __slots__ = ("device",)

@@ -23,7 +23,7 @@ class T0Settings(_message.Message):
     def __init__(self, interfaces: _Optional[str] = ..., metrics: _Optional[str] = ..., pins: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class DeviceSettings(_message.Message):
-    __slots__ = ("name", "host", "port", "tls_mode", "tls_fingerprint", "username", "enabled", "interface_naming", "code_page", "connect_timeout_s", "command_timeout_s", "intervals_s", "labels", "notes", "t0", "ways", "rest_port", "rest_tls_mode", "rest_tls_fingerprint", "snmp_version", "snmp_port", "snmp_username", "snmp_auth", "snmp_priv")
+    __slots__ = ("name", "host", "port", "tls_mode", "tls_fingerprint", "username", "enabled", "interface_naming", "code_page", "connect_timeout_s", "command_timeout_s", "intervals_s", "labels", "notes", "t0", "ways", "rest_port", "rest_tls_mode", "rest_tls_fingerprint", "snmp_version", "snmp_port", "snmp_username", "snmp_auth", "snmp_priv", "site", "groups")
     class IntervalsSEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -62,6 +62,8 @@ class DeviceSettings(_message.Message):
     SNMP_USERNAME_FIELD_NUMBER: _ClassVar[int]
     SNMP_AUTH_FIELD_NUMBER: _ClassVar[int]
     SNMP_PRIV_FIELD_NUMBER: _ClassVar[int]
+    SITE_FIELD_NUMBER: _ClassVar[int]
+    GROUPS_FIELD_NUMBER: _ClassVar[int]
     name: str
     host: str
     port: int
@@ -86,7 +88,9 @@ class DeviceSettings(_message.Message):
     snmp_username: str
     snmp_auth: _device_pb2.SnmpAuth
     snmp_priv: _device_pb2.SnmpPriv
-    def __init__(self, name: _Optional[str] = ..., host: _Optional[str] = ..., port: _Optional[int] = ..., tls_mode: _Optional[_Union[_device_pb2.TlsMode, str]] = ..., tls_fingerprint: _Optional[str] = ..., username: _Optional[str] = ..., enabled: _Optional[bool] = ..., interface_naming: _Optional[_Union[_device_pb2.InterfaceNaming, str]] = ..., code_page: _Optional[str] = ..., connect_timeout_s: _Optional[float] = ..., command_timeout_s: _Optional[float] = ..., intervals_s: _Optional[_Mapping[str, float]] = ..., labels: _Optional[_Mapping[str, str]] = ..., notes: _Optional[str] = ..., t0: _Optional[_Union[T0Settings, _Mapping]] = ..., ways: _Optional[_Iterable[_Union[_device_pb2.Way, str]]] = ..., rest_port: _Optional[int] = ..., rest_tls_mode: _Optional[_Union[_device_pb2.TlsMode, str]] = ..., rest_tls_fingerprint: _Optional[str] = ..., snmp_version: _Optional[_Union[_device_pb2.SnmpVersion, str]] = ..., snmp_port: _Optional[int] = ..., snmp_username: _Optional[str] = ..., snmp_auth: _Optional[_Union[_device_pb2.SnmpAuth, str]] = ..., snmp_priv: _Optional[_Union[_device_pb2.SnmpPriv, str]] = ...) -> None: ...
+    site: str
+    groups: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, name: _Optional[str] = ..., host: _Optional[str] = ..., port: _Optional[int] = ..., tls_mode: _Optional[_Union[_device_pb2.TlsMode, str]] = ..., tls_fingerprint: _Optional[str] = ..., username: _Optional[str] = ..., enabled: _Optional[bool] = ..., interface_naming: _Optional[_Union[_device_pb2.InterfaceNaming, str]] = ..., code_page: _Optional[str] = ..., connect_timeout_s: _Optional[float] = ..., command_timeout_s: _Optional[float] = ..., intervals_s: _Optional[_Mapping[str, float]] = ..., labels: _Optional[_Mapping[str, str]] = ..., notes: _Optional[str] = ..., t0: _Optional[_Union[T0Settings, _Mapping]] = ..., ways: _Optional[_Iterable[_Union[_device_pb2.Way, str]]] = ..., rest_port: _Optional[int] = ..., rest_tls_mode: _Optional[_Union[_device_pb2.TlsMode, str]] = ..., rest_tls_fingerprint: _Optional[str] = ..., snmp_version: _Optional[_Union[_device_pb2.SnmpVersion, str]] = ..., snmp_port: _Optional[int] = ..., snmp_username: _Optional[str] = ..., snmp_auth: _Optional[_Union[_device_pb2.SnmpAuth, str]] = ..., snmp_priv: _Optional[_Union[_device_pb2.SnmpPriv, str]] = ..., site: _Optional[str] = ..., groups: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class DeviceSecrets(_message.Message):
     __slots__ = ("snmp_community", "snmp_auth_password", "snmp_priv_password")
@@ -159,14 +163,16 @@ class Device(_message.Message):
     def __init__(self, id: _Optional[str] = ..., tenant_id: _Optional[str] = ..., settings: _Optional[_Union[DeviceSettings, _Mapping]] = ..., revision: _Optional[int] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., status: _Optional[_Union[_device_pb2.DeviceStatus, str]] = ..., status_reason: _Optional[str] = ..., last_seen_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., routeros_version: _Optional[str] = ..., board_name: _Optional[str] = ..., identity: _Optional[str] = ..., capabilities: _Optional[_Mapping[str, str]] = ..., ways: _Optional[_Iterable[_Union[WayState, _Mapping]]] = ..., routeros_major: _Optional[int] = ..., absent_capabilities: _Optional[_Mapping[str, str]] = ...) -> None: ...
 
 class CreateDeviceRequest(_message.Message):
-    __slots__ = ("settings", "password", "secrets")
+    __slots__ = ("settings", "password", "secrets", "request_id")
     SETTINGS_FIELD_NUMBER: _ClassVar[int]
     PASSWORD_FIELD_NUMBER: _ClassVar[int]
     SECRETS_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     settings: DeviceSettings
     password: str
     secrets: DeviceSecrets
-    def __init__(self, settings: _Optional[_Union[DeviceSettings, _Mapping]] = ..., password: _Optional[str] = ..., secrets: _Optional[_Union[DeviceSecrets, _Mapping]] = ...) -> None: ...
+    request_id: str
+    def __init__(self, settings: _Optional[_Union[DeviceSettings, _Mapping]] = ..., password: _Optional[str] = ..., secrets: _Optional[_Union[DeviceSecrets, _Mapping]] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class CreateDeviceResponse(_message.Message):
     __slots__ = ("device",)
@@ -175,10 +181,12 @@ class CreateDeviceResponse(_message.Message):
     def __init__(self, device: _Optional[_Union[Device, _Mapping]] = ...) -> None: ...
 
 class GetDeviceRequest(_message.Message):
-    __slots__ = ("device",)
+    __slots__ = ("device", "read_mask")
     DEVICE_FIELD_NUMBER: _ClassVar[int]
+    READ_MASK_FIELD_NUMBER: _ClassVar[int]
     device: str
-    def __init__(self, device: _Optional[str] = ...) -> None: ...
+    read_mask: _field_mask_pb2.FieldMask
+    def __init__(self, device: _Optional[str] = ..., read_mask: _Optional[_Union[_field_mask_pb2.FieldMask, _Mapping]] = ...) -> None: ...
 
 class GetDeviceResponse(_message.Message):
     __slots__ = ("device",)
@@ -187,12 +195,18 @@ class GetDeviceResponse(_message.Message):
     def __init__(self, device: _Optional[_Union[Device, _Mapping]] = ...) -> None: ...
 
 class ListDevicesRequest(_message.Message):
-    __slots__ = ("page_size", "page_token")
+    __slots__ = ("page_size", "page_token", "site", "device_group", "read_mask")
     PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
     PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    SITE_FIELD_NUMBER: _ClassVar[int]
+    DEVICE_GROUP_FIELD_NUMBER: _ClassVar[int]
+    READ_MASK_FIELD_NUMBER: _ClassVar[int]
     page_size: int
     page_token: str
-    def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+    site: str
+    device_group: str
+    read_mask: _field_mask_pb2.FieldMask
+    def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., site: _Optional[str] = ..., device_group: _Optional[str] = ..., read_mask: _Optional[_Union[_field_mask_pb2.FieldMask, _Mapping]] = ...) -> None: ...
 
 class ListDevicesResponse(_message.Message):
     __slots__ = ("devices", "next_page_token")
@@ -293,10 +307,14 @@ class RefreshCapabilitiesResponse(_message.Message):
     def __init__(self, device: _Optional[_Union[Device, _Mapping]] = ...) -> None: ...
 
 class ListInterfacesRequest(_message.Message):
-    __slots__ = ("device",)
+    __slots__ = ("device", "page_size", "page_token")
     DEVICE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     device: str
-    def __init__(self, device: _Optional[str] = ...) -> None: ...
+    page_size: int
+    page_token: str
+    def __init__(self, device: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
 
 class Interface(_message.Message):
     __slots__ = ("id", "name", "comment", "type", "tier", "interval_s", "reason", "detail", "since_time", "pinned")
@@ -323,12 +341,14 @@ class Interface(_message.Message):
     def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., comment: _Optional[str] = ..., type: _Optional[str] = ..., tier: _Optional[_Union[_device_pb2.Tier, str]] = ..., interval_s: _Optional[float] = ..., reason: _Optional[str] = ..., detail: _Optional[str] = ..., since_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., pinned: _Optional[bool] = ...) -> None: ...
 
 class ListInterfacesResponse(_message.Message):
-    __slots__ = ("interfaces", "unmatched_pins")
+    __slots__ = ("interfaces", "unmatched_pins", "next_page_token")
     INTERFACES_FIELD_NUMBER: _ClassVar[int]
     UNMATCHED_PINS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     interfaces: _containers.RepeatedCompositeFieldContainer[Interface]
     unmatched_pins: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, interfaces: _Optional[_Iterable[_Union[Interface, _Mapping]]] = ..., unmatched_pins: _Optional[_Iterable[str]] = ...) -> None: ...
+    next_page_token: str
+    def __init__(self, interfaces: _Optional[_Iterable[_Union[Interface, _Mapping]]] = ..., unmatched_pins: _Optional[_Iterable[str]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class ListCostsRequest(_message.Message):
     __slots__ = ("device", "page_size", "page_token")

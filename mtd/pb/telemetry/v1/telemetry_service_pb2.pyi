@@ -47,10 +47,12 @@ class Selector(_message.Message):
     def __init__(self, devices: _Optional[_Iterable[str]] = ..., metrics: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class StreamLatestRequest(_message.Message):
-    __slots__ = ("selector",)
+    __slots__ = ("selector", "resume_token")
     SELECTOR_FIELD_NUMBER: _ClassVar[int]
+    RESUME_TOKEN_FIELD_NUMBER: _ClassVar[int]
     selector: Selector
-    def __init__(self, selector: _Optional[_Union[Selector, _Mapping]] = ...) -> None: ...
+    resume_token: str
+    def __init__(self, selector: _Optional[_Union[Selector, _Mapping]] = ..., resume_token: _Optional[str] = ...) -> None: ...
 
 class SeriesInfo(_message.Message):
     __slots__ = ("key", "series", "label", "unit")
@@ -113,16 +115,18 @@ class DeviceGone(_message.Message):
     def __init__(self, device_id: _Optional[str] = ...) -> None: ...
 
 class StreamLatestResponse(_message.Message):
-    __slots__ = ("layout", "update", "batch", "gone")
+    __slots__ = ("layout", "update", "batch", "gone", "resume_token")
     LAYOUT_FIELD_NUMBER: _ClassVar[int]
     UPDATE_FIELD_NUMBER: _ClassVar[int]
     BATCH_FIELD_NUMBER: _ClassVar[int]
     GONE_FIELD_NUMBER: _ClassVar[int]
+    RESUME_TOKEN_FIELD_NUMBER: _ClassVar[int]
     layout: StreamLayout
     update: LatestUpdate
     batch: LatestBatch
     gone: DeviceGone
-    def __init__(self, layout: _Optional[_Union[StreamLayout, _Mapping]] = ..., update: _Optional[_Union[LatestUpdate, _Mapping]] = ..., batch: _Optional[_Union[LatestBatch, _Mapping]] = ..., gone: _Optional[_Union[DeviceGone, _Mapping]] = ...) -> None: ...
+    resume_token: str
+    def __init__(self, layout: _Optional[_Union[StreamLayout, _Mapping]] = ..., update: _Optional[_Union[LatestUpdate, _Mapping]] = ..., batch: _Optional[_Union[LatestBatch, _Mapping]] = ..., gone: _Optional[_Union[DeviceGone, _Mapping]] = ..., resume_token: _Optional[str] = ...) -> None: ...
 
 class QueryRangeRequest(_message.Message):
     __slots__ = ("device", "metrics", "start_us", "end_us", "max_points", "resolution")
@@ -345,22 +349,32 @@ class StreamEventsResponse(_message.Message):
     def __init__(self, event: _Optional[_Union[Event, _Mapping]] = ...) -> None: ...
 
 class ListMetricsRequest(_message.Message):
-    __slots__ = ()
-    def __init__(self) -> None: ...
+    __slots__ = ("page_size", "page_token")
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    page_size: int
+    page_token: str
+    def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
 
 class ListMetricsResponse(_message.Message):
-    __slots__ = ("catalogue_version", "metrics")
+    __slots__ = ("catalogue_version", "metrics", "next_page_token")
     CATALOGUE_VERSION_FIELD_NUMBER: _ClassVar[int]
     METRICS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     catalogue_version: str
     metrics: _containers.RepeatedCompositeFieldContainer[_series_pb2.Metric]
-    def __init__(self, catalogue_version: _Optional[str] = ..., metrics: _Optional[_Iterable[_Union[_series_pb2.Metric, _Mapping]]] = ...) -> None: ...
+    next_page_token: str
+    def __init__(self, catalogue_version: _Optional[str] = ..., metrics: _Optional[_Iterable[_Union[_series_pb2.Metric, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class ListTablesRequest(_message.Message):
-    __slots__ = ("device",)
+    __slots__ = ("device", "page_size", "page_token")
     DEVICE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     device: str
-    def __init__(self, device: _Optional[str] = ...) -> None: ...
+    page_size: int
+    page_token: str
+    def __init__(self, device: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
 
 class Table(_message.Message):
     __slots__ = ("name", "rows", "changed_at_us")
@@ -373,10 +387,12 @@ class Table(_message.Message):
     def __init__(self, name: _Optional[str] = ..., rows: _Optional[int] = ..., changed_at_us: _Optional[int] = ...) -> None: ...
 
 class ListTablesResponse(_message.Message):
-    __slots__ = ("tables",)
+    __slots__ = ("tables", "next_page_token")
     TABLES_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     tables: _containers.RepeatedCompositeFieldContainer[Table]
-    def __init__(self, tables: _Optional[_Iterable[_Union[Table, _Mapping]]] = ...) -> None: ...
+    next_page_token: str
+    def __init__(self, tables: _Optional[_Iterable[_Union[Table, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class ListTableRowsRequest(_message.Message):
     __slots__ = ("device", "table", "contains", "fields", "page_size", "page_token")
@@ -431,10 +447,14 @@ class ListTableRowsResponse(_message.Message):
     def __init__(self, rows: _Optional[_Iterable[_Union[TableRow, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., total_rows: _Optional[int] = ...) -> None: ...
 
 class ListSnapshotsRequest(_message.Message):
-    __slots__ = ("device",)
+    __slots__ = ("device", "page_size", "page_token")
     DEVICE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     device: str
-    def __init__(self, device: _Optional[str] = ...) -> None: ...
+    page_size: int
+    page_token: str
+    def __init__(self, device: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
 
 class Snapshot(_message.Message):
     __slots__ = ("kind", "versions", "collected_at_us", "sha256", "size_bytes")
@@ -451,22 +471,28 @@ class Snapshot(_message.Message):
     def __init__(self, kind: _Optional[str] = ..., versions: _Optional[int] = ..., collected_at_us: _Optional[int] = ..., sha256: _Optional[bytes] = ..., size_bytes: _Optional[int] = ...) -> None: ...
 
 class ListSnapshotsResponse(_message.Message):
-    __slots__ = ("snapshots",)
+    __slots__ = ("snapshots", "next_page_token")
     SNAPSHOTS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     snapshots: _containers.RepeatedCompositeFieldContainer[Snapshot]
-    def __init__(self, snapshots: _Optional[_Iterable[_Union[Snapshot, _Mapping]]] = ...) -> None: ...
+    next_page_token: str
+    def __init__(self, snapshots: _Optional[_Iterable[_Union[Snapshot, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class ListSnapshotVersionsRequest(_message.Message):
-    __slots__ = ("device", "kind", "limit", "before_us")
+    __slots__ = ("device", "kind", "limit", "before_us", "page_size", "page_token")
     DEVICE_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     LIMIT_FIELD_NUMBER: _ClassVar[int]
     BEFORE_US_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     device: str
     kind: str
     limit: int
     before_us: int
-    def __init__(self, device: _Optional[str] = ..., kind: _Optional[str] = ..., limit: _Optional[int] = ..., before_us: _Optional[int] = ...) -> None: ...
+    page_size: int
+    page_token: str
+    def __init__(self, device: _Optional[str] = ..., kind: _Optional[str] = ..., limit: _Optional[int] = ..., before_us: _Optional[int] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
 
 class SnapshotVersion(_message.Message):
     __slots__ = ("collected_at_us", "sha256", "content")
@@ -479,7 +505,9 @@ class SnapshotVersion(_message.Message):
     def __init__(self, collected_at_us: _Optional[int] = ..., sha256: _Optional[bytes] = ..., content: _Optional[str] = ...) -> None: ...
 
 class ListSnapshotVersionsResponse(_message.Message):
-    __slots__ = ("versions",)
+    __slots__ = ("versions", "next_page_token")
     VERSIONS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     versions: _containers.RepeatedCompositeFieldContainer[SnapshotVersion]
-    def __init__(self, versions: _Optional[_Iterable[_Union[SnapshotVersion, _Mapping]]] = ...) -> None: ...
+    next_page_token: str
+    def __init__(self, versions: _Optional[_Iterable[_Union[SnapshotVersion, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
