@@ -23,7 +23,8 @@ GRPC_REPEATS = Counter(
 ACCESS_REFUSED = Counter(
     "mtd_api_access_refused_total",
     "Callers that were refused: what they showed is no good (proof), they showed nothing (unknown), their role or "
-    "scope doesn't allow it (role), or they named a tenant that isn't theirs (tenant).",
+    "scope doesn't allow it (role), they named a tenant that isn't theirs (tenant), or what they showed ended while "
+    "they were served (ended).",
     ["reason"],
 )
 

@@ -48,7 +48,8 @@ class Principal:
     """A caller that is known, working for one tenant.
 
     ``caller_id`` is stable where ``name`` may change. ``scopes`` bound what an API token may be used for;
-    others have all of them. ``role`` is None for collectors.
+    others have all of them. ``role`` is None for collectors. ``proof`` names what it showed, so that its calls
+    end when that does; empty where nothing ends them.
     """
 
     kind: CallerKind
@@ -58,6 +59,7 @@ class Principal:
     peer: str = ""
     caller_id: str = ""
     scopes: frozenset[str] = frozenset((ANY_SCOPE,))
+    proof: str = ""
 
     def __str__(self) -> str:
         return f"{self.kind} {self.name}" if self.name else str(self.kind)
