@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, model_validato
 
 from mtd.api.config import GrpcConfig, HttpConfig
 from mtd.api.console.config import ConsoleConfig
+from mtd.app.auditing.config import AuditConfig
 from mtd.core.report import LogConfig
 from mtd.diagnostics.config import DiagnosticsConfig
 from mtd.discovery.config import DiscoveryConfig
@@ -74,6 +75,7 @@ class Settings(BaseModel):
         default_factory=DiagnosticsConfig, description="Tools that routers run on demand."
     )
     security: SecurityConfig = Field(default_factory=SecurityConfig, description="Keys.")
+    audit: AuditConfig = Field(default_factory=AuditConfig, description="The audit log: who did what.")
     privacy: PrivacyConfig = Field(default_factory=PrivacyConfig, description="What is kept of subscribers.")
     grpc: GrpcConfig = Field(default_factory=GrpcConfig, description="The gRPC door.")
     http: HttpConfig = Field(default_factory=HttpConfig, description="Health and metrics.")

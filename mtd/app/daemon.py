@@ -12,8 +12,6 @@ from functools import partial
 from pathlib import Path
 
 from mtd import __version__
-from mtd.api.access.gate import Gate
-from mtd.api.access.logged import LoggedAudit
 from mtd.api.console.live import Live
 from mtd.api.console.own import Process
 from mtd.api.console.pages import ConsolePages
@@ -27,11 +25,13 @@ from mtd.api.http.prometheus_pages import PrometheusPages
 from mtd.api.http.roster import Roster
 from mtd.api.http.server import HttpServer
 from mtd.api.interfaces import ReadyCheck
+from mtd.app.auditing.parts import Auditing
 from mtd.app.backends import Inventory, Telemetry
 from mtd.app.collecting import RELOADED, Collecting
 from mtd.app.config import Settings
 from mtd.app.console_reads import CHART_POINTS, ConsoleReads
 from mtd.app.discovering import Finding
+from mtd.app.identity import Identity
 from mtd.app.pools import Pools
 from mtd.app.ways import way_testers
 from mtd.compaction.service import CompactionService
@@ -63,7 +63,6 @@ from mtd.storage.embedded.server import EmbeddedPostgres
 from mtd.storage.partitions import Partitions
 from mtd.storage.pool import Database
 from mtd.storage.schema import migrate
-from mtd.storage.stores.catalogue import CatalogueStore
 from mtd.storage.stores.devices import DeviceStore, has_secrets
 from mtd.storage.stores.requests import StoredRequests
 from mtd.storage.txn import Transaction
@@ -121,12 +120,13 @@ class Daemon:
         # A new key where passwords are stored could open none of them: it was lost, and has to come back.
         may_make = not await has_secrets(self._database)
         keys = await asyncio.to_thread(load_or_make_keys, settings.master_key_path, may_make=may_make)
+        self._auditing = Auditing(self._database, settings.daemon.data_dir, settings.audit, keys)
+        await self._begin("audit log", self._auditing.start(), self._auditing.stop)
         self._store = DeviceStore(self._database, Vault(keys))
         self._pseudonyms = Pseudonyms(keys[0], settings.privacy)
         self._page_key = page_key_of(keys[0])
-        catalogue = self._plugins.catalogue
-        metrics = [(metric, catalogue.collector_of(metric.key)) for metric in catalogue]
-        await CatalogueStore(self._database).put(catalogue.version, metrics, labels=catalogue.labels)
+        self._identity = Identity(self._readers, self._database, settings, self._plugins.catalogue)
+        await self._begin("tenants", self._identity.start(), self._identity.stop)
         self._limits = TenantLimits(settings.queries)
         self._telemetry = Telemetry(
             self._readers,
@@ -145,6 +145,7 @@ class Daemon:
         self._garbage.start()  # before anything is polled: it takes some 50 ms
         self._tasks.spawn("garbage", self._garbage.keep_young_few())
         await self._start_collecting(watched_until_us)
+        await self._auditing.started()
         self._write_runtime(http.port)
         self._starting = ""
         logger.info(
@@ -176,6 +177,11 @@ class Daemon:
         await self._tasks.stop()
         logger.info("stopped within %.1f s", SYSTEM_CLOCK.monotonic() - started)
 
+    def reload_refused(self, problems: int) -> None:
+        """Write down that changed settings could not be used."""
+        if not self._starting:
+            self._auditing.reload_refused(problems)
+
     def request_reload(self, settings: Settings) -> None:
         """Take changed settings, in the background; what comes of it is in the log."""
         self._tasks.spawn("reload", self.reload(settings))
@@ -190,6 +196,8 @@ class Daemon:
             logger.warning("changes of %s take effect at the next start", ", ".join(waiting))
         if changed & RELOADED and self._collecting is not None:
             await self._collecting.reload(settings)
+        if not self._starting:
+            self._auditing.reloaded(sorted(changed))
         logger.info("configuration reloaded; changed: %s", ", ".join(sorted(changed)) or "nothing")
 
     def checks(self) -> Sequence[ReadyCheck]:
@@ -201,6 +209,7 @@ class Daemon:
             ReadyCheck("database", not self._database_failure, self._database_failure),
             ReadyCheck("inventory", not self._following_failure, self._following_failure),
             ReadyCheck("event log", stats.available, stats.reason),
+            ReadyCheck("audit log", not self._auditing.failure, self._auditing.failure),
             ReadyCheck("projections", not self._runner.failure, self._runner.failure),
             ReadyCheck("partitions", not self._partitions.making_failure, self._partitions.making_failure),
             ReadyCheck("retention", not self._partitions.dropping_failure, self._partitions.dropping_failure),
@@ -234,9 +243,7 @@ class Daemon:
         self._starting = "the database"
         await _until_available(lambda: migrate(self._dsn), "migrating the database")
         self._pools = Pools(self._dsn, door_dsn, settings.database)
-        await self._begin(
-            "database", _until_available(self._pools.start, "the database"), self._pools.stop
-        )
+        await self._begin("database", _until_available(self._pools.start, "the database"), self._pools.stop)
         self._readers, self._arrays = self._pools.doors, self._pools.arrays
         return self._pools.writer
 
@@ -249,6 +256,7 @@ class Daemon:
             config.model_copy(update={"max_answer_points": most}),
             limits=self._limits,
             retention=self._settings.database.retention,
+            shown_days=self._identity.shown_days,
         )
 
     async def _start_projections(self) -> None:
@@ -310,8 +318,8 @@ class Daemon:
             self._hub,
             self._feeds,
             self._settings.grpc,
-            Gate(trust_loopback=self._settings.security.trust_loopback),
-            LoggedAudit(),
+            self._identity.tenancy.gate,
+            self._auditing.auditor,
             StoredRequests(self._readers),
             self._page_key,
         )

@@ -114,6 +114,8 @@ class DaemonService(Service):
             settings = load_config(type(self._settings), self._config_path)
         except ConfigInvalid as invalid:
             logger.error("reload refused, going on as before:\n%s", invalid)
+            if self._daemon is not None:
+                self._daemon.reload_refused(len(invalid.problems))
             return
         if self._daemon is not None:
             self._daemon.request_reload(settings)

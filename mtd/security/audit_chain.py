@@ -21,6 +21,9 @@ GENESIS = bytes(32)
 PRUNED = "audit.prune"
 """The action of the entry that tells which entries were removed because their time was over."""
 
+LEAST_DAYS = 30
+"""What is younger is never removed, so that a removal of it shows."""
+
 MOST_CHARACTERS = 2000
 _MOST_DETAILS = 50
 _FORMAT = b"mtd audit entry 1\0"

@@ -33,7 +33,7 @@ def append_blocking(dsn: str, deeds: list[Deed]) -> list[Link]:
     with _connected(dsn) as connection, connection, connection.cursor() as cursor:
         cursor.execute(sql.LOCK_HEAD)
         head = sql.head_of(cursor.fetchone())
-        cursor.execute(sql.KNOWN, (sql.literals.plain(deed.entry_id for deed in deeds),))
+        cursor.execute(sql.KNOWN, (sql.ids(deeds),))
         known = {str(entry_id) for (entry_id,) in cursor.fetchall()}
         links = chained(head, [deed for deed in deeds if deed.entry_id not in known])
         if links:

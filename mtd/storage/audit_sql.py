@@ -73,6 +73,11 @@ def _detail(stored: object) -> Mapping[str, str]:
     }
 
 
+def ids(deeds: Sequence[Deed]) -> str:
+    """Return the parameter of `KNOWN`."""
+    return literals.plain(deed.entry_id for deed in deeds)
+
+
 def append_params(links: Sequence[Link]) -> dict[str, str]:
     """Return the parameters of `APPEND`."""
     entries = [one.deed.entry for one in links]

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
-LEAST_DAYS = 30
-"""What is younger is never removed, so that a removal of it shows."""
+from mtd.security.audit_chain import LEAST_DAYS
 
 
 class AuditConfig(BaseModel):

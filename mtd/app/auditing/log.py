@@ -88,9 +88,18 @@ class AuditLog:
             while self._waiting and await self._write():
                 pass
         finally:
-            await asyncio.to_thread(self._spool.close)
+            self._leave()
+
+    def _leave(self) -> None:
+        """Put what is left into a file. On the loop: nothing else goes on any more."""
+        try:
+            if self._waiting:
+                self._spool.append([one.deed for one in self._waiting])
+            self._waiting.clear()
+            self._spool.close()
+        except MtdError as error:
             while self._waiting:
-                self._lose(self._waiting.popleft(), "the process ended")
+                self._lose(self._waiting.popleft(), str(error))
 
     def ready(self) -> None:
         """Raise AuditUnavailable while nothing can be written: what is to be audited must not be done then."""

@@ -24,7 +24,7 @@ async def append(tx: Transaction, deeds: Sequence[Deed]) -> list[Link]:
     row = tx.fetchone()
     assert row is not None
     head = sql.head_of(row)
-    await tx.execute(sql.KNOWN, (sql.literals.plain(deed.entry_id for deed in deeds),))
+    await tx.execute(sql.KNOWN, (sql.ids(deeds),))
     known = {str(entry_id) for (entry_id,) in tx.fetchall()}
     links = chained(head, [deed for deed in deeds if deed.entry_id not in known])
     if links:
