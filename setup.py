@@ -34,6 +34,8 @@ LAB = [
 
 DAEMON = [
     *TERMINAL,
+    # Logging in at an identity provider; joserfc is what it checks tokens with.
+    "Authlib>=1.6",
     "Twisted[tls,websocket]>=26.4",
     # Passwords of people.
     "argon2-cffi>=23.1",
@@ -104,6 +106,7 @@ DEV = [
     "ruff==0.17.5",
     "snmpsim>=1.2",
     "towncrier>=24.8",
+    "types-Authlib>=1.6",
     "types-protobuf>=6",
     "types-psycopg2>=2.9",
     "websockets>=15",

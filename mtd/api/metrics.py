@@ -57,3 +57,17 @@ EVENT_TAIL = Gauge("mtd_api_event_tail_events", "Newest events in memory.")
 EVENT_READ_FAILURES = Counter(
     "mtd_api_event_read_failures_total", "Reads of new events that failed; they are repeated."
 )
+
+TLS_DAYS_LEFT = Gauge(
+    "mtd_api_tls_certificate_days_left", "How long the certificate of a door is still good, days.", ["door"]
+)
+TLS_RELOADS = Counter(
+    "mtd_api_tls_reloads_total",
+    "Certificates that a door took (ok), and looks at them that found none that can be used (failed).",
+    ["door", "result"],
+)
+TLS_HANDSHAKES = Counter(
+    "mtd_api_tls_handshakes_total",
+    "Connections that began with TLS, whether or not they came to be.",
+    ["port"],
+)

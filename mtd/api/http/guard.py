@@ -56,7 +56,7 @@ class Guard:
         """Return why a request is refused, None if it may pass."""
         port = int(request.getHost().port)
         host = request.getHeader("host") or ""
-        if not self._is_ours(_with_port(host, ":80"), port):
+        if not self._is_ours(_with_port(host, ":443" if request.isSecure() else ":80"), port):
             return Refusal(
                 "host",
                 f"mtd isn't called {host!r} here",

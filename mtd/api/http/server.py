@@ -9,21 +9,25 @@ from collections.abc import Callable
 from prometheus_client import REGISTRY, CollectorRegistry
 from twisted.internet.defer import maybeDeferred
 from twisted.internet.error import CannotListenError
-from twisted.internet.interfaces import IAddress, IListeningPort, IReactorTCP
+from twisted.internet.interfaces import IAddress, IListeningPort, IReactorSSL, IReactorTCP
 from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 from twisted.web.http import Request
 from twisted.web.resource import IResource
+from twisted.web.server import Request as ServedRequest
 from twisted.web.server import Site
 
 from mtd import __version__
 from mtd.api import metrics
 from mtd.api.config import HttpConfig
+from mtd.api.http.access import Doorkeeper
 from mtd.api.http.guard import HEADERS, Guard, RefusedPage
 from mtd.api.http.pages import PageSet
 from mtd.api.http.routes import PROBES, Pages
 from mtd.api.interfaces import Readiness
+from mtd.api.tls.http_door import ReloadingTls
+from mtd.api.tls.material import LiveMaterial
 from mtd.core.aio import as_future
-from mtd.core.errors import Misconfigured
+from mtd.core.errors import Bug, Misconfigured
 
 logger = logging.getLogger(__name__)
 
@@ -36,8 +40,9 @@ class MountedSite(Site):
     noisy = False
     displayTracebacks = False
 
-    def __init__(self, first: PageSet, guard: Guard, timeout: float) -> None:
+    def __init__(self, first: PageSet, guard: Guard, doorkeeper: Doorkeeper, timeout: float) -> None:
         self._guard = guard
+        self._doorkeeper = doorkeeper
         self._first = first.resource()
         super().__init__(self._first, timeout=timeout)  # type: ignore[no-untyped-call]
         self._mounted: list[tuple[PageSet, IResource]] = [(first, self._first)]
@@ -46,21 +51,22 @@ class MountedSite(Site):
         """Serve more pages from now on."""
         self._mounted.append((pages, pages.resource()))
 
-    def getResourceFor(self, request: Request) -> IResource:
+    def getResourceFor(self, request: ServedRequest) -> IResource:
         """Return the resource of the page set that the path belongs to; the first set tells of others.
 
         Who may not be here gets a refusal, whatever the path.
         """
-        request.site = self  # type: ignore[attr-defined]
+        request.site = self
         for name, value in HEADERS.items():
             request.setHeader(name, value)
         path = _path(request)
         if path not in PROBES and (refusal := self._guard.refusal(request)) is not None:
             return RefusedPage(refusal)
         for pages, resource in self._mounted:
-            if pages.route_of(path) is not None:
-                return resource
-        return self._first
+            route = pages.route_of(path)
+            if route is not None:
+                return self._doorkeeper.before(route, request, resource)
+        return self._first  # which has no such page
 
     def serves(self, path: str) -> bool:
         """Return whether a path belongs to one of the page sets."""
@@ -68,6 +74,7 @@ class MountedSite(Site):
 
     async def stop(self) -> None:
         """End what goes on behind the pages."""
+        await self._doorkeeper.stop()
         await asyncio.gather(*(pages.stop() for pages, _ in self._mounted))
 
     def log(self, request: Request) -> None:
@@ -131,15 +138,28 @@ def _path(request: Request) -> str:
 
 
 class HttpServer:
-    """One HTTP server on the reactor. ``port`` is known once it is started."""
+    """One HTTP server on the reactor. ``port`` is known once it is started.
+
+    ``public_host``: by which name browsers call it through a proxy, beside those of the configuration.
+    """
 
     def __init__(
-        self, readiness: Readiness, config: HttpConfig | None = None, registry: CollectorRegistry = REGISTRY
+        self,
+        readiness: Readiness,
+        config: HttpConfig | None = None,
+        registry: CollectorRegistry = REGISTRY,
+        doorkeeper: Doorkeeper | None = None,
+        public_host: str = "",
+        tls: LiveMaterial | None = None,
     ) -> None:
         self._config = config or HttpConfig()
+        self._tls = tls
+        names = [*self._config.allowed_hosts, *([public_host] if public_host else [])]
+        names += [f"{name}:{self._config.port}" for name in self._config.tls.names]
         self._site = MountedSite(
             Pages(readiness, registry, __version__),
-            Guard(self._config.allowed_hosts),
+            Guard(names),
+            doorkeeper or Doorkeeper(),
             self._config.idle_timeout_s,
         )
         self._factory: LimitedFactory | None = None
@@ -156,11 +176,7 @@ class HttpServer:
 
         factory = LimitedFactory(self._site, self._config.max_connections)
         try:
-            listening = IReactorTCP(reactor).listenTCP(
-                self._config.port,
-                factory,  # type: ignore[arg-type]
-                interface=self._config.host,
-            )
+            listening = self._listen(reactor, factory)
         except CannotListenError as error:
             raise Misconfigured(
                 f"can't listen on {self._config.host} port {self._config.port} for HTTP: "
@@ -168,7 +184,21 @@ class HttpServer:
             ) from None
         self._factory, self._listening = factory, listening
         self.port = int(listening.getHost().port)  # type: ignore[attr-defined]
-        logger.info("HTTP listens on %s port %d", self._config.host, self.port)
+        logger.info(
+            "HTTP listens on %s port %d%s",
+            self._config.host,
+            self.port,
+            " with TLS" if self._config.tls.on else "",
+        )
+
+    def _listen(self, reactor: object, factory: LimitedFactory) -> IListeningPort:
+        port, host = self._config.port, self._config.host
+        if not self._config.tls.on:
+            return IReactorTCP(reactor).listenTCP(port, factory, interface=host)  # type: ignore[arg-type]
+        if self._tls is None:
+            raise Bug("the HTTP door is to speak TLS, and has no certificate")
+        tls = ReloadingTls(self._tls)
+        return IReactorSSL(reactor).listenSSL(port, factory, tls, interface=host)  # type: ignore[arg-type]
 
     async def stop(self) -> None:
         """Close the port and the connections."""

@@ -1,0 +1,260 @@
+"""Who may have which page: one table of all routes, and what stands before each of them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from twisted.python.failure import Failure
+from twisted.web.resource import IResource, Resource
+from twisted.web.server import NOT_DONE_YET, Request
+
+from mtd.api import metrics
+from mtd.api.access.current import serving
+from mtd.api.access.gate import Gate
+from mtd.api.access.interfaces import Auditor, Credentials, Gatekeeper
+from mtd.api.access.logged import LoggedAudit
+from mtd.api.access.rules import Rule
+from mtd.api.http.cookies import SESSION, Cookies
+from mtd.api.http.pages import JSON, TEXT, answer
+from mtd.api.http.shown import bearer_of, credentials_of
+from mtd.core.errors import Forbidden, MtdError, QuotaExceeded, Retryable, Unauthenticated
+from mtd.core.service import TaskGroup
+from mtd.model.audit import entry_of, entry_of_unknown
+from mtd.model.device import DEFAULT_TENANT_ID
+from mtd.model.principal import CallerKind, Principal, Role
+
+logger = logging.getLogger(__name__)
+
+LOGIN_PAGE = "/console/login"
+_SAFE = frozenset({b"GET", b"HEAD"})
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What a route asks of its callers.
+
+    ``page``: people see it, who are taken to the login. ``own_proof``: what the request holds proves who sent it,
+    and the route itself looks at that; ``rule`` is open then, and no browser sends it by itself. ``changes``: what
+    isn't GET is taken from pages of ours only. A route that takes such methods is one of both.
+    """
+
+    rule: Rule
+    page: bool = False
+    own_proof: bool = False
+    changes: bool = False
+
+
+def _open(route: str, *, own_proof: bool = False, changes: bool = False) -> tuple[str, Access]:
+    rule = Rule(f"HTTP {route}", None, "", open=True)
+    return route, Access(rule, own_proof=own_proof, changes=changes)
+
+
+def _read(route: str, scope: str, role: Role = Role.VIEWER, *, page: bool = False) -> tuple[str, Access]:
+    return route, Access(Rule(f"HTTP {route}", role, scope), page)
+
+
+METRICS, CONSOLE = "metrics.read", "console.read"
+
+ROUTES: Mapping[str, Access] = dict(
+    (
+        # Nothing of anybody is told: what this is, and whether it works.
+        _open("/"),
+        _open("/healthz"),
+        _open("/readyz"),
+        # Of the process, which works for all tenants.
+        _read("/metrics", METRICS, Role.SUPER_ADMIN),
+        # Of the caller's tenant.
+        _read("/metrics/devices", METRICS),
+        _read("/probe", METRICS),
+        _read("/sd", METRICS),
+        _read("/console/", CONSOLE, page=True),
+        _open("/console/assets"),
+        _read("/console/live", CONSOLE),
+        *(
+            _read(f"/console/api/v1/{page}", CONSOLE)
+            for page in (
+                *("events", "catalogue", "self", "other"),
+                *("devices/ID", "devices/ID/history", "devices/ID/events", "devices/ID/health"),
+            )
+        ),
+        # Who comes here isn't known yet.
+        _open(LOGIN_PAGE),
+        _open("/console/login/oidc"),
+        _open("/console/login/callback"),
+        _open("/console/api/v1/login", changes=True),
+        _open("/console/api/v1/logout", changes=True),
+        _read("/console/api/v1/me", CONSOLE),
+        (
+            "/console/api/v1/tenant",  # written to the audit log with what was chosen
+            Access(Rule("HTTP /console/api/v1/tenant", Role.SUPER_ADMIN, CONSOLE), changes=True),
+        ),
+    )
+)
+"""By the names under which page sets count their paths. What isn't here nobody gets."""
+
+_NOBODY = Access(Rule("HTTP route without a rule", None, ""))
+
+
+class Starting:
+    """The gate while the daemon starts: who shows a proof is told to come back, for nobody can look at it yet."""
+
+    def __init__(self, *, trust_loopback: bool) -> None:
+        self._gate = Gate(trust_loopback=trust_loopback)
+
+    async def admit(self, credentials: Credentials) -> Principal:
+        """See `Gatekeeper`."""
+        if credentials.bearer or credentials.session or credentials.certificate:
+            raise Retryable("mtd is starting")
+        return await self._gate.admit(credentials)
+
+
+class Doorkeeper:
+    """Finds out who asks for a page, and refuses who may not have it. ``gate`` and ``auditor`` may be set later."""
+
+    def __init__(
+        self,
+        gate: Gatekeeper | None = None,
+        auditor: Auditor | None = None,
+        cookies: Cookies | None = None,
+        routes: Mapping[str, Access] = ROUTES,
+    ) -> None:
+        self.gate: Gatekeeper = gate or Starting(trust_loopback=True)
+        self.auditor: Auditor = auditor or LoggedAudit()
+        self.cookies = cookies or Cookies()
+        self._routes = routes
+        self._tasks = TaskGroup("api.door")
+
+    def before(self, route: str, request: Request, resource: IResource) -> IResource:
+        """Return what answers a request for a route: the resource, or what looks at the caller first."""
+        access = self._routes.get(route, _NOBODY)
+        if self._is_forged(access, request):
+            metrics.HTTP_REQUESTS_REFUSED.labels(reason="csrf").inc()
+            return Told(403, "a page of someone else may have sent this", "load the console again")
+        if access.rule.open:
+            return resource
+        return _Guarded(self, access, resource)
+
+    async def stop(self) -> None:
+        """Admit nobody any more."""
+        await self._tasks.stop()
+
+    def spawn(self, work: Any) -> asyncio.Task[None]:
+        """Run what is behind a page."""
+        return self._tasks.spawn("admit", work)
+
+    async def caller(self, access: Access, request: Request) -> Principal:
+        """Return who asks. Raises Unauthenticated, Forbidden, QuotaExceeded, Retryable."""
+        credentials = credentials_of(request, self.cookies)
+        rule = access.rule
+        try:
+            caller = await self.gate.admit(credentials)
+        except (Unauthenticated, Forbidden) as error:
+            self._note(
+                entry_of_unknown(rule.action, _word(error), DEFAULT_TENANT_ID, credentials.peer, str(error))
+            )
+            raise
+        if access.page and caller.kind is CallerKind.UNKNOWN:
+            raise Unauthenticated("log in")  # as people do: nothing to write down
+        try:
+            rule.check(caller)
+        except (Unauthenticated, Forbidden) as error:
+            self._note(entry_of(caller, rule.action, _word(error), detail={"reason": str(error)}))
+            raise
+        return caller
+
+    def _note(self, entry: Any) -> None:
+        written: Awaitable[None] = self.auditor.record(entry)
+        del written  # nobody waits for it: the auditor sees to it
+
+    def _is_forged(self, access: Access, request: Request) -> bool:
+        """Whether a browser may have been made to send this: what it does for whom it is, it does for any page."""
+        if not access.changes or request.method in _SAFE or bearer_of(request):
+            return False
+        # A foreign origin was refused before: see `Guard`.
+        ours = request.getHeader("origin") is not None or request.getHeader("sec-fetch-site") == "same-origin"
+        return not (ours and self.cookies.has_csrf(request))
+
+
+class Told(Resource):
+    """Answers with why not."""
+
+    isLeaf = True
+
+    def __init__(self, code: int, error: str, hint: str) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._code = code
+        self._body = json.dumps({"error": error, "hint": hint}).encode()
+
+    def render(self, request: Request) -> bytes:
+        """Refuse."""
+        return answer(request, self._code, JSON, self._body)
+
+
+class _ToLogin(Resource):
+    isLeaf = True
+
+    def render(self, request: Request) -> bytes:
+        """Take a browser to the login; it keeps what stands behind the # of the address."""
+        request.setHeader("location", LOGIN_PAGE)
+        return answer(request, 302, TEXT, b"log in at /console/login\n")
+
+
+class _Guarded(Resource):
+    """Looks who asks, then lets the page answer."""
+
+    isLeaf = True
+
+    def __init__(self, doorkeeper: Doorkeeper, access: Access, resource: IResource) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._doorkeeper = doorkeeper
+        self._access = access
+        self._resource = resource
+
+    def render(self, request: Request) -> int:
+        """Answer when it is known who asks."""
+        task = self._doorkeeper.spawn(self._render(request))
+        gone = request.notifyFinish()
+        gone.addErrback(lambda _: task.cancel())
+        return NOT_DONE_YET
+
+    async def _render(self, request: Request) -> None:
+        try:
+            caller = await self._doorkeeper.caller(self._access, request)
+        except MtdError as error:
+            self._refuse(request, error)
+            return
+        try:
+            with serving(caller):  # whatever the page begins works for this caller
+                request.render(self._resource)
+        except Exception:
+            request.processingFailed(Failure())
+
+    def _refuse(self, request: Request, error: MtdError) -> None:
+        if isinstance(error, Unauthenticated):
+            self._doorkeeper.cookies.drop(request, SESSION)
+            if self._access.page:
+                request.render(_ToLogin())  # type: ignore[no-untyped-call]
+                return
+            request.setHeader("www-authenticate", 'Bearer realm="mtd"')
+            hint = error.hint or "log in at /console/login, or send a token: Authorization: Bearer mtd_..."
+            request.render(Told(401, str(error), hint))
+        elif isinstance(error, Forbidden):
+            request.render(Told(403, str(error), error.hint or "ask an admin of your tenant"))
+        elif isinstance(error, QuotaExceeded):
+            request.setHeader("retry-after", str(max(1, round(error.retry_after_s))))
+            request.render(Told(429, str(error), error.hint or "wait"))
+        elif isinstance(error, Retryable):
+            request.setHeader("retry-after", "2")
+            request.render(Told(503, str(error), error.hint or "call again in a moment"))
+        else:
+            logger.error("it can't be told who asks for a page: %s", error)
+            request.render(Told(500, "an error of mtd", "its log has it"))
+
+
+def _word(error: MtdError) -> str:
+    return "UNAUTHENTICATED" if isinstance(error, Unauthenticated) else "PERMISSION_DENIED"

@@ -1,0 +1,97 @@
+"""People at the console: their logins, sessions, and who of them the gate knows."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from mtd.api.http.access import Doorkeeper, Starting
+from mtd.api.http.cookies import Cookies
+from mtd.api.login.local import LocalLogins
+from mtd.api.login.oidc.flow import OidcLogins
+from mtd.api.login.oidc.provider import Provider
+from mtd.api.login.oidc.web import WebClient
+from mtd.api.login.pages import LoginPages, LoginParts
+from mtd.api.login.sessions import Sessions
+from mtd.api.login.throttle import Throttle
+from mtd.core.clock import SYSTEM_CLOCK
+from mtd.core.errors import Misconfigured
+from mtd.storage.stores.sessions import CHANNEL, SessionStore
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mtd.api.access.interfaces import Auditor
+    from mtd.api.login.config import OidcConfig
+    from mtd.app.config import Settings
+    from mtd.app.tenancy import Tenancy
+    from mtd.security.passwords import Passwords
+    from mtd.storage.pool import Database, Listening
+    from mtd.storage.stores.users import UserStore
+
+
+class Logins:
+    """What the HTTP door needs to know people by. The door opens before PostgreSQL is there, and asks for patience."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._config = settings.login
+        self._oidc = settings.oidc
+        where = urlsplit(settings.login.public_base_url)
+        self.public_host = where.netloc
+        self.cookies = Cookies(https=where.scheme == "https")
+        self.pages = LoginPages(settings.login, self.cookies)
+        self.doorkeeper = Doorkeeper(
+            Starting(trust_loopback=settings.security.trust_loopback), cookies=self.cookies
+        )
+        self.sessions: Sessions | None = None
+        self._listening: Listening | None = None
+
+    async def start(
+        self, writer: Database, tenancy: Tenancy, users: UserStore, passwords: Passwords, auditor: Auditor
+    ) -> None:
+        """Let people log in, and the gate know them. Raises Misconfigured for files that can't be read."""
+        store = SessionStore(writer)
+        self.sessions = sessions = Sessions(store, self._config)
+        config = self._config
+        throttle = Throttle(config.free_failures, config.first_wait_s, config.longest_wait_s, SYSTEM_CLOCK)
+        local = LocalLogins(users, store, passwords, tenancy.directory, sessions, throttle, auditor)
+        oidc = await self._provider_logins(tenancy, users, sessions, auditor)
+        self._listening = await writer.listen(CHANNEL, sessions.heard)
+        tenancy.forgetful.append(lambda: sessions.heard(None))
+        tenancy.verifiers.append(sessions)
+        sessions.start()
+        self.doorkeeper.auditor = auditor
+        self.doorkeeper.gate = tenancy.gate
+        self.pages.serve(LoginParts(local, oidc, sessions, tenancy.directory, auditor))
+
+    async def stop(self) -> None:
+        """Watch no session any more."""
+        if self._listening is not None:
+            await self._listening.stop()
+        if self.sessions is not None:
+            await self.sessions.stop()
+
+    async def _provider_logins(
+        self, tenancy: Tenancy, users: UserStore, sessions: Sessions, auditor: Auditor
+    ) -> OidcLogins | None:
+        config = self._oidc
+        if not config.issuer:
+            return None
+        secret, ca_pem = await asyncio.to_thread(_read_files, config)
+        provider = Provider(config, secret, WebClient(config.timeout_s, ca_pem), SYSTEM_CLOCK)
+        return OidcLogins(config, provider, users, tenancy.directory, sessions, auditor, SYSTEM_CLOCK)
+
+
+def _read_files(config: OidcConfig) -> tuple[str, bytes]:
+    secret = _read("oidc.client_secret_file", config.client_secret_file).decode("utf-8", "replace").strip()
+    return secret, _read("oidc.ca_file", config.ca_file)
+
+
+def _read(setting: str, path: Path | None) -> bytes:
+    if path is None:
+        return b""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise Misconfigured(f"{setting}: {path} can't be read: {error.strerror}") from None
