@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from mtd.api.loopback import LoopbackHost
+from mtd.api.loopback import DoorHost
+from mtd.api.tls.config import DoorTls, DoorTlsField, GrpcTls, GrpcTlsField
 
 MIB = 1024 * 1024
 
@@ -14,9 +15,10 @@ class GrpcConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    host: LoopbackHost = Field(
+    tls: GrpcTlsField = Field(default_factory=GrpcTls, description='TLS; `tls = "internal"` switches it on.')
+    host: DoorHost = Field(
         default="127.0.0.1",
-        description="Address to listen on: loopback only, because nothing asks callers who they are.",
+        description="Address to listen on: without TLS loopback only; 0.0.0.0 or :: for all of this machine.",
     )
     port: int = Field(default=50051, ge=0, le=65535, description="TCP port; 0 takes a free one.")
     unary_deadline_s: float = Field(
@@ -88,9 +90,10 @@ class HttpConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    host: LoopbackHost = Field(
+    tls: DoorTlsField = Field(default_factory=DoorTls, description='TLS; `tls = "internal"` switches it on.')
+    host: DoorHost = Field(
         default="127.0.0.1",
-        description="Address to listen on: loopback only, because nothing asks callers who they are.",
+        description="Address to listen on: without TLS loopback only; 0.0.0.0 or :: for all of this machine.",
     )
     port: int = Field(default=9470, ge=0, le=65535, description="TCP port; 0 takes a free one.")
     allowed_hosts: list[str] = Field(

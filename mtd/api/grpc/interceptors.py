@@ -17,6 +17,7 @@ from mtd.api import metrics
 from mtd.api.access.current import serving
 from mtd.api.access.interfaces import Auditor, Certificate, Credentials, Gatekeeper
 from mtd.api.access.rules import Rule
+from mtd.api.access.running import RunningCalls
 from mtd.api.grpc.audited import Trail, code_of
 from mtd.api.grpc.conventions import Conventions
 from mtd.api.grpc.deadlines import AnswerClock, Deadlines, in_time
@@ -51,6 +52,7 @@ class CallInterceptor(Interceptor):
         auditor: Auditor,
         rules: Mapping[str, Rule],
         conventions: Conventions,
+        running: RunningCalls,
     ) -> None:
         self._deadlines = deadlines
         self._conventions = conventions
@@ -58,6 +60,7 @@ class CallInterceptor(Interceptor):
         self._gate = gate
         self._trail = Trail(auditor, clock)
         self._rules = rules
+        self._running = running
         self._wrapped: dict[str, Handler] = {}
 
     async def intercept_service(
@@ -154,7 +157,8 @@ class CallInterceptor(Interceptor):
         caller = await self._caller(rule, request, context)
         async with self._trail.deed(caller, rule, request, context, stream=stream):
             with serving(caller):
-                yield
+                async with self._running.serving(caller):
+                    yield
 
     async def _caller(self, rule: Rule, request: Any, context: Context) -> Principal:
         credentials = credentials_of(context)

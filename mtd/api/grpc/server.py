@@ -7,12 +7,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import grpc
 import grpc.aio
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from mtd.api.access.interfaces import Auditor, Gatekeeper
 from mtd.api.access.rules import rules_of
+from mtd.api.access.running import RunningCalls
 from mtd.api.config import GrpcConfig
 from mtd.api.grpc.conventions import Conventions
 from mtd.api.grpc.deadlines import Deadlines
@@ -26,8 +28,11 @@ from mtd.api.grpc.repeats import Repeats, RequestStore
 from mtd.api.grpc.stream_hub import StreamHub
 from mtd.api.grpc.telemetry import TelemetryServicer
 from mtd.api.interfaces import DiagnosticsBackend, DiscoveryBackend, InventoryBackend, TelemetryBackend
+from mtd.api.tls.config import ClientAuth
+from mtd.api.tls.grpc_door import server_credentials
+from mtd.api.tls.material import LiveMaterial
 from mtd.core.clock import SYSTEM_CLOCK, Clock
-from mtd.core.errors import Misconfigured
+from mtd.core.errors import Bug, Misconfigured
 from mtd.model.catalogue import Catalogue
 from mtd.pb.admin.v1 import tenant_service_pb2, token_service_pb2, user_service_pb2
 from mtd.pb.diagnostics.v1 import diagnostics_service_pb2
@@ -80,6 +85,8 @@ class ApiContext:
     page_key: bytes = field(repr=False)
     parts: Sequence[ServicePart] = ()
     clock: Clock = SYSTEM_CLOCK
+    running: RunningCalls = field(default_factory=RunningCalls)
+    tls: LiveMaterial | None = None
 
 
 class GrpcServer:
@@ -90,6 +97,7 @@ class GrpcServer:
         self._server: grpc.aio.Server | None = None
         self._health = health.aio.HealthServicer()  # type: ignore[attr-defined]
         self.port = 0
+        self.client_port = 0  # for callers with certificates, where they have one
 
     async def start(self) -> None:
         """Listen. Raises Misconfigured if the port can't be had."""
@@ -103,24 +111,55 @@ class GrpcServer:
                     self._context.auditor,
                     rules_of(DESCRIPTORS),
                     Conventions(PageSeal(self._context.page_key), Repeats(self._context.requests)),
+                    self._context.running,
                 )
             ],
             options=_options(config),
             maximum_concurrent_rpcs=config.max_concurrent_calls,
         )
         self._add_services(server)
-        host = f"[{config.host}]" if ":" in config.host else config.host
-        try:
-            self.port = server.add_insecure_port(f"{host}:{config.port}")
-        except RuntimeError:
-            raise Misconfigured(
-                f"can't listen on {config.host} port {config.port} for gRPC: "
-                "the port is taken or the address isn't this machine's; set grpc.port"
-            ) from None
+        self._add_ports(server)
         await server.start()
         self._server = server
         await self.set_serving(True)
-        logger.info("gRPC listens on %s port %d", config.host, self.port)
+        logger.info(
+            "gRPC listens on %s port %d%s", config.host, self.port, " with TLS" if config.tls.on else ""
+        )
+        if self.client_port:
+            logger.info(
+                "gRPC listens on %s port %d for callers with certificates", config.host, self.client_port
+            )
+
+    def _add_ports(self, server: grpc.aio.Server) -> None:
+        tls, live = self._context.config.tls, self._context.tls
+        if not tls.on:
+            self.port = self._add_port(server, "port", None)
+            return
+        if live is None:
+            raise Bug("the gRPC door is to speak TLS, and has no certificate")
+        demands = tls.client_auth is ClientAuth.REQUIRED
+        self.port = self._add_port(
+            server, "port", server_credentials(live, "grpc", demand_certificates=demands)
+        )
+        if tls.has_client_port:
+            credentials = server_credentials(live, "grpc-clients", demand_certificates=True)
+            self.client_port = self._add_port(server, "tls.client_port", credentials)
+
+    def _add_port(
+        self, server: grpc.aio.Server, setting: str, credentials: grpc.ServerCredentials | None
+    ) -> int:
+        config = self._context.config
+        port = config.port if setting == "port" else config.tls.client_port
+        address = f"[{config.host}]:{port}" if ":" in config.host else f"{config.host}:{port}"
+        try:
+            if credentials is None:
+                return server.add_insecure_port(address)
+            return server.add_secure_port(address, credentials)
+        except RuntimeError:
+            raise Misconfigured(
+                f"can't listen on {config.host} port {port} for gRPC: "
+                f"the port is taken or the address isn't this machine's; set grpc.{setting}"
+            ) from None
 
     async def set_serving(self, serving: bool) -> None:
         """Tell those who ask for health, or watch it, whether mtd does its work. Before the start: no effect."""
