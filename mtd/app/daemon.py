@@ -31,6 +31,7 @@ from mtd.app.collecting import RELOADED, Collecting
 from mtd.app.config import Settings
 from mtd.app.console_reads import CHART_POINTS, ConsoleReads
 from mtd.app.discovering import Finding
+from mtd.app.secrets import Secrets
 from mtd.app.identity import Identity
 from mtd.app.pools import Pools
 from mtd.app.ways import way_testers
@@ -55,10 +56,8 @@ from mtd.queries.ranges import RangeQueries
 from mtd.queries.tables import TableQueries
 from mtd.scheduler.account import Account
 from mtd.scheduler.costs import Cost
-from mtd.security.keyfile import load_or_make_keys
 from mtd.security.page_key import page_key_of
 from mtd.security.pseudonyms import Pseudonyms
-from mtd.security.vault import Vault
 from mtd.storage.embedded.server import EmbeddedPostgres
 from mtd.storage.partitions import Partitions
 from mtd.storage.pool import Database
@@ -137,7 +136,9 @@ class Daemon:
         self._recorder = Recorder(
             self._log, collector_id=settings.daemon.collector_id, settings=settings.ingest
         )
-        self._finding = Finding(settings, self._readers, self._database, self._store, self._recorder)
+        self._finding = Finding(
+            settings, self._readers, self._database, self._store, self._recorder, self._secrets.polled
+        )
         await self._start_projections()
         await self._start_grpc()
         await self._start_console()
@@ -299,11 +300,12 @@ class Daemon:
         await self._runner.stop()
 
     async def _start_grpc(self) -> None:
-        self._hub.apply_devices((await self._store.snapshot()).devices)
+        self._hub.apply_devices((await self._secrets.polled.snapshot()).devices)
         await self._begin("streams", self._hub.start(), self._stop_streams)
         self._inventory = Inventory(
             self._readers,
             self._store,
+            self._secrets.polled,
             way_testers(self._settings, self._plugins),
             lambda: None if self._collecting is None else self._collecting.scheduler,
             self._wait_until_projected,
@@ -322,6 +324,7 @@ class Daemon:
             self._auditing.auditor,
             StoredRequests(self._readers),
             self._page_key,
+            parts=[*self._identity.parts()],
         )
         self._grpc = GrpcServer(context)
         await self._begin("gRPC", self._grpc.start(), self._grpc.stop)
@@ -394,13 +397,15 @@ class Daemon:
         settings = self._settings
         await self._begin("ingest", self._recorder.start(), self._recorder.stop)
         await self._begin("discovery", self._finding.start(), self._finding.stop)
+        self._stops.append(("secrets", self._secrets.stop))
+        self._secrets.start(self._recorder)
         if watched_until_us:
             collector, now_us = settings.daemon.collector_id, SYSTEM_CLOCK.now_us()
             self._recorder.record_event(started(collector, watched_until_us, now_us))
         self._collecting = Collecting(
             settings,
             self._recorder,
-            self._store,
+            self._secrets.polled,
             self._plugins,
             partial(TableQueries(self._database).rows_of, tables=(*self._plugins.restored_tables, WAYS)),
             self._on_devices,

@@ -121,3 +121,15 @@ def _pattern(config: RetentionClassConfig) -> re.Pattern[str] | None:
         return None
     escaped = (re.escape(one).replace(r"\*", ".*").replace(r"\?", ".") for one in config.metrics)
     return re.compile("|".join(escaped), re.DOTALL)
+
+
+def raw_days_of(config: RetentionConfig, tenant_id: str, tenant_name: str) -> int:
+    """Return for how many days values of a tenant are kept, at the most: its series may belong to several classes."""
+    days = []
+    for one in config.classes.values():
+        if one.tenants and not {tenant_id, tenant_name} & set(one.tenants):
+            continue
+        days.append(config.raw_days if one.raw_days is None else one.raw_days)
+        if not one.metrics:
+            return max(days)  # whatever is left of the tenant's series belongs to it
+    return max([*days, config.raw_days])

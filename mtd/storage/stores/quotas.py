@@ -10,7 +10,10 @@ from mtd.storage.txn import Row, Transaction
 
 QUOTA_COLUMNS = ", ".join(quota.value for quota in Quota)
 
-_COUNTS = {Quota.DEVICES: "SELECT count(*) FROM device WHERE tenant_id = %s"}
+_COUNTS = {
+    Quota.DEVICES: "SELECT count(*) FROM device WHERE tenant_id = %s",
+    Quota.COLLECTORS: "SELECT count(*) FROM collector WHERE tenant_id = %s AND state <> 'disabled'",
+}
 
 
 class QuotaStore:
@@ -27,13 +30,13 @@ class QuotaStore:
 
         return await self._db.run("quotas.limits", read, tenant=tenant_id)
 
-    async def devices(self, tenant_id: str) -> int:
-        """Return how many devices a tenant has."""
+    async def used(self, tenant_id: str, quota: Quota) -> int:
+        """Return how many devices, or collectors, a tenant has."""
 
         async def count(tx: Transaction) -> int:
-            return await _count(tx, _COUNTS[Quota.DEVICES], tenant_id)
+            return await _count(tx, _COUNTS[quota], tenant_id)
 
-        return await self._db.run("quotas.devices", count, tenant=tenant_id)
+        return await self._db.run("quotas.used", count, tenant=tenant_id)
 
 
 async def refuse_over_quota(

@@ -116,7 +116,7 @@ class UserStore:
         *,
         revision: int = 0,
     ) -> UserRecord:
-        """Change FIELDS of a user.
+        """Change FIELDS of a user. One that an identity provider knows has no password any more.
 
         Raises NotFound, AlreadyExists (the new name), Refused (the last super-admin stays one), and Conflict if
         the user was changed since ``revision`` (0: whatever it is).
@@ -144,6 +144,12 @@ class UserStore:
                 " WHERE tenant_id = %(tenant_id)s AND user_id = %(user_id)s",
                 {**values, "tenant_id": tenant_id, "user_id": before.user_id},
             )
+            if values["oidc_subject"]:
+                # Its provider may ask for more than a password: nobody gets past that by the old one.
+                await tx.execute(
+                    "DELETE FROM user_password WHERE tenant_id = %s AND user_id = %s",
+                    [tenant_id, before.user_id],
+                )
             return await _find(tx, tenant_id, before.user_id)
 
         try:
