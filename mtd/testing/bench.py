@@ -82,6 +82,63 @@ def watch(viewers: int, routers: int, interfaces: int, seconds: float, as_json: 
 
 
 @main.command()
+@click.option(
+    "--streams", type=click.IntRange(1, 2000), default=200, show_default=True, help="Live streams open."
+)
+@click.option(
+    "--routers",
+    type=click.IntRange(1, 500),
+    default=50,
+    show_default=True,
+    help="Lab routers, all in each stream.",
+)
+@click.option(
+    "--interfaces", type=click.IntRange(1, 4000), default=30, show_default=True, help="Of each router."
+)
+@click.option(
+    "--seconds",
+    type=click.FloatRange(min=5),
+    default=30.0,
+    show_default=True,
+    help="How long streams are read.",
+)
+@click.option(
+    "--calls",
+    type=click.IntRange(min=100),
+    default=2000,
+    show_default=True,
+    help="Of each kind that is timed.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the figures as one line of JSON.")
+@click.option("--keep", is_flag=True, help="Keep the folder with logs and data.")
+def api(
+    streams: int, routers: int, interfaces: int, seconds: float, calls: int, as_json: bool, keep: bool
+) -> None:
+    """Time the gRPC door: calls, an edge's stream of frames, and many live streams of the same routers.
+
+    Calls are timed alone (each after the answer of the one before) and 16 at a time. An
+    edge appends batches of frames over one connection, as a collector does that was cut
+    off. Streams are read by one process that counts bytes; what they cost the daemon is
+    the processor time beyond that of polling alone.
+    """
+    from mtd.testing.api_bench import UnaryPlan, measure_api
+
+    console = Console(stderr=True)
+    plan = Plan(
+        seconds=seconds,
+        lab_arguments=_fleet(routers, interfaces),
+        settings={"grpc": {"max_streams": streams + 10, "max_concurrent_calls": streams + 100}},
+    )
+    with (
+        folder(console, keep=keep) as place,
+        console.status("starting") as status,
+        running_stage(place, plan, status.update) as (stage, _),
+    ):
+        figures = measure_api(stage, plan, streams, UnaryPlan(calls=calls), status.update)
+    show(console, figures, as_json=as_json)
+
+
+@main.command()
 @click.option("--routers", type=click.IntRange(1, 5000), default=200, show_default=True, help="Lab routers.")
 @click.option(
     "--interfaces", type=click.IntRange(1, 4000), default=30, show_default=True, help="Of each router."

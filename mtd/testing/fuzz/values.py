@@ -135,10 +135,10 @@ class Values:
             where = self.chance.randrange(len(body) + 1)
             act: Callable[[], None] = self.chance.choice(
                 (
-                    lambda w=where: body.__setitem__(slice(w, w + 1), self.chance.randbytes(1)),  # type: ignore[misc]
-                    lambda w=where: body.__delitem__(slice(w, w + self.few(8))),  # type: ignore[misc]
-                    lambda w=where: body.__setitem__(slice(w, w), self.chance.randbytes(self.few(16))),  # type: ignore[misc]
-                    lambda w=where: body.__delitem__(slice(w, None)),  # type: ignore[misc]
+                    lambda w=where: body.__setitem__(slice(w, w + 1), self.chance.randbytes(1)),
+                    lambda w=where: body.__delitem__(slice(w, w + self.few(8))),
+                    lambda w=where: body.__setitem__(slice(w, w), self.chance.randbytes(self.few(16))),
+                    lambda w=where: body.__delitem__(slice(w, None)),
                 )
             )
             act()
