@@ -65,7 +65,7 @@ def peer_host(peer: str) -> str:
     address = peer.removeprefix("ipv4:").removeprefix("ipv6:")
     if address.startswith("["):
         address = address[1:].partition("]")[0]
-    elif address.count(":") == 1:
+    elif address.count(":") == 1 and address.rpartition(":")[2].isdigit():
         address = address.partition(":")[0]
     return _network(address)
 
