@@ -9,6 +9,7 @@ from typing import Any
 from mtd.model.audit import AuditEntry
 from mtd.security.audit_chain import Deed, Head, Link
 from mtd.storage import literals
+from mtd.storage.errors import RowUnusable
 
 LOCK_HEAD = "SELECT chain_id::text, position, hash FROM mtd.audit_head FOR UPDATE"
 READ_HEAD = "SELECT chain_id::text, position, hash FROM mtd.audit_head"
@@ -49,8 +50,10 @@ class AuditFilter:
     target: str = ""
 
 
-def head_of(row: Sequence[Any]) -> Head:
-    """Return the end of the chain from a row of `READ_HEAD`."""
+def head_of(row: Sequence[Any] | None) -> Head:
+    """Return the end of the chain from a row of `READ_HEAD`. Raises RowUnusable if there is none."""
+    if row is None:
+        raise RowUnusable("mtd.audit_head is empty: somebody removed the end of the audit log")
     return Head(int(row[1]), bytes(row[2]), str(row[0]))
 
 

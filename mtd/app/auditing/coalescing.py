@@ -86,6 +86,8 @@ class Coalescer:
 
 def host_of(peer: str) -> str:
     """Return the address of a peer without its port: each connection has another."""
+    if peer.startswith("unix:"):
+        return peer
     address = peer.removeprefix("ipv4:").removeprefix("ipv6:")
     if address.startswith("["):
         return address[1:].partition("]")[0]

@@ -25,7 +25,7 @@ logger = logging.getLogger("mtd.audit")
 
 _AT_ONCE = 500
 _RETRY_S = 1.0
-_LOOK_S = 30.0  # for what commands have left
+_LOOK_S = 30.0
 _TICK_S = 1.0
 _MIB = 1024 * 1024
 
@@ -65,9 +65,9 @@ class AuditLog:
         self._waiting: deque[_Waiting] = deque()
         self._wake = asyncio.Event()
         self._tasks = TaskGroup("app.audit")
+        self._turn = asyncio.Lock()  # of what is in files, and of whether something is
+        self._kept = asyncio.Event()
         self._behind = False
-        self._looked_at = 0.0
-        self._stopping = False
         self.failure = ""
         """Why entries aren't in PostgreSQL; empty if they are. What is told as durable is, in any case."""
         self._stuck = ""
@@ -75,13 +75,12 @@ class AuditLog:
     async def start(self) -> None:
         """Begin to write; first what was left in files."""
         self._behind = await asyncio.to_thread(self._spool.look) > 0
-        self._looked_at = self._clock.monotonic()
         self._tasks.spawn("write", self._run())
+        self._tasks.spawn("follow", self._follow())
         self._wake.set()
 
     async def stop(self) -> None:
         """Write all that was taken in, to PostgreSQL or to a file."""
-        self._stopping = True
         await self._tasks.stop()
         self._take_counted(at_once=True)
         try:
@@ -151,32 +150,30 @@ class AuditLog:
             waiting.done.set_exception(AuditUnavailable(f"the audit log could not be written: {why}"))
 
     async def _run(self) -> None:
+        wrote = True
         while True:
+            pause_s = _TICK_S if self._coalescer.waiting or not wrote else None
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._pause_s()):
+                async with asyncio.timeout(pause_s):
                     await self._wake.wait()
             self._wake.clear()
             self._take_counted()
             wrote = True
             while self._waiting and wrote:
                 wrote = await self._write()
-            if self._behind or self._clock.monotonic() - self._looked_at > _LOOK_S:
-                wrote = await self._catch_up() and wrote
             if not wrote:
                 await asyncio.sleep(_RETRY_S)
-                self._wake.set()
-
-    def _pause_s(self) -> float:
-        return _TICK_S if self._coalescer.waiting else _LOOK_S
 
     async def _write(self) -> bool:
         """Write the next group; false if it could be written nowhere, and stays where it is."""
         group = [self._waiting[index] for index in range(min(_AT_ONCE, len(self._waiting)))]
         deeds = [one.deed for one in group]
         started = self._clock.monotonic()
-        # Behind what is in files comes what follows: the order stays.
-        if not ((not self._behind and await self._store_now(deeds)) or await self._keep(deeds)):
-            return False
+        async with self._turn:
+            # Behind what is in files comes what follows: the order stays.
+            stored = not self._behind and await self._store_now(deeds)
+            if not stored and not await self._keep(deeds):
+                return False
         metrics.WRITE_SECONDS.observe(self._clock.monotonic() - started)
         for one in group:
             self._waiting.popleft()
@@ -205,23 +202,41 @@ class AuditLog:
             self._stuck = str(error)
             return False
         self._behind, self._stuck = True, ""
+        self._kept.set()
         return True
 
+    async def _follow(self) -> None:
+        """Give PostgreSQL what is in files, whenever something is."""
+        while True:
+            try:
+                caught_up = await self._catch_up()
+            except OSError as error:
+                self._tell(f"files of the audit log can't be read: {error}")
+                caught_up = False
+            if not caught_up:
+                await asyncio.sleep(_RETRY_S)
+            elif not self._behind:
+                self._kept.clear()
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(_LOOK_S):  # for what commands have left
+                        await self._kept.wait()
+
     async def _catch_up(self) -> bool:
-        """Give PostgreSQL the oldest file; false if it doesn't take it."""
-        self._looked_at = self._clock.monotonic()
-        segments = await asyncio.to_thread(self._spool.segments)
-        if segments:
-            self._behind = True
-            deeds = await asyncio.to_thread(self._spool.read, segments[0])
-            for first in range(0, len(deeds), _AT_ONCE):
-                if not await self._store_now(deeds[first : first + _AT_ONCE]):
-                    return False
+        """Give PostgreSQL the oldest file; false if it doesn't take it. What comes meanwhile goes to the next file."""
+        async with self._turn:
+            await _finished(asyncio.to_thread(self._spool.close))
+            segments = await asyncio.to_thread(self._spool.segments)
+            if not segments:
+                self._behind = False
+                return True
+        deeds = await asyncio.to_thread(self._spool.read, segments[0])
+        for first in range(0, len(deeds), _AT_ONCE):
+            if not await self._store_now(deeds[first : first + _AT_ONCE]):
+                return False
+        async with self._turn:
             await _finished(asyncio.to_thread(self._spool.remove, segments[0]))
             self._stuck = ""
-        self._behind = len(segments) > 1
-        if self._behind:
-            self._wake.set()
+            self._behind = self._behind and bool(await asyncio.to_thread(self._spool.segments))
         return True
 
     def _tell(self, failure: str) -> None:

@@ -43,6 +43,7 @@ class Spool:
         self._folder = folder
         self._max_bytes = max_bytes
         self._file: IO[bytes] | None = None
+        self._path = Path()
         self._size = 0
 
     def look(self) -> int:
@@ -61,7 +62,8 @@ class Spool:
         try:
             if self._file is None or self._file.tell() > _SEGMENT_BYTES:
                 self.close()
-                self._file = _opened(self._new_path(deeds[0]))
+                self._path = self._new_path(deeds[0])
+                self._file = _opened(self._path)
                 _sync_folder(self._folder)
             self._file.write(data)
             self._file.flush()
@@ -102,7 +104,7 @@ class Spool:
 
     def remove(self, segment: Path) -> None:
         """Remove a segment whose entries PostgreSQL has."""
-        if self._file is not None and Path(self._file.name) == segment:
+        if segment == self._path:
             self.close()
         segment.unlink()
         self.look()

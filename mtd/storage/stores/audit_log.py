@@ -21,9 +21,7 @@ async def append(tx: Transaction, deeds: Sequence[Deed]) -> list[Link]:
     Holds the end of the chain until the transaction is over: others wait.
     """
     await tx.execute(sql.LOCK_HEAD)
-    row = tx.fetchone()
-    assert row is not None
-    head = sql.head_of(row)
+    head = sql.head_of(tx.fetchone())
     await tx.execute(sql.KNOWN, (sql.ids(deeds),))
     known = {str(entry_id) for (entry_id,) in tx.fetchall()}
     links = chained(head, [deed for deed in deeds if deed.entry_id not in known])
@@ -52,9 +50,7 @@ class AuditStore:
 
         async def read(tx: Transaction) -> Head:
             await tx.execute(sql.READ_HEAD)
-            row = tx.fetchone()
-            assert row is not None
-            return sql.head_of(row)
+            return sql.head_of(tx.fetchone())
 
         return await self._db.run("audit.head", read)
 
