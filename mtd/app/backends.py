@@ -22,6 +22,7 @@ from mtd.sources.way_trial import try_ways
 from mtd.storage.stores.device_secrets import refuse_misfit
 from mtd.storage.stores.device_settings import DeviceRecord, to_device
 from mtd.storage.stores.devices import DeviceStore
+from mtd.storage.stores.polled import PolledDevices
 
 if TYPE_CHECKING:
     from mtd.model.device import Device, Severity, Way
@@ -59,12 +60,14 @@ class Inventory:
         self,
         database: Database,
         store: DeviceStore,
+        polled: PolledDevices,
         testers: Mapping[Way, TestWay],
         scheduler: Callable[[], Scheduler | None],
         wait_until_projected: Callable[[], Awaitable[None]],
         intervals_s: IntervalsOf = dict,
     ) -> None:
         self._store = store
+        self._polled = polled
         self._queries = DeviceQueries(database)
         self._testers = testers
         self._scheduler = scheduler
@@ -75,15 +78,22 @@ class Inventory:
         self, tenant_id: str, settings: DeviceSettings, password: str, secrets: Secrets
     ) -> DeviceView:
         """Add a device; see `InventoryBackend`."""
-        return view_of_new(await self._store.create(settings, password, tenant_id, secrets=secrets))
+        record = await self._store.create(settings, password, tenant_id, secrets=secrets)
+        if settings.site or settings.groups:  # as they are called, where they were given by id
+            return await self._queries.get(record.device_id, tenant_id)
+        return view_of_new(record)
 
     async def get(self, tenant_id: str, device: str) -> DeviceView:
         """Return a device."""
         return await self._queries.get(device, tenant_id)
 
-    async def list_page(self, tenant_id: str, page_size: int, page_token: str) -> DevicePage:
+    async def list_page(
+        self, tenant_id: str, page_size: int, page_token: str, site: str = "", group: str = ""
+    ) -> DevicePage:
         """Return devices by name. The token is the last name of the page before."""
-        found = await self._queries.list(tenant_id, after_name=_name_in(page_token), limit=page_size + 1)
+        found = await self._queries.list(
+            tenant_id, after_name=_name_in(page_token), limit=page_size + 1, site=site, group=group
+        )
         page = found[:page_size]
         token = _token_for(page[-1].settings.name) if len(found) > page_size else ""
         return DevicePage(page, token)
@@ -118,7 +128,7 @@ class Inventory:
         """Try to reach a known device, with a session of its own."""
         view = await self._queries.get(device, tenant_id)
         told_rest = view.capabilities.get(REST_FACT, "")
-        return await self._test(await self._store.polled(view.device_id, tenant_id), told_rest)
+        return await self._test(await self._polled.polled(view.device_id, tenant_id), told_rest)
 
     async def test_settings(
         self, tenant_id: str, settings: DeviceSettings, password: str, secrets: Secrets
@@ -126,6 +136,11 @@ class Inventory:
         """Try to reach a device that isn't stored."""
         never = dt.datetime.fromtimestamp(0, dt.UTC)
         settings = settings.checked()
+        if settings.readonly_credentials:
+            # Whoever may test anything could send the set's login to a host of their own.
+            raise Refused(
+                "readonly_credentials: a set is tried with a device that is stored; give a login instead"
+            )
         refuse_misfit(settings, secrets)
         record = DeviceRecord(tenant_id, "", settings, 0, never, never)
         return await self._test(to_device(record, password, secrets))

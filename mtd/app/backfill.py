@@ -14,7 +14,6 @@ from mtd.backfill.inventory import generated_devices, known_devices
 from mtd.core.clock import SYSTEM_CLOCK
 from mtd.core.errors import Refused
 from mtd.model.device import DEFAULT_TENANT_ID
-from mtd.security.vault import Vault
 from mtd.storage.cold.connection import ColdConnection
 from mtd.storage.partitioned import DAY_US, HOUR_US
 from mtd.storage.schema import migrate_blocking
@@ -54,7 +53,7 @@ def backfill(settings: Settings, wanted: Wanted, report: Report, progress: Progr
         migrate_blocking(dsn)
         report("looking for the devices")
         with ColdConnection(dsn, "mtd backfill") as connection:
-            plans = _plans(settings, connection, wanted)
+            plans = _plans(connection, wanted)
         if not plans:
             raise Refused("the inventory is empty: add devices, or use --generate")
         report(f"writing {wanted.days} days of {len(plans)} devices")
@@ -82,14 +81,10 @@ def span_of_days(now_us: int, days: int) -> tuple[int, int]:
     return (now_us - days * DAY_US) // DAY_US * DAY_US, until_us
 
 
-def _plans(settings: Settings, connection: ColdConnection, wanted: Wanted) -> list[DevicePlan]:
+def _plans(connection: ColdConnection, wanted: Wanted) -> list[DevicePlan]:
     plans: list[DevicePlan] = []
     if wanted.names or wanted.all_devices:
         plans += known_devices(connection, wanted.names, wanted.interfaces, DEFAULT_TENANT_ID)
     if wanted.generated:
-        has_secrets = bool(connection.fetch("SELECT FROM mtd.device_credential LIMIT 1"))
-        vault = Vault.from_file(settings.master_key_path, may_make=not has_secrets)
-        plans += generated_devices(
-            connection, wanted.generated, wanted.interfaces, DEFAULT_TENANT_ID, vault.seal
-        )
+        plans += generated_devices(connection, wanted.generated, wanted.interfaces, DEFAULT_TENANT_ID)
     return list({plan.device_id: plan for plan in plans}.values())

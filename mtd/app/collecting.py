@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from mtd.plugin.manager import PluginManager
     from mtd.scheduler.device_loop import LoadTables
     from mtd.security.pseudonyms import Pseudonym
-    from mtd.storage.stores.devices import DeviceStore, UnreadableDevice
+    from mtd.storage.stores.polled import PolledDevices, UnreadableDevice
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ class Collecting:
         self,
         settings: Settings,
         recorder: Recorder,
-        store: DeviceStore,
+        store: PolledDevices,
         plugins: PluginManager,
         load_tables: LoadTables,
         on_devices: Callable[[Sequence[Device]], None],

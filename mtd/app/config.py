@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import socket
+from collections.abc import Mapping
 from pathlib import Path
+from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, model_validator
 
 from mtd.api.config import GrpcConfig, HttpConfig
 from mtd.api.console.config import ConsoleConfig
+from mtd.api.login.config import ENVIRONMENT as LOGIN_NAMES
+from mtd.api.login.config import LoginConfig, LoginMode, OidcConfig
 from mtd.app.auditing.config import AuditConfig
 from mtd.core.report import LogConfig
 from mtd.diagnostics.config import DiagnosticsConfig
 from mtd.discovery.config import DiscoveryConfig
 from mtd.eventlog.config import EventLogConfig
+from mtd.ingest.config import ENVIRONMENT as INGEST_NAMES
 from mtd.ingest.config import IngestConfig
 from mtd.plugin.config import PluginConfig, T0Config
 from mtd.projections.config import ProjectionsConfig
@@ -24,6 +30,8 @@ from mtd.sources.rest.config import RestConfig
 from mtd.sources.routeros_api.config import RouterOsApiConfig
 from mtd.sources.snmp.config import SnmpConfig
 from mtd.storage.config import StorageConfig
+
+MASTER_KEY_FILE_VARIABLE = "ENCRYPTION_MASTER_KEY_FILE"
 
 
 class DaemonConfig(BaseModel):
@@ -48,6 +56,9 @@ class Settings(BaseModel):
     """The configuration file: each field is a section."""
 
     model_config = ConfigDict(extra="forbid")
+
+    environment_names: ClassVar[Mapping[str, str]] = {**LOGIN_NAMES, **INGEST_NAMES}
+    """Names of the environment beside MTD__SECTION__KEY, and which settings they are."""
 
     daemon: DaemonConfig = Field(default_factory=DaemonConfig, description="The process as a whole.")
     log: LogConfig = Field(default_factory=LogConfig, description="What the process writes about itself.")
@@ -79,6 +90,10 @@ class Settings(BaseModel):
     privacy: PrivacyConfig = Field(default_factory=PrivacyConfig, description="What is kept of subscribers.")
     grpc: GrpcConfig = Field(default_factory=GrpcConfig, description="The gRPC door.")
     http: HttpConfig = Field(default_factory=HttpConfig, description="Health and metrics.")
+    login: LoginConfig = Field(default_factory=LoginConfig, description="How people log in to the console.")
+    oidc: OidcConfig = Field(
+        default_factory=OidcConfig, description="The identity provider: OpenID Connect, for login.mode oidc."
+    )
     console: ConsoleConfig = Field(default_factory=ConsoleConfig, description="The browser console.")
 
     @model_validator(mode="after")
@@ -93,6 +108,12 @@ class Settings(BaseModel):
             self.queries = self.queries.model_copy(update={"max_concurrent": connections})
         return self
 
+    @model_validator(mode="after")
+    def _logins_have_a_provider(self) -> Settings:
+        if self.login.mode is LoginMode.OIDC and not self.oidc.issuer:
+            raise ValueError("login.mode is oidc: set oidc.issuer and oidc.client_id")
+        return self
+
     @property
     def event_log_path(self) -> Path:
         """Return the file of the event log: below the data folder unless it is absolute."""
@@ -100,5 +121,8 @@ class Settings(BaseModel):
 
     @property
     def master_key_path(self) -> Path:
-        """Return the file of the master key."""
-        return self.security.master_key_file or self.daemon.data_dir / "master.key"
+        """Return the file of the master keys: the one that is set, else the one that the environment names."""
+        named = os.environ.get(MASTER_KEY_FILE_VARIABLE)
+        return self.security.master_key_file or (
+            Path(named) if named else self.daemon.data_dir / "master.key"
+        )

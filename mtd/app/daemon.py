@@ -12,17 +12,17 @@ from functools import partial
 from pathlib import Path
 
 from mtd import __version__
-from mtd.api.console.live import Live
 from mtd.api.console.own import Process
 from mtd.api.console.pages import ConsolePages
 from mtd.api.console.parts import ConsoleParts
 from mtd.api.console.reading import Reading
+from mtd.api.console.worlds import Worlds
 from mtd.api.grpc.event_feed import EventFeeds
 from mtd.api.grpc.server import ApiContext, GrpcServer
 from mtd.api.grpc.stream_hub import StreamHub
 from mtd.api.http.device_metrics import DeviceMetrics
 from mtd.api.http.prometheus_pages import PrometheusPages
-from mtd.api.http.roster import Roster
+from mtd.api.http.roster import Rosters
 from mtd.api.http.server import HttpServer
 from mtd.api.interfaces import ReadyCheck
 from mtd.app.auditing.parts import Auditing
@@ -31,9 +31,11 @@ from mtd.app.collecting import RELOADED, Collecting
 from mtd.app.config import Settings
 from mtd.app.console_reads import CHART_POINTS, ConsoleReads
 from mtd.app.discovering import Finding
-from mtd.app.secrets import Secrets
 from mtd.app.identity import Identity
+from mtd.app.logins import Logins
+from mtd.app.places import place_parts
 from mtd.app.pools import Pools
+from mtd.app.secrets import Secrets
 from mtd.app.ways import way_testers
 from mtd.compaction.service import CompactionService
 from mtd.core.clock import SYSTEM_CLOCK
@@ -43,7 +45,7 @@ from mtd.core.report import configure_logging
 from mtd.core.service import TaskGroup
 from mtd.eventlog.sqlite.log import SqliteEventLog
 from mtd.ingest.recorder import Recorder
-from mtd.model.device import DEFAULT_TENANT_ID, Device, DeviceStatus
+from mtd.model.device import Device, DeviceStatus
 from mtd.model.metric import Tier
 from mtd.model.watching import started
 from mtd.model.ways import TABLE as WAYS
@@ -94,7 +96,8 @@ class Daemon:
         self._given_plugins = plugins
         self._plugins = PluginManager.of()
         self._collecting: Collecting | None = None
-        self._live: Live | None = None
+        self._worlds: Worlds | None = None
+        self._logins = Logins(settings)
 
     async def start(self) -> None:
         """Start all parts, each when what it needs is there.
@@ -104,9 +107,12 @@ class Daemon:
         """
         settings = self._settings
         _make_data_dir(settings.daemon.data_dir)
-        http = HttpServer(self, settings.http)
+        http = HttpServer(
+            self, settings.http, doorkeeper=self._logins.doorkeeper, public_host=self._logins.public_host
+        )
         self._console = ConsolePages(settings.console)
         if settings.console.enabled:
+            http.mount(self._logins.pages)  # before what is below /console/
             http.mount(self._console)
             await self._console.start()
         await self._begin("http", http.start(), http.stop)
@@ -118,12 +124,16 @@ class Daemon:
         watched_until_us = self._log.stats().newest_us
         # A new key where passwords are stored could open none of them: it was lost, and has to come back.
         may_make = not await has_secrets(self._database)
-        keys = await asyncio.to_thread(load_or_make_keys, settings.master_key_path, may_make=may_make)
-        self._auditing = Auditing(self._database, settings.daemon.data_dir, settings.audit, keys)
+        self._secrets = await Secrets.of(settings, self._plugins, self._database, may_make=may_make)
+        self._auditing = Auditing(
+            self._database, settings.daemon.data_dir, settings.audit, self._secrets.masters.all
+        )
         await self._begin("audit log", self._auditing.start(), self._auditing.stop)
-        self._store = DeviceStore(self._database, Vault(keys))
-        self._pseudonyms = Pseudonyms(keys[0], settings.privacy)
-        self._page_key = page_key_of(keys[0])
+        self._store = DeviceStore(self._pools.doors, self._secrets.sealer)
+        # Of the oldest: a rotation puts another on top.
+        oldest = self._secrets.masters.oldest
+        self._pseudonyms = Pseudonyms(oldest, settings.privacy)
+        self._page_key = page_key_of(oldest)
         self._identity = Identity(self._readers, self._database, settings, self._plugins.catalogue)
         await self._begin("tenants", self._identity.start(), self._identity.stop)
         self._limits = TenantLimits(settings.queries)
@@ -141,6 +151,11 @@ class Daemon:
         )
         await self._start_projections()
         await self._start_grpc()
+        await self._begin(
+            "logins",
+            self._logins.start(self._database, self._identity, self._auditing.auditor),
+            self._logins.stop,
+        )
         await self._start_console()
         http.mount(self._prometheus_pages())
         self._garbage.start()  # before anything is polled: it takes some 50 ms
@@ -281,15 +296,13 @@ class Daemon:
 
     def _on_events(self, tenants: set[str]) -> None:
         self._feeds.wake(tenants)
-        self._live_changed()
+        if self._worlds is not None:
+            self._worlds.changed(tenants)
 
     def _on_devices(self, devices: Sequence[Device]) -> None:
         self._hub.apply_devices(devices)
-        self._live_changed()
-
-    def _live_changed(self) -> None:
-        if self._live is not None:
-            self._live.changed()
+        if self._worlds is not None:
+            self._worlds.changed()
 
     async def _stop_projections(self) -> None:
         try:
@@ -324,7 +337,7 @@ class Daemon:
             self._auditing.auditor,
             StoredRequests(self._readers),
             self._page_key,
-            parts=[*self._identity.parts()],
+            parts=[*self._identity.parts(), *place_parts(self._readers)],
         )
         self._grpc = GrpcServer(context)
         await self._begin("gRPC", self._grpc.start(), self._grpc.stop)
@@ -342,7 +355,7 @@ class Daemon:
             self._cost_of,
         )
         self._hub.listen(metrics)
-        return PrometheusPages(Roster(self._inventory, DEFAULT_TENANT_ID, SYSTEM_CLOCK), metrics)
+        return PrometheusPages(Rosters(self._inventory, SYSTEM_CLOCK), metrics)
 
     async def _start_console(self) -> None:
         config = self._settings.console
@@ -355,18 +368,18 @@ class Daemon:
         parts = ConsoleParts(
             self._hub, self._feeds, self._telemetry, backend, process, self._default_intervals_s
         )
-        self._live = live = Live(parts, config)
-        live.start()
-        self._stops.append(("console", live.stop))
+        self._worlds = worlds = Worlds(parts, config)
+        worlds.start()
+        self._stops.append(("console", worlds.stop))
         reading = Reading(
             backend,
             self._plugins.catalogue,
-            live.world.own,
+            worlds.own,
             self._default_intervals_s,
             config.deadline_s,
             account=self._account,
         )
-        self._console.serve(live, reading)
+        self._console.serve(worlds, reading, self._logins.visits.visit)
 
     def _statuses(self, tenant_id: str) -> Mapping[DeviceStatus, int]:
         return {} if self._collecting is None else self._collecting.scheduler.statuses(tenant_id)

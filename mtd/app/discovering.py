@@ -12,6 +12,7 @@ from mtd.app.tools import Diagnostics
 from mtd.core.errors import Conflict, Refused
 from mtd.diagnostics.runner import ToolRunner
 from mtd.discovery.service import DiscoveryService
+from mtd.model.credentials import Purpose
 from mtd.model.device import Severity
 from mtd.model.observation import StateChange
 from mtd.queries.devices import DeviceQueries, view_of_new
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from mtd.storage.pool import Database
     from mtd.storage.stores.device_settings import DeviceSettings
     from mtd.storage.stores.devices import DeviceStore
+    from mtd.storage.stores.polled import PolledDevices
 
 
 class Discovery:
@@ -76,6 +78,8 @@ class Discovery:
         # If this fails the device is there all the same, and known by its address.
         await self._decisions.adopt(tenant_id, proposal.proposal_id, record.device_id)
         self._tell("proposal.adopted", proposal, "adopted", f"{caller} adopted it as {settings.name}")
+        if settings.site or settings.groups:
+            return await self._known.get(record.device_id, tenant_id)
         return view_of_new(record)
 
     async def ignore(self, tenant_id: str, proposal: str, caller: str, *, restore: bool) -> ProposalView:
@@ -144,6 +148,7 @@ class Finding:
         database: Database,
         devices: DeviceStore,
         recorder: Recorder,
+        polled: PolledDevices,
     ) -> None:
         decisions = DecisionStore(database)
         self._service = DiscoveryService(
@@ -151,7 +156,7 @@ class Finding:
         )
         self.discovery = Discovery(readers, devices, decisions, self._service.scanner, recorder)
         runner = ToolRunner(
-            lambda tenant_id, device: devices.polled(device, tenant_id),
+            lambda tenant_id, device: polled.polled(device, tenant_id, Purpose.DIAGNOSTICS),
             recorder,
             settings.diagnostics,
             settings.routeros_api,

@@ -6,9 +6,9 @@ import os
 from collections.abc import Iterator
 
 from mtd.app.config import Settings
+from mtd.app.secrets import KEY_VARIABLE, master_keys
 from mtd.core.config import ConfigProblem
 from mtd.core.errors import Misconfigured
-from mtd.security.keyfile import load_or_make_keys
 from mtd.storage.dsn import parse_dsn
 
 
@@ -34,8 +34,8 @@ def _data_dir(settings: Settings) -> Iterator[ConfigProblem]:
 def _master_key(settings: Settings) -> Iterator[ConfigProblem]:
     path = settings.master_key_path
     try:
-        if path.exists():  # else it is made at the start, with the first password that is stored
-            load_or_make_keys(path, may_make=False)
+        if KEY_VARIABLE in os.environ or path.exists():  # else it is made at the first start
+            master_keys(settings, may_make=False)
     except Misconfigured as unusable:
         yield ConfigProblem(str(path), "security.master_key_file", str(unusable))
     except OSError as error:
@@ -53,4 +53,6 @@ def _dsn(settings: Settings) -> Iterator[ConfigProblem]:
         try:
             parse_dsn(dsn)
         except Misconfigured as wrong:
-            yield ConfigProblem(str(file or "configuration"), "", str(wrong).replace("database.dsn", f"database.{name}"))
+            yield ConfigProblem(
+                str(file or "configuration"), "", str(wrong).replace("database.dsn", f"database.{name}")
+            )

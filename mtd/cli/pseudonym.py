@@ -12,7 +12,6 @@ from mtd.cli.config import load_settings
 from mtd.cli.output import config_option, console, explain_errors, json_option, plain, print_json
 from mtd.model.device import DEFAULT_TENANT_ID
 from mtd.security.config import Personal, PrivacyConfig
-from mtd.security.keyfile import load_or_make_keys
 from mtd.security.pseudonyms import Pseudonyms
 
 
@@ -34,9 +33,11 @@ def pseudonym(texts: tuple[str, ...], tenant: uuid.UUID, config_path: Path | Non
     It takes the daemon's master key, so it needs the right to read that file. There
     is no way back from a pseudonym to the text but to try texts.
     """
+    from mtd.app.secrets import master_keys
+
     settings = load_settings(config_path)
-    keys = load_or_make_keys(settings.master_key_path, may_make=False)
-    make = Pseudonyms(keys[0], PrivacyConfig(subscribers=Personal.HASHED)).of(str(tenant))
+    masters = master_keys(settings, may_make=False)
+    make = Pseudonyms(masters.oldest, PrivacyConfig(subscribers=Personal.HASHED)).of(str(tenant))
     assert make is not None
     found = {text: make(text) for text in texts}
     if as_json:

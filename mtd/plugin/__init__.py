@@ -34,6 +34,8 @@ from mtd.plugin.declaration import (
     snapshot,
 )
 from mtd.plugin.spec import API_VERSION, hookimpl
+from mtd.security.errors import SecretUnavailable
+from mtd.security.interfaces import Fetched, ISecretProvider
 
 __all__ = [
     "API_VERSION",
@@ -45,7 +47,9 @@ __all__ = [
     "Counter",
     "DerivedRate",
     "DocumentEvent",
+    "Fetched",
     "Gauge",
+    "ISecretProvider",
     "Labels",
     "Level",
     "Menu",
@@ -53,6 +57,7 @@ __all__ = [
     "Parse",
     "Probe",
     "RowEvent",
+    "SecretUnavailable",
     "Selectable",
     "SnmpField",
     "SnmpKey",

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import EntryPoint, entry_points
+from typing import Any
 
 import pluggy
 
@@ -21,8 +22,10 @@ from mtd.plugin.checks import problems_of
 from mtd.plugin.config import ALL_LIVE, PluginConfig, T0Config
 from mtd.plugin.declaration import Collector, TableKind
 from mtd.plugin.mapper import DeviceMapper
+from mtd.plugin.secret_providers import brings_providers, providers_of
 from mtd.plugin.spec import PROJECT, PluginSpecs
 from mtd.plugin.table_shape import Pseudonym
+from mtd.security.interfaces import ISecretProvider
 
 logger = logging.getLogger(__name__)
 
@@ -62,8 +65,13 @@ class PluginManager:
     """The plugins that are loaded. Built by ``load``; doesn't change afterwards."""
 
     def __init__(
-        self, collectors: Sequence[Collector], plugins: Sequence[PluginInfo], settings: PluginConfig
+        self,
+        collectors: Sequence[Collector],
+        plugins: Sequence[PluginInfo],
+        settings: PluginConfig,
+        hooks: pluggy.PluginManager | None = None,
     ) -> None:
+        self._hooks = hooks
         self.collectors = tuple(collectors)
         self.plugins = tuple(plugins)
         self.settings = settings
@@ -90,7 +98,7 @@ class PluginManager:
         for candidate in _candidates(entry_points(group=ENTRY_POINT_GROUP) if found is None else found):
             loader.take(candidate, names)
         loader.report()
-        return cls(loader.collectors, loader.plugins, settings)
+        return cls(loader.collectors, loader.plugins, settings, loader.hooks)
 
     @classmethod
     def of(cls, *collectors: Collector, settings: PluginConfig | None = None) -> PluginManager:
@@ -131,6 +139,12 @@ class PluginManager:
             pseudonym=pseudonym,
         )
 
+    def secret_providers(
+        self, settings: Mapping[str, Mapping[str, Any]], taken: Iterable[str] = ()
+    ) -> dict[str, ISecretProvider]:
+        """Return the providers of secrets that plugins bring, by their schemes; those that are taken are left out."""
+        return {} if self._hooks is None else providers_of(self._hooks, settings, taken)
+
     @property
     def restored_tables(self) -> tuple[str, ...]:
         """The current-state tables that a mapper wants to know from before a restart.
@@ -156,8 +170,8 @@ class _Loader:
     def __init__(self) -> None:
         self.collectors: list[Collector] = []
         self.plugins: list[PluginInfo] = []
-        self._hooks = pluggy.PluginManager(PROJECT)
-        self._hooks.add_hookspecs(PluginSpecs)
+        self.hooks = pluggy.PluginManager(PROJECT)
+        self.hooks.add_hookspecs(PluginSpecs)
         self._origins: dict[str, str] = {}  # entry point name -> distribution
 
     def take(self, candidate: _Candidate, blocked: set[str]) -> None:
@@ -225,16 +239,16 @@ class _Loader:
 
     def _declared(self, candidate: _Candidate) -> list[Collector]:
         plugin = candidate.entry_point.load()
-        self._hooks.register(plugin, name=candidate.name)
+        self.hooks.register(plugin, name=candidate.name)
         try:
-            self._hooks.check_pending()
-            others = [other for other in self._hooks.get_plugins() if other is not plugin]
-            answers = self._hooks.subset_hook_caller("mtd_collectors", remove_plugins=others)()
+            self.hooks.check_pending()
+            others = [other for other in self.hooks.get_plugins() if other is not plugin]
+            answers = self.hooks.subset_hook_caller("mtd_collectors", remove_plugins=others)()
             declared = [collector for answer in answers for collector in answer]
         except BaseException:
-            self._hooks.unregister(plugin)
+            self.hooks.unregister(plugin)
             raise
-        if not declared:
+        if not declared and not brings_providers(self.hooks, plugin):
             raise ValueError("it implements no hook of mtd, or brings nothing")
         for collector in declared:
             if not isinstance(collector, Collector):

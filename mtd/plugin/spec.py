@@ -6,11 +6,13 @@ a hook can get new ones later.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import pluggy
 
 from mtd.plugin.declaration import Collector
+from mtd.security.interfaces import ISecretProvider
 
 PROJECT = "mtd"
 # Version of the contract between mtd and its plugins. It grows when something
@@ -39,6 +41,25 @@ class PluginSpecs:
             @hookimpl
             def mtd_collectors():
                 return [Collector(name="clock", api=1, description="...", menus=(...,))]
+
+        .. versionadded:: 1
+        """
+
+    @hookspec
+    def mtd_secret_providers(  # type: ignore[empty-body]
+        self, settings: Mapping[str, Mapping[str, Any]]
+    ) -> Iterable[ISecretProvider]:
+        """Return what knows secrets that are kept elsewhere; see `mtd.plugin.ISecretProvider`.
+
+        Called once, when the daemon starts. ``settings`` is the configuration's
+        ``security.providers.plugins``: what is set for each scheme. A provider
+        whose scheme is taken, or which raises, is left out with a reason.
+
+        Example::
+
+            @hookimpl
+            def mtd_secret_providers(settings):
+                return [Wallet(**settings["wallet"])] if "wallet" in settings else []
 
         .. versionadded:: 1
         """

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from mtd.security.providers.config import ProvidersConfig
+
 
 class PasswordsConfig(BaseModel):
     """How passwords of people are kept: hashed with Argon2id."""
@@ -31,7 +33,12 @@ class SecurityConfig(BaseModel):
     master_key_file: Path | None = Field(
         None,
         description="File with the master key that encrypts router passwords; `master.key` in the data folder if unset."
-        " Back it up apart from the database: without it the passwords are lost.",
+        " Back it up apart from the database: without it the passwords are lost. The environment may name it, too, in"
+        " ENCRYPTION_MASTER_KEY_FILE, or hold the key itself, in MTD_MASTER_KEY.",
+    )
+    providers: ProvidersConfig = Field(
+        default_factory=ProvidersConfig,
+        description="Where secrets of credential sets may be kept beside the database.",
     )
     trust_loopback: bool = Field(
         True,

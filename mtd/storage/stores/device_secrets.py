@@ -1,19 +1,14 @@
-"""Secrets of devices besides the password: each sealed for its device and its name."""
+"""Secrets of devices: each sealed for its device and its kind. What is in here only writes them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
 from mtd.core.errors import Refused
-from mtd.security.interfaces import ISecretStore
-from mtd.storage.stores.device_settings import DeviceSettings, Secret, Secrets
+from mtd.security.interfaces import Bond, ISealing
+from mtd.storage.stores.device_settings import DeviceSettings, Secrets
+from mtd.storage.stores.sealed_columns import DEVICE
 from mtd.storage.txn import Transaction
-
-STORED = (
-    "(SELECT jsonb_object_agg(s.name, encode(s.secret, 'hex')) FROM device_secret s"
-    " WHERE s.tenant_id = d.tenant_id AND s.device_id = d.device_id)"
-)
-"""SQL: the sealed secrets of a row ``d`` of ``device``, as `open_secrets` takes them."""
 
 
 def refuse_misfit(settings: DeviceSettings, given: Secrets, stored: Iterable[str] = ()) -> None:
@@ -30,24 +25,12 @@ def refuse_misfit(settings: DeviceSettings, given: Secrets, stored: Iterable[str
         raise Refused("; ".join(sorted(wrong)))
 
 
-def seal_secrets(vault: ISecretStore, tenant_id: str, device_id: str, secrets: Secrets) -> dict[str, bytes]:
+def seal_secrets(sealing: ISealing, tenant_id: str, device_id: str, secrets: Secrets) -> dict[str, bytes]:
     """Return secrets as they are stored."""
-    return {name: vault.seal(tenant_id, _bound(device_id, name), text) for name, text in secrets.items()}
-
-
-def open_secrets(
-    vault: ISecretStore, tenant_id: str, device_id: str, sealed: Mapping[str, str] | None
-) -> Secrets:
-    """Return what `STORED` gave, decrypted. Raises SecretUnreadable."""
     return {
-        Secret(name): str(vault.open(tenant_id, _bound(device_id, name), bytes.fromhex(text)))
-        for name, text in (sealed or {}).items()
+        str(name): sealing.seal(Bond(tenant_id, DEVICE, device_id, str(name)), text)
+        for name, text in secrets.items()
     }
-
-
-def open_secret(vault: ISecretStore, tenant_id: str, device_id: str, name: str, sealed: bytes) -> str:
-    """Return one secret, decrypted. Raises SecretUnreadable."""
-    return str(vault.open(tenant_id, _bound(device_id, name), sealed))
 
 
 async def read_names(tx: Transaction, tenant_id: str, device_id: str) -> set[str]:
@@ -58,13 +41,22 @@ async def read_names(tx: Transaction, tenant_id: str, device_id: str) -> set[str
     return {name for (name,) in tx.fetchall()}
 
 
+async def put_password(tx: Transaction, tenant_id: str, device_id: str, sealed: bytes) -> None:
+    """Store a password in place of the one before."""
+    await tx.execute(
+        "INSERT INTO device_credential (tenant_id, device_id, secret) VALUES (%s, %s, %s)"
+        " ON CONFLICT (tenant_id, device_id) DO UPDATE SET secret = excluded.secret, updated_at = now()",
+        (tenant_id, device_id, sealed),
+    )
+
+
 async def put_secrets(tx: Transaction, tenant_id: str, device_id: str, sealed: Mapping[str, bytes]) -> None:
     """Store secrets in place of those of the same names."""
     for name, secret in sealed.items():
         await tx.execute(
             "INSERT INTO device_secret (tenant_id, device_id, name, secret) VALUES (%s, %s, %s, %s)"
             " ON CONFLICT (tenant_id, device_id, name) DO UPDATE SET secret = excluded.secret, updated_at = now()",
-            (tenant_id, device_id, str(name), secret),
+            (tenant_id, device_id, name, secret),
         )
 
 
@@ -73,10 +65,5 @@ async def delete_secrets(tx: Transaction, tenant_id: str, device_id: str, names:
     for name in names:
         await tx.execute(
             "DELETE FROM device_secret WHERE tenant_id = %s AND device_id = %s AND name = %s",
-            (tenant_id, device_id, name),
+            (tenant_id, device_id, str(name)),
         )
-
-
-def _bound(device_id: str, name: str) -> str:
-    """Return what a secret is bound to: in the place of another it can't be opened."""
-    return f"{device_id}/{name}"

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from mtd.core.errors import Refused
+from mtd.model.credentials import Purpose
 from mtd.model.device import (
     Device,
     InterfaceNaming,
@@ -50,7 +51,8 @@ class DeviceSettings:
 
     Without ``ways`` all are used that there are settings for. REST is as secure
     as the API unless ``rest_tls_mode`` says otherwise, and without a port it is
-    where the router says. Without ``snmp_version`` there is no SNMP.
+    where the router says. Without ``snmp_version`` there is no SNMP. Where a set of credentials is named, what
+    it has counts, and the device's own login is used for the rest. ``site`` and ``groups`` are names or ids.
     """
 
     name: str
@@ -77,6 +79,11 @@ class DeviceSettings:
     snmp_username: str = ""
     snmp_auth: SnmpAuth = SnmpAuth.NONE
     snmp_priv: SnmpPriv = SnmpPriv.NONE
+    readonly_credentials: str = ""
+    diagnostics_credentials: str = ""
+    config_audit_credentials: str = ""
+    site: str = ""
+    groups: tuple[str, ...] = ()
 
     def checked(self) -> DeviceSettings:
         """Return the settings with the ports filled in. Raises Refused with all that is wrong."""
@@ -137,8 +144,12 @@ class DeviceSettings:
         )
 
 
-_NAMES = tuple(f.name for f in fields(DeviceSettings))
-SETTING_NAMES = frozenset(_NAMES)
+_SETS = tuple(purpose.setting for purpose in Purpose)
+PLACES = frozenset(("site", "groups"))
+"""Settings that aren't columns of the device's row; see `placing`. A record has none."""
+
+SETTING_NAMES = frozenset(f.name for f in fields(DeviceSettings))
+_NAMES = tuple(f.name for f in fields(DeviceSettings) if f.name not in PLACES)
 COLUMNS = ", ".join(("tenant_id, device_id, revision, created_at, updated_at", *_NAMES))
 
 
@@ -165,6 +176,7 @@ def values_of(settings: DeviceSettings) -> dict[str, object]:
     values["t0"] = json.dumps(
         {key: value for key, value in asdict(settings.t0).items() if value not in (None, ())}
     )
+    values.update({name: values[name] or None for name in _SETS})
     return values
 
 
@@ -208,11 +220,12 @@ _READ: Mapping[str, Callable[[Any], Any]] = {
     "snmp_version": lambda value: SnmpVersion(value) if value else None,
     "snmp_auth": SnmpAuth,
     "snmp_priv": SnmpPriv,
+    **dict.fromkeys(_SETS, lambda value: value or ""),
 }
 
 
-def to_device(record: DeviceRecord, password: str, secrets: Secrets) -> Device:
-    """Return the device as a collector polls it."""
+def to_device(record: DeviceRecord, password: str, secrets: Secrets, *, username: str = "") -> Device:
+    """Return the device as a collector polls it; as ``username``, where a set of credentials has one."""
     settings = record.settings
     return Device(
         device_id=record.device_id,
@@ -220,7 +233,7 @@ def to_device(record: DeviceRecord, password: str, secrets: Secrets) -> Device:
         name=settings.name,
         host=settings.host,
         port=settings.port,
-        username=settings.username,
+        username=username or settings.username,
         password=password,
         tls_mode=settings.tls_mode,
         tls_fingerprint=settings.tls_fingerprint,

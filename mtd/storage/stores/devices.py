@@ -24,6 +24,7 @@ from mtd.storage.stores.device_secrets import (
 )
 from mtd.storage.stores.device_settings import (
     COLUMNS,
+    PLACES,
     SETTING_NAMES,
     DeviceRecord,
     DeviceSettings,
@@ -32,6 +33,7 @@ from mtd.storage.stores.device_settings import (
     record_of,
     values_of,
 )
+from mtd.storage.stores.placing import put_places
 from mtd.storage.stores.quotas import refuse_over_quota
 from mtd.storage.stores.sealed_columns import DEVICE
 from mtd.storage.txn import Row, Transaction
@@ -77,6 +79,7 @@ class DeviceStore:
                 tx, tenant_id, device_id, sealing.seal(Bond(tenant_id, DEVICE, device_id), password)
             )
             await put_secrets(tx, tenant_id, device_id, seal_secrets(sealing, tenant_id, device_id, secrets))
+            await put_places(tx, tenant_id, device_id, settings, PLACES)
             return record
 
         try:
@@ -153,6 +156,7 @@ class DeviceStore:
             )
             record = record_of(one_row(tx, device))
             await self._change_secrets(tx, record, password, secrets, stored)
+            await put_places(tx, tenant_id, before.device_id, settings, mask)
             return record
 
         try:

@@ -12,19 +12,15 @@ from mtd.storage.cold.connection import ColdConnection
 pytestmark = pytest.mark.postgres
 
 
-def seal(tenant: str, device: str, password: str) -> bytes:
-    return f"{tenant} {device} {password}".encode()
-
-
 def test_generated_devices_are_switched_off_and_named(postgres_dsn: str) -> None:
     with ColdConnection(postgres_dsn) as connection:
-        plans = generated_devices(connection, 2, 3, DEFAULT_TENANT_ID, seal)
-        assert generated_devices(connection, 2, 3, DEFAULT_TENANT_ID, seal) == plans
+        plans = generated_devices(connection, 2, 3, DEFAULT_TENANT_ID)
+        assert generated_devices(connection, 2, 3, DEFAULT_TENANT_ID) == plans
         assert connection.fetch("SELECT name, enabled FROM mtd.device ORDER BY 1") == [
             ("generated-001", False),
             ("generated-002", False),
         ]
-        assert connection.fetch("SELECT count(*) FROM mtd.device_credential") == [(2,)]
+        assert connection.fetch("SELECT count(*) FROM mtd.device_credential") == [(0,)]
         names = connection.fetch(
             "SELECT interface_id, name FROM mtd.interface WHERE device = 'generated-001'"
         )
@@ -33,7 +29,7 @@ def test_generated_devices_are_switched_off_and_named(postgres_dsn: str) -> None
 
 def test_devices_that_are_known_have_their_own_ports(postgres_dsn: str) -> None:
     with ColdConnection(postgres_dsn) as connection:
-        made = generated_devices(connection, 2, 3, DEFAULT_TENANT_ID, seal)
+        made = generated_devices(connection, 2, 3, DEFAULT_TENANT_ID)
         connection.execute("DELETE FROM mtd.state_row WHERE device_id = %s", [made[1].device_id])
         found = known_devices(connection, [], 7, DEFAULT_TENANT_ID)
         assert [plan.name for plan in found] == ["generated-001", "generated-002"]

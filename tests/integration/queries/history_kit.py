@@ -82,7 +82,7 @@ async def past_of(
 
     At some polls the counter jumps as no link can, at others there is no baseline: no rate is told of these.
     """
-    store = DeviceStore(world.db, Vault([MasterKey.of(bytes(32))]))
+    store = DeviceStore(world.db, Vault([MasterKey.of(bytes(32))]).sealer)
     created = await store.create(DeviceSettings(name="core-1", host="192.0.2.1", username="mtd"), "secret")
     await CatalogueStore(world.db).put(
         "1+test", [(metric, "test") for metric in METRICS], labels=[LabelSource("iface", "interface")]

@@ -22,8 +22,8 @@ from tests.integration.queries.test_queries import device
 def test_events_from_a_position_on(postgres_dsn: str) -> None:
     async def body(world: World) -> None:
         device_id = await device(world)
-        events = EventQueries(world.db)
-        assert await events.last_position() == 0
+        events, positions_of_all = EventQueries(world.doors), EventQueries(world.across)
+        assert await positions_of_all.last_position() == 0
         at = now_us()
         await world.project(
             change(at, "a", Severity.INFO, device_id),
@@ -37,7 +37,7 @@ def test_events_from_a_position_on(postgres_dsn: str) -> None:
         assert stored[3].device_id == ""
         positions = [event.position for event in stored]
         assert positions == sorted(set(positions))
-        assert await events.last_position() == positions[-1]
+        assert await positions_of_all.last_position() == positions[-1]
         assert [event.new for event in await events.after(positions[1], 1)] == ["c"]
         assert [event.new for event in await events.after(0, 10, min_severity=Severity.CRITICAL)] == [
             "b",
@@ -58,7 +58,7 @@ def test_positions_follow_the_commits_of_all_who_write(postgres_dsn: str) -> Non
     """Two daemons on one database: whoever draws a position first commits first."""
 
     async def body(world: World) -> None:
-        events = EventQueries(world.db)
+        events, positions_of_all = EventQueries(world.doors), EventQueries(world.across)
         at = now_us()
         drawn, commit = asyncio.Event(), asyncio.Event()
 
@@ -76,7 +76,7 @@ def test_positions_follow_the_commits_of_all_who_write(postgres_dsn: str) -> Non
         first = asyncio.ensure_future(world.db.run("test.slow", slow))
         await drawn.wait()
         second = asyncio.ensure_future(world.db.run("test.quick", quick))
-        end = asyncio.ensure_future(events.last_position())
+        end = asyncio.ensure_future(positions_of_all.last_position())
         await asyncio.sleep(0.1)
         seen = await events.after(0, 10)
         assert not second.done()
@@ -95,6 +95,6 @@ def test_the_end_stays_when_retention_takes_all(postgres_dsn: str) -> None:
     async def body(world: World) -> None:
         await world.project(change(now_us()), change(now_us()))
         await world.ask("TRUNCATE event")
-        assert await EventQueries(world.db).last_position() == 2
+        assert await EventQueries(world.across).last_position() == 2
 
     in_world(postgres_dsn, body)

@@ -60,7 +60,7 @@ class Clock:
 def overview_of(world: World, clock: Clock | None = None, **limits: Any) -> OverviewQueries:
     readers = Readers(world.dsn, StorageConfig(query_pool_size=2))
     world.stops.append(readers.stop)
-    return OverviewQueries(world.db, readers, QueriesConfig(**limits), clock=clock or Clock())
+    return OverviewQueries(world.doors, readers, QueriesConfig(**limits), clock=clock or Clock())
 
 
 def whole(page: NewestPage) -> NewestPage:
@@ -94,7 +94,7 @@ SPEEDS = Layout.of("t2", tuple(Series("iface.link_speed_bps", port, Lane.GAUGE) 
 
 async def fleet(world: World) -> list[str]:
     """Make two routers of two ports; return their ids."""
-    store = DeviceStore(world.db, Vault([MasterKey.of(bytes(32))]))
+    store = DeviceStore(world.db, Vault([MasterKey.of(bytes(32))]).sealer)
     settings = DeviceSettings(name="core-1", host="192.0.2.1", username="mtd")
     ids = [
         (await store.create(replace(settings, name=name), "secret")).device_id
@@ -325,7 +325,7 @@ def test_questions_about_all_devices_wait_for_their_turn(postgres_dsn: str) -> N
         limits = TenantLimits(QueriesConfig(max_concurrent=1, max_waiting=0))
         readers = Readers(world.dsn, StorageConfig(query_pool_size=2))
         world.stops.append(readers.stop)
-        overview = OverviewQueries(world.db, readers, limits=limits)
+        overview = OverviewQueries(world.doors, readers, limits=limits)
         kept = (await overview.status_counts()).value
         async with limits.turn(TENANT):
             for ask in (

@@ -70,7 +70,7 @@ METRICS = [
 
 async def device(world: World, **changes: object) -> str:
     """Put a device, its catalogue and the names of its interfaces in place; return its id."""
-    store = DeviceStore(world.db, Vault([MasterKey.of(bytes(32))]))
+    store = DeviceStore(world.db, Vault([MasterKey.of(bytes(32))]).sealer)
     created = await store.create(replace(SETTINGS, **changes), "secret")  # type: ignore[arg-type]
     await CatalogueStore(world.db).put(
         "1+test", [(metric, "test") for metric in METRICS], labels=[LabelSource("iface", "interface")]
@@ -330,7 +330,7 @@ def test_latest_frames_and_names(postgres_dsn: str) -> None:
         await world.project(
             frame(at, counter=7, device=device_id), frame(at, counter=8), table(at, {"*1": {"name": "gone"}})
         )
-        latest = LatestQueries(world.db)
+        latest = LatestQueries(world.across)
         (found,) = await latest.latest_all()
         assert (found.device_id, found.collected_us, found.received_us) == (device_id, at, at + 10)
         assert found.layout.layout_id == LAYOUT.layout_id
@@ -411,7 +411,7 @@ def test_names_are_read_of_what_has_series_and_of_nothing_else(postgres_dsn: str
             rows_of("lease", device_id, {f"*{n}": {"name": f"host-{n}"} for n in range(5000)}),
         )
         await world.ask("ANALYZE state_row")
-        found = await LatestQueries(world.db).names_all()
+        found = await LatestQueries(world.across).names_all()
         assert sorted(found, key=lambda row: (row.table, row.key)) == [
             InstanceName(TENANT, device_id, "interface", "*1", "ether1", "Uplink"),
             InstanceName(TENANT, device_id, "interface", "*2", "ether2", ""),
@@ -424,7 +424,7 @@ def test_names_are_read_of_what_has_series_and_of_nothing_else(postgres_dsn: str
 def test_devices_with_what_was_learned(postgres_dsn: str) -> None:
     async def body(world: World) -> None:
         device_id = await device(world)
-        devices = DeviceQueries(world.db)
+        devices = DeviceQueries(world.doors)
         fresh = await devices.get("core-1")
         assert (fresh.status, fresh.last_seen_us, fresh.capabilities) == (DeviceStatus.UNKNOWN, None, {})
         at = now_us() - 10 * SECOND
@@ -455,7 +455,7 @@ def test_a_device_that_is_switched_off_is_disabled(postgres_dsn: str) -> None:
     async def body(world: World) -> None:
         device_id = await device(world, enabled=False)
         await world.project(outcome(now_us(), Outcome.OK, DeviceStatus.UP, "", device_id))
-        assert (await DeviceQueries(world.db).get("core-1")).status is DeviceStatus.DISABLED
+        assert (await DeviceQueries(world.doors).get("core-1")).status is DeviceStatus.DISABLED
 
     in_world(postgres_dsn, body)
 
@@ -463,7 +463,7 @@ def test_a_device_that_is_switched_off_is_disabled(postgres_dsn: str) -> None:
 def test_the_catalogue_as_stored(postgres_dsn: str) -> None:
     async def body(world: World) -> None:
         await device(world)
-        store, queries = CatalogueStore(world.db), CatalogueQueries(world.db)
+        store, queries = CatalogueStore(world.db), CatalogueQueries(world.doors)
         found = {record.key: record for record in await queries.metrics()}
         assert sorted(found) == sorted(metric.key for metric in METRICS)
         assert found["iface.oper_state"].states == {0: "down", 1: "up"}

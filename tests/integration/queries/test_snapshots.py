@@ -26,7 +26,7 @@ def test_kinds_and_versions(postgres_dsn: str) -> None:
             )
         await world.project(document(core, "system.identity", begin, {"name": "ü"}))
         await world.project(document(edge, "system.identity", begin, {"name": "edge"}))
-        queries = SnapshotQueries(world.db)
+        queries = SnapshotQueries(world.doors)
 
         rules, identity = await queries.kinds("core-1")
         assert (rules.kind, rules.versions, rules.collected_us) == ("config.firewall.filter", 3, begin + 2)

@@ -23,7 +23,7 @@ def test_tables_and_pages(postgres_dsn: str) -> None:
             leases = table(at, rows)
             leases.device_id, leases.table_delta.table = device_id, "lease"
             await world.project(leases)
-        state = StateQueries(world.db)
+        state = StateQueries(world.doors)
 
         found = {one.name: (one.rows, one.changed_us) for one in await state.tables("core-1")}
         assert found["lease"] == (10, at)

@@ -27,10 +27,12 @@ from mtd.security.vault import Vault
 from mtd.storage.metrics import DEVICES_UNREADABLE
 from mtd.storage.pool import Database
 from mtd.storage.stores.device_settings import DeviceSettings, Secret
-from mtd.storage.stores.devices import DeviceStore, InventorySnapshot, has_secrets
+from mtd.storage.stores.devices import DeviceStore, has_secrets
+from mtd.storage.stores.polled import InventorySnapshot, PolledDevices
 from mtd.testing import run_async
 
 PASSWORD = "correct horse battery"
+OTHER_TENANT = "00000000-0000-4000-8000-0000000000ff"
 SETTINGS = DeviceSettings(
     name="core-1",
     host="192.0.2.1",
@@ -45,16 +47,26 @@ SETTINGS = DeviceSettings(
 )
 
 
+class Store(DeviceStore):
+    """Both halves: what doors do, and what the collector reads."""
+
+    def __init__(self, db: Database, vault: Vault) -> None:
+        super().__init__(db, vault.sealer)
+        polled = PolledDevices(db, vault.opener)
+        self.password, self.polled = polled.password, polled.polled
+        self.snapshot, self.watch = polled.snapshot, polled.watch
+
+
 def vault() -> Vault:
     return Vault([MasterKey.of(bytes(32))])
 
 
-def with_store(dsn: str, body: Callable[[DeviceStore], Awaitable[None]]) -> None:
+def with_store(dsn: str, body: Callable[[Store], Awaitable[None]]) -> None:
     async def main() -> None:
         db = Database(dsn)
         await db.start()
         try:
-            await body(DeviceStore(db, vault()))
+            await body(Store(db, vault()))
         finally:
             await db.stop()
 
@@ -62,7 +74,7 @@ def with_store(dsn: str, body: Callable[[DeviceStore], Awaitable[None]]) -> None
 
 
 def test_what_was_put_in_comes_out(postgres_dsn: str) -> None:
-    async def body(store: DeviceStore) -> None:
+    async def body(store: Store) -> None:
         created = await store.create(SETTINGS, PASSWORD)
         assert created.settings == replace(SETTINGS, port=8729)
         assert created.revision == 1
@@ -80,7 +92,7 @@ def test_what_was_put_in_comes_out(postgres_dsn: str) -> None:
 
 
 def test_no_password_in_the_database(postgres_dsn: str) -> None:
-    async def body(store: DeviceStore) -> None:
+    async def body(store: Store) -> None:
         await store.create(SETTINGS, PASSWORD)
 
     with_store(postgres_dsn, body)
@@ -96,7 +108,7 @@ def test_no_password_in_the_database(postgres_dsn: str) -> None:
 
 
 def test_an_update_changes_what_the_mask_names(postgres_dsn: str) -> None:
-    async def body(store: DeviceStore) -> None:
+    async def body(store: Store) -> None:
         created = await store.create(SETTINGS, PASSWORD)
         other = DeviceSettings(name="core-2", host="192.0.2.2", username="x", enabled=False)
         changed = await store.update("core-1", other, ["host", "enabled"], revision=created.revision)
@@ -114,7 +126,7 @@ def test_an_update_changes_what_the_mask_names(postgres_dsn: str) -> None:
 
 
 def test_the_port_follows_the_transport_until_someone_chooses_it(postgres_dsn: str) -> None:
-    async def body(store: DeviceStore) -> None:
+    async def body(store: Store) -> None:
         clear = replace(SETTINGS, tls_mode=TlsMode.OFF)
         await store.create(SETTINGS, PASSWORD)
         assert (await store.update("core-1", clear, ["tls_mode"])).settings.port == 8728
@@ -125,7 +137,7 @@ def test_the_port_follows_the_transport_until_someone_chooses_it(postgres_dsn: s
 
 
 def test_names_are_unique(postgres_dsn: str) -> None:
-    async def body(store: DeviceStore) -> None:
+    async def body(store: Store) -> None:
         await store.create(SETTINGS, PASSWORD)
         await store.create(replace(SETTINGS, name="core-2"), PASSWORD)
         with pytest.raises(AlreadyExists, match="core-1"):
@@ -137,7 +149,7 @@ def test_names_are_unique(postgres_dsn: str) -> None:
 
 
 def test_pages_in_the_order_of_names(postgres_dsn: str) -> None:
-    async def body(store: DeviceStore) -> None:
+    async def body(store: Store) -> None:
         for number in (3, 1, 2):
             await store.create(replace(SETTINGS, name=f"r{number}"), PASSWORD)
         first = await store.list(limit=2)
@@ -149,7 +161,7 @@ def test_pages_in_the_order_of_names(postgres_dsn: str) -> None:
 
 
 def test_gone_is_gone(postgres_dsn: str) -> None:
-    async def body(store: DeviceStore) -> None:
+    async def body(store: Store) -> None:
         await store.create(SETTINGS, PASSWORD)
         await store.delete("core-1")
         for use in (store.get, store.password, store.delete):
@@ -172,7 +184,7 @@ def test_settings_that_make_no_sense_name_all_that_is_wrong(postgres_dsn: str) -
         intervals_s={Tier.T1: 0.0},
     )
 
-    async def body(store: DeviceStore) -> None:
+    async def body(store: Store) -> None:
         with pytest.raises(Refused) as refused:
             await store.create(wrong, PASSWORD)
         for part in ("name", "host", "port 70000", "tls_fingerprint", "timeout", "t1", "klingon"):
@@ -182,10 +194,18 @@ def test_settings_that_make_no_sense_name_all_that_is_wrong(postgres_dsn: str) -
 
 
 def test_a_password_that_cannot_be_read_costs_only_its_own_device(postgres_dsn: str) -> None:
-    async def body(store: DeviceStore) -> None:
+    async def body(store: Store) -> None:
         await store.create(SETTINGS, PASSWORD)
-        stranger = DeviceStore(store._db, Vault([MasterKey.of(b"x" * 32)]))
-        await stranger.create(replace(SETTINGS, name="core-2"), PASSWORD)
+        await asyncio.to_thread(
+            query, postgres_dsn, f"INSERT INTO tenant (tenant_id, name) VALUES ('{OTHER_TENANT}', 'other')"
+        )
+        await store.create(replace(SETTINGS, name="core-2"), PASSWORD, OTHER_TENANT)
+        await asyncio.to_thread(
+            query,
+            postgres_dsn,
+            f"UPDATE tenant_data_key SET master_key_id = 'lost' WHERE tenant_id = '{OTHER_TENANT}'",
+        )
+        store = Store(store._db, vault())  # one that has unwrapped no key yet
         found = await store.snapshot()
         assert [device.name for device in found.devices] == ["core-1"]
         assert [(one.name, "master key" in one.reason) for one in found.unreadable] == [("core-2", True)]
@@ -194,7 +214,7 @@ def test_a_password_that_cannot_be_read_costs_only_its_own_device(postgres_dsn: 
 
 
 def test_watchers_hear_of_every_kind_of_change(postgres_dsn: str) -> None:
-    async def body(store: DeviceStore) -> None:
+    async def body(store: Store) -> None:
         changes = store.watch()
 
         async def changed() -> None:
@@ -226,7 +246,7 @@ def query(dsn: str, statement: str) -> Any:
 
 
 def test_a_watch_that_ends_gives_its_connection_back(postgres_dsn: str) -> None:
-    async def body(store: DeviceStore) -> None:
+    async def body(store: Store) -> None:
         listening = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'LISTEN%' AND datname = current_database()"
         for _ in range(3):
             changes = store.watch()
@@ -253,7 +273,7 @@ def test_a_watch_that_ends_gives_its_connection_back(postgres_dsn: str) -> None:
     ],
 )
 def test_rows_that_make_no_sense_are_refused(postgres_dsn: str, column: str, value: str) -> None:
-    async def body(store: DeviceStore) -> None:
+    async def body(store: Store) -> None:
         await store.create(SETTINGS, PASSWORD)
 
     with_store(postgres_dsn, body)
@@ -264,7 +284,7 @@ def test_rows_that_make_no_sense_are_refused(postgres_dsn: str, column: str, val
 def test_an_odd_row_costs_only_its_own_device(postgres_dsn: str) -> None:
     query(postgres_dsn, "ALTER TABLE device DROP CONSTRAINT device_naming_check")
 
-    async def body(store: DeviceStore) -> None:
+    async def body(store: Store) -> None:
         await store.create(SETTINGS, PASSWORD)
         await store.create(replace(SETTINGS, name="core-2"), PASSWORD)
         assert len((await store.snapshot()).devices) == 2
@@ -281,7 +301,7 @@ def test_an_odd_row_costs_only_its_own_device(postgres_dsn: str) -> None:
 
 
 def test_what_others_write_counts_without_a_new_revision(postgres_dsn: str) -> None:
-    async def body(store: DeviceStore) -> None:
+    async def body(store: Store) -> None:
         await store.create(SETTINGS, PASSWORD)
         await store.snapshot()
         await asyncio.to_thread(query, postgres_dsn, "UPDATE device SET host = '192.0.2.99'")
@@ -290,26 +310,8 @@ def test_what_others_write_counts_without_a_new_revision(postgres_dsn: str) -> N
     with_store(postgres_dsn, body)
 
 
-def test_a_key_can_be_rotated(postgres_dsn: str) -> None:
-    old, new, lost = (MasterKey.of(bytes([n]) * 32) for n in range(3))
-
-    async def body(store: DeviceStore) -> None:
-        db = store._db
-        await DeviceStore(db, Vault([old])).create(SETTINGS, PASSWORD)
-        await DeviceStore(db, Vault([lost])).create(replace(SETTINGS, name="core-2"), PASSWORD)
-        both = DeviceStore(db, Vault([new, old]))
-        resealed = await both.seal_again()
-        assert resealed.count == 1
-        assert [lost.key_id.hex() in reason for reason in resealed.unreadable] == [True]
-        assert (await both.seal_again()).count == 0
-        # The old line is taken out.
-        assert await DeviceStore(db, Vault([new])).password("core-1") == PASSWORD
-
-    with_store(postgres_dsn, body)
-
-
 def test_whether_there_are_secrets(postgres_dsn: str) -> None:
-    async def body(store: DeviceStore) -> None:
+    async def body(store: Store) -> None:
         assert not await has_secrets(store._db)
         await store.create(SETTINGS, PASSWORD)
         assert await has_secrets(store._db)
@@ -318,7 +320,7 @@ def test_whether_there_are_secrets(postgres_dsn: str) -> None:
 
 
 def test_a_name_that_no_text_can_be_is_refused(postgres_dsn: str) -> None:
-    async def body(store: DeviceStore) -> None:
+    async def body(store: Store) -> None:
         for name in ("a\0b", "\ud800"):
             with pytest.raises(Refused):
                 await store.get(name)
@@ -342,7 +344,7 @@ SECRETS = {Secret.SNMP_AUTH_PASSWORD: "auth correct horse", Secret.SNMP_PRIV_PAS
 
 
 def test_ways_and_their_secrets_come_out_for_the_collector_only(postgres_dsn: str) -> None:
-    async def body(store: DeviceStore) -> None:
+    async def body(store: Store) -> None:
         created = await store.create(SNMP, PASSWORD, secrets=SECRETS)
         assert await store.get("core-1") == created
         assert created.settings == replace(SNMP, port=8729)
@@ -376,7 +378,7 @@ def test_ways_and_their_secrets_come_out_for_the_collector_only(postgres_dsn: st
 
 
 def test_secrets_follow_the_settings(postgres_dsn: str) -> None:
-    async def body(store: DeviceStore) -> None:
+    async def body(store: Store) -> None:
         with pytest.raises(Refused, match="snmp_auth_password is missing"):
             await store.create(SNMP, PASSWORD)
         await store.create(SNMP, PASSWORD, secrets=SECRETS)
@@ -405,7 +407,7 @@ def test_secrets_follow_the_settings(postgres_dsn: str) -> None:
 
 
 def test_a_changed_secret_is_a_change_of_the_device(postgres_dsn: str) -> None:
-    async def body(store: DeviceStore) -> None:
+    async def body(store: Store) -> None:
         await store.create(SNMP, PASSWORD, secrets=SECRETS)
         async with aclosing(store.watch()) as changes:
             await anext(changes)
@@ -422,7 +424,7 @@ def test_a_changed_secret_is_a_change_of_the_device(postgres_dsn: str) -> None:
 
 
 def test_a_secret_in_the_place_of_another_is_not_opened(postgres_dsn: str) -> None:
-    async def create(store: DeviceStore) -> None:
+    async def create(store: Store) -> None:
         await store.create(SNMP, PASSWORD, secrets=SECRETS)
 
     with_store(postgres_dsn, create)
@@ -434,32 +436,10 @@ def test_a_secret_in_the_place_of_another_is_not_opened(postgres_dsn: str) -> No
         )
     connection.close()
 
-    async def body(store: DeviceStore) -> None:
+    async def body(store: Store) -> None:
         snapshot = await store.snapshot()
         assert snapshot.devices == []
         (unreadable,) = snapshot.unreadable
         assert "snmp_auth_password" in unreadable.reason
 
     with_store(postgres_dsn, body)
-
-
-def test_secrets_are_sealed_again_with_a_new_key(postgres_dsn: str) -> None:
-    async def create(store: DeviceStore) -> None:
-        await store.create(SNMP, PASSWORD, secrets=SECRETS)
-
-    with_store(postgres_dsn, create)
-
-    async def main() -> None:
-        db = Database(postgres_dsn)
-        await db.start()
-        old, new = MasterKey.of(bytes(32)), MasterKey.of(bytes(range(32)))
-        try:
-            assert (await DeviceStore(db, Vault([new, old])).seal_again()).count == 3
-            polled = await DeviceStore(db, Vault([new])).polled("core-1")
-            assert polled.snmp is not None
-            assert polled.snmp.auth_password == SECRETS[Secret.SNMP_AUTH_PASSWORD]
-            assert (await DeviceStore(db, Vault([new])).seal_again()).count == 0
-        finally:
-            await db.stop()
-
-    run_async(main())

@@ -16,7 +16,7 @@ from mtd.core.errors import Retryable
 from mtd.model.device import DEFAULT_TENANT_ID, Device, DeviceStatus
 from mtd.model.observation import OutcomeReport
 from mtd.plugin.manager import PluginManager
-from mtd.storage.stores.devices import InventorySnapshot, UnreadableDevice
+from mtd.storage.stores.polled import InventorySnapshot, UnreadableDevice
 from mtd.testing import run_async
 
 
