@@ -1,15 +1,10 @@
 -- What collectors and integrators send.
 
--- Keys by which programs sign what they send. Secrets are sealed by the vault; after a
--- rotation the one before stays good for a while.
+-- Keys by which programs sign what they send.
 CREATE TABLE mtd.ingest_key (
     tenant_id       uuid NOT NULL REFERENCES mtd.tenant,
     key_id          text NOT NULL PRIMARY KEY,
     name            text NOT NULL CHECK (name ~ '^[A-Za-z0-9._-]{1,64}$'),
-    sealed          bytea NOT NULL,
-    old_sealed      bytea,
-    old_until       timestamptz,
-    request_id      uuid,  -- of the call that made it, which may come again
     created_at      timestamptz NOT NULL DEFAULT now(),
     rotated_at      timestamptz NOT NULL DEFAULT now(),
     revoked_at      timestamptz,
@@ -17,7 +12,17 @@ CREATE TABLE mtd.ingest_key (
 );
 -- The name of a key that was revoked may be given again.
 CREATE UNIQUE INDEX ingest_key_name_key ON mtd.ingest_key (tenant_id, name) WHERE revoked_at IS NULL;
-CREATE UNIQUE INDEX ingest_key_request_key ON mtd.ingest_key (tenant_id, request_id);
+
+-- Their secrets, sealed; after a rotation the one before stays good for a while.
+CREATE TABLE mtd.ingest_key_secret (
+    tenant_id   uuid NOT NULL,
+    key_id      text NOT NULL REFERENCES mtd.ingest_key,
+    generation  text NOT NULL,
+    secret      bytea NOT NULL,
+    good_until  timestamptz,  -- null: for as long as the key is
+    made_at     timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (key_id, generation)
+);
 
 -- Those who verify signatures know all keys, and hear of changes.
 CREATE FUNCTION mtd.notify_ingest_key() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -25,9 +30,10 @@ BEGIN
     PERFORM pg_notify('mtd_ingest_key', '');
     RETURN NULL;
 END $$;
-CREATE TRIGGER ingest_key_changed
-    AFTER INSERT OR DELETE OR UPDATE OF sealed, old_sealed, old_until, revoked_at ON mtd.ingest_key
-    FOR EACH ROW EXECUTE FUNCTION mtd.notify_ingest_key();
+CREATE TRIGGER ingest_key_changed AFTER UPDATE OF revoked_at ON mtd.ingest_key
+    FOR EACH STATEMENT EXECUTE FUNCTION mtd.notify_ingest_key();
+CREATE TRIGGER ingest_key_secret_changed AFTER INSERT OR UPDATE OR DELETE ON mtd.ingest_key_secret
+    FOR EACH STATEMENT EXECUTE FUNCTION mtd.notify_ingest_key();
 
 -- Logs of collectors: whose each is, and which of its events are in this database. A range
 -- comes in with the transaction that writes what the events mean.
@@ -69,8 +75,8 @@ CREATE TABLE mtd.ingest_agent (
 ) WITH (fillfactor = 70);
 
 SELECT mtd.raise_wall('mtd.ingest_key', 'INSERT', 'UPDATE');
-SELECT mtd.show_columns('mtd.ingest_key', 'tenant_id', 'key_id', 'name', 'old_until', 'request_id', 'created_at',
-    'rotated_at', 'revoked_at', 'last_used_at');
+SELECT mtd.raise_wall('mtd.ingest_key_secret', 'INSERT', 'UPDATE', 'DELETE');
+SELECT mtd.show_columns('mtd.ingest_key_secret', 'tenant_id', 'key_id', 'generation', 'good_until', 'made_at');
 SELECT mtd.close_wall('mtd.ingest_log');
 SELECT mtd.close_wall('mtd.ingest_event');
 SELECT mtd.raise_wall('mtd.ingest_agent', 'INSERT', 'UPDATE');

@@ -1,0 +1,159 @@
+"""How much callers and tenants may send: in rate, and at a time."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from mtd.core.clock import SYSTEM_CLOCK, Clock
+from mtd.core.errors import QuotaExceeded
+from mtd.ingest.config import PushConfig
+from mtd.ingest.push import metrics
+
+_ALLOWANCES = 20_000
+_BUSY_S = 1.0
+
+TenantRate = Callable[[str], float | None]
+"""Values per second that a tenant has a quota for; None: it has none."""
+
+
+class Allowance:
+    """A rate, with a debt: who has anything left may take more than that, and then has to wait."""
+
+    __slots__ = ("_clock", "_filled_at", "_left")
+
+    def __init__(self, burst: float, clock: Clock) -> None:
+        self._clock = clock
+        self._left = burst
+        self._filled_at = clock.monotonic()
+
+    def wait_s(self, rate: float, burst: float) -> float:
+        """Return the seconds until something may be taken; 0: now."""
+        now = self._clock.monotonic()
+        self._left = min(burst, self._left + (now - self._filled_at) * rate)
+        self._filled_at = now
+        return 0.0 if self._left > 0 else -self._left / rate + 1.0 / rate
+
+    def take(self, amount: float) -> None:
+        """Take."""
+        self._left -= amount
+
+
+class Rates:
+    """Allowances of callers and tenants, of requests and of values.
+
+    Those not used for the longest are forgotten: they are full again by then, or one of
+    very many.
+    """
+
+    def __init__(self, config: PushConfig, tenant_rate: TenantRate, clock: Clock = SYSTEM_CLOCK) -> None:
+        self._config = config
+        self._tenant_rate = tenant_rate
+        self._clock = clock
+        self._known: OrderedDict[tuple[str, str], Allowance] = OrderedDict()
+
+    def take_request(self, tenant_id: str, caller: str) -> None:
+        """Count a request. Raises QuotaExceeded, with the time to come again."""
+        self._take(
+            1.0,
+            ("caller_requests", caller, self._config.requests_per_s),
+            ("tenant_requests", tenant_id, self._config.tenant_requests_per_s),
+        )
+
+    def take_values(self, tenant_id: str, caller: str, values: int) -> None:
+        """Count values and events. Raises QuotaExceeded, with the time to come again."""
+        quota = self._tenant_rate(tenant_id)
+        if quota == 0:
+            metrics.LIMITED.labels(limit="tenant_values").inc()
+            raise QuotaExceeded(
+                "the tenant may not send anything", hint="ask who runs mtd for a larger quota"
+            )
+        rate = self._config.tenant_values_per_s if quota is None else quota
+        self._take(
+            values,
+            ("caller_values", caller, self._config.values_per_s),
+            ("tenant_values", tenant_id, rate),
+        )
+
+    def _take(self, amount: float, *wanted: tuple[str, str, float]) -> None:
+        found = []
+        for limit, who, rate in wanted:
+            burst = rate * self._config.burst_s
+            allowance = self._allowance(limit, who, burst)
+            wait_s = allowance.wait_s(rate, burst)
+            if wait_s > 0:
+                metrics.LIMITED.labels(limit=limit).inc()
+                whose = "the caller" if limit.startswith("caller") else "the tenant"
+                what = limit.rpartition("_")[2]
+                raise QuotaExceeded(
+                    f"{whose} has sent more than {rate:,g} {what} per second",
+                    retry_after_s=wait_s,
+                    hint=f"come again in {wait_s:.1f} s, and send what came together in the meantime",
+                )
+            found.append(allowance)
+        for allowance in found:
+            allowance.take(amount)
+
+    def _allowance(self, limit: str, who: str, burst: float) -> Allowance:
+        found = self._known.get((limit, who))
+        if found is None:
+            if len(self._known) >= _ALLOWANCES:
+                self._known.popitem(last=False)
+            found = self._known[limit, who] = Allowance(burst, self._clock)
+        else:
+            self._known.move_to_end((limit, who))
+        return found
+
+
+class Places:
+    """How much is received and worked on at a time, in bytes in all, and in batches per tenant."""
+
+    def __init__(self, config: PushConfig) -> None:
+        self._most_bytes = config.waiting_bytes
+        self._most_of_one = max(1, config.waiting_bytes // 4)
+        self._most_batches = config.tenant_batches
+        self._bytes: dict[str, int] = {}
+        self._batches: dict[str, int] = {}
+        self.held_bytes = 0
+
+    def hold(self, who: str, size: int) -> bool:
+        """Hold memory for somebody, who is whom it says; False if there is none left for it."""
+        own = self._bytes.get(who, 0)
+        # Something may always be held by who holds nothing: no batch is larger than a part of all.
+        if self.held_bytes + size > self._most_bytes or (own and own + size > self._most_of_one):
+            return False
+        self._bytes[who] = own + size
+        self.held_bytes += size
+        metrics.HELD_BYTES.set(self.held_bytes)
+        return True
+
+    def release(self, who: str, size: int) -> None:
+        """Give memory back."""
+        left = self._bytes[who] - size
+        if left:
+            self._bytes[who] = left
+        else:
+            del self._bytes[who]
+        self.held_bytes -= size
+        metrics.HELD_BYTES.set(self.held_bytes)
+
+    @contextmanager
+    def working(self, tenant_id: str) -> Iterator[None]:
+        """Have a place for a batch of a tenant. Raises QuotaExceeded if the tenant has all of its own."""
+        taken = self._batches.get(tenant_id, 0)
+        if taken >= self._most_batches:
+            metrics.LIMITED.labels(limit="tenant_batches").inc()
+            raise QuotaExceeded(
+                f"{taken} batches of the tenant are worked on already",
+                retry_after_s=_BUSY_S,
+                hint="send the next batch when one before it was answered",
+            )
+        self._batches[tenant_id] = taken + 1
+        try:
+            yield
+        finally:
+            if self._batches[tenant_id] == 1:
+                del self._batches[tenant_id]
+            else:
+                self._batches[tenant_id] -= 1
