@@ -187,6 +187,12 @@ class AuthorityStore:
             replace_private(doors / f"{door}.pem", signed.key + signed.chain)
         return signed
 
+    def seal_again(self) -> None:
+        """Seal the key of the CA with the newest master key, if it was sealed with another. Raises KeyUnusable."""
+        newest = self._generations.newest()
+        if newest is not None and (newest / _SEALED).exists():
+            self._read_key(newest)
+
     def crl(self, revoked: Sequence[Revoked]) -> bytes:
         """Return the list of revoked certificates. Raises NoAuthority."""
         authority, _ = self._signing()

@@ -3,31 +3,39 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Iterable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from mtd.api import metrics
 from mtd.core.errors import Unauthenticated
 from mtd.model.principal import Principal
 
+IsGood = Callable[[str], bool]
+"""Tells whether a proof would still let its caller in."""
+
 
 class RunningCalls:
-    """Knows the calls of callers with a `Principal.proof`: a stream may outlast a certificate or a token by days."""
+    """Knows the calls of callers with a `Principal.proof`: a stream may outlast a certificate or a token by days.
+
+    A proof is a word for its kind, a space, and what it is. For each kind somebody judges.
+    """
 
     def __init__(self) -> None:
+        self._judges: dict[str, IsGood] = {}
         self._scopes: dict[str, set[asyncio.Timeout]] = {}
 
-    @property
-    def proofs(self) -> Collection[str]:
-        """The proofs that calls run by."""
-        return tuple(self._scopes)
+    def judge(self, kind: str, is_good: IsGood) -> None:
+        """Have a function judge the proofs of a kind."""
+        self._judges[kind] = is_good
 
     @asynccontextmanager
     async def serving(self, caller: Principal) -> AsyncIterator[None]:
-        """Serve a call within the context. Raises Unauthenticated when what its caller showed is ended."""
+        """Serve a call within the context. Raises Unauthenticated if what its caller showed isn't good any more."""
         if not caller.proof:
             yield
             return
+        if not self._is_good(caller.proof):  # it ended between the gate and here
+            raise _ended(caller)
         scope = asyncio.timeout(None)
         try:
             async with scope:
@@ -39,17 +47,21 @@ class RunningCalls:
         except TimeoutError:
             if not scope.expired():
                 raise
-            metrics.ACCESS_REFUSED.labels(reason="ended").inc()
-            raise Unauthenticated(f"what {caller} showed isn't good any more") from None
+            raise _ended(caller) from None
 
-    def end(self, proofs: Iterable[str]) -> int:
-        """End the calls of proofs that aren't good any more; return how many."""
+    def look_again(self, kind: str) -> int:
+        """End the calls whose proofs of a kind aren't good any more; return how many."""
         now, ended = asyncio.get_running_loop().time(), 0
-        for proof in proofs:
-            for scope in self._scopes.pop(proof, ()):
+        bad = [proof for proof in self._scopes if proof.startswith(f"{kind} ") and not self._is_good(proof)]
+        for proof in bad:
+            for scope in self._scopes.pop(proof):
                 scope.reschedule(now)
                 ended += 1
         return ended
+
+    def _is_good(self, proof: str) -> bool:
+        judge = self._judges.get(proof.partition(" ")[0])
+        return judge is None or judge(proof)
 
     def _leave(self, proof: str, scope: asyncio.Timeout) -> None:
         scopes = self._scopes.get(proof)
@@ -57,3 +69,8 @@ class RunningCalls:
             scopes.discard(scope)
             if not scopes:
                 del self._scopes[proof]
+
+
+def _ended(caller: Principal) -> Unauthenticated:
+    metrics.ACCESS_REFUSED.labels(reason="ended").inc()
+    return Unauthenticated(f"what {caller} showed isn't good any more")

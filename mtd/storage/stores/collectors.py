@@ -17,7 +17,6 @@ from mtd.storage.txn import Row, Transaction
 CHANNEL = "mtd_collector"
 """Notifications of what changed about collectors and their certificates: the id of the collector."""
 
-_COUNT = "SELECT count(*) FROM collector WHERE tenant_id = %s AND state <> 'disabled'"
 _REASON_CHARACTERS = 200
 
 
@@ -49,7 +48,7 @@ class CollectorStore:
         async def insert(tx: Transaction) -> Collector:
             found = await _lookup(tx, tenant_id, name, token.created_us, lock=True)
             if found is None:
-                await refuse_over_quota(tx, tenant_id, Quota.COLLECTORS, count_sql=_COUNT)
+                await refuse_over_quota(tx, tenant_id, Quota.COLLECTORS)
                 await tx.execute(
                     "INSERT INTO collector (tenant_id, name, created_by, created_at) VALUES (%s, %s, %s, from_us(%s))",
                     [tenant_id, name, token.created_by, token.created_us],
@@ -111,7 +110,7 @@ class CollectorStore:
             found = await _find(tx, tenant_id, collector, now_us, lock=True)
             if found.state is not CollectorState.DISABLED:
                 return found
-            await refuse_over_quota(tx, tenant_id, Quota.COLLECTORS, count_sql=_COUNT)
+            await refuse_over_quota(tx, tenant_id, Quota.COLLECTORS)
             state = CollectorState.INVITED if found.enrolled_us is None else CollectorState.ACTIVE
             await _set_state(tx, found, state)
             return replace(found, state=state)

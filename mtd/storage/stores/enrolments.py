@@ -6,12 +6,14 @@ import enum
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from mtd.core.errors import NotFound
+from mtd.core.errors import NotFound, QuotaExceeded
 from mtd.model.collector import CollectorCertificate
 from mtd.storage.pool import Database
 from mtd.storage.stores.collectors import CERTIFICATE_COLUMNS, certificates_of
 from mtd.storage.txn import Transaction
 
+MOST_GOOD = 10
+"""Certificates that a collector may have at a time: one is in use, and one may follow it."""
 SUPERSEDED = "superseded: the collector enrolled again"
 
 
@@ -97,13 +99,27 @@ class EnrolmentStore:
 
         return await self._writer.run("collectors.enrol", change)
 
-    async def renew(self, collector_id: str, sign: Sign) -> Member:
-        """Store a further certificate of a collector. Raises NotFound if it isn't there or shut out."""
+    async def renew(self, collector_id: str, now_us: int, sign: Sign) -> Member:
+        """Store a further certificate of a collector.
+
+        Raises NotFound if it isn't there or shut out, QuotaExceeded if it has plenty that are good.
+        """
 
         async def change(tx: Transaction) -> Member:
             member = await _member(tx, collector_id)
             if not member.enabled:
                 raise NotFound("the collector is shut out")
+            await tx.execute(
+                "SELECT count(*) FROM certificate WHERE collector_id = %s AND revoked_at IS NULL"
+                " AND not_after > from_us(%s)",
+                [collector_id, now_us],
+            )
+            good = tx.fetchone()
+            if good is not None and good[0] >= MOST_GOOD:
+                raise QuotaExceeded(
+                    f"the collector {member.name!r} has {good[0]} certificates that are good: it needs no more",
+                    hint="an administrator can end those that aren't used: mtd collector revoke",
+                )
             await _insert(tx, member, await sign(member))
             return member
 

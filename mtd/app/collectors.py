@@ -1,0 +1,216 @@
+"""Which collectors there are, by heart: who shows a certificate is looked up here, and out when it is revoked.
+
+The CA's signature alone lets nobody in: a certificate is one of those that the database has, and hasn't revoked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import logging
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from mtd.api.access.interfaces import Credentials, Tenants
+from mtd.api.access.running import RunningCalls
+from mtd.app.collector_metrics import COLLECTORS, COLLECTORS_REFUSED
+from mtd.core.backoff import Backoff
+from mtd.core.clock import SYSTEM_CLOCK, Clock
+from mtd.core.errors import MtdError, Unauthenticated
+from mtd.core.service import TaskGroup
+from mtd.model.principal import CallerKind, Principal
+from mtd.security.certificates import Facts, facts_of, load_certificates
+from mtd.security.errors import CertificateUnusable
+from mtd.storage.stores.collectors import CHANNEL
+from mtd.storage.stores.enrolments import EnrolmentStore, Member, Membership
+
+if TYPE_CHECKING:
+    from mtd.storage.pool import Database, Listening
+
+logger = logging.getLogger(__name__)
+
+_LOOK_S = 60.0
+_PARSED = 4096
+_KIND = "certificate"
+
+
+class Collectors:
+    """See `Verifier`. What it knows is read again upon each notification, and each minute anyway.
+
+    After a notification nobody is let in by what was known before it.
+    """
+
+    def __init__(
+        self,
+        store: EnrolmentStore,
+        writer: Database,
+        tenants: Tenants,
+        running: RunningCalls,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        self._store = store
+        self._writer = writer
+        self._tenants = tenants
+        self._running = running
+        self._clock = clock
+        self._known = Membership({}, {})
+        self._told = 1  # how often it was told that something changed
+        self._read = 0  # how much of that it has read
+        self._reading = asyncio.Lock()
+        self._seen: dict[str, tuple[int, str]] = {}
+        self._tasks = TaskGroup("app.collectors")
+        self._listening: Listening | None = None
+        self._following = False
+        self._facts = functools.lru_cache(maxsize=_PARSED)(_facts)
+        running.judge(_KIND, self._is_good)
+
+    async def start(self) -> None:
+        """Read all collectors, and follow changes."""
+        await self.refresh()
+        self._listening = await self._writer.listen(CHANNEL, lambda _payload: self.changed())
+        self._tasks.spawn("upkeep", self._look_now_and_then())
+
+    async def stop(self) -> None:
+        """Follow nothing any more; write down who was seen."""
+        if self._listening is not None:
+            await self._listening.stop()
+        await self._tasks.stop()
+        await self._write_seen()
+
+    def changed(self) -> None:
+        """Something changed, whoever changed it: nobody comes in before it is read."""
+        self._told += 1
+        if not self._following:
+            self._following = True
+            self._tasks.spawn("follow", self._follow())
+
+    async def refresh(self) -> None:
+        """Read all that changed before this call. Raises StorageUnavailable."""
+        self._told += 1
+        await self._catch_up()
+
+    async def verify(self, credentials: Credentials) -> Principal | None:
+        """Return the collector that shows a certificate; None without one, or with one of another CA.
+
+        Works for its own tenant, or that among those that it serves which it names.
+        """
+        if credentials.certificate is None:
+            return None
+        facts = self._facts(credentials.certificate.pem)
+        if facts is None:
+            raise self._refusal("unreadable", "the certificate can't be read")
+        if not facts.collector_id:
+            return None  # the door wanted a certificate of some CA: who calls has to say otherwise who it is
+        if self._read < self._told:
+            await self._catch_up()
+        member = self._member_of(facts)
+        self._seen[member.collector_id] = (self._clock.now_us(), credentials.peer)
+        tenant_id = member.tenants[0]
+        if credentials.tenant:
+            wanted = await self._tenants.tenant_id(credentials.tenant)
+            # Another one is the gate's to refuse.
+            tenant_id = wanted if wanted in member.tenants else tenant_id
+        return Principal(
+            CallerKind.COLLECTOR,
+            member.name,
+            tenant_id,
+            None,
+            credentials.peer,
+            member.collector_id,
+            proof=f"{_KIND} {facts.fingerprint.hex()}",
+        )
+
+    def tenants_of(self, collector_id: str) -> Sequence[str]:
+        """Return the tenants that a collector serves, its own first; none if it isn't known."""
+        member = self._known.members.get(collector_id)
+        return () if member is None else member.tenants
+
+    def _member_of(self, facts: Facts) -> Member:
+        """Return whose a certificate is. Raises Unauthenticated."""
+        found = self._known.certificates.get(facts.fingerprint)
+        member = None if found is None else self._known.members.get(found[0])
+        if found is None or member is None or member.collector_id != facts.collector_id:
+            if facts.not_after_us <= self._clock.now_us():
+                raise self._refusal("expired", f"the certificate {facts.serial} has expired: enrol again")
+            raise self._refusal(
+                "unknown", f"the certificate {facts.serial} isn't one that mtd knows: enrol again"
+            )
+        _, certificate = found
+        if certificate.revoked_us is not None:
+            raise self._refusal(
+                "revoked", f"the certificate {facts.serial} of the collector {member.name!r} was revoked"
+            )
+        if certificate.not_after_us <= self._clock.now_us():
+            raise self._refusal(
+                "expired",
+                f"the certificate {facts.serial} of the collector {member.name!r} has expired: enrol again",
+            )
+        if not member.enabled:
+            raise self._refusal("disabled", f"the collector {member.name!r} is disabled")
+        return member
+
+    @staticmethod
+    def _refusal(reason: str, text: str) -> Unauthenticated:
+        COLLECTORS_REFUSED.labels(reason=reason).inc()
+        return Unauthenticated(text)
+
+    async def _catch_up(self) -> None:
+        told = self._told
+        async with self._reading:
+            if self._read >= told:
+                return
+            told = self._told
+            self._known = await self._store.membership(self._clock.now_us())
+            self._read = told
+        COLLECTORS.set(sum(member.enabled for member in self._known.members.values()))
+        self._end_calls()
+
+    def _end_calls(self) -> None:
+        """End what is served for those who would not be let in now."""
+        ended = self._running.look_again(_KIND)
+        if ended:
+            logger.warning("ended %d calls of collectors whose certificates aren't good any more", ended)
+
+    def _is_good(self, proof: str) -> bool:
+        found = self._known.certificates.get(bytes.fromhex(proof.partition(" ")[2]))
+        if found is None:
+            return False
+        collector_id, certificate = found
+        member = self._known.members.get(collector_id)
+        good = certificate.revoked_us is None and certificate.not_after_us > self._clock.now_us()
+        return good and member is not None and member.enabled
+
+    async def _follow(self) -> None:
+        backoff = Backoff(first_s=0.1, cap_s=10.0)
+        try:
+            while self._read < self._told:
+                try:
+                    await self._catch_up()
+                except MtdError as error:
+                    logger.warning("can't read what changed about collectors: %s", error)
+                    await asyncio.sleep(backoff.next_delay())
+        finally:
+            self._following = False
+
+    async def _look_now_and_then(self) -> None:
+        while True:
+            await asyncio.sleep(_LOOK_S)
+            self.changed()  # a certificate may have expired
+            await self._write_seen()
+
+    async def _write_seen(self) -> None:
+        seen, self._seen = self._seen, {}
+        if not seen:
+            return
+        try:
+            await self._store.seen(seen)
+        except MtdError as error:
+            self._seen = {**seen, **self._seen}
+            logger.warning("can't write down when collectors were seen: %s", error)
+
+
+def _facts(pem: bytes) -> Facts | None:
+    try:
+        return facts_of(load_certificates(pem, "the certificate")[0])
+    except CertificateUnusable:
+        return None
