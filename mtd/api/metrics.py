@@ -38,6 +38,11 @@ HTTP_REQUESTS_REFUSED = Counter(
     ["reason"],
 )
 
+HTTP_VISITS_ENDED = Counter(
+    "mtd_api_http_visits_ended_total",
+    "Open pages that were closed because who looks may not any more: its token ended, or its role changed.",
+)
+
 HUB_FRAMES = Counter("mtd_api_hub_frames_total", "Frames taken from the projections.")
 HUB_DISCARDED = Counter(
     "mtd_api_hub_frames_discarded_total",

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from mtd.api.http.access import Doorkeeper, Starting
 from mtd.api.http.cookies import Cookies
+from mtd.api.http.visits import OpenPages
 from mtd.api.login.local import LocalLogins
 from mtd.api.login.oidc.flow import OidcLogins
 from mtd.api.login.oidc.provider import Provider
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
     from mtd.api.access.interfaces import Auditor
     from mtd.api.login.config import OidcConfig
     from mtd.app.config import Settings
+    from mtd.app.identity import Identity
     from mtd.app.tenancy import Tenancy
-    from mtd.security.passwords import Passwords
     from mtd.storage.pool import Database, Listening
     from mtd.storage.stores.users import UserStore
 
@@ -44,31 +45,33 @@ class Logins:
         self.doorkeeper = Doorkeeper(
             Starting(trust_loopback=settings.security.trust_loopback), cookies=self.cookies
         )
+        self.visits = OpenPages(self.cookies)
         self.sessions: Sessions | None = None
         self._listening: Listening | None = None
 
-    async def start(
-        self, writer: Database, tenancy: Tenancy, users: UserStore, passwords: Passwords, auditor: Auditor
-    ) -> None:
+    async def start(self, writer: Database, identity: Identity, auditor: Auditor) -> None:
         """Let people log in, and the gate know them. Raises Misconfigured for files that can't be read."""
+        tenancy, users, config = identity.tenancy, identity.users, self._config
         store = SessionStore(writer)
-        self.sessions = sessions = Sessions(store, self._config)
-        config = self._config
+        self.sessions = sessions = Sessions(store, config)
         throttle = Throttle(config.free_failures, config.first_wait_s, config.longest_wait_s, SYSTEM_CLOCK)
-        local = LocalLogins(users, store, passwords, tenancy.directory, sessions, throttle, auditor)
+        local = LocalLogins(users, store, identity.passwords, tenancy.directory, sessions, throttle, auditor)
         oidc = await self._provider_logins(tenancy, users, sessions, auditor)
         self._listening = await writer.listen(CHANNEL, sessions.heard)
         tenancy.forgetful.append(lambda: sessions.heard(None))
+        tenancy.forgetful.append(self.visits.heard)
         tenancy.verifiers.append(sessions)
         sessions.start()
         self.doorkeeper.auditor = auditor
-        self.doorkeeper.gate = tenancy.gate
+        self.doorkeeper.gate = gate = tenancy.gate
+        self.visits.start(gate, sessions)
         self.pages.serve(LoginParts(local, oidc, sessions, tenancy.directory, auditor))
 
     async def stop(self) -> None:
         """Watch no session any more."""
         if self._listening is not None:
             await self._listening.stop()
+        await self.visits.stop()
         if self.sessions is not None:
             await self.sessions.stop()
 
@@ -85,7 +88,7 @@ class Logins:
 
 def _read_files(config: OidcConfig) -> tuple[str, bytes]:
     secret = _read("oidc.client_secret_file", config.client_secret_file).decode("utf-8", "replace").strip()
-    return secret, _read("oidc.ca_file", config.ca_file)
+    return secret or config.client_secret.get_secret_value(), _read("oidc.ca_file", config.ca_file)
 
 
 def _read(setting: str, path: Path | None) -> bytes:

@@ -2,8 +2,8 @@
 
 Sections are pydantic models kept by the components they configure; the
 application assembles them. An unknown key is an error. A value may also come
-from the environment: ``MTD__<SECTION>__<KEY>``, and a secret from a file, where
-a component offers a ``*_file`` key.
+from the environment: ``MTD__<SECTION>__<KEY>``, or a name that the model gives it in
+``environment_names``, and a secret from a file, where a component offers a ``*_file`` key.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def load_config(
     if path is not None:
         text = _read(path)
         data = _parse(text, path)
-    origins, problems = _overlay(data, environment)
+    origins, problems = _overlay(data, environment, getattr(model, "environment_names", {}))
     try:
         settings = model.model_validate(data)
     except ValidationError as invalid:
@@ -91,18 +91,21 @@ def _parse(text: str, path: Path) -> dict[str, Any]:
 
 
 def _overlay(
-    data: dict[str, Any], environment: Mapping[str, str]
+    data: dict[str, Any], environment: Mapping[str, str], other_names: Mapping[str, str]
 ) -> tuple[dict[str, str], list[ConfigProblem]]:
-    """Lay environment values over the file's.
+    """Lay environment values over the file's; those with our prefix over those by ``other_names``.
 
     Returns which key came from which variable, and the variables that have no place.
     """
     origins: dict[str, str] = {}
     problems = []
+    # An empty variable of such a general name is as good as none.
+    found = [(name, key, environment[name]) for name, key in other_names.items() if environment.get(name)]
     for name, value in environment.items():
-        if not name.startswith(ENVIRONMENT_PREFIX):
-            continue
-        keys = name.removeprefix(ENVIRONMENT_PREFIX).lower().split("__")
+        if name.startswith(ENVIRONMENT_PREFIX):
+            found.append((name, name.removeprefix(ENVIRONMENT_PREFIX).lower().replace("__", "."), value))
+    for name, key, value in found:
+        keys = key.split(".")
         wrong = _put(data, keys, value)
         if wrong:
             problems.append(ConfigProblem(name, ".".join(keys), wrong))

@@ -188,6 +188,10 @@ class Cards:
         self.on_gone: Callable[[Card], None] = lambda _: None
         hub.listen(self)
 
+    def close(self) -> None:
+        """Take no more frames."""
+        self._hub.unlisten(self)
+
     def __contains__(self, device_id: str) -> bool:
         return device_id in self._cards
 

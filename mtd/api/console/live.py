@@ -69,6 +69,8 @@ class Live:
             OwnState(parts.process, trends.cpu_pct, clock, tenant_id),
         )
         self.closed = False
+        self.empty_since = clock.monotonic()
+        """Since when nobody looks, by the monotonic clock, if nobody does."""
 
     def start(self) -> None:
         """Begin to follow what changes."""
@@ -77,11 +79,12 @@ class Live:
         self._keep("samples", self.world.own.follow)
         self._keep("self", self._tell_own)
 
-    async def stop(self, reason: str = "the daemon stops or starts again") -> None:
+    async def stop(self, reason: str) -> None:
         """Say bye to all and end."""
         self.closed = True
         for close in list(self._viewers.values()):
             close(reason)
+        self.world.cards.close()
         await self._tasks.stop()
 
     def changed(self) -> None:
@@ -89,14 +92,14 @@ class Live:
         self._stale.set()
 
     @property
-    def full(self) -> bool:
-        """Whether as many consoles are open as are allowed."""
-        return len(self._viewers) >= self._config.max_viewers
+    def viewers(self) -> int:
+        """How many consoles look."""
+        return len(self._viewers)
 
     def join(self, viewer: Viewer, close: Callable[[str], None]) -> None:
         """Take in a viewer; ``close`` says bye to it."""
         self._viewers[viewer] = close
-        metrics.VIEWERS.set(len(self._viewers))
+        metrics.VIEWERS.inc()
         self._someone.set()
         if self._following is None:
             self._following = self._keep("events", self.world.events.follow)
@@ -104,10 +107,11 @@ class Live:
     def leave(self, viewer: Viewer) -> None:
         """Let a viewer go."""
         viewer.leave()
-        self._viewers.pop(viewer, None)
-        metrics.VIEWERS.set(len(self._viewers))
+        if self._viewers.pop(viewer, None) is not None:
+            metrics.VIEWERS.dec()
         if not self._viewers:
             self._someone.clear()
+            self.empty_since = self.world.clock.monotonic()
 
     def _keep(self, what: str, follow: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
         """Follow something in the background: an error of ours must not let the consoles fall silent."""

@@ -18,8 +18,8 @@ EVENTS_SKIPPED = Counter(
 )
 REFUSED = Counter(
     "mtd_console_refused_total",
-    "Requests and consoles that were refused: as many consoles open as are allowed (viewers), no WebSocket where one "
-    "is expected (upgrade), a path that is no text (path).",
+    "Requests and consoles that were refused: as many consoles open as are allowed (viewers), or of as many "
+    "tenants (tenants), no WebSocket where one is expected (upgrade), a path that is no text (path).",
     ["reason"],
 )
 BAD_REQUESTS = Counter("mtd_console_bad_requests_total", "Messages of consoles that could not be used.")

@@ -46,9 +46,10 @@ class _Sample:
 
 
 class OwnState:
-    """Figures, checks and costs as one text, made at most every two seconds and only when asked for.
+    """Figures, checks and costs as text, made at most every two seconds and only when asked for.
 
-    Figures and checks are of the whole process, routers and their number those of one tenant.
+    Figures and checks are of the whole process, and tell of all tenants: they are for super-admins. Routers and
+    their number are those of one tenant, for all of its viewers.
     """
 
     def __init__(
@@ -65,7 +66,9 @@ class OwnState:
         self.version = 0
         """Grows with each text."""
         self.text = ""
-        """The parts of a ``self`` message."""
+        """The parts of a ``self`` message for super-admins."""
+        self.part = ""
+        """The same for others: of the tenant alone."""
 
     async def follow(self) -> None:
         """Take a sample every ten seconds, without end."""
@@ -91,31 +94,40 @@ class OwnState:
                 return
             if not self._samples:
                 await self.sample()
-            state = {**self._state(), "routers": await self._costs.shown(now)}
+            process, tenant = self._whole(), self._tenant()
+            tenant["routers"] = await self._costs.shown(now)
             # The costs of two thousand routers are a megabyte of text.
-            text = await asyncio.to_thread(encode, state)
-            self.text = text[1:-1]
+            self.part = (await asyncio.to_thread(encode, tenant))[1:-1]
+            self.text = f"{encode(process)[1:-1]},{self.part}"
             self._made_at = now
             self.version += 1
 
-    async def page(self) -> bytes:
-        """Return the state as a page."""
+    async def page(self, *, whole: bool) -> bytes:
+        """Return the state as a page. ``whole``: for super-admins."""
         await self.refresh()
-        return f'{{"now_us":{self._clock.now_us()},{self.text}}}'.encode()
+        return f'{{"now_us":{self._clock.now_us()},{self.told(whole=whole)}}}'.encode()
 
-    def _state(self) -> dict[str, Any]:
+    def told(self, *, whole: bool) -> str:
+        """Return the newest text. ``whole``: for super-admins."""
+        return self.text if whole else self.part
+
+    def _tenant(self) -> dict[str, Any]:
+        statuses = self._process.statuses(self._tenant_id)
+        return {
+            "version": self._process.version,
+            "devices": {status.value: statuses.get(status, 0) for status in DeviceStatus},
+        }
+
+    def _whole(self) -> dict[str, Any]:
         process = self._process
         checks = process.readiness.checks()
-        statuses = process.statuses(self._tenant_id)
         return {
-            "version": process.version,
             "started_us": self._started_us,
             "collector_id": process.collector_id,
             "ready": all(check.ready for check in checks),
             "checks": [
                 {"name": check.name, "ready": check.ready, "reason": check.reason} for check in checks
             ],
-            "devices": {status.value: statuses.get(status, 0) for status in DeviceStatus},
             "figures": [*self._figures(), self._lateness()],
         }
 

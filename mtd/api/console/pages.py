@@ -16,15 +16,17 @@ from twisted.web.websocket import WebSocketResource
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RequestRedirect
 
+from mtd.api.access.current import principal, tenant_id
 from mtd.api.console import metrics
 from mtd.api.console.config import ConsoleConfig
 from mtd.api.console.encode import encode
-from mtd.api.console.live import Live
 from mtd.api.console.reading import Reading
 from mtd.api.console.socket import LiveSockets
-from mtd.api.console.static import INDEX, NOT_BUILT, Asset, Assets
+from mtd.api.console.static import INDEX, LOGIN, NOT_BUILT, Asset, Assets
+from mtd.api.console.worlds import TooManyWorlds, Worlds
 from mtd.api.http.coding import has_it, takes_gzip
 from mtd.api.http.pages import JSON, TEXT, answer
+from mtd.api.http.visits import Visits
 from mtd.core.aio import as_deferred
 from mtd.core.errors import MtdError, NotFound, Refused, Retryable
 
@@ -33,6 +35,7 @@ logger = logging.getLogger(__name__)
 ROOT = "/console"
 LIVE = "/console/live"
 API = "/console/api/v1"
+LOGIN_PAGE = "/console/login"
 
 
 class ConsolePages:
@@ -48,15 +51,15 @@ class ConsolePages:
         """Read the files."""
         await asyncio.to_thread(self._assets.refresh)
 
-    def serve(self, live: Live, reading: Reading) -> None:
+    def serve(self, worlds: Worlds, reading: Reading, visits: Visits) -> None:
         """The rest of the process is up."""
         self._routes.reading = reading
-        self._root.live = _LiveResource(live, self._config)
+        self._root.live = _LiveResource(worlds, self._config, visits)
 
     def route_of(self, path: str) -> str | None:
         """Return what a path is counted as; None if it isn't the console's."""
-        if path == LIVE:
-            return LIVE
+        if path in (LIVE, LOGIN_PAGE):
+            return path
         if path == ROOT or path.startswith(ROOT + "/"):
             return _route(path)
         return None
@@ -109,9 +112,9 @@ class _LiveResource(WebSocketResource):
 
     isLeaf = True
 
-    def __init__(self, live: Live, config: ConsoleConfig) -> None:
-        super().__init__(LiveSockets(live, config))
-        self._live = live
+    def __init__(self, worlds: Worlds, config: ConsoleConfig, visits: Visits) -> None:
+        super().__init__(LiveSockets(worlds, config, visits))
+        self._worlds = worlds
         self._config = config
 
     def render_GET(self, request: Request) -> bytes | int:
@@ -119,11 +122,15 @@ class _LiveResource(WebSocketResource):
         if (request.getHeader("upgrade") or "").lower() != "websocket":
             request.setHeader("upgrade", "websocket")
             return refuse(request, 426, ("upgrade", "this is a WebSocket", "open /console/ in a browser"))
-        if self._live.closed:
+        if self._worlds.closed:
             return refuse(request, 503, ("stopping", "mtd is stopping", "call again in a moment"))
-        if self._live.full:
+        if self._worlds.full:
             error = f"{self._config.max_viewers} consoles are open, as many as are allowed"
             return refuse(request, 503, ("viewers", error, "close one, or raise console.max_viewers"))
+        try:
+            self._worlds.of(tenant_id())
+        except TooManyWorlds as many:
+            return refuse(request, 503, ("tenants", str(many), many.hint))
         return super().render_GET(request)
 
 
@@ -145,11 +152,16 @@ class _Routes:
     @app.route("/console/", methods=["GET", "HEAD"])
     def index(self, request: Request) -> Any:
         """Give the page."""
-        return as_deferred(self._index(request))
+        return as_deferred(self._whole_page(request, INDEX))
 
-    async def _index(self, request: Request) -> bytes:
+    @app.route("/console/login", methods=["GET", "HEAD"])
+    def login(self, request: Request) -> Any:
+        """Give the page on which people log in."""
+        return as_deferred(self._whole_page(request, LOGIN))
+
+    async def _whole_page(self, request: Request, name: str) -> bytes:
         await asyncio.to_thread(self._assets.refresh)
-        asset = self._assets.get(INDEX)
+        asset = self._assets.get(name)
         if asset is None:
             return answer(request, 503, TEXT, NOT_BUILT)
         return _send(request, asset)
@@ -171,7 +183,7 @@ class _Routes:
         reading = self.reading
         if reading is None:
             return _tell(request, 503, "mtd is starting", "call again in a moment")
-        return await _answered(request, lambda: reading.read(page, _arguments(request)))
+        return await _answered(request, lambda: reading.read(principal(), page, _arguments(request)))
 
     @app.handle_errors(HTTPException)  # type: ignore[arg-type]
     def not_so(self, request: Request, failure: Failure) -> bytes:

@@ -15,7 +15,7 @@ from mtd.api.interfaces import ConsoleBackend
 from mtd.core.clock import SYSTEM_CLOCK, Clock
 from mtd.core.errors import NotFound, Refused
 from mtd.model.catalogue import Catalogue
-from mtd.model.device import DEFAULT_TENANT_ID
+from mtd.model.principal import Principal
 from mtd.queries.patterns import check_patterns
 from mtd.scheduler.account import Account
 
@@ -28,13 +28,14 @@ MAX_EVENTS = 500
 MAX_POSITION = 2**63 - 1
 _LAST_US = 253_402_300_799_000_000  # of the year 9999
 
-Page = Callable[[Arguments], Awaitable[bytes]]
-DevicePage = Callable[[str, Arguments], Awaitable[bytes]]
+Page = Callable[[Principal, Arguments], Awaitable[bytes]]
+DevicePage = Callable[[Principal, str, Arguments], Awaitable[bytes]]
 
 
 class Reading:
-    """Answers the pages below ``/console/api/v1/``; raises what keeps it from that.
+    """Answers the pages below ``/console/api/v1/`` for the tenant of who asks; raises what keeps it from that.
 
+    ``own``: mtd's state as a tenant sees it, by the tenant's id.
     ``intervals_s``: seconds between polls by tier, for devices that have none of their own.
     ``account``: what a device has cost so far, by its id; None if it isn't polled here.
     """
@@ -43,11 +44,10 @@ class Reading:
         self,
         backend: ConsoleBackend,
         catalogue: Catalogue,
-        own: OwnState,
+        own: Callable[[str], OwnState],
         intervals_s: Callable[[], Mapping[str, float]],
         deadline_s: float,
         clock: Clock = SYSTEM_CLOCK,
-        tenant_id: str = DEFAULT_TENANT_ID,
         account: Callable[[str], Account | None] = lambda _: None,
     ) -> None:
         self._backend = backend
@@ -56,7 +56,6 @@ class Reading:
         self._intervals_s = intervals_s
         self._deadline_s = deadline_s
         self._clock = clock
-        self._tenant_id = tenant_id
         self._account = account
         self._pages: dict[str, Page] = {
             "events": self._events,
@@ -70,25 +69,25 @@ class Reading:
             "health": self._health,
         }
 
-    async def read(self, page: str, given: Arguments) -> bytes:
+    async def read(self, caller: Principal, page: str, given: Arguments) -> bytes:
         """Return the JSON of a page. Raises NotFound, Refused, TimeoutError, and what the database raises."""
         first, *rest = page.split("/")
         async with asyncio.timeout(self._deadline_s):
             if not rest and first in self._pages:
-                return await self._pages[first](given)
+                return await self._pages[first](caller, given)
             if first == "devices" and rest and "/".join(rest[1:]) in self._device_pages:
-                return await self._device_pages["/".join(rest[1:])](device_id(rest[0]), given)
+                return await self._device_pages["/".join(rest[1:])](caller, device_id(rest[0]), given)
         raise NotFound(f"there is no page {page[:100]!r}")
 
-    async def _device(self, device: str, given: Arguments) -> bytes:
+    async def _device(self, caller: Principal, device: str, given: Arguments) -> bytes:
         only(given)
-        detail = await self._backend.device(self._tenant_id, device)
+        detail = await self._backend.device(caller.tenant_id, device)
         account = self._account(detail.view.device_id)
         # Accounts grow in the loop: they are read before a thread takes over.
         cost = None if account is None else cost_object(account.costs.hourly(self._clock.monotonic()))
         return await _encoded(lambda: {**device_object(detail, self._intervals_s()), "cost": cost})
 
-    async def _history(self, device: str, given: Arguments) -> bytes:
+    async def _history(self, caller: Principal, device: str, given: Arguments) -> bytes:
         only(given, "metric", "seconds", "end_us", "points")
         metrics = given.get("metric", ())
         if not metrics:
@@ -98,42 +97,44 @@ class Reading:
         check_patterns(metrics)
         start_us, end_us = self._span(given, 900, MAX_HISTORY_S)
         points = integer(given, "points", 600, 1, MAX_POINTS) or 1
-        answer = await self._backend.history(self._tenant_id, device, list(metrics), start_us, end_us, points)
+        answer = await self._backend.history(
+            caller.tenant_id, device, list(metrics), start_us, end_us, points
+        )
         return await _encoded(lambda: history_object(answer, start_us, end_us))
 
-    async def _device_events(self, device: str, given: Arguments) -> bytes:
-        return await self._events_before(given, device)
+    async def _device_events(self, caller: Principal, device: str, given: Arguments) -> bytes:
+        return await self._events_before(caller, given, device)
 
-    async def _events(self, given: Arguments) -> bytes:
-        return await self._events_before(given, None)
+    async def _events(self, caller: Principal, given: Arguments) -> bytes:
+        return await self._events_before(caller, given, None)
 
-    async def _events_before(self, given: Arguments, device: str | None) -> bytes:
+    async def _events_before(self, caller: Principal, given: Arguments, device: str | None) -> bytes:
         only(given, "before", "limit")
         before = integer(given, "before", None, 0, MAX_POSITION)
         limit = integer(given, "limit", 100, 1, MAX_EVENTS) or 1
         # Looked at first: what is committed in between is in the list as well, and no harm.
-        newest = await self._backend.events_before(self._tenant_id, None, 1) if before is None else ()
-        events = await self._backend.events_before(self._tenant_id, before, limit, device)
+        newest = await self._backend.events_before(caller.tenant_id, None, 1) if before is None else ()
+        events = await self._backend.events_before(caller.tenant_id, before, limit, device)
         answer: dict[str, object] = {"before": events[-1].position if len(events) == limit else None}
         if before is None:
             answer["position"] = newest[0].position if newest else 0
         return await _encoded(lambda: {"events": [event_object(event) for event in events], **answer})
 
-    async def _health(self, device: str, given: Arguments) -> bytes:
+    async def _health(self, caller: Principal, device: str, given: Arguments) -> bytes:
         only(given, "seconds", "end_us")
         start_us, end_us = self._span(given, DAY_S, MAX_HEALTH_S)
         end_us = min(end_us, self._clock.now_us())  # nothing is known of the future
         start_us = min(start_us, end_us)
-        history = await self._backend.health(self._tenant_id, device, start_us, end_us)
+        history = await self._backend.health(caller.tenant_id, device, start_us, end_us)
         return await _encoded(lambda: health_object(history))
 
-    async def _metrics(self, given: Arguments) -> bytes:
+    async def _metrics(self, caller: Principal, given: Arguments) -> bytes:
         only(given)
         return await _encoded(lambda: catalogue_object(self._catalogue))
 
-    async def _self(self, given: Arguments) -> bytes:
+    async def _self(self, caller: Principal, given: Arguments) -> bytes:
         only(given)
-        return await self._own.page()
+        return await self._own(caller.tenant_id).page(whole=caller.crosses_tenants)
 
     def _span(self, given: Arguments, default_s: int, most_s: int) -> tuple[int, int]:
         seconds = integer(given, "seconds", default_s, 1, most_s) or 1

@@ -22,7 +22,9 @@ from mtd.api.console.viewer import TICK_S, Viewer
 if TYPE_CHECKING:
     from mtd.api.console.config import ConsoleConfig
     from mtd.api.console.live import Live
+    from mtd.api.console.worlds import Worlds
     from mtd.api.http.server import CountedConnection
+    from mtd.api.http.visits import Visit, Visits
 
 logger = logging.getLogger(__name__)
 
@@ -38,15 +40,17 @@ class LiveSocket:
     then wait for the browser, and the viewer sends nothing on top of them.
     """
 
-    def __init__(self, live: Live, config: ConsoleConfig, request: Request) -> None:
+    def __init__(self, live: Live, config: ConsoleConfig, request: Request, visit: Visit) -> None:
         self._live = live
+        self._visit = visit
+        self._forget: Callable[[], None] = _nothing
         self._config = config
         self._request = request
         # The door's factory made it: mtd.api.http.server.
         self._connection = cast("CountedConnection", request.channel.transport)
         self._loop = asyncio.get_running_loop()
         self._transport: WebSocketTransport | None = None
-        self._viewer = Viewer(live.world, self._send, lambda: self._full)
+        self._viewer = Viewer(live.world, self._send, lambda: self._full, whole=visit.caller.crosses_tenants)
         self._full = False
         self._timer: asyncio.TimerHandle | None = None
         self._heard = 0.0
@@ -67,6 +71,7 @@ class LiveSocket:
         self._connection.limit_unread((self._config.max_message_bytes, self._flooded))
         self._heard = self._live.world.clock.monotonic()
         self._live.join(self._viewer, self.bye)
+        self._forget = self._visit.follow(self.bye)
         self._tick()
 
     def textMessageReceived(self, message: str) -> None:
@@ -89,6 +94,8 @@ class LiveSocket:
         if self._timer is not None:
             self._timer.cancel()
         self._live.leave(self._viewer)
+        forget, self._forget = self._forget, _nothing
+        forget()
         self._connection.limit_unread(None)
         self._request.connectionLost(reason)  # Twisted tells it to the WebSocket alone
 
@@ -189,13 +196,19 @@ class LiveSocket:
         return self._transport
 
 
+def _nothing() -> None:
+    """Forget nothing: nobody follows this page, or not any more."""
+
+
 class LiveSockets:
     """Makes the protocol of each WebSocket; conforms to Twisted's WebSocketServerFactory."""
 
-    def __init__(self, live: Live, config: ConsoleConfig) -> None:
-        self._live = live
+    def __init__(self, worlds: Worlds, config: ConsoleConfig, visits: Visits) -> None:
+        self._worlds = worlds
         self._config = config
+        self._visits = visits
 
     def buildProtocol(self, request: Request) -> LiveSocket:
-        """Return what handles a connection whose request was accepted."""
-        return LiveSocket(self._live, self._config, request)
+        """Return what handles a connection whose request was accepted: of the caller's tenant."""
+        visit = self._visits(request)
+        return LiveSocket(self._worlds.of(visit.caller.tenant_id), self._config, request, visit)

@@ -13,6 +13,7 @@ logger = logging.getLogger(__name__)
 
 DIST = Path(__file__).parent / "dist"
 INDEX = "index.html"
+LOGIN = "login.html"
 
 CONTENT_TYPES: Mapping[str, str] = {
     ".html": "text/html; charset=utf-8",

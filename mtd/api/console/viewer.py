@@ -33,9 +33,15 @@ TRENDS_AT_ONCE = 100
 
 
 class Viewer:
-    """Decides at each tick what its browser is told. ``full``: whether its connection takes nothing now."""
+    """Decides at each tick what its browser is told. ``full``: whether its connection takes nothing now.
 
-    def __init__(self, world: World, send: Callable[[str], None], full: Callable[[], bool]) -> None:
+    ``whole``: whether it may know of the process what tells of all tenants.
+    """
+
+    def __init__(
+        self, world: World, send: Callable[[str], None], full: Callable[[], bool], *, whole: bool = False
+    ) -> None:
+        self._whole = whole
         self.view = View()
         self._world = world
         self._send = send
@@ -225,7 +231,7 @@ class Viewer:
                 yield self._message("events", listed("events", found))
         if view.self_ and self._self != world.own.version:
             self._self = world.own.version
-            yield self._message("self", world.own.text)
+            yield self._message("self", world.own.told(whole=self._whole))
 
     def _message(self, kind: str, *parts: str) -> str:
         return message(kind, self._world.clock.now_us(), *parts)

@@ -184,6 +184,10 @@ class StreamHub:
         """Tell a listener from now on whenever there are newer values."""
         self._listeners.append(listener)
 
+    def unlisten(self, listener: HubListener) -> None:
+        """Tell a listener no more."""
+        self._listeners = [one for one in self._listeners if one is not listener]
+
     @contextmanager
     def open_stream(
         self, tenant_id: str, devices: Sequence[str] = (), wanted: Sequence[str] = ()

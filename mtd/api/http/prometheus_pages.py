@@ -10,11 +10,12 @@ from klein import Klein
 from twisted.web.http import Request
 from twisted.web.resource import IResource
 
+from mtd.api.access.current import tenant_id
 from mtd.api.http.coding import takes_gzip
 from mtd.api.http.device_metrics import DeviceMetrics, prefixed_labels
 from mtd.api.http.exposition import Format
 from mtd.api.http.pages import JSON, TEXT, answer
-from mtd.api.http.roster import Roster
+from mtd.api.http.roster import Rosters
 from mtd.core.aio import as_deferred
 from mtd.core.errors import MtdError, NotFound, Refused
 from mtd.core.service import TaskGroup
@@ -34,12 +35,12 @@ A device goes by its name, its id, or its host if no other device has that; seve
 
 
 class PrometheusPages:
-    """Answers scrapers from memory. No page makes anyone ask a router."""
+    """Answers scrapers from memory, each for its tenant. No page makes anyone ask a router."""
 
     app = Klein()
 
-    def __init__(self, roster: Roster, metrics: DeviceMetrics) -> None:
-        self._roster = roster
+    def __init__(self, rosters: Rosters, metrics: DeviceMetrics) -> None:
+        self._rosters = rosters
         self._metrics = metrics
         self._tasks = TaskGroup("api.prometheus")
         self._scrapes: Shared[bytes] = Shared("scrape", self._tasks)
@@ -56,7 +57,7 @@ class PrometheusPages:
     async def stop(self) -> None:
         """End scrapes that go on."""
         await self._tasks.stop()
-        await self._roster.stop()
+        await self._rosters.stop()
 
     @app.route("/metrics/devices", methods=["GET", "HEAD"])
     def devices(self, request: Request) -> Any:
@@ -85,12 +86,13 @@ class PrometheusPages:
 
     async def _devices(self, request: Request) -> bytes:
         style, gzip = _wanted(request)
-        # Scrapers that come at once share one answer: there is never more than one of a kind in the making.
-        body = await self._scrapes.get((style, gzip), lambda: self._all(style, gzip=gzip))
+        tenant = tenant_id()
+        # Scrapers of a tenant that come at once share one answer: there is never more than one of a kind in the making.
+        body = await self._scrapes.get((tenant, style, gzip), lambda: self._all(tenant, style, gzip=gzip))
         return _exposition(request, style, body, gzip=gzip)
 
-    async def _all(self, style: Format, *, gzip: bool) -> bytes:
-        return await self._metrics.write(await self._roster.views(), style, gzip=gzip)
+    async def _all(self, tenant: str, style: Format, *, gzip: bool) -> bytes:
+        return await self._metrics.write(await self._rosters.of(tenant).views(), style, gzip=gzip)
 
     async def _probe(self, request: Request) -> bytes:
         targets = [target.decode("utf-8", "replace") for target in (request.args or {}).get(b"target", [])]
@@ -98,7 +100,8 @@ class PrometheusPages:
             raise Refused(USAGE.rstrip())
         if len(targets) > MAX_TARGETS:
             raise Refused(f"{len(targets)} targets are over the limit of {MAX_TARGETS}: use /metrics/devices")
-        views = {view.device_id: view for view in [await self._roster.find(target) for target in targets]}
+        roster = self._rosters.of(tenant_id())
+        views = {view.device_id: view for view in [await roster.find(target) for target in targets]}
         style, gzip = _wanted(request)
         body = await self._metrics.write(views.values(), style, gzip=gzip)
         return _exposition(request, style, body, gzip=gzip)
@@ -106,7 +109,7 @@ class PrometheusPages:
     async def _discovery(self, request: Request) -> bytes:
         groups = [
             {"targets": [view.settings.name], "labels": _meta(view)}
-            for view in await self._roster.views()
+            for view in await self._rosters.of(tenant_id()).views()
             if view.status is not DeviceStatus.DISABLED
         ]
         return answer(request, 200, JSON, json.dumps(groups, ensure_ascii=False).encode() + b"\n")

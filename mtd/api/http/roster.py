@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Sequence
 
 from mtd.api.interfaces import InventoryBackend
@@ -12,6 +13,8 @@ from mtd.core.errors import NotFound, Refused, Retryable
 from mtd.core.service import TaskGroup
 from mtd.core.shared import Shared
 from mtd.queries.records import DeviceView
+
+MOST_TENANTS = 200
 
 logger = logging.getLogger(__name__)
 
@@ -106,3 +109,26 @@ class Roster:
             names = ", ".join(view.settings.name for view in found[:10])
             raise Refused(f"{len(found)} devices have the host {target!r}: give the name of one, as {names}")
         return found[0]
+
+
+class Rosters:
+    """A roster for each tenant that is asked for. Bound: 200 tenants; policy: who was asked for longest ago leaves."""
+
+    def __init__(self, inventory: InventoryBackend, clock: Clock) -> None:
+        self._inventory = inventory
+        self._clock = clock
+        self._rosters: OrderedDict[str, Roster] = OrderedDict()
+
+    def of(self, tenant_id: str) -> Roster:
+        """Return the devices of a tenant."""
+        roster = self._rosters.get(tenant_id)
+        if roster is None:
+            roster = self._rosters[tenant_id] = Roster(self._inventory, tenant_id, self._clock)
+            if len(self._rosters) > MOST_TENANTS:
+                self._rosters.popitem(last=False)  # who still reads there gets what it reads
+        self._rosters.move_to_end(tenant_id)
+        return roster
+
+    async def stop(self) -> None:
+        """Read no more."""
+        await asyncio.gather(*(roster.stop() for roster in self._rosters.values()))

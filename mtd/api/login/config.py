@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import enum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
 
 from mtd.model.principal import Role
 
@@ -113,9 +121,12 @@ class OidcConfig(BaseModel):
         "", description="Issuer, exactly as the provider tells it. Also OIDC_ISSUER."
     )
     client_id: str = Field("", description="What mtd is called there. Also OIDC_CLIENT_ID.")
+    client_secret: SecretStr = Field(
+        SecretStr(""), description="The client's secret; better in a file. Also OIDC_CLIENT_SECRET."
+    )
     client_secret_file: Path | None = Field(
         None,
-        description="File with the client's secret; none for a public client. Also OIDC_CLIENT_SECRET_FILE.",
+        description="File with the client's secret; neither for a public client. Also OIDC_CLIENT_SECRET_FILE.",
     )
     scopes: list[str] = Field(
         default=["openid", "profile", "email"],
@@ -138,6 +149,11 @@ class OidcConfig(BaseModel):
     clock_skew_s: float = Field(60.0, ge=0, le=600, description="How far clocks may be apart.")
     timeout_s: float = Field(10.0, gt=0, description="Longest wait for the provider.")
 
+    @field_validator("scopes", mode="before")
+    @classmethod
+    def _of_words(cls, given: Any) -> Any:
+        return given.split() if isinstance(given, str) else given
+
     @model_validator(mode="after")
     def _is_whole(self) -> OidcConfig:
         if bool(self.issuer) != bool(self.client_id):
@@ -152,6 +168,7 @@ ENVIRONMENT = {
     "PUBLIC_BASE_URL": "login.public_base_url",
     "OIDC_ISSUER": "oidc.issuer",
     "OIDC_CLIENT_ID": "oidc.client_id",
+    "OIDC_CLIENT_SECRET": "oidc.client_secret",
     "OIDC_CLIENT_SECRET_FILE": "oidc.client_secret_file",
     "OIDC_SCOPES": "oidc.scopes",
 }

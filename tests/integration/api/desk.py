@@ -15,13 +15,17 @@ from prometheus_client import REGISTRY, CollectorRegistry
 
 from mtd.api.config import HttpConfig
 from mtd.api.console.config import ConsoleConfig
-from mtd.api.console.live import Live
 from mtd.api.console.pages import ConsolePages
+from mtd.api.console.live import Live
 from mtd.api.console.parts import ConsoleParts
 from mtd.api.console.reading import Reading
 from mtd.api.console.static import Assets
+from mtd.api.console.worlds import Worlds
+from mtd.api.http.access import Doorkeeper
 from mtd.api.http.server import HttpServer
+from mtd.api.http.visits import OpenPages
 from mtd.core.clock import SYSTEM_CLOCK
+from mtd.model.device import DEFAULT_TENANT_ID
 from tests.unit.api.console.kit import ROUTER, TYPES, FakeConsoleReads, process, row
 from tests.unit.api.fakes import (
     CATALOGUE,
@@ -48,20 +52,30 @@ class Desk:
         self.hub = self.api.hub
         self.config = ConsoleConfig(**settings)
         self.pages = ConsolePages(self.config, Assets(dist))
-        self.server = HttpServer(FakeReadiness(), HttpConfig(port=0, **http), CollectorRegistry())
+        self.doorkeeper = Doorkeeper()
+        self.visits = OpenPages(self.doorkeeper.cookies)
+        self.server = HttpServer(
+            FakeReadiness(), HttpConfig(port=0, **http), CollectorRegistry(), self.doorkeeper
+        )
         self.server.mount(self.pages)
         parts = ConsoleParts(self.hub, self.api.feeds, self.stored, self.backend, process(), dict)
-        self.live = Live(parts, self.config)
+        self.worlds = Worlds(parts, self.config)
         self.hub.apply_devices([device(one, f"r{number}") for number, one in enumerate(DEVICES)])
         self.hub.publish(numbered(declared(ROUTER), *(interfaces(TYPES, device_id=one) for one in DEVICES)))
         self.backend.rows = [row(one, f"r{number}") for number, one in enumerate(DEVICES)]
 
     async def serve(self) -> None:
-        self.live.start()
+        self.worlds.start()
         self.pages.serve(
-            self.live,
-            Reading(self.backend, CATALOGUE, self.live.world.own, lambda: {}, self.config.deadline_s),
+            self.worlds,
+            Reading(self.backend, CATALOGUE, self.worlds.own, lambda: {}, self.config.deadline_s),
+            self.visits.visit,
         )
+
+    @property
+    def live(self) -> Live:
+        """What is live of the first tenant."""
+        return self.worlds.of(DEFAULT_TENANT_ID)
 
     @property
     def host(self) -> str:
@@ -90,7 +104,8 @@ async def opened(
     try:
         yield desk
     finally:
-        await desk.live.stop()
+        await desk.worlds.stop()
+        await desk.visits.stop()
         await desk.api.feeds.stop()
         await desk.server.stop()
 

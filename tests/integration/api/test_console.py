@@ -251,7 +251,7 @@ def test_no_more_consoles_than_are_allowed() -> None:
                 with pytest.raises(websockets.InvalidStatus) as refused:
                     await desk.connect()
                 assert refused.value.response.status_code == 503
-            await until(lambda: not desk.live.full)
+            await until(lambda: not desk.worlds.full)
             async with desk.connect() as socket:
                 assert json.loads(await socket.recv())["type"] == "hello"
 

@@ -173,7 +173,7 @@ def test_stop_says_bye() -> None:
     async def main() -> None:
         async with opened() as desk, desk.connect() as socket:
             await next_of(socket, "hello")
-            await desk.live.stop("the daemon stops")
+            await desk.worlds.stop("the daemon stops")
             assert (await next_of(socket, "bye"))["reason"] == "the daemon stops"
             with pytest.raises(websockets.ConnectionClosed):
                 await socket.recv()

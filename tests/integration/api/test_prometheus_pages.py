@@ -17,12 +17,12 @@ from prometheus_client import REGISTRY, CollectorRegistry
 from mtd.api.config import HttpConfig
 from mtd.api.http.exposition import Format
 from mtd.api.http.prometheus_pages import PrometheusPages
-from mtd.api.http.roster import Roster
+from mtd.api.http.roster import Rosters
 from mtd.api.http.server import HttpServer
 from mtd.core.errors import Retryable
 from mtd.model.device import DeviceStatus
 from mtd.testing import run_async
-from tests.unit.api.fakes import TENANT, FakeInventory, FakeReadiness, declared, frame
+from tests.unit.api.fakes import FakeInventory, FakeReadiness, declared, frame
 from tests.unit.api.prometheus_kit import Exporter, key, samples_of, view
 
 OPENMETRICS = "application/openmetrics-text;version=1.0.0"
@@ -88,7 +88,7 @@ async def opened(**settings: Any) -> AsyncIterator[Door]:
     inventory.devices["d2"] = replace(inventory.devices["d2"], status=DeviceStatus.DOWN)
     inventory.devices["d3"] = replace(inventory.devices["d3"], status=DeviceStatus.DISABLED)
     server = HttpServer(FakeReadiness(), HttpConfig(port=0, **settings), CollectorRegistry())
-    server.mount(PrometheusPages(Roster(inventory, TENANT, exporter.clock), exporter.metrics))
+    server.mount(PrometheusPages(Rosters(inventory, exporter.clock), exporter.metrics))
     await server.start()
     try:
         yield Door(server, exporter, inventory)

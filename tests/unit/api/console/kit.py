@@ -15,9 +15,10 @@ from mtd.api.console.parts import ConsoleParts
 from mtd.api.console.viewer import TICK_S, Viewer
 from mtd.api.interfaces import ReadyCheck
 from mtd.core.errors import NotFound
-from mtd.model.device import DeviceStatus
+from mtd.model.device import DEFAULT_TENANT_ID, DeviceStatus
 from mtd.model.layout import Layout, Series
 from mtd.model.metric import Lane
+from mtd.model.principal import CallerKind, Principal, Role
 from mtd.queries.records import DeviceDetail, FleetRow, HealthHistory, RangeAnswer, StoredEvent
 from tests.unit.api.fakes import (
     FakeReadiness,
@@ -55,6 +56,8 @@ TYPES = {
     "*3": {"name": "bridge", "type": "bridge"},
 }
 NAN = float("nan")
+BOSS = Principal(CallerKind.LOCAL, "", DEFAULT_TENANT_ID, Role.SUPER_ADMIN)
+VIEWER = Principal(CallerKind.USER, "vi", DEFAULT_TENANT_ID, Role.VIEWER)
 
 
 class FakeClock:
@@ -182,7 +185,7 @@ class Screen:
         self.scene = scene
         self.full = False
         self.sent: list[tuple[float, dict[str, Any]]] = []
-        self.viewer = Viewer(scene.world, self._take, lambda: self.full)
+        self.viewer = Viewer(scene.world, self._take, lambda: self.full, whole=True)
         scene.live._viewers[self.viewer] = lambda reason: None
 
     def _take(self, text: str) -> None:

@@ -89,12 +89,12 @@ def test_the_text_is_made_once_for_all_who_ask_at_once() -> None:
     async def main() -> None:
         clock = FakeClock()
         state = own(clock)
-        first = json.loads(await state.page())
+        first = json.loads(await state.page(whole=True))
         assert state.version == 1
         await state.refresh()
         assert state.version == 1
         clock.now += 3
-        assert json.loads(await state.page())["now_us"] > first["now_us"]
+        assert json.loads(await state.page(whole=True))["now_us"] > first["now_us"]
         assert state.version == 2
 
     run_async(main())

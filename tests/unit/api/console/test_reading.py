@@ -26,7 +26,7 @@ from mtd.queries.records import (
 from mtd.scheduler.account import Account
 from mtd.storage.stores.device_settings import DeviceSettings
 from mtd.testing import run_async
-from tests.unit.api.console.kit import FakeClock, FakeConsoleReads, Scene
+from tests.unit.api.console.kit import BOSS, FakeClock, FakeConsoleReads, Scene
 from tests.unit.api.fakes import CATALOGUE, assert_same_signatures, event
 
 DEVICE = "00000000-0000-4000-8000-0000000000aa"
@@ -37,7 +37,7 @@ def make(backend: FakeConsoleReads, account: Account | None = None) -> Reading:
     return Reading(
         backend,
         CATALOGUE,
-        Scene().world.own,
+        lambda tenant_id: Scene().world.own,
         lambda: intervals,
         5.0,
         FakeClock(),
@@ -52,7 +52,7 @@ def read(
     **given: str | list[str],
 ) -> Any:
     arguments = {name: [value] if isinstance(value, str) else value for name, value in given.items()}
-    return json.loads(run_async(make(backend or FakeConsoleReads(), account).read(page, arguments)))
+    return json.loads(run_async(make(backend or FakeConsoleReads(), account).read(BOSS, page, arguments)))
 
 
 def test_the_fake_is_what_it_stands_for() -> None:
