@@ -27,6 +27,7 @@ from mtd.api.http.server import HttpServer
 from mtd.api.interfaces import ReadyCheck
 from mtd.app.auditing.parts import Auditing
 from mtd.app.backends import Inventory, Telemetry
+from mtd.app.certificates import Certificates
 from mtd.app.collecting import RELOADED, Collecting
 from mtd.app.config import Settings
 from mtd.app.console_reads import CHART_POINTS, ConsoleReads
@@ -98,6 +99,7 @@ class Daemon:
         self._collecting: Collecting | None = None
         self._worlds: Worlds | None = None
         self._logins = Logins(settings)
+        self._certificates = Certificates(settings)
 
     async def start(self) -> None:
         """Start all parts, each when what it needs is there.
@@ -107,8 +109,13 @@ class Daemon:
         """
         settings = self._settings
         _make_data_dir(settings.daemon.data_dir)
+        await self._begin("certificates", self._certificates.start(), self._certificates.stop)
         http = HttpServer(
-            self, settings.http, doorkeeper=self._logins.doorkeeper, public_host=self._logins.public_host
+            self,
+            settings.http,
+            doorkeeper=self._logins.doorkeeper,
+            public_host=self._logins.public_host,
+            tls=self._certificates.http,
         )
         self._console = ConsolePages(settings.console)
         if settings.console.enabled:
@@ -136,6 +143,13 @@ class Daemon:
         self._page_key = page_key_of(oldest)
         self._identity = Identity(self._readers, self._database, settings, self._plugins.catalogue)
         await self._begin("tenants", self._identity.start(), self._identity.stop)
+        await self._begin(
+            "collectors",
+            self._certificates.start_collectors(
+                self._readers, self._database, self._identity.tenancy, self._auditing.auditor
+            ),
+            self._certificates.stop_collectors,
+        )
         self._limits = TenantLimits(settings.queries)
         self._telemetry = Telemetry(
             self._readers,
@@ -337,7 +351,14 @@ class Daemon:
             self._auditing.auditor,
             StoredRequests(self._readers),
             self._page_key,
-            parts=[*self._identity.parts(), *place_parts(self._readers)],
+            parts=[
+                *self._identity.parts(),
+                *place_parts(self._readers),
+                *self._auditing.service_parts(self._pools, self._dsn),
+                *self._certificates.parts(lambda: self._grpc.client_port),
+            ],
+            running=self._certificates.running,
+            tls=self._certificates.grpc,
         )
         self._grpc = GrpcServer(context)
         await self._begin("gRPC", self._grpc.start(), self._grpc.stop)

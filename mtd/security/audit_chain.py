@@ -67,6 +67,26 @@ class Problem:
     message: str
 
 
+@dataclass(slots=True)
+class AuditReport:
+    """What was found. ``unanchored``: entries behind the newest anchor, whose removal would not show."""
+
+    ok: bool = True
+    chain_id: str = ""
+    entries: int = 0
+    first_position: int = 0
+    last_position: int = 0
+    head_hash: str = ""
+    pruned_to: int = 0
+    anchors: int = 0
+    anchors_unchecked: int = 0
+    newest_anchor_us: int = 0
+    unanchored: int = 0
+    problem_count: int = 0
+    problems: list[Problem] = field(default_factory=list)
+    duration_s: float = 0.0
+
+
 def clean(entry: AuditEntry) -> AuditEntry:
     """Return an entry whose texts can be stored as they are: bounded, without NUL and halves of characters."""
     texts = {name: _text(getattr(entry, name)) for name in _TEXTS}

@@ -34,10 +34,22 @@ from mtd.api.tls.material import LiveMaterial
 from mtd.core.clock import SYSTEM_CLOCK, Clock
 from mtd.core.errors import Bug, Misconfigured
 from mtd.model.catalogue import Catalogue
-from mtd.pb.admin.v1 import tenant_service_pb2, token_service_pb2, user_service_pb2
+from mtd.pb.admin.v1 import (
+    audit_service_pb2,
+    collector_service_pb2,
+    tenant_service_pb2,
+    token_service_pb2,
+    user_service_pb2,
+)
 from mtd.pb.diagnostics.v1 import diagnostics_service_pb2
 from mtd.pb.diagnostics.v1.diagnostics_service_pb2_grpc import add_DiagnosticsServiceServicer_to_server
-from mtd.pb.inventory.v1 import discovery_service_pb2, inventory_service_pb2
+from mtd.pb.ingest.v1 import enrollment_service_pb2
+from mtd.pb.inventory.v1 import (
+    device_group_service_pb2,
+    discovery_service_pb2,
+    inventory_service_pb2,
+    site_service_pb2,
+)
 from mtd.pb.inventory.v1.discovery_service_pb2_grpc import add_DiscoveryServiceServicer_to_server
 from mtd.pb.inventory.v1.inventory_service_pb2_grpc import add_InventoryServiceServicer_to_server
 from mtd.pb.telemetry.v1 import telemetry_service_pb2
@@ -48,9 +60,14 @@ logger = logging.getLogger(__name__)
 DESCRIPTORS = (
     telemetry_service_pb2.DESCRIPTOR.services_by_name["TelemetryService"],
     inventory_service_pb2.DESCRIPTOR.services_by_name["InventoryService"],
+    site_service_pb2.DESCRIPTOR.services_by_name["SiteService"],
+    device_group_service_pb2.DESCRIPTOR.services_by_name["DeviceGroupService"],
     discovery_service_pb2.DESCRIPTOR.services_by_name["DiscoveryService"],
     diagnostics_service_pb2.DESCRIPTOR.services_by_name["DiagnosticsService"],
+    audit_service_pb2.DESCRIPTOR.services_by_name["AuditService"],
     tenant_service_pb2.DESCRIPTOR.services_by_name["TenantService"],
+    collector_service_pb2.DESCRIPTOR.services_by_name["CollectorService"],
+    enrollment_service_pb2.DESCRIPTOR.services_by_name["EnrollmentService"],
     user_service_pb2.DESCRIPTOR.services_by_name["UserService"],
     token_service_pb2.DESCRIPTOR.services_by_name["TokenService"],
 )

@@ -9,9 +9,13 @@ from pathlib import Path
 
 from mtd import __version__
 from mtd.api.access.interfaces import Auditor
+from mtd.api.grpc.admin.audit import audit_part
+from mtd.api.grpc.server import ServicePart
 from mtd.app.auditing.config import AuditConfig
 from mtd.app.auditing.log import AuditLog
+from mtd.app.auditing.reads import AuditReads
 from mtd.app.auditing.upkeep import Upkeep
+from mtd.app.pools import Pools
 from mtd.model.audit import OK, AuditEntry
 from mtd.model.principal import CallerKind
 from mtd.model.tenant import NO_TENANT_ID
@@ -34,7 +38,8 @@ class Auditing:
     ) -> None:
         self.store = AuditStore(database)
         self._log = AuditLog(self.store, data_dir, config)
-        self._upkeep = Upkeep(self.store, AnchorFile(data_dir / FILE, keys), config)
+        self._anchors = AnchorFile(data_dir / FILE, keys)
+        self._upkeep = Upkeep(self.store, self._anchors, config)
         self._running = False
 
     @property
@@ -46,6 +51,11 @@ class Auditing:
     def failure(self) -> str:
         """Why entries aren't in PostgreSQL; empty if they are."""
         return self._log.failure
+
+    def service_parts(self, pools: Pools, dsn: str) -> Sequence[ServicePart]:
+        """Return the service that reads the log."""
+        reads = AuditReads(pools.doors, pools.across, dsn, self._anchors)
+        return (audit_part(reads),)
 
     async def start(self) -> None:
         """Begin to write."""

@@ -5,10 +5,18 @@ from __future__ import annotations
 import datetime as dt
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 
 from mtd.security.audit_anchor import Anchor, AnchorFile, Anchors
-from mtd.security.audit_chain import GENESIS, LEAST_DAYS, ChainCheck, Head, Link, Problem, tells_of
+from mtd.security.audit_chain import (
+    GENESIS,
+    LEAST_DAYS,
+    AuditReport,
+    ChainCheck,
+    Head,
+    Link,
+    Problem,
+    tells_of,
+)
 from mtd.storage.audit_blocking import ChainReader, chain_reader
 
 _MOST_PROBLEMS = 100
@@ -19,26 +27,6 @@ _PROGRESS_EVERY = 5000
 
 Progress = Callable[[int, int], None]
 """Told how many entries were looked at, and how many there are."""
-
-
-@dataclass(slots=True)
-class AuditReport:
-    """What was found. ``unanchored``: entries behind the newest anchor, whose removal would not show."""
-
-    ok: bool = True
-    chain_id: str = ""
-    entries: int = 0
-    first_position: int = 0
-    last_position: int = 0
-    head_hash: str = ""
-    pruned_to: int = 0
-    anchors: int = 0
-    anchors_unchecked: int = 0
-    newest_anchor_us: int = 0
-    unanchored: int = 0
-    problem_count: int = 0
-    problems: list[Problem] = field(default_factory=list)
-    duration_s: float = 0.0
 
 
 def verify_chain(

@@ -14,10 +14,10 @@ import pytest
 from mtd.app.auditing.config import AuditConfig
 from mtd.app.auditing.log import AuditLog
 from mtd.app.auditing.upkeep import Upkeep
-from mtd.app.auditing.verify import AuditReport, verify_chain
+from mtd.app.auditing.verify import verify_chain
 from mtd.model.audit import AuditEntry
 from mtd.security.audit_anchor import AnchorFile
-from mtd.security.audit_chain import Deed, Head, clean
+from mtd.security.audit_chain import AuditReport, Deed, Head, clean
 from mtd.security.keyfile import MasterKey
 from mtd.storage.audit_blocking import append_blocking
 from mtd.storage.config import StorageConfig
