@@ -42,6 +42,7 @@ from mtd.queries.state import RowFilter, TablePage, TableSummary
 from mtd.queries.top import TopBy
 from mtd.scheduler.costs import HourlyCost
 from mtd.storage.stores.device_settings import DeviceSettings, Secrets
+from mtd.storage.stores.places import Place, PlaceSettings
 
 T = TypeVar("T")
 
@@ -121,8 +122,13 @@ class InventoryBackend(Protocol):
     async def get(self, tenant_id: str, device: str) -> DeviceView:
         """Return a device."""
 
-    async def list_page(self, tenant_id: str, page_size: int, page_token: str) -> DevicePage:
-        """Return the devices behind a token, in the order of their names. Refuses a token not its own."""
+    async def list_page(
+        self, tenant_id: str, page_size: int, page_token: str, site: str = "", group: str = ""
+    ) -> DevicePage:
+        """Return the devices behind a token, by name; of a site or a group, where one is given.
+
+        Refuses a token not its own. Raises NotFound for a site or a group that isn't there.
+        """
 
     async def update(
         self,
@@ -159,6 +165,27 @@ class InventoryBackend(Protocol):
 
     async def costs(self, tenant_id: str, device: str, page_size: int, page_token: str) -> CostPage:
         """Return what it costs a device, or all of a page, to be watched from here. Refuses a token not its own."""
+
+
+class PlacesBackend(Protocol):
+    """The sites of a tenant, or its groups of devices. They are named by their names or ids."""
+
+    async def create(self, tenant_id: str, settings: PlaceSettings) -> Place:
+        """Add one. Raises AlreadyExists if the name is taken."""
+
+    async def get(self, tenant_id: str, place: str) -> Place:
+        """Return one."""
+
+    async def list(self, tenant_id: str, *, after_name: str = "", limit: int = 100) -> list[Place]:
+        """Return those behind a name, by name."""
+
+    async def update(
+        self, tenant_id: str, place: str, settings: PlaceSettings, mask: Sequence[str], revision: int = 0
+    ) -> Place:
+        """Change what the mask names. Raises Conflict if ``revision`` isn't 0 and not the place's, and AlreadyExists."""
+
+    async def delete(self, tenant_id: str, place: str) -> None:
+        """Remove one. Raises InUse while devices are in it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,8 @@ _COMMANDS: Mapping[str, str] = MappingProxyType(
         "rebuild": "mtd.cli.rebuild:rebuild",
         "lab": "mtd.cli.lab:lab",
         "device": "mtd.cli.device:device",
+        "site": "mtd.cli.place:site",
+        "group": "mtd.cli.place:group",
         "cost": "mtd.cli.cost:cost",
         "discovery": "mtd.cli.discovery:discovery",
         "watch": "mtd.cli.watch:watch",

@@ -68,13 +68,15 @@ def add(
 
 
 @device.command("list")
+@click.option("--site", default="", help="Only routers at this site, by name or id.")
+@click.option("--group", default="", help="Only routers in this group, by name or id.")
 @server_option
 @json_option
 @explain_errors
-def list_devices(server: Connection, as_json: bool) -> None:
+def list_devices(site: str, group: str, server: Connection, as_json: bool) -> None:
     """List all routers with their status."""
     with server.client() as client:
-        _show(client.list_devices(), as_json)
+        _show(client.list_devices(site=site, group=group), as_json)
 
 
 @device.command()
@@ -92,8 +94,9 @@ def show(name: str, server: Connection, as_json: bool) -> None:
     table = Table("Device", plain(found.name))
     for key in ("id", "host", "port", "username", "tls_mode", "status", "status_reason", "last_seen_at"):
         table.add_row(key.replace("_", " "), plain(getattr(found, key) or ""))
-    for key in ("routeros_version", "board_name", "identity", "labels", "notes", "revision"):
+    for key in ("routeros_version", "board_name", "identity", "site", "labels", "notes", "revision"):
         table.add_row(key.replace("_", " "), plain(getattr(found, key) or ""))
+    table.add_row("groups", plain(", ".join(found.groups)))
     capabilities = [plain(f"{key} {detail}".strip()) for key, detail in sorted(found.capabilities.items())]
     table.add_row("can do", "\n".join(capabilities))
     table.add_row("ways", "\n".join(way_lines(found)))
@@ -133,12 +136,13 @@ def set_settings(name: str, settings: tuple[str, ...], server: Connection, as_js
     mtd device set core-1 t0:interfaces=all   reads all of them each second; a number, or nothing for the default
     mtd device set core-1 password=-          asks; password=env takes MTD_PASSWORD
     mtd device set core-1 rest_port=443 rest_tls_mode=verify snmp_version=2c snmp_community=-
+    mtd device set core-1 site=graz-1 groups=core,noc
 
     Known: host, port, username, password, tls_mode, tls_fingerprint, enabled,
     interface_naming, code_page, connect_timeout_s, command_timeout_s, notes,
     name, ways, rest_port, rest_tls_mode, rest_tls_fingerprint, snmp_version,
     snmp_port, snmp_community, snmp_username, snmp_auth, snmp_auth_password,
-    snmp_priv, snmp_priv_password, t0:interfaces, t0:metrics, label:KEY and interval:TIER. Labels,
+    snmp_priv, snmp_priv_password, site, groups, t0:interfaces, t0:metrics, label:KEY and interval:TIER. Labels,
     intervals and limits that aren't named stay; an empty value takes one away.
     """
     with server.client() as client:

@@ -17,15 +17,14 @@ from mtd.client.errors import MtdClientError
 
 REQUIRED = ("name", "host", "username", "password")
 LABEL, INTERVAL, T0 = "label:", "interval:", "t0:"
-SITE = "site"
-"""A column of its own for the label that says where a router stands."""
+GROUPS = "groups"
 _T0_KEYS = ("interfaces", "metrics", "pins")
 COLUMNS = frozenset(
-    {*TEXTS, *NUMBERS, *SECRETS, "enabled", "ways", SITE}
+    {*TEXTS, *NUMBERS, *SECRETS, "enabled", "ways", GROUPS}
     | {f"{INTERVAL}{tier}" for tier in TIERS}
     | {f"{T0}{key}" for key in _T0_KEYS}
 )
-PIN_SEPARATOR = "|"  # a name of an interface may hold all else that separates
+SEPARATOR = "|"  # a name of an interface, or of a group, may hold all else that separates
 _DELIMITERS = ",;\t"
 _SEP = "sep="  # what Excel writes and reads as a first line
 _MAX_BYTES = 64 * 1024 * 1024
@@ -79,14 +78,12 @@ class Row:
 
     def _take(self, column: str, text: str) -> None:
         kind, _, key = column.partition(":")
-        if column == SITE:
-            self.settings.setdefault("labels", {})[SITE] = text
-        elif kind == "label":
+        if kind == "label":
             self.settings.setdefault("labels", {})[key] = text
         elif kind == "interval":
             self.settings.setdefault("intervals_s", {})[key] = _number(column, text, float)
         elif kind == "t0":
-            value = _pins(text) if key == "pins" else text.strip()
+            value = _names(text) if key == "pins" else text.strip()
             self.settings.setdefault("t0", {})[key] = value
         else:
             self.settings[column] = _value(column, text)
@@ -160,8 +157,6 @@ def _check_columns(file: Path, line: int, columns: Sequence[str], required: Sequ
         if name not in COLUMNS and not (name.startswith(LABEL) and name != LABEL)
     ]
     doubled = {name for name in columns if columns.count(name) > 1}
-    if SITE in columns and f"{LABEL}{SITE}" in columns:
-        doubled.add(SITE)
     problems += [f"column {name!r} is there twice" for name in sorted(doubled)]
     if problems:
         raise click.ClickException(f"{file}:{line}: {'; '.join(problems)}")
@@ -177,6 +172,8 @@ def _value(column: str, text: str) -> Any:
         if text.lower() not in WORDS:
             raise CellRefused(column, f"{text!r} is neither true nor false")
         return WORDS[text.lower()]
+    if column == GROUPS:
+        return _names(text)
     value: Any = ways_from(text) if column == "ways" else text
     try:
         requests.settings_message({column: value})  # words that there are not are told with their column
@@ -193,8 +190,8 @@ def _number(column: str, text: str, convert: Any) -> Any:
         raise CellRefused(column, f"{text!r} is not a number") from None
 
 
-def _pins(text: str) -> list[str]:
-    return [pin.strip() for pin in text.split(PIN_SEPARATOR) if pin.strip()]
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(SEPARATOR) if name.strip()]
 
 
 def refusals(settings: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from mtd.cli.connection import Connection
-from mtd.cli.device_csv import INTERVAL, LABEL, PIN_SEPARATOR, SITE, T0
+from mtd.cli.device_csv import GROUPS, INTERVAL, LABEL, SEPARATOR, T0
 from mtd.cli.device_settings import TIERS
 from mtd.cli.output import explain_errors, json_option, plain, print_json, progress_console, server_option
 from mtd.client.values import Device
@@ -25,7 +25,7 @@ _IF_USED = (
     *("snmp_version", "snmp_port", "snmp_username", "snmp_auth", "snmp_priv"),
     *(f"{T0}{key}" for key in ("interfaces", "metrics", "pins")),
     *(f"{INTERVAL}{tier}" for tier in TIERS),
-    SITE,
+    *("site", GROUPS),
 )
 
 
@@ -64,7 +64,7 @@ def record_of(device: Device) -> dict[str, str]:
     cells = {
         name: str(getattr(device, name))
         for name in (*_ALWAYS, *_IF_USED)
-        if name not in ("password", SITE) and ":" not in name
+        if name not in ("password", GROUPS) and ":" not in name
     }
     cells["enabled"] = "true" if device.enabled else "false"
     cells["ways"] = " ".join(device.ways)
@@ -74,9 +74,10 @@ def record_of(device: Device) -> dict[str, str]:
     if not device.snmp_version:
         cells |= dict.fromkeys(("snmp_port", "snmp_auth", "snmp_priv"), "")
     cells |= {f"{T0}{key}": str(device.t0.get(key) or "") for key in ("interfaces", "metrics")}
-    cells[f"{T0}pins"] = PIN_SEPARATOR.join(device.t0.get("pins") or ())
+    cells[GROUPS] = SEPARATOR.join(device.groups)
+    cells[f"{T0}pins"] = SEPARATOR.join(device.t0.get("pins") or ())
     cells |= {f"{INTERVAL}{tier}": _number(seconds) for tier, seconds in device.intervals_s.items()}
-    cells |= {SITE if key == SITE else f"{LABEL}{key}": value for key, value in device.labels.items()}
+    cells |= {f"{LABEL}{key}": value for key, value in device.labels.items()}
     return {name: value for name, value in cells.items() if value}
 
 

@@ -11,7 +11,7 @@ import click
 from rich.progress import track
 
 from mtd.cli.connection import Connection
-from mtd.cli.device_csv import REQUIRED, Problem, Row, column_in, read_rows, refusals
+from mtd.cli.device_csv import GROUPS, REQUIRED, Problem, Row, column_in, read_rows, refusals
 from mtd.cli.device_settings import SECRETS
 from mtd.cli.output import (
     console,
@@ -22,7 +22,8 @@ from mtd.cli.output import (
     progress_console,
     server_option,
 )
-from mtd.client import MtdClient, MtdClientError
+from mtd.cli.place import all_of
+from mtd.client import MtdClient, MtdClientError, places
 from mtd.client.values import Device
 
 # Groups of settings in which what isn't named stays.
@@ -45,6 +46,9 @@ _ADD, _CHANGE, _SAME = "added", "changed", "unchanged"
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="File with the password of new routers that have none in the file.",
 )
+@click.option(
+    "--add-places", is_flag=True, help="Add the sites and groups that the file names and that aren't there."
+)
 @server_option
 @json_option
 @explain_errors
@@ -54,6 +58,7 @@ def import_devices(
     update: bool,
     secrets: bool,
     password_file: Path | None,
+    add_places: bool,
     server: Connection,
     as_json: bool,
 ) -> None:
@@ -61,10 +66,10 @@ def import_devices(
 
     Its first line names the columns: name, host, username, password, and any
     setting that ``mtd device set`` knows, label:KEY, interval:TIER,
-    t0:interfaces, t0:metrics, t0:pins (separated by |), and site, which is the
-    label of that name. UTF-8; commas, semicolons or tabs. An empty cell says
-    nothing. Every line is tried; what fails is told with line and column.
-    Ends with code 1 if anything failed.
+    t0:interfaces, t0:metrics, t0:pins and groups (names separated by |), and
+    site. UTF-8; commas, semicolons or tabs. An empty cell says nothing. Every
+    line is tried; what fails is told with line and column. Ends with code 1 if
+    anything failed.
 
     \b
     mtd device import routers.csv --dry-run
@@ -76,10 +81,11 @@ def import_devices(
     problems: list[Problem] = []
     with server.client() as client:
         known = _known(client, must=update or not dry_run, silent=as_json)
+        maker = _PlaceMaker(client) if add_places and not dry_run else None
         for row in track(rows, "importing", console=progress_console, disable=as_json, transient=True):
             what, settings = _plan(row, known, update=update, secrets=secrets, password=password)
             if not row.problems and not dry_run:
-                _apply(client, row, what, settings)
+                _apply(client, row, what, settings, maker)
             if row.problems:
                 problems += row.problems
             else:
@@ -99,6 +105,24 @@ def _known(client: MtdClient, *, must: bool, silent: bool) -> Mapping[str, Devic
         if not silent:
             progress_console.print(f"{plain(error)}: which names are taken, and secrets, aren't checked")
         return None
+
+
+class _PlaceMaker:
+    """Adds the sites and groups that lines name and that aren't there."""
+
+    def __init__(self, client: MtdClient) -> None:
+        self._client = client
+        self._sites = {place.name for place in all_of(client, places.sites)}
+        self._groups = {place.name for place in all_of(client, places.groups)}
+
+    def make(self, settings: Mapping[str, Any]) -> None:
+        """Add what a router's settings name."""
+        for name in {settings.get("site") or ""} - self._sites - {""}:
+            self._client.ask(places.create_site(name))
+            self._sites.add(name)
+        for name in set(settings.get(GROUPS, ())) - self._groups:
+            self._client.ask(places.create_group(name))
+            self._groups.add(name)
 
 
 def _plan(
@@ -140,18 +164,28 @@ def _changes(settings: Mapping[str, Any], there: Device, *, secrets: bool) -> di
         if name in _FINGERPRINTS:
             same = _bare(str(after)) == _bare(str(before))
         else:
-            same = (list(after) == list(before)) if name == "ways" else after == before
+            same = _same(name, after, before)
         if not same:
             changes[name] = after
     return changes
+
+
+def _same(name: str, after: Any, before: Any) -> bool:
+    if name == "ways":
+        return list(after) == list(before)
+    return set(after) == set(before) if name == GROUPS else bool(after == before)
 
 
 def _bare(fingerprint: str) -> str:
     return fingerprint.replace(":", "").strip().lower()
 
 
-def _apply(client: MtdClient, row: Row, what: str, settings: Mapping[str, Any]) -> None:
+def _apply(
+    client: MtdClient, row: Row, what: str, settings: Mapping[str, Any], maker: _PlaceMaker | None
+) -> None:
     try:
+        if maker is not None:
+            maker.make(settings)
         if what == _ADD:
             client.create_device(**settings)
         elif what == _CHANGE:

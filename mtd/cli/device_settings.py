@@ -24,6 +24,7 @@ TEXTS = frozenset(
             "notes",
         ),
         *("rest_tls_mode", "rest_tls_fingerprint"),
+        "site",
         *("snmp_version", "snmp_username", "snmp_auth", "snmp_priv"),
     }
 )
@@ -60,6 +61,7 @@ _KNOWN = sorted(
         *SECRETS,
         "enabled",
         "ways",
+        "groups",
         "label:KEY",
         "interval:TIER",
         "t0:interfaces",
@@ -123,6 +125,8 @@ def _value(key: str, value: str) -> Any:
         return secret_from(value, key, SECRETS[key])
     if key == "ways":
         return ways_from(value)
+    if key == "groups":
+        return [group.strip() for group in value.split(",") if group.strip()]
     raise click.ClickException(f"{key!r} is not a setting; known: {', '.join(_KNOWN)}")
 
 

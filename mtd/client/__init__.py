@@ -8,7 +8,7 @@ used after.
 
 from __future__ import annotations
 
-from mtd.client import discovery, tools
+from mtd.client import discovery, places, tools
 from mtd.client.aio import AsyncMtdClient
 from mtd.client.errors import MtdClientError
 from mtd.client.live import LiveFrame, LiveLayout, LiveSeries, Sample
@@ -55,5 +55,6 @@ __all__ = [
     "TimeSeries",
     "TopEntry",
     "discovery",
+    "places",
     "tools",
 ]

@@ -10,7 +10,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mtd.client import requests
-from mtd.client.channel import Options, open_channel, stubs_on
+from mtd.client.channel import Options, open_channel, stub_on
 from mtd.client.credentials import credentials_for
 from mtd.client.errors import MtdClientError, closed_error, error_of, forked_error
 from mtd.client.live import LayoutBook, LiveFrame, Sample
@@ -68,19 +68,25 @@ class AsyncMtdClient:
 
     # -- inventory ---------------------------------------------------------------
 
-    async def create_device(self, *, password: str = "", **settings: Unpack[Settings]) -> Device:
-        """Add a device: at least ``name``, ``host``, ``username`` and ``password``."""
-        return await self._call(requests.create_device(password, settings))
+    async def create_device(
+        self, *, password: str = "", request_id: str = "", **settings: Unpack[Settings]
+    ) -> Device:
+        """Add a device: at least ``name``, ``host``, ``username`` and ``password``.
+
+        With a ``request_id``, a UUID, the same call may be made again after a
+        failure: the device is added once.
+        """
+        return await self._call(requests.create_device(password, settings, request_id))
 
     async def get_device(self, device: str) -> Device:
         """Return a device by its name or id."""
         return await self._call(requests.get_device(device))
 
-    async def list_devices(self) -> list[Device]:
-        """Return all devices, by name."""
-        devices, token = await self._call(requests.list_page(""))
+    async def list_devices(self, *, site: str = "", group: str = "") -> list[Device]:
+        """Return all devices, by name; those of a site and of a group, where one is given."""
+        devices, token = await self._call(requests.list_page("", site, group))
         while token:
-            more, token = await self._call(requests.list_page(token))
+            more, token = await self._call(requests.list_page(token, site, group))
             devices += more
         return devices
 
@@ -370,8 +376,10 @@ class AsyncMtdClient:
             import grpc.aio
 
             self._channel = open_channel(grpc.aio, self.target, self._credentials)
-            self._stubs = stubs_on(self._channel)
+            self._stubs = {}
             self._pid = os.getpid()
         elif self._pid != os.getpid():
             raise forked_error()
+        if service not in self._stubs:
+            self._stubs[service] = stub_on(self._channel, service)
         return self._stubs[service]

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import importlib
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypedDict
 
 from mtd.client.credentials import Credentials, Token
 from mtd.client.discovery import DISCOVERY
+from mtd.client.identity import TENANTS, TOKENS, USERS
+from mtd.client.places import GROUPS, SITES
 from mtd.client.requests import INVENTORY, TELEMETRY
 from mtd.client.tools import DIAGNOSTICS
 
@@ -55,16 +60,24 @@ def open_channel(grpc: Any, target: str, credentials: Credentials) -> Any:
     return grpc.secure_channel(target, secure, options=OPTIONS)
 
 
-def stubs_on(channel: Any) -> dict[str, Any]:
-    """Return the stubs by service. Imported here: the generated modules import gRPC."""
-    from mtd.pb.diagnostics.v1.diagnostics_service_pb2_grpc import DiagnosticsServiceStub
-    from mtd.pb.inventory.v1.discovery_service_pb2_grpc import DiscoveryServiceStub
-    from mtd.pb.inventory.v1.inventory_service_pb2_grpc import InventoryServiceStub
-    from mtd.pb.telemetry.v1.telemetry_service_pb2_grpc import TelemetryServiceStub
-
-    return {
-        INVENTORY: InventoryServiceStub(channel),
-        DISCOVERY: DiscoveryServiceStub(channel),
-        DIAGNOSTICS: DiagnosticsServiceStub(channel),
-        TELEMETRY: TelemetryServiceStub(channel),
+STUBS: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        INVENTORY: ("inventory.v1.inventory_service", "InventoryService"),
+        SITES: ("inventory.v1.site_service", "SiteService"),
+        GROUPS: ("inventory.v1.device_group_service", "DeviceGroupService"),
+        DISCOVERY: ("inventory.v1.discovery_service", "DiscoveryService"),
+        DIAGNOSTICS: ("diagnostics.v1.diagnostics_service", "DiagnosticsService"),
+        TELEMETRY: ("telemetry.v1.telemetry_service", "TelemetryService"),
+        TENANTS: ("admin.v1.tenant_service", "TenantService"),
+        USERS: ("admin.v1.user_service", "UserService"),
+        TOKENS: ("admin.v1.token_service", "TokenService"),
     }
+)
+"""Where the stub of a service is: the file of the protocol, and the service in it."""
+
+
+def stub_on(channel: Any, service: str) -> Any:
+    """Return the stub of a service. Imported when it is needed: the generated modules import gRPC."""
+    file, name = STUBS[service]
+    module = importlib.import_module(f"mtd.pb.{file}_pb2_grpc")
+    return getattr(module, f"{name}Stub")(channel)

@@ -78,6 +78,8 @@ class Settings(TypedDict, total=False):
     snmp_username: str
     snmp_auth: str
     snmp_priv: str
+    site: str
+    groups: Sequence[str]
     snmp_community: str
     snmp_auth_password: str
     snmp_priv_password: str
@@ -94,11 +96,11 @@ class Call(Generic[T]):
     min_timeout_s: float = 0.0
 
 
-def create_device(password: str, settings: Mapping[str, Any]) -> Call[Device]:
+def create_device(password: str, settings: Mapping[str, Any], request_id: str = "") -> Call[Device]:
     """Build CreateDevice. Devices are enabled, and in clear text, unless told otherwise."""
     rest, secrets = _apart({"enabled": True, "tls_mode": "off", **settings})
     request = inventory_pb.CreateDeviceRequest(
-        settings=settings_message(rest), password=password, secrets=secrets
+        settings=settings_message(rest), password=password, secrets=secrets, request_id=request_id
     )
     return Call(INVENTORY, "CreateDevice", request, lambda answer: device_of(answer.device))
 
@@ -109,9 +111,11 @@ def get_device(device: str) -> Call[Device]:
     return Call(INVENTORY, "GetDevice", request, lambda answer: device_of(answer.device))
 
 
-def list_page(token: str) -> Call[tuple[list[Device], str]]:
+def list_page(token: str, site: str = "", group: str = "") -> Call[tuple[list[Device], str]]:
     """Build ListDevices; the answer is the devices and the next token."""
-    request = inventory_pb.ListDevicesRequest(page_size=PAGE_SIZE, page_token=token)
+    request = inventory_pb.ListDevicesRequest(
+        page_size=PAGE_SIZE, page_token=token, site=site, device_group=group
+    )
     return Call(
         INVENTORY,
         "ListDevices",

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mtd.client import requests
-from mtd.client.channel import Options, open_channel, stubs_on
+from mtd.client.channel import Options, open_channel, stub_on
 from mtd.client.credentials import credentials_for
 from mtd.client.errors import MtdClientError, closed_error, error_of, forked_error
 from mtd.client.live import LayoutBook, LiveFrame, Sample
@@ -68,19 +68,25 @@ class MtdClient:
 
     # -- inventory ---------------------------------------------------------------
 
-    def create_device(self, *, password: str = "", **settings: Unpack[Settings]) -> Device:
-        """Add a device: at least ``name``, ``host``, ``username`` and ``password``."""
-        return self._call(requests.create_device(password, settings))
+    def create_device(
+        self, *, password: str = "", request_id: str = "", **settings: Unpack[Settings]
+    ) -> Device:
+        """Add a device: at least ``name``, ``host``, ``username`` and ``password``.
+
+        With a ``request_id``, a UUID, the same call may be made again after a
+        failure: the device is added once.
+        """
+        return self._call(requests.create_device(password, settings, request_id))
 
     def get_device(self, device: str) -> Device:
         """Return a device by its name or id."""
         return self._call(requests.get_device(device))
 
-    def list_devices(self) -> list[Device]:
-        """Return all devices, by name."""
-        devices, token = self._call(requests.list_page(""))
+    def list_devices(self, *, site: str = "", group: str = "") -> list[Device]:
+        """Return all devices, by name; those of a site and of a group, where one is given."""
+        devices, token = self._call(requests.list_page("", site, group))
         while token:
-            more, token = self._call(requests.list_page(token))
+            more, token = self._call(requests.list_page(token, site, group))
             devices += more
         return devices
 
@@ -350,8 +356,10 @@ class MtdClient:
                 import grpc
 
                 self._channel = open_channel(grpc, self.target, self._credentials)
-                self._stubs = stubs_on(self._channel)
+                self._stubs = {}
                 self._pid = os.getpid()
             elif self._pid != os.getpid():
                 raise forked_error()
+            if service not in self._stubs:
+                self._stubs[service] = stub_on(self._channel, service)
             return self._stubs[service]

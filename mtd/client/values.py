@@ -95,6 +95,8 @@ class Device:
     routeros_major: int = 0
     absent_capabilities: Mapping[str, str] = field(default_factory=dict)
     """What the router said that it hasn't: name, and what it said."""
+    site: str = ""
+    groups: Sequence[str] = ()
 
 
 def device_of(message: inventory_pb.Device) -> Device:
@@ -144,6 +146,8 @@ def device_of(message: inventory_pb.Device) -> Device:
         way_states=[WayState(_way(state.way), state.state, state.detail) for state in message.ways],
         routeros_major=message.routeros_major,
         absent_capabilities=dict(message.absent_capabilities),
+        site=settings.site,
+        groups=list(settings.groups),
     )
 
 

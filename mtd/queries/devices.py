@@ -12,6 +12,7 @@ from mtd.model.ways import TABLE, states_of
 from mtd.queries.records import DeviceView
 from mtd.storage.pool import Database
 from mtd.storage.stores.device_settings import COLUMNS, DeviceRecord, record_of
+from mtd.storage.stores.places import GROUPS, SITES, place_id
 from mtd.storage.txn import Row, Transaction
 
 _DEVICE_COLUMNS = ", ".join(f"d.{name.strip()}" for name in COLUMNS.split(","))
@@ -27,6 +28,10 @@ SELECT coalesce(s.status, 'unknown'), coalesce(s.reason, ''), to_us(s.since),
         WHERE c.tenant_id = d.tenant_id AND c.device_id = d.device_id AND NOT c.present),
        (SELECT jsonb_object_agg(w.row_key, w.fields) FROM state_row w
         WHERE w.tenant_id = d.tenant_id AND w.device_id = d.device_id AND w.table_name = '{TABLE}'),
+       coalesce((SELECT p.name FROM site p WHERE p.tenant_id = d.tenant_id AND p.site_id = d.site_id), ''),
+       (SELECT array_agg(g.name ORDER BY g.name) FROM device_group_member m
+        JOIN device_group g USING (tenant_id, group_id)
+        WHERE m.tenant_id = d.tenant_id AND m.device_id = d.device_id),
        {_DEVICE_COLUMNS}
 FROM device d LEFT JOIN device_status s USING (tenant_id, device_id)
 WHERE d.tenant_id = %s
@@ -55,13 +60,33 @@ class DeviceQueries:
         return _view(rows[0])
 
     async def list(
-        self, tenant_id: str = DEFAULT_TENANT_ID, *, after_name: str = "", limit: int = 100
+        self,
+        tenant_id: str = DEFAULT_TENANT_ID,
+        *,
+        after_name: str = "",
+        limit: int = 100,
+        site: str = "",
+        group: str = "",
     ) -> Sequence[DeviceView]:
-        """Return devices by name, at most ``limit`` behind ``after_name``."""
+        """Return devices by name, at most ``limit`` behind ``after_name``.
+
+        Of a site and of a group, by name or id, where one is given. Raises NotFound if there is no such one.
+        """
 
         async def read(tx: Transaction) -> Sequence[Row]:
+            where, values = "", []
+            if site:
+                where += " AND d.site_id = %s"
+                values.append(await place_id(tx, tenant_id, SITES, site))
+            if group:
+                where += (
+                    " AND EXISTS (SELECT FROM device_group_member m WHERE m.tenant_id = d.tenant_id"
+                    " AND m.device_id = d.device_id AND m.group_id = %s)"
+                )
+                values.append(await place_id(tx, tenant_id, GROUPS, group))
             await tx.execute(
-                f"{_SELECT} AND d.name > %s ORDER BY d.name LIMIT %s", (tenant_id, after_name, limit)
+                f"{_SELECT}{where} AND d.name > %s ORDER BY d.name LIMIT %s",
+                (tenant_id, *values, after_name, limit),
             )
             return tx.fetchall()
 
@@ -92,11 +117,12 @@ def shown_status(status: str, reason: str, *, enabled: bool) -> tuple[DeviceStat
 
 def _view(row: Row) -> DeviceView:
     status, reason, since_us, last_seen_us, version, board, identity, *more = row
-    major, capabilities, absent, ways, *columns = more
+    major, capabilities, absent, ways, site, groups, *columns = more
     new = view_of_new(record_of(tuple(columns)))
     status, reason = shown_status(status, reason, enabled=new.settings.enabled)
     return replace(
         new,
+        settings=replace(new.settings, site=site, groups=tuple(groups or ())),
         status=status,
         status_reason=reason,
         status_since_us=since_us,

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from mtd.api.grpc.slices import page_of
 from mtd.api.grpc.ways import (
     fingerprint_problem,
     normal_fingerprint,
@@ -17,6 +18,7 @@ from mtd.api.grpc.ways import (
 from mtd.api.interfaces import ConnectionReport
 from mtd.core.errors import Refused
 from mtd.model.catalogue import Catalogue
+from mtd.model.credentials import Purpose
 from mtd.model.device import InterfaceNaming, TlsMode
 from mtd.model.metric import Tier
 from mtd.model.pb_enums import KIND, NAMING, OUTCOME, SEVERITY, STATUS, TIER, TLS_MODE, WAY
@@ -30,6 +32,7 @@ from mtd.storage.stores.device_settings import DeviceSettings
 
 TIERS = frozenset(map(str, Tier))
 MAX_TIMEOUT_S = 3600.0
+MOST_METRICS = 10_000
 MIN_INTERVAL_S = 0.1
 MAX_INTERVAL_S = 7 * 86400.0
 
@@ -93,6 +96,9 @@ def _raw(given: pb.DeviceSettings) -> DeviceSettings:
         labels=dict(given.labels),
         notes=given.notes,
         t0=_t0(given.t0),
+        site=given.site.strip(),
+        groups=tuple(dict.fromkeys(group.strip() for group in given.groups if group.strip())),
+        **{purpose.setting: getattr(given, purpose.setting).strip() for purpose in Purpose},
         **way_settings(given),
     )
 
@@ -190,6 +196,9 @@ def device_message(view: DeviceView) -> pb.Device:
                 metrics=text_of(settings.t0.metrics),
                 pins=settings.t0.pins,
             ),
+            site=settings.site,
+            groups=settings.groups,
+            **{purpose.setting: getattr(settings, purpose.setting) for purpose in Purpose},
         ),
     )
     put_way_settings(settings, message.settings)
@@ -248,10 +257,13 @@ def event_message(event: StoredEvent) -> telemetry.StreamEventsResponse:
     )
 
 
-def catalogue_message(catalogue: Catalogue) -> telemetry.ListMetricsResponse:
-    """Return the catalogue as the protocol shows it."""
-    response = telemetry.ListMetricsResponse(catalogue_version=catalogue.version)
-    for key in sorted(catalogue.metrics):
+def catalogue_message(
+    catalogue: Catalogue, page_size: int = 0, after: str = ""
+) -> telemetry.ListMetricsResponse:
+    """Return a page of the catalogue as the protocol shows it."""
+    keys, following = page_of(list(catalogue.metrics), str, page_size, MOST_METRICS, after)
+    response = telemetry.ListMetricsResponse(catalogue_version=catalogue.version, next_page_token=following)
+    for key in keys:
         metric = catalogue.metrics[key]
         target: series_pb2.Metric = response.metrics.add(
             key=metric.key,

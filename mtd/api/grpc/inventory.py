@@ -11,6 +11,7 @@ from mtd.api.grpc.convert import (
     device_message,
     settings_of,
 )
+from mtd.api.grpc.masks import masked, read_mask_of
 from mtd.api.grpc.types import Context
 from mtd.api.grpc.watching import costs_message, interfaces_message
 from mtd.api.grpc.ways import secrets_of
@@ -40,15 +41,20 @@ class InventoryServicer(InventoryServiceServicer):
 
     async def GetDevice(self, request: pb.GetDeviceRequest, context: Context) -> pb.GetDeviceResponse:
         """Read a device."""
+        mask = read_mask_of(pb.Device, request.read_mask.paths)
         view = await self._backend.get(tenant_id(), named(request.device))
-        return pb.GetDeviceResponse(device=device_message(view))
+        return pb.GetDeviceResponse(device=masked(device_message(view), mask))
 
     async def ListDevices(self, request: pb.ListDevicesRequest, context: Context) -> pb.ListDevicesResponse:
         """Read a page of the devices."""
         size = min(request.page_size or DEFAULT_PAGE, MAX_PAGE)
-        page = await self._backend.list_page(tenant_id(), size, request.page_token)
+        mask = read_mask_of(pb.Device, request.read_mask.paths)
+        page = await self._backend.list_page(
+            tenant_id(), size, request.page_token, request.site, request.device_group
+        )
         return pb.ListDevicesResponse(
-            devices=map(device_message, page.devices), next_page_token=page.next_token
+            devices=(masked(device_message(view), mask) for view in page.devices),
+            next_page_token=page.next_token,
         )
 
     async def UpdateDevice(
@@ -99,7 +105,8 @@ class InventoryServicer(InventoryServiceServicer):
         self, request: pb.ListInterfacesRequest, context: Context
     ) -> pb.ListInterfacesResponse:
         """Tell how often each interface of a device is read, and why."""
-        return interfaces_message(await self._backend.interfaces(tenant_id(), named(request.device)))
+        found = await self._backend.interfaces(tenant_id(), named(request.device))
+        return interfaces_message(found, request.page_size, request.page_token)
 
     async def ListCosts(self, request: pb.ListCostsRequest, context: Context) -> pb.ListCostsResponse:
         """Tell what it costs the routers to be watched."""

@@ -34,6 +34,7 @@ from mtd.diagnostics.errors import ToolBusy, ToolForbidden
 from mtd.discovery.errors import ScanBusy, SubnetNotListed
 from mtd.queries.errors import TooManyQueries
 from mtd.storage.errors import HistoryDamaged, RowUnusable, TooSlow
+from mtd.storage.stores.places import InUse
 
 REASON_KEY = "mtd-reason"
 HINT_KEY = "mtd-hint"
@@ -58,6 +59,7 @@ CODES: dict[type[BaseException], grpc.StatusCode] = {
     ScanBusy: grpc.StatusCode.RESOURCE_EXHAUSTED,
     SubnetNotListed: grpc.StatusCode.PERMISSION_DENIED,
     TooSlow: grpc.StatusCode.DEADLINE_EXCEEDED,
+    InUse: grpc.StatusCode.FAILED_PRECONDITION,
     Retryable: grpc.StatusCode.UNAVAILABLE,
     Misconfigured: grpc.StatusCode.FAILED_PRECONDITION,
     RowUnusable: grpc.StatusCode.FAILED_PRECONDITION,

@@ -6,19 +6,25 @@ import base64
 import binascii
 from collections.abc import Sequence
 
+from mtd.api.grpc.slices import page_of
 from mtd.core.errors import Refused
 from mtd.pb.telemetry.v1 import telemetry_service_pb2 as pb
 from mtd.queries.state import RowFilter, TablePage, TableSummary
 
 DEFAULT_ROWS = 500
 MAX_ROWS = 1000
+MAX_TABLES = 1000
 _MOST_FIELDS = 20
 
 
-def tables_message(tables: Sequence[TableSummary]) -> pb.ListTablesResponse:
-    """Return tables as a message."""
+def tables_message(
+    tables: Sequence[TableSummary], page_size: int = 0, after: str = ""
+) -> pb.ListTablesResponse:
+    """Return a page of tables, by name, as a message."""
+    page, following = page_of(tables, lambda one: one.name, page_size, MAX_TABLES, after)
     return pb.ListTablesResponse(
-        tables=[pb.Table(name=one.name, rows=one.rows, changed_at_us=one.changed_us) for one in tables]
+        tables=[pb.Table(name=one.name, rows=one.rows, changed_at_us=one.changed_us) for one in page],
+        next_page_token=following,
     )
 
 
@@ -50,8 +56,6 @@ def filter_of(request: pb.ListTableRowsRequest) -> RowFilter:
 
 def rows_asked(request: pb.ListTableRowsRequest) -> int:
     """Return how many rows a page may have."""
-    if request.page_size < 0:
-        raise Refused("page_size can't be negative")
     return min(request.page_size or DEFAULT_ROWS, MAX_ROWS)
 
 

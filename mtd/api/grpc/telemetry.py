@@ -170,11 +170,12 @@ class TelemetryServicer(TelemetryServiceServicer):
 
     async def ListMetrics(self, request: pb.ListMetricsRequest, context: Context) -> pb.ListMetricsResponse:
         """List the catalogue."""
-        return catalogue_message(self._catalogue)
+        return catalogue_message(self._catalogue, request.page_size, request.page_token)
 
     async def ListTables(self, request: pb.ListTablesRequest, context: Context) -> pb.ListTablesResponse:
         """List the current-state tables of a device."""
-        return tables_message(await self._backend.tables(tenant_id(), named(request.device)))
+        tables = await self._backend.tables(tenant_id(), named(request.device))
+        return tables_message(tables, request.page_size, request.page_token)
 
     async def ListTableRows(
         self, request: pb.ListTableRowsRequest, context: Context
@@ -194,21 +195,23 @@ class TelemetryServicer(TelemetryServiceServicer):
         self, request: pb.ListSnapshotsRequest, context: Context
     ) -> pb.ListSnapshotsResponse:
         """List the documents of a device."""
-        return snapshots_message(await self._backend.snapshots(tenant_id(), named(request.device)))
+        kinds = await self._backend.snapshots(tenant_id(), named(request.device))
+        return snapshots_message(kinds, request.page_size, request.page_token)
 
     async def ListSnapshotVersions(
         self, request: pb.ListSnapshotVersionsRequest, context: Context
     ) -> pb.ListSnapshotVersionsResponse:
         """List the versions of a document."""
+        asked = versions_asked(request)
         versions = await self._backend.snapshot_versions(
             tenant_id(),
             named(request.device),
             kind_asked(request),
-            limit=versions_asked(request),
+            limit=asked,
             max_bytes=MAX_BYTES,
             before_us=before_asked(request),
         )
-        return versions_message(versions)
+        return versions_message(versions, asked)
 
     def _patterns(self, given: Sequence[str]) -> list[str]:
         if len(given) > self._config.max_patterns:

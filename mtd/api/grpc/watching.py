@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from mtd.api.grpc.slices import page_of
 from mtd.api.interfaces import CostPage, DeviceCost, DeviceInterfaces
 from mtd.model.metric import Tier
 from mtd.model.pb_enums import TIER
@@ -11,17 +12,26 @@ from mtd.pb.inventory.v1 import inventory_service_pb2 as pb
 from mtd.queries.records import InterfaceRow
 from mtd.scheduler.costs import Cost
 
+MOST_INTERFACES = 10_000
 
-def interfaces_message(found: DeviceInterfaces) -> pb.ListInterfacesResponse:
-    """Return the interfaces of a device; pins that match none are told apart."""
+
+def interfaces_message(
+    found: DeviceInterfaces, page_size: int = 0, after: str = ""
+) -> pb.ListInterfacesResponse:
+    """Return a page of the interfaces of a device, by name; pins that match none are told apart."""
+    page, following = page_of(found.interfaces, _place, page_size, MOST_INTERFACES, after)
     pins = found.device.settings.t0.pins
     pinned = {pin for one in found.interfaces for pin in pins if pin in (one.id, one.name)}
     return pb.ListInterfacesResponse(
-        interfaces=[
-            _interface(one, found, pinned=one.id in pins or one.name in pins) for one in found.interfaces
-        ],
+        interfaces=[_interface(one, found, pinned=one.id in pins or one.name in pins) for one in page],
         unmatched_pins=[pin for pin in pins if pin not in pinned],
+        next_page_token=following,
     )
+
+
+def _place(one: InterfaceRow) -> str:
+    # Two may have one name: then the id tells which was first.
+    return f"{one.name}\n{one.id}"
 
 
 def _interface(one: InterfaceRow, found: DeviceInterfaces, *, pinned: bool) -> pb.Interface:

@@ -14,7 +14,8 @@ from mtd.api.access.logged import LoggedAudit
 from mtd.api.config import GrpcConfig
 from mtd.api.grpc.event_feed import EventFeeds
 from mtd.api.grpc.globs import Globs
-from mtd.api.grpc.server import ApiContext
+from mtd.api.grpc.places import DeviceGroupServicer, SiteServicer
+from mtd.api.grpc.server import ApiContext, ServicePart
 from mtd.api.grpc.stream_hub import StreamHub
 from mtd.api.interfaces import (
     ConnectionReport,
@@ -34,6 +35,8 @@ from mtd.model.layout import Layout, Series
 from mtd.model.metric import DEFAULT_INTERVAL_S, Kind, Lane, Metric, Tier, Unit
 from mtd.model.observation import FrameValues, KeyRange, StateChange, TableChange
 from mtd.pb.events.v1.envelope_pb2 import Envelope
+from mtd.pb.inventory.v1.device_group_service_pb2_grpc import add_DeviceGroupServiceServicer_to_server
+from mtd.pb.inventory.v1.site_service_pb2_grpc import add_SiteServiceServicer_to_server
 from mtd.queries.cache import Aged
 from mtd.queries.newest import NewestPage, Token
 from mtd.queries.records import (
@@ -55,6 +58,7 @@ from mtd.scheduler.costs import HourlyCost
 from mtd.storage.stores.device_settings import DeviceSettings, Secrets
 from mtd.storage.stores.requests import StoredRequest
 from tests.unit.api.finding_fakes import FakeDiscovery, FakeTools
+from tests.unit.api.place_fakes import FakePlaces
 
 T = TypeVar("T")
 
@@ -374,8 +378,12 @@ class FakeInventory:
         page = [DeviceCost(f"id-{name}", name, self.costing[name]) for name in names[:page_size]]
         return CostPage(page, names[page_size - 1] if len(names) > page_size else "")
 
-    async def list_page(self, tenant_id: str, page_size: int, page_token: str) -> DevicePage:
+    async def list_page(
+        self, tenant_id: str, page_size: int, page_token: str, site: str = "", group: str = ""
+    ) -> DevicePage:
         views = sorted(self.devices.values(), key=lambda view: view.settings.name)
+        views = [view for view in views if not site or view.settings.site == site]
+        views = [view for view in views if not group or group in view.settings.groups]
         behind = [view for view in views if view.settings.name > page_token]
         page = behind[:page_size]
         return DevicePage(page, page[-1].settings.name if len(behind) > page_size else "")
@@ -466,4 +474,8 @@ def context(
         LoggedAudit(),
         FakeRequests(),
         b"key of page tokens",
+        parts=[
+            ServicePart(add_SiteServiceServicer_to_server, SiteServicer(FakePlaces())),
+            ServicePart(add_DeviceGroupServiceServicer_to_server, DeviceGroupServicer(FakePlaces())),
+        ],
     )

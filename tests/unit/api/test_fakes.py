@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from mtd.api.grpc.repeats import RequestStore
-from mtd.api.interfaces import InventoryBackend, Readiness, TelemetryBackend
+from mtd.api.interfaces import InventoryBackend, PlacesBackend, Readiness, TelemetryBackend
+from mtd.storage.stores.places import PlaceStore
 from mtd.storage.stores.requests import StoredRequests
 from tests.unit.api.fakes import (
     FakeInventory,
@@ -12,6 +13,7 @@ from tests.unit.api.fakes import (
     FakeTelemetry,
     assert_same_signatures,
 )
+from tests.unit.api.place_fakes import FakePlaces
 
 
 @pytest.mark.parametrize(
@@ -22,6 +24,8 @@ from tests.unit.api.fakes import (
         (Readiness, FakeReadiness),
         (RequestStore, FakeRequests),
         (RequestStore, StoredRequests),
+        (PlacesBackend, FakePlaces),
+        (PlacesBackend, PlaceStore),
     ],
 )
 def test_fakes_have_the_signatures_of_their_ports(port: type, fake: type) -> None:

@@ -52,6 +52,7 @@ EVERYTHING = {
     "interval:t2": "90.5",
     "interval:t3": "",
     "site": "Graz",
+    "groups": "core|noc",
     "label:role": "core",
 }
 
@@ -79,7 +80,7 @@ def test_every_setting_can_be_imported(mtd: Commands, door: DoorInThread, tmp_pa
     assert (found.name, found.host, found.port, found.enabled) == ("r1", "192.0.2.1", 8730, False)
     assert (found.connect_timeout_s, found.command_timeout_s) == (2.5, 30.0)
     assert found.intervals_s == {Tier.T0: 5.0, Tier.T2: 90.5}
-    assert found.labels == {"site": "Graz", "role": "core"}
+    assert (found.labels, found.site, found.groups) == ({"role": "core"}, "Graz", ("core", "noc"))
     assert found.notes == EVERYTHING["notes"]
     assert (found.t0.interfaces, found.t0.pins) == (12, ("ether1", "sfp 1, main"))
     assert (found.snmp_port, found.snmp_username, found.rest_port) == (1161, "su", 443)
@@ -223,11 +224,32 @@ def test_lines_are_those_of_the_file(tmp_path: Path) -> None:
     assert [problem.error for problem in other.problems] == ["it has 6 cells, but there are 5 columns"]
 
 
-def test_site_is_a_label_and_may_not_be_said_twice(tmp_path: Path) -> None:
-    path = tmp_path / "r.csv"
-    path.write_text(f"{HEADER},site,label:site\n")
-    with pytest.raises(click.ClickException, match="'site' is there twice"):
-        read_rows(path)
+def test_places_that_are_missing_are_added_where_that_is_asked_for(
+    mtd: Commands, door: DoorInThread, tmp_path: Path
+) -> None:
+    server = ("--server", door.target)
+    mtd("site", "add", "Graz", *server)
+    rows = [
+        {"name": "r1", "host": "h", "username": "u", "password": "p", "site": "Graz", "groups": "core|noc"},
+        {"name": "r2", "host": "h", "username": "u", "password": "p", "site": "Wien", "groups": ""},
+        {"name": "r3", "host": "", "username": "u", "password": "p", "site": "Linz", "groups": ""},
+    ]
+    path = write(tmp_path / "r.csv", *rows)
+    imported(mtd, door, path, "--add-places", "--dry-run", code=1)
+    assert len(json.loads(mtd("site", "list", *server, "--json").output)) == 1
+    imported(mtd, door, path, "--add-places", code=1)
+    names = [
+        [place["name"] for place in json.loads(mtd(kind, "list", *server, "--json").output)]
+        for kind in ("site", "group")
+    ]
+    assert names == [["Graz", "Wien"], ["core", "noc"]]  # none for a router that isn't added
+
+
+def test_a_changed_order_of_groups_is_no_change(mtd: Commands, door: DoorInThread, tmp_path: Path) -> None:
+    row = {"name": "r1", "host": "h", "username": "u", "password": "p", "groups": "b|a"}
+    imported(mtd, door, write(tmp_path / "r.csv", row))
+    again = write(tmp_path / "c.csv", {"name": "r1", "groups": "a|b"})
+    assert imported(mtd, door, again, "--update")["unchanged"] == 1
 
 
 def test_new_routers_may_have_their_password_from_a_file(
