@@ -41,6 +41,7 @@ from mtd.queries.snapshots import SnapshotSummary, SnapshotVersion
 from mtd.queries.state import RowFilter, TablePage, TableSummary
 from mtd.queries.top import TopBy
 from mtd.scheduler.costs import HourlyCost
+from mtd.storage.stores.credential_sets import CredentialSet, SetSecret, SetSettings
 from mtd.storage.stores.device_settings import DeviceSettings, Secrets
 from mtd.storage.stores.places import Place, PlaceSettings
 
@@ -186,6 +187,36 @@ class PlacesBackend(Protocol):
 
     async def delete(self, tenant_id: str, place: str) -> None:
         """Remove one. Raises InUse while devices are in it."""
+
+
+class CredentialsBackend(Protocol):
+    """The sets of credentials of a tenant, by their names or ids. Secrets go in and never come out."""
+
+    async def create(
+        self, tenant_id: str, settings: SetSettings, secrets: Mapping[str, SetSecret]
+    ) -> CredentialSet:
+        """Add a set. Raises AlreadyExists if its name is taken, and Refused for a reference that nobody serves."""
+
+    async def get(self, tenant_id: str, name: str) -> CredentialSet:
+        """Return a set."""
+
+    async def list(self, tenant_id: str, *, after_name: str = "", limit: int = 100) -> list[CredentialSet]:
+        """Return those behind a name, by name."""
+
+    async def update(
+        self,
+        tenant_id: str,
+        name: str,
+        settings: SetSettings,
+        mask: Sequence[str],
+        secrets: Mapping[str, SetSecret],
+        *,
+        revision: int = 0,
+    ) -> CredentialSet:
+        """Change what the mask names, and the secrets that are given. Raises as ``create`` does, and Conflict."""
+
+    async def delete(self, tenant_id: str, name: str) -> None:
+        """Remove a set. Raises InUse while devices use it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ from mtd.app.certificates import Certificates
 from mtd.app.collecting import RELOADED, Collecting
 from mtd.app.config import Settings
 from mtd.app.console_reads import CHART_POINTS, ConsoleReads
+from mtd.app.credentials import credential_parts
 from mtd.app.discovering import Finding
 from mtd.app.identity import Identity
 from mtd.app.logins import Logins
@@ -354,6 +355,7 @@ class Daemon:
             parts=[
                 *self._identity.parts(),
                 *place_parts(self._readers),
+                *credential_parts(self._pools.doors, self._secrets.sealer, self._secrets.resolver.check),
                 *self._auditing.service_parts(self._pools, self._dsn),
                 *self._certificates.parts(lambda: self._grpc.client_port),
             ],

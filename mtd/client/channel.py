@@ -8,6 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypedDict
 
+from mtd.client.credential_sets import CREDENTIALS
 from mtd.client.credentials import Credentials, Token
 from mtd.client.discovery import DISCOVERY
 from mtd.client.identity import TENANTS, TOKENS, USERS
@@ -65,6 +66,7 @@ STUBS: Mapping[str, tuple[str, str]] = MappingProxyType(
         INVENTORY: ("inventory.v1.inventory_service", "InventoryService"),
         SITES: ("inventory.v1.site_service", "SiteService"),
         GROUPS: ("inventory.v1.device_group_service", "DeviceGroupService"),
+        CREDENTIALS: ("inventory.v1.credential_service", "CredentialSetService"),
         DISCOVERY: ("inventory.v1.discovery_service", "DiscoveryService"),
         DIAGNOSTICS: ("diagnostics.v1.diagnostics_service", "DiagnosticsService"),
         TELEMETRY: ("telemetry.v1.telemetry_service", "TelemetryService"),

@@ -80,6 +80,9 @@ class Settings(TypedDict, total=False):
     snmp_priv: str
     site: str
     groups: Sequence[str]
+    readonly_credentials: str
+    diagnostics_credentials: str
+    config_audit_credentials: str
     snmp_community: str
     snmp_auth_password: str
     snmp_priv_password: str

@@ -97,6 +97,9 @@ class Device:
     """What the router said that it hasn't: name, and what it said."""
     site: str = ""
     groups: Sequence[str] = ()
+    readonly_credentials: str = ""
+    diagnostics_credentials: str = ""
+    config_audit_credentials: str = ""
 
 
 def device_of(message: inventory_pb.Device) -> Device:
@@ -148,6 +151,9 @@ def device_of(message: inventory_pb.Device) -> Device:
         absent_capabilities=dict(message.absent_capabilities),
         site=settings.site,
         groups=list(settings.groups),
+        readonly_credentials=settings.readonly_credentials,
+        diagnostics_credentials=settings.diagnostics_credentials,
+        config_audit_credentials=settings.config_audit_credentials,
     )
 
 

@@ -10,6 +10,7 @@ import enum
 from collections.abc import Iterable
 from typing import Generic, TypeVar, cast
 
+from mtd.model.credentials import Purpose
 from mtd.model.device import (
     DeviceStatus,
     InterfaceNaming,
@@ -24,6 +25,7 @@ from mtd.model.device import (
 from mtd.model.metric import Kind, Lane, Tier
 from mtd.model.sighting import FoundBy
 from mtd.pb.common.v1 import device_pb2, discovery_pb2, series_pb2
+from mtd.pb.inventory.v1 import credential_service_pb2
 
 Word = TypeVar("Word", bound=enum.StrEnum)
 Number = TypeVar("Number", bound=int)
@@ -88,3 +90,6 @@ FOUND_BY: EnumMap[FoundBy, discovery_pb2.FoundBy] = EnumMap(
     FoundBy, discovery_pb2.FoundBy.items(), "FOUND_BY_"
 )
 LANE: EnumMap[Lane, series_pb2.Lane] = EnumMap(Lane, series_pb2.Lane.items(), "LANE_")
+CREDENTIAL_PURPOSE: EnumMap[Purpose, credential_service_pb2.CredentialPurpose] = EnumMap(
+    Purpose, credential_service_pb2.CredentialPurpose.items(), "CREDENTIAL_PURPOSE_"
+)

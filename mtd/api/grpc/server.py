@@ -45,6 +45,7 @@ from mtd.pb.diagnostics.v1 import diagnostics_service_pb2
 from mtd.pb.diagnostics.v1.diagnostics_service_pb2_grpc import add_DiagnosticsServiceServicer_to_server
 from mtd.pb.ingest.v1 import enrollment_service_pb2
 from mtd.pb.inventory.v1 import (
+    credential_service_pb2,
     device_group_service_pb2,
     discovery_service_pb2,
     inventory_service_pb2,
@@ -62,6 +63,7 @@ DESCRIPTORS = (
     inventory_service_pb2.DESCRIPTOR.services_by_name["InventoryService"],
     site_service_pb2.DESCRIPTOR.services_by_name["SiteService"],
     device_group_service_pb2.DESCRIPTOR.services_by_name["DeviceGroupService"],
+    credential_service_pb2.DESCRIPTOR.services_by_name["CredentialSetService"],
     discovery_service_pb2.DESCRIPTOR.services_by_name["DiscoveryService"],
     diagnostics_service_pb2.DESCRIPTOR.services_by_name["DiagnosticsService"],
     audit_service_pb2.DESCRIPTOR.services_by_name["AuditService"],

@@ -14,6 +14,7 @@ from mtd.storage.errors import Duplicate, StatementRejected
 from mtd.storage.pool import Database
 from mtd.storage.stores.data_keys import DataKeys
 from mtd.storage.stores.device_settings import DeviceSettings, Secret
+from mtd.storage.stores.places import InUse
 from mtd.storage.stores.sealed_columns import CREDENTIAL
 from mtd.storage.txn import Row, Transaction
 
@@ -163,7 +164,7 @@ class CredentialSetStore:
             raise AlreadyExists(f"there is a set of credentials {settings.name!r} already") from None
 
     async def delete(self, tenant_id: str, name: str) -> None:
-        """Remove a set. Raises NotFound, and Conflict while devices use it."""
+        """Remove a set. Raises NotFound, and InUse while devices use it."""
 
         async def remove(tx: Transaction) -> None:
             found = await _find(tx, tenant_id, name, lock=True)
@@ -228,9 +229,9 @@ async def kinds_of_sets(tx: Transaction, tenant_id: str, settings: DeviceSetting
     return found[named[Purpose.READONLY]][1] if Purpose.READONLY in named else set()
 
 
-def _in_use(name: str, count: int) -> Conflict:
+def _in_use(name: str, count: int) -> InUse:
     devices = "a device uses" if count == 1 else f"{count} devices use"
-    return Conflict(f"{devices} the set {name!r}: let them use another first")
+    return InUse(f"{devices} the set {name!r}: let them use another first")
 
 
 async def _find(tx: Transaction, tenant_id: str, name: str, *, lock: bool = False) -> CredentialSet:

@@ -23,7 +23,7 @@ class T0Settings(_message.Message):
     def __init__(self, interfaces: _Optional[str] = ..., metrics: _Optional[str] = ..., pins: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class DeviceSettings(_message.Message):
-    __slots__ = ("name", "host", "port", "tls_mode", "tls_fingerprint", "username", "enabled", "interface_naming", "code_page", "connect_timeout_s", "command_timeout_s", "intervals_s", "labels", "notes", "t0", "ways", "rest_port", "rest_tls_mode", "rest_tls_fingerprint", "snmp_version", "snmp_port", "snmp_username", "snmp_auth", "snmp_priv", "site", "groups")
+    __slots__ = ("name", "host", "port", "tls_mode", "tls_fingerprint", "username", "enabled", "interface_naming", "code_page", "connect_timeout_s", "command_timeout_s", "intervals_s", "labels", "notes", "t0", "ways", "rest_port", "rest_tls_mode", "rest_tls_fingerprint", "snmp_version", "snmp_port", "snmp_username", "snmp_auth", "snmp_priv", "site", "groups", "readonly_credentials", "diagnostics_credentials", "config_audit_credentials")
     class IntervalsSEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -64,6 +64,9 @@ class DeviceSettings(_message.Message):
     SNMP_PRIV_FIELD_NUMBER: _ClassVar[int]
     SITE_FIELD_NUMBER: _ClassVar[int]
     GROUPS_FIELD_NUMBER: _ClassVar[int]
+    READONLY_CREDENTIALS_FIELD_NUMBER: _ClassVar[int]
+    DIAGNOSTICS_CREDENTIALS_FIELD_NUMBER: _ClassVar[int]
+    CONFIG_AUDIT_CREDENTIALS_FIELD_NUMBER: _ClassVar[int]
     name: str
     host: str
     port: int
@@ -90,7 +93,10 @@ class DeviceSettings(_message.Message):
     snmp_priv: _device_pb2.SnmpPriv
     site: str
     groups: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, name: _Optional[str] = ..., host: _Optional[str] = ..., port: _Optional[int] = ..., tls_mode: _Optional[_Union[_device_pb2.TlsMode, str]] = ..., tls_fingerprint: _Optional[str] = ..., username: _Optional[str] = ..., enabled: _Optional[bool] = ..., interface_naming: _Optional[_Union[_device_pb2.InterfaceNaming, str]] = ..., code_page: _Optional[str] = ..., connect_timeout_s: _Optional[float] = ..., command_timeout_s: _Optional[float] = ..., intervals_s: _Optional[_Mapping[str, float]] = ..., labels: _Optional[_Mapping[str, str]] = ..., notes: _Optional[str] = ..., t0: _Optional[_Union[T0Settings, _Mapping]] = ..., ways: _Optional[_Iterable[_Union[_device_pb2.Way, str]]] = ..., rest_port: _Optional[int] = ..., rest_tls_mode: _Optional[_Union[_device_pb2.TlsMode, str]] = ..., rest_tls_fingerprint: _Optional[str] = ..., snmp_version: _Optional[_Union[_device_pb2.SnmpVersion, str]] = ..., snmp_port: _Optional[int] = ..., snmp_username: _Optional[str] = ..., snmp_auth: _Optional[_Union[_device_pb2.SnmpAuth, str]] = ..., snmp_priv: _Optional[_Union[_device_pb2.SnmpPriv, str]] = ..., site: _Optional[str] = ..., groups: _Optional[_Iterable[str]] = ...) -> None: ...
+    readonly_credentials: str
+    diagnostics_credentials: str
+    config_audit_credentials: str
+    def __init__(self, name: _Optional[str] = ..., host: _Optional[str] = ..., port: _Optional[int] = ..., tls_mode: _Optional[_Union[_device_pb2.TlsMode, str]] = ..., tls_fingerprint: _Optional[str] = ..., username: _Optional[str] = ..., enabled: _Optional[bool] = ..., interface_naming: _Optional[_Union[_device_pb2.InterfaceNaming, str]] = ..., code_page: _Optional[str] = ..., connect_timeout_s: _Optional[float] = ..., command_timeout_s: _Optional[float] = ..., intervals_s: _Optional[_Mapping[str, float]] = ..., labels: _Optional[_Mapping[str, str]] = ..., notes: _Optional[str] = ..., t0: _Optional[_Union[T0Settings, _Mapping]] = ..., ways: _Optional[_Iterable[_Union[_device_pb2.Way, str]]] = ..., rest_port: _Optional[int] = ..., rest_tls_mode: _Optional[_Union[_device_pb2.TlsMode, str]] = ..., rest_tls_fingerprint: _Optional[str] = ..., snmp_version: _Optional[_Union[_device_pb2.SnmpVersion, str]] = ..., snmp_port: _Optional[int] = ..., snmp_username: _Optional[str] = ..., snmp_auth: _Optional[_Union[_device_pb2.SnmpAuth, str]] = ..., snmp_priv: _Optional[_Union[_device_pb2.SnmpPriv, str]] = ..., site: _Optional[str] = ..., groups: _Optional[_Iterable[str]] = ..., readonly_credentials: _Optional[str] = ..., diagnostics_credentials: _Optional[str] = ..., config_audit_credentials: _Optional[str] = ...) -> None: ...
 
 class DeviceSecrets(_message.Message):
     __slots__ = ("snmp_community", "snmp_auth_password", "snmp_priv_password")
