@@ -145,9 +145,14 @@ def snapshot(at: int, content: bytes, sha256: bytes | None = None) -> Envelope:
 
 @dataclass
 class World:
-    """Everything that projecting takes; ``committed`` is what subscribers were told."""
+    """Everything that projecting takes, and what reads it; ``committed`` is what subscribers were told.
+
+    ``db`` is the writer's pool, ``doors`` that of callers of one tenant, ``across`` what mtd itself reads.
+    """
 
     db: Database
+    doors: Database
+    across: Database
     partitions: Partitions
     log: MemoryEventLog
     dsn: str
@@ -202,14 +207,16 @@ def in_world(
     """Run a test in a new world."""
 
     async def main() -> None:
-        db = Database(dsn, StorageConfig(pool_size=4, retry_cap_s=0.2))
-        await db.start()
-        partitions = Partitions(db, PartitionsConfig(ahead_hours=1, ahead_days=1))
+        storage = StorageConfig(pool_size=4, retry_cap_s=0.2)
+        db, owner = Database.for_writing(dsn, storage), Database.for_maintenance(dsn, storage)
+        doors, across = Database.for_queries(dsn, storage), Database.for_all_tenants(dsn, storage)
+        pools = (db, owner, doors, across)
+        partitions = Partitions(owner, PartitionsConfig(ahead_hours=1, ahead_days=1))
         await partitions.maintain()
         log = MemoryEventLog()
         await log.start()
         config = ProjectionsConfig.model_validate({"retry_first_s": 0.02, "retry_cap_s": 0.2, **settings})
-        world = World(db, partitions, log, dsn, config)
+        world = World(db, doors, across, partitions, log, dsn, config)
         try:
             await body(world)
         finally:
@@ -217,7 +224,8 @@ def in_world(
                 await runner.stop()
             for stop in world.stops:
                 await stop()
-            await db.stop()
+            for pool in pools:
+                await pool.stop()
             await log.stop()
 
     run_async(main(), timeout_s=timeout_s)

@@ -50,7 +50,7 @@ async def add_device(world: World, device_id: str, name: str, host: str, tenant:
 
 
 async def proposals(world: World, tenant: str = TENANT, **options: object) -> list[ProposalView]:
-    return list(await ProposalQueries(world.db).list(tenant, **options))  # type: ignore[arg-type]
+    return list(await ProposalQueries(world.doors).list(tenant, **options))  # type: ignore[arg-type]
 
 
 def test_the_newest_that_was_told_counts_and_nothing_gets_lost(postgres_dsn: str) -> None:
@@ -95,14 +95,14 @@ def test_neighbours_of_polled_routers_are_proposals_and_links(postgres_dsn: str)
         known = {view.identity: view for view in await proposals(world, include_known=True)}
         assert (known["edge"].known_device_id, known["edge"].known_by) == (EDGE, "mac")
 
-        links = {link.identity: link for link in await NeighborQueries(world.db).list(TENANT)}
+        links = {link.identity: link for link in await NeighborQueries(world.doors).list(TENANT)}
         assert set(links) == {"edge", "stranger", "switch"}
         edge = links["edge"]
         assert (edge.seen_at.device_id, edge.seen_at.interface, edge.interface_id) == (CORE, "ether1", "*a")
         assert (edge.neighbor_device_name, edge.neighbor_interface_id) == ("edge", "*b")
         assert (links["switch"].neighbor_device_id, links["switch"].platform) == ("", "Cisco")
-        assert await NeighborQueries(world.db).list(TENANT, device_id=EDGE) == []
-        assert len(await NeighborQueries(world.db).list(TENANT, offset=1, limit=1)) == 1
+        assert await NeighborQueries(world.doors).list(TENANT, device_id=EDGE) == []
+        assert len(await NeighborQueries(world.doors).list(TENANT, offset=1, limit=1)) == 1
 
     in_world(postgres_dsn, body)
 
@@ -147,7 +147,7 @@ def test_decisions_outlive_a_rebuild_and_end_with_the_device(postgres_dsn: str) 
         await world.project(
             seen(at, mac_address=MAC, identity="a"), seen(at, mac_address=OTHER_MAC, identity="b")
         )
-        queries, decisions = ProposalQueries(world.db), DecisionStore(world.db)
+        queries, decisions = ProposalQueries(world.doors), DecisionStore(world.doors)
         one, other = (proposal_id(TENANT, f"mac {mac}") for mac in (MAC, OTHER_MAC))
         await decisions.ignore(TENANT, one)
         await decisions.adopt(TENANT, other, CORE)
@@ -177,7 +177,7 @@ def test_a_tenant_sees_its_own_only(postgres_dsn: str) -> None:
         assert [view.identity for view in await proposals(world)] == ["mine"]  # their device isn't mine
         assert [view.identity for view in await proposals(world, OTHER_TENANT)] == ["theirs"]
         with pytest.raises(NotFound):
-            await ProposalQueries(world.db).get(proposal_id(TENANT, f"mac {MAC}"), OTHER_TENANT)
+            await ProposalQueries(world.doors).get(proposal_id(TENANT, f"mac {MAC}"), OTHER_TENANT)
 
     in_world(postgres_dsn, body)
 
@@ -185,7 +185,7 @@ def test_a_tenant_sees_its_own_only(postgres_dsn: str) -> None:
 def test_ids_may_be_short_but_not_ambiguous(postgres_dsn: str) -> None:
     async def body(world: World) -> None:
         await world.project(seen(now_us(), mac_address=MAC))
-        queries = ProposalQueries(world.db)
+        queries = ProposalQueries(world.doors)
         full = proposal_id(TENANT, f"mac {MAC}")
         assert (await queries.get(full[:8].upper())).proposal_id == full
         for wrong in ("", "abc", "a%%%%", "x" * 40):

@@ -35,7 +35,7 @@ def test_a_commit_without_an_answer_is_found_out(postgres_dsn: str) -> None:
         await world.project(declare())
         # Deferred: runs at the commit, and cuts the connection in the transaction that writes counter 1000.
         await world.ask(
-            "CREATE FUNCTION cut() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+            "CREATE FUNCTION cut() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = mtd AS $$ BEGIN"
             " IF nextval('cuts') = 1 THEN PERFORM pg_terminate_backend(pg_backend_pid()); PERFORM pg_sleep(1); END IF;"
             " RETURN NULL; END $$"
         )
@@ -179,14 +179,14 @@ def test_a_partition_that_can_not_be_made_is_no_fault_of_the_events(postgres_dsn
         # What is to be the partition's name is taken by something else.
         late = now_us() - 40 * 86_400_000_000
         name = TELEMETRY_FRAME.partition(late)
-        world.partitions._db = Refusing()  # type: ignore[assignment]
+        owner, world.partitions._db = world.partitions._db, Refusing()  # type: ignore[assignment]
         await world.log.append([frame(late)])
         runner = world.runners[-1]
         async with asyncio.timeout(10):
             while "telemetry: permission denied" not in runner.failure:
                 await asyncio.sleep(0.02)
         assert await world.value("SELECT count(*) FROM dead_letter") == 0
-        world.partitions._db = world.db
+        world.partitions._db = owner
         await world.project()
         assert await world.value("SELECT tableoid::regclass::text FROM telemetry_frame") == name
 

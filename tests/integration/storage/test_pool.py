@@ -10,6 +10,7 @@ import psycopg2.extensions
 import pytest
 
 from mtd.core.errors import Bug, Misconfigured
+from mtd.model.device import DEFAULT_TENANT_ID
 from mtd.storage import pool
 from mtd.storage.config import StorageConfig
 from mtd.storage.embedded import EmbeddedPostgres
@@ -314,9 +315,9 @@ def test_readers_have_a_pool_of_their_own_and_less_time(postgres_dsn: str) -> No
         config = StorageConfig(query_pool_size=1, query_statement_timeout_s=0.1)
         db = Database.for_queries(postgres_dsn, config)
         await db.start()
-        assert await value(db, "SHOW statement_timeout") == "100ms"
+        assert await value(db, "SHOW statement_timeout", tenant=DEFAULT_TENANT_ID) == "100ms"
         with pytest.raises(StorageUnavailable, match="took too long"):
-            await value(db, "SELECT 1 FROM pg_sleep(5)")
+            await value(db, "SELECT 1 FROM pg_sleep(5)", tenant=DEFAULT_TENANT_ID)
         await db.stop()
 
     run_async(main())

@@ -40,18 +40,18 @@ def test_one_snapshot_in_a_thread_for_a_tenant(postgres_dsn: str) -> None:
         async with reading(postgres_dsn) as readers:
 
             def body(conn: ColdConnection) -> tuple[int, int, str]:
-                before = value("SELECT count(*) FROM tenant")(conn)
+                before = value("SELECT count(*) FROM site")(conn)
                 with psycopg.connect(postgres_dsn) as other:
-                    other.execute("INSERT INTO mtd.tenant VALUES (gen_random_uuid(), 'another')")
+                    other.execute("INSERT INTO mtd.site (tenant_id, name) VALUES (%s, 'another')", (TENANT,))
                 assert threading.current_thread() is not threading.main_thread()
                 return (
                     before,
-                    value("SELECT count(*) FROM tenant")(conn),
+                    value("SELECT count(*) FROM site")(conn),
                     value("SELECT current_setting('app.tenant_id')")(conn),
                 )
 
-            assert await readers.run("test.read", body, tenant=TENANT) == (1, 1, TENANT)
-            assert await readers.run("test.read", value("SELECT count(*) FROM tenant"), tenant=TENANT) == 2
+            assert await readers.run("test.read", body, tenant=TENANT) == (0, 0, TENANT)
+            assert await readers.run("test.read", value("SELECT count(*) FROM site"), tenant=TENANT) == 1
 
     run_async(main())
 

@@ -1,19 +1,25 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 import traceback
+import uuid
+from dataclasses import replace
 from typing import Any
 
 import psycopg2
 import psycopg2.extensions
 import pytest
 
+from mtd.app.pools import Pools
 from mtd.core.errors import Misconfigured
 from mtd.storage import schema
+from mtd.storage.config import StorageConfig
 from mtd.storage.errors import SchemaTooNew, SchemaTooOld, StorageUnavailable
 from mtd.storage.pool import Database
 from mtd.storage.schema import Migration
+from mtd.storage.txn import Transaction
 from mtd.testing import run_async
 
 
@@ -124,10 +130,82 @@ def test_the_owner_of_the_schema_needs_no_right_on_the_database(empty_postgres_d
         rows(empty_postgres_dsn, statement)
     try:
         dsn = psycopg2.extensions.make_dsn(empty_postgres_dsn, user=role, password="x")
+        with pytest.raises(Misconfigured) as refused:
+            schema.migrate_blocking(dsn)
+        # It says what is to be run, and that suffices.
+        rows(empty_postgres_dsn, statement_in(refused.value))
+        with pytest.raises(Misconfigured) as refused:
+            schema.migrate_blocking(dsn)
+        rows(empty_postgres_dsn, statement_in(refused.value))
         assert schema.migrate_blocking(dsn).applied
         assert schema.migrate_blocking(dsn).applied == ()
+        assert_it_works_as_the_roles(dsn)
     finally:
         rows(empty_postgres_dsn, f"DROP OWNED BY {role} CASCADE; DROP ROLE {role}")
+
+
+def statement_in(refused: Misconfigured) -> str:
+    """Return what an error asks a superuser to run."""
+    found = re.search(r"let a superuser run: (.*); then run `mtd migrate` again", str(refused))
+    assert found is not None
+    return found[1]
+
+
+def assert_it_works_as_the_roles(dsn: str) -> None:
+    """An owner who is no superuser lays its rights down."""
+
+    async def body() -> None:
+        pools = Pools(dsn, "", StorageConfig())
+        await pools.start()
+        for pool, sees in ((pools.owner, 1), (pools.writer, 1), (pools.across, 1), (pools.doors, 0)):
+
+            async def count(tx: Transaction) -> Any:
+                await tx.execute("SELECT count(*) FROM tenant")
+                return tx.fetchone()
+
+            assert await pool.run("test.count", count, tenant=str(uuid.UUID(int=7))) == (sees,), pool.role
+        await pools.stop()
+
+    run_async(body())
+
+
+def test_roles_that_are_not_there_and_can_not_be_made(empty_postgres_dsn: str) -> None:
+    role = f"owner_{os.getpid()}"
+    names = {"mtd_door": f"walls_door_{os.getpid()}", "mtd_writer": f"walls_writer_{os.getpid()}"}
+    steps = []
+    for step in schema.migrations():
+        sql = step.sql
+        for name, other in names.items():
+            sql = sql.replace(name, other)
+        steps.append(replace(step, sql=sql))
+    rows(empty_postgres_dsn, f"CREATE ROLE {role} LOGIN PASSWORD 'x'; CREATE SCHEMA mtd AUTHORIZATION {role}")
+    try:
+        dsn = psycopg2.extensions.make_dsn(empty_postgres_dsn, user=role, password="x")
+        for name in names.values():
+            with pytest.raises(Misconfigured, match=f"may not make the role {name}") as refused:
+                schema.migrate_blocking(dsn, steps=steps)
+            rows(empty_postgres_dsn, statement_in(refused.value))
+        assert schema.migrate_blocking(dsn, steps=steps).applied
+    finally:
+        rows(empty_postgres_dsn, f"DROP OWNED BY {role} CASCADE")
+        for name in (*names.values(), role):
+            rows(empty_postgres_dsn, f"DROP ROLE {name}")
+
+
+@pytest.mark.parametrize(
+    "fault", ["ALTER ROLE {door} BYPASSRLS", "ALTER ROLE {door} SUPERUSER", "GRANT mtd TO {door}"]
+)
+def test_a_role_that_passes_the_walls_is_refused(empty_postgres_dsn: str, fault: str) -> None:
+    door = f"walls_door_{os.getpid()}"
+    steps = [replace(step, sql=step.sql.replace("mtd_door", door)) for step in schema.migrations()]
+    rows(empty_postgres_dsn, f"CREATE ROLE {door}; {fault.format(door=door)}")
+    try:
+        with pytest.raises(Misconfigured, match="passes row-level security") as refused:
+            schema.migrate_blocking(empty_postgres_dsn, steps=steps)
+        rows(empty_postgres_dsn, statement_in(refused.value))
+        assert schema.migrate_blocking(empty_postgres_dsn, steps=steps).applied
+    finally:
+        rows(empty_postgres_dsn, f"DROP OWNED BY {door} CASCADE; DROP ROLE {door}")
 
 
 def test_what_postgresql_refuses_is_told_in_our_words(empty_postgres_dsn: str) -> None:
