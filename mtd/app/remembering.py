@@ -47,6 +47,10 @@ class Remembered(Generic[K, V]):
                 self._values.popitem(last=False)
         return value
 
+    def drop(self, key: K) -> None:
+        """Keep nothing of a key."""
+        self._values.pop(key, None)
+
     def forget(self) -> None:
         """Keep nothing of what was read until now, nor of what is being read."""
         self._changes += 1

@@ -67,9 +67,14 @@ class TokenVerifier:
 
     async def _lookup(self, token: Token) -> TokenRecord | None:
         """Return the token if it is good."""
-        proof = await self._found.get(token.token_id, lambda: self._store.find(token.token_id))
-        now = dt.datetime.fromtimestamp(self._clock.now_us() / 1e6, dt.UTC)
-        if proof is None or not _is_good(proof, token, now):
+        kept = self._found.peek(token.token_id)
+        if kept is not None and _is_good(kept, token, self._now()):
+            proof: TokenProof | None = kept
+        else:
+            # What is kept may be older than the secret: a token that was rotated a moment ago is good at once.
+            self._found.drop(token.token_id)
+            proof = await self._found.get(token.token_id, lambda: self._store.find(token.token_id))
+        if proof is None or not _is_good(proof, token, self._now()):
             self._good.pop(token.digest, None)
             return None
         self._good[token.digest] = None
@@ -77,6 +82,9 @@ class TokenVerifier:
         while len(self._good) > _MOST:
             self._good.popitem(last=False)
         return proof.token
+
+    def _now(self) -> dt.datetime:
+        return dt.datetime.fromtimestamp(self._clock.now_us() / 1e6, dt.UTC)
 
     def _note(self, token: TokenRecord) -> None:
         """Note in PostgreSQL, now and then and aside, that a token is used."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypedDict
 
+from mtd.client.audit import AUDIT
 from mtd.client.credential_sets import CREDENTIALS
 from mtd.client.credentials import Credentials, Token
 from mtd.client.discovery import DISCOVERY
@@ -70,6 +71,7 @@ STUBS: Mapping[str, tuple[str, str]] = MappingProxyType(
         DISCOVERY: ("inventory.v1.discovery_service", "DiscoveryService"),
         DIAGNOSTICS: ("diagnostics.v1.diagnostics_service", "DiagnosticsService"),
         TELEMETRY: ("telemetry.v1.telemetry_service", "TelemetryService"),
+        AUDIT: ("admin.v1.audit_service", "AuditService"),
         TENANTS: ("admin.v1.tenant_service", "TenantService"),
         USERS: ("admin.v1.user_service", "UserService"),
         TOKENS: ("admin.v1.token_service", "TokenService"),
