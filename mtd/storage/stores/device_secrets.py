@@ -45,8 +45,9 @@ async def put_password(tx: Transaction, tenant_id: str, device_id: str, sealed: 
     """Store a password in place of the one before."""
     await tx.execute(
         "INSERT INTO device_credential (tenant_id, device_id, secret) VALUES (%s, %s, %s)"
-        " ON CONFLICT (tenant_id, device_id) DO UPDATE SET secret = excluded.secret, updated_at = now()",
-        (tenant_id, device_id, sealed),
+        # Not excluded.secret: doors may write the column, and not read it.
+        " ON CONFLICT (tenant_id, device_id) DO UPDATE SET secret = %s, updated_at = now()",
+        (tenant_id, device_id, sealed, sealed),
     )
 
 
@@ -55,8 +56,8 @@ async def put_secrets(tx: Transaction, tenant_id: str, device_id: str, sealed: M
     for name, secret in sealed.items():
         await tx.execute(
             "INSERT INTO device_secret (tenant_id, device_id, name, secret) VALUES (%s, %s, %s, %s)"
-            " ON CONFLICT (tenant_id, device_id, name) DO UPDATE SET secret = excluded.secret, updated_at = now()",
-            (tenant_id, device_id, name, secret),
+            " ON CONFLICT (tenant_id, device_id, name) DO UPDATE SET secret = %s, updated_at = now()",
+            (tenant_id, device_id, name, secret, secret),
         )
 
 
