@@ -150,11 +150,10 @@ class Finding:
         recorder: Recorder,
         polled: PolledDevices,
     ) -> None:
-        decisions = DecisionStore(database)
         self._service = DiscoveryService(
-            settings.discovery, settings.ingest.own_tenant_id, recorder, decisions
+            settings.discovery, settings.ingest.own_tenant_id, recorder, DecisionStore(database)
         )
-        self.discovery = Discovery(readers, devices, decisions, self._service.scanner, recorder)
+        self.discovery = Discovery(readers, devices, DecisionStore(readers), self._service.scanner, recorder)
         runner = ToolRunner(
             lambda tenant_id, device: polled.polled(device, tenant_id, Purpose.DIAGNOSTICS),
             recorder,
