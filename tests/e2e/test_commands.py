@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from mtd.cli import main
+from mtd.client import credential_sets
 from tests.e2e.kit import Answer, Rig, rig
 
 
@@ -46,6 +47,14 @@ CALLS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("device", "pins"): ("lab-0001",),
     ("device", "unpin"): ("lab-0001", "ether1"),
     ("device", "remove"): ("added",),
+    ("credentials", "add"): ("noc", "readonly", "username=x", "password=y"),
+    ("credentials", "list"): (),
+    ("credentials", "set"): ("noc", "notes=hello"),
+    ("credentials", "show"): ("noc",),
+    ("credentials", "remove"): ("gone",),
+    ("secrets", "check"): (),
+    ("secrets", "rotate"): (),
+    ("secrets", "status"): (),
     ("discovery", "list"): ("--all",),
     ("discovery", "neighbors"): ("lab-0001",),
     ("ping",): ("lab-0001", "192.0.2.1", "--count", "2", "--interval", "10"),
@@ -54,6 +63,11 @@ CALLS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("sniff",): ("lab-0001", "ether1", "--seconds", "1"),
     ("bandwidth-test",): ("lab-0001", "192.0.2.1", "--seconds", "1"),
     ("runs",): ("lab-0001",),
+    ("tenant", "list"): (),
+    ("tenant", "show"): ("default",),
+    ("user", "list"): ("--super-admin",),
+    ("token", "list"): ("--all",),
+    ("whoami",): (),
     ("watch",): ("--seconds", "1.5"),
     ("query",): ("lab-0001", "system.*", "--last", "5m"),
     ("events",): (),
@@ -72,9 +86,23 @@ CALLS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("backfill",): ("--generate", "1", "--interfaces", "2", "--days", "1"),
 }
 # Done once, these can't be done again.
-ONCE = {("device", "add"), ("device", "remove"), ("device", "unpin"), ("backfill",)}
-# Of a daemon that is stopped: see the tests of crashes. Of what is found: see test_finding.
-ELSEWHERE = {("rebuild",), *(("discovery", name) for name in ("scan", "adopt", "ignore", "restore"))}
+ONCE = {
+    ("credentials", "add"),
+    ("credentials", "remove"),
+    ("device", "add"),
+    ("device", "remove"),
+    ("device", "unpin"),
+    ("backfill",),
+}
+# Of a daemon that is stopped: see the tests of crashes. Of what is found: see test_finding. Of tenants, users and
+# tokens: see tests/integration/app/test_identity_commands.
+ELSEWHERE = {
+    ("rebuild",),
+    *(("discovery", name) for name in ("scan", "adopt", "ignore", "restore")),
+    *(("tenant", name) for name in ("add", "set")),
+    *(("user", name) for name in ("add", "set", "remove", "password")),
+    *(("token", name) for name in ("add", "rotate", "revoke")),
+}
 ALWAYS_JSON = {("config", "dump")}
 
 
@@ -82,6 +110,8 @@ ALWAYS_JSON = {("config", "dump")}
 def running() -> Iterator[Rig]:
     with rig("fleet", "--routers", "2", "--interfaces", "4") as stage:
         stage.add_all()
+        with stage.client() as client:
+            client.ask(credential_sets.create_set("gone", "readonly"))
         (stage.folder / "devices.csv").write_text("name,host,username,password\nx,127.0.0.1,u,p\n")
         yield stage
 
@@ -106,7 +136,7 @@ def with_json() -> list[tuple[str, ...]]:
 
 def called(stage: Rig, path: tuple[str, ...], arguments: list[str], *more: str) -> Answer:
     """Call a command: in this process, which is quicker, unless it wants a reactor of its own."""
-    if path == ("poll",):
+    if path[0] in ("poll", "secrets"):
         return stage.mtd(*path, *arguments, *more)
     environment = {"MTD_SERVER": stage.server, "MTD_CONFIG": str(stage.config_path)}
     result = CliRunner(env=environment).invoke(main, [*path, *arguments, *more])
