@@ -173,6 +173,8 @@ def secret_fields(descriptor: Any, seen: frozenset[str] = frozenset()) -> list[s
     for field in descriptor.fields:
         if field.message_type is not None:
             found += secret_fields(field.message_type, seen | {descriptor.full_name})
+        elif field.type not in (field.TYPE_STRING, field.TYPE_BYTES):
+            continue
         elif field.name.endswith(WORDS) and not field.full_name.endswith(NAMES) and not is_secret(field):
             found.append(field.full_name)
     return found
