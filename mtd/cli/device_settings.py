@@ -52,6 +52,12 @@ WORDS = {
     "off": False,
     "0": False,
 }
+# As people name them; the settings are called after what they are for, too.
+CREDENTIALS = {
+    "credentials.readonly": "readonly_credentials",
+    "credentials.diagnostics": "diagnostics_credentials",
+    "credentials.config-audit": "config_audit_credentials",
+}
 TIERS = ("t0", "t1", "t2", "t3")
 LIMITS = ("interfaces", "metrics")
 _KNOWN = sorted(
@@ -59,6 +65,7 @@ _KNOWN = sorted(
         *TEXTS,
         *NUMBERS,
         *SECRETS,
+        *CREDENTIALS,
         "enabled",
         "ways",
         "groups",
@@ -93,6 +100,8 @@ def changes_from(texts: Sequence[str], current: Callable[[], Device]) -> dict[st
             if "t0" not in changes:
                 changes["t0"] = dict(current().t0)
             changes["t0"][name] = _limit(key, value)
+        elif key in CREDENTIALS:
+            changes[CREDENTIALS[key]] = value
         else:
             changes[key] = _value(key, value)
     return changes

@@ -1,6 +1,6 @@
 """Sets of credentials: give what a function here returns to a client's ``ask``.
 
-made = client.ask(credential_sets.create_set("noc", "readonly", username="monitor", password="..."))
+made = client.ask(credential_sets.create_set("noc", "readonly", username="monitor", secrets={"password": "..."}))
 client.update_device("core-1", readonly_credentials="noc")
 """
 
@@ -54,15 +54,15 @@ def create_set(
     username: str = "",
     notes: str = "",
     request_id: str = "",
+    secrets: Mapping[str, str] | None = None,
     references: Mapping[str, str] | None = None,
-    **secrets: str,
 ) -> Call[CredentialSet]:
     """Build CreateCredentialSet: secrets by their kinds, or ``references`` to where they are kept."""
     request = pb.CreateCredentialSetRequest(
         settings=pb.CredentialSetSettings(
             name=name, purpose=_purpose(purpose), username=username, notes=notes
         ),
-        secrets=_secrets(secrets, references or {}),
+        secrets=_secrets(secrets or {}, references or {}),
         request_id=request_id,
     )
     return Call(CREDENTIALS, "CreateCredentialSet", request, lambda answer: _set(answer.credential_set))
@@ -90,8 +90,8 @@ def update_set(
     changes: Mapping[str, str],
     *,
     revision: int = 0,
+    secrets: Mapping[str, str] | None = None,
     references: Mapping[str, str] | None = None,
-    **secrets: str,
 ) -> Call[CredentialSet]:
     """Build UpdateCredentialSet for ``name``, ``username`` and ``notes``; an empty secret takes it from the set."""
     try:
@@ -101,7 +101,7 @@ def update_set(
     request = pb.UpdateCredentialSetRequest(
         credential_set=name,
         settings=settings,
-        secrets=_secrets(secrets, references or {}),
+        secrets=_secrets(secrets or {}, references or {}),
         revision=revision,
     )
     request.update_mask.paths.extend(sorted(changes))

@@ -231,3 +231,17 @@ async def _complete(tenant_id: str, tx: Transaction) -> int:
         (tenant_id, GRACE_S),
     )
     return tx.rowcount
+
+
+async def find_tenant(db: Database, tenant: str) -> str | None:
+    """Return the id of a tenant by its name or id; None if there is none."""
+
+    async def read(tx: Transaction) -> str | None:
+        await tx.execute(
+            "SELECT tenant_id::text FROM tenant WHERE tenant_id::text = %s OR name = %s ORDER BY tenant_id::text = %s DESC",
+            (tenant, tenant, tenant),
+        )
+        row = tx.fetchone()
+        return None if row is None else str(row[0])
+
+    return await db.run("secrets.tenant", read)
