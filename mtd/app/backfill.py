@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mtd.app.auditing.local import audited
 from mtd.app.config import Settings
 from mtd.app.maintenance import Report, running_database
 from mtd.backfill.fill import Existing, Filled, Filling, Progress, fill
@@ -67,7 +68,9 @@ def backfill(settings: Settings, wanted: Wanted, report: Report, progress: Progr
             processes=os.cpu_count() or 1,
             retention=settings.database.retention,
         )
-        return fill(dsn, filling, progress)
+        detail = {"days": str(wanted.days), "devices": str(len(plans)), "existing": str(wanted.existing)}
+        with audited(dsn, "storage.backfill", detail=detail):
+            return fill(dsn, filling, progress)
 
 
 def span_of_days(now_us: int, days: int) -> tuple[int, int]:

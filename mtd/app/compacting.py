@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from mtd.app.auditing.local import audited
 from mtd.app.config import Settings
 from mtd.app.maintenance import running_database
 from mtd.compaction.messages import (
@@ -72,6 +73,7 @@ def compact_database(
 
     with (
         running_database(settings, lambda text: show(text, 0, 1)) as dsn,
+        audited(dsn, "storage.compact"),
         Rounds(dsn, settings.database, take, stop, patient=False) as rounds,
     ):
         show("looking for closed hours", 0, 1)

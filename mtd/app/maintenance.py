@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from mtd.app.auditing.local import local_entry
 from mtd.app.config import Settings
 from mtd.core.clock import SYSTEM_CLOCK
 from mtd.core.errors import Misconfigured
@@ -24,6 +25,7 @@ from mtd.model.events import payload_kind
 from mtd.projections.errors import OutOfBounds
 from mtd.projections.frames import TimeBounds
 from mtd.storage.audit import Audit, Newest, Poll, Span
+from mtd.storage.audit_blocking import audit_blocking
 from mtd.storage.embedded.server import EmbeddedPostgres
 from mtd.storage.partitioned import EVENT, TELEMETRY_FRAME
 from mtd.storage.retention import Retention
@@ -62,7 +64,11 @@ def migrate_database(settings: Settings, report: Report) -> list[str]:
             report(f"migration {done + 1} of {due}: {name}")
 
     with running_database(settings, report, make=True) as dsn:
-        return list(migrate_blocking(dsn, progress).applied)
+        done = migrate_blocking(dsn, progress)
+        if done.applied:
+            detail = {"before": str(done.before), "after": str(done.after)}
+            audit_blocking(dsn, local_entry("database.migrate", detail=detail))
+        return list(done.applied)
 
 
 @contextmanager

@@ -7,18 +7,22 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from mtd.app.auditing.local import FAILED, local_entry
 from mtd.app.config import Settings
 from mtd.core.clock import SYSTEM_CLOCK
 from mtd.core.errors import Misconfigured, Retryable
 from mtd.eventlog.sqlite.log import SqliteEventLog
 from mtd.eventlog.sqlite.verify import file_stats
+from mtd.model.audit import OK, STARTED
 from mtd.projections.all import default_projections
 from mtd.projections.runner import ProjectionRunner
 from mtd.projections.telemetry import TelemetryProjection
+from mtd.security.audit_chain import Deed, clean
 from mtd.storage.embedded.server import EmbeddedPostgres
 from mtd.storage.partitions import Partitions
 from mtd.storage.pool import Database
 from mtd.storage.schema import migrate
+from mtd.storage.stores.audit_log import AuditStore
 from mtd.storage.txn import Transaction
 
 Progress = Callable[[str, int, int], None]
@@ -65,6 +69,7 @@ async def rebuild_projection(
     async with _log_of(settings) as log, _database_of(settings) as database:
         if name == TelemetryProjection.name and await _has_blocks(database):
             warn(BLOCKS_STAY)
+        await _write_down(database, name, STARTED)
         partitions = Partitions(database, settings.database.partitions, settings.database.retention)
         await partitions.maintain()
         projections = default_projections(partitions, settings.projections)
@@ -75,10 +80,19 @@ async def rebuild_projection(
             await _until(runner, "catching up", stats.first_seq, stats.last_seq, progress)
             await runner.rebuild(name)
             await _until(runner, f"rebuilding {name}", stats.first_seq, stats.last_seq, progress)
+        except Exception:
+            await _write_down(database, name, FAILED)
+            raise
         finally:
             await runner.stop()
+        await _write_down(database, name, OK)
         seconds = round(SYSTEM_CLOCK.monotonic() - started, 3)
         return Rebuilt(name, stats.first_seq, stats.last_seq, seconds)
+
+
+async def _write_down(database: Database, name: str, outcome: str) -> None:
+    entry = local_entry("database.rebuild", outcome, target=f"projection={name}")
+    await AuditStore(database).append([Deed(clean(entry), SYSTEM_CLOCK.now_us())])
 
 
 @asynccontextmanager

@@ -31,7 +31,8 @@ def pseudonym(texts: tuple[str, ...], tenant: uuid.UUID, config_path: Path | Non
     mtd table bng-1 ppp_session -c '~bqztiz7bl2zbnod3'   his session
 
     It takes the daemon's master key, so it needs the right to read that file. There
-    is no way back from a pseudonym to the text but to try texts.
+    is no way back from a pseudonym to the text but to try texts. That somebody was looked up,
+    and by whom, stands in the audit log.
     """
     from mtd.app.secrets import master_keys
 
@@ -40,6 +41,12 @@ def pseudonym(texts: tuple[str, ...], tenant: uuid.UUID, config_path: Path | Non
     make = Pseudonyms(masters.oldest, PrivacyConfig(subscribers=Personal.HASHED)).of(str(tenant))
     assert make is not None
     found = {text: make(text) for text in texts}
+    from mtd.app.audit_direct import audit_direct
+    from mtd.app.auditing.local import local_entry
+
+    # Who was looked up, in the words of the database: never the texts.
+    detail = {"pseudonyms": " ".join(found.values())}
+    audit_direct(settings, local_entry("subscriber.look_up", tenant_id=str(tenant), detail=detail))
     if as_json:
         print_json(found)
         return

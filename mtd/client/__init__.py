@@ -8,7 +8,7 @@ used after.
 
 from __future__ import annotations
 
-from mtd.client import credential_sets, discovery, places, tools
+from mtd.client import audit, credential_sets, discovery, places, tools
 from mtd.client.aio import AsyncMtdClient
 from mtd.client.errors import MtdClientError
 from mtd.client.live import LiveFrame, LiveLayout, LiveSeries, Sample
@@ -54,6 +54,7 @@ __all__ = [
     "TestStep",
     "TimeSeries",
     "TopEntry",
+    "audit",
     "credential_sets",
     "discovery",
     "places",

@@ -17,7 +17,9 @@ def config(tmp_path: Path, text: str = "") -> str:
         key.touch(mode=0o600)
         key.write_text(base64.b64encode(bytes(range(32))).decode() + "\n")
     path = tmp_path / "mtd.toml"
-    path.write_text(f'[security]\nmaster_key_file = "{key}"\n{text}')
+    path.write_text(
+        f'[daemon]\ndata_dir = "{tmp_path / "data"}"\n[security]\nmaster_key_file = "{key}"\n{text}'
+    )
     return str(path)
 
 
@@ -27,6 +29,22 @@ def test_a_subscriber_can_be_looked_up(mtd: Commands, tmp_path: Path) -> None:
     assert "kept" not in mtd(*asked).output
     assert json.loads(mtd(*asked, "joe", "--json").output)["john.smith@isp.example"] == "~bqztiz7bl2zbnod3"
     assert "~bqztiz7bl2zbnod3" not in mtd(*asked, "--tenant", OTHER_TENANT).output
+
+
+def test_who_looked_somebody_up_is_written_down(mtd: Commands, tmp_path: Path) -> None:
+    """The database doesn't run: it goes into the data folder, from where the daemon takes it."""
+    mtd("pseudonym", "-c", config(tmp_path), "john.smith@isp.example")
+    (segment,) = (tmp_path / "data" / "audit-spool").iterdir()
+    written = segment.read_text()
+    assert json.loads(written)["entry"]["detail"]["pseudonyms"] == "~bqztiz7bl2zbnod3"
+    assert "smith" not in written
+
+
+def test_what_can_not_be_written_down_is_not_done(mtd: Commands, tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("no folder")
+    answer = mtd("pseudonym", "-c", config(tmp_path), "joe", code=1)
+    assert "isn't done" in answer.output
+    assert "~" not in answer.output
 
 
 def test_where_names_are_kept_it_says_so(mtd: Commands, tmp_path: Path) -> None:
