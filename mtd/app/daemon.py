@@ -142,7 +142,13 @@ class Daemon:
         oldest = self._secrets.masters.oldest
         self._pseudonyms = Pseudonyms(oldest, settings.privacy)
         self._page_key = page_key_of(oldest)
-        self._identity = Identity(self._readers, self._database, settings, self._plugins.catalogue)
+        self._identity = Identity(
+            self._readers,
+            self._database,
+            settings,
+            self._plugins.catalogue,
+            self._certificates.running,
+        )
         await self._begin("tenants", self._identity.start(), self._identity.stop)
         await self._begin(
             "collectors",

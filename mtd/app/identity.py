@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mtd.api.access.rules import rules_of
+from mtd.api.access.running import RunningCalls
 from mtd.api.grpc.server import DESCRIPTORS, ServicePart
 from mtd.app.administration import Meter, admin_parts, known_scopes
 from mtd.app.tenancy import Tenancy
@@ -26,11 +27,18 @@ class Identity:
     ``meters`` tell how much of a quota is used: others add theirs.
     """
 
-    def __init__(self, doors: Database, writer: Database, settings: Settings, catalogue: Catalogue) -> None:
+    def __init__(
+        self,
+        doors: Database,
+        writer: Database,
+        settings: Settings,
+        catalogue: Catalogue,
+        running: RunningCalls,
+    ) -> None:
         self._settings = settings
         self._catalogue = catalogue
         self._stored = CatalogueStore(writer)
-        self.tenancy = Tenancy(doors, writer, settings.security, self._welcome)
+        self.tenancy = Tenancy(doors, writer, settings.security, self._welcome, running)
         self.users = UserStore(doors, writer)
         self.passwords = Passwords(settings.security.passwords)
         self.meters: dict[Quota, Meter] = {

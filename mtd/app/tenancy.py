@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from mtd.api.access.gate import Gate
 from mtd.api.access.interfaces import Verifier
+from mtd.api.access.running import RunningCalls
 from mtd.app.remembering import Remembered
 from mtd.app.token_verifier import TokenVerifier
 from mtd.core.clock import SYSTEM_CLOCK, Clock
@@ -103,6 +104,7 @@ class Tenancy:
         writer: Database,
         config: SecurityConfig,
         welcome: Welcome,
+        running: RunningCalls,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._writer = writer
@@ -113,7 +115,7 @@ class Tenancy:
         self.directory = TenantDirectory(self.tenants, clock)
         self.book = QuotaBook(self.quotas, clock)
         attempts = Attempts("tokens", config.failures_per_minute, _MINUTE_S, clock)
-        self._bearers = TokenVerifier(self.tokens, attempts, clock)
+        self._bearers = TokenVerifier(self.tokens, self.directory, attempts, running, clock)
         self.verifiers: list[Verifier] = [self._bearers]
         self.forgetful: list[Forget] = [self.directory.forget, self.book.forget, self._bearers.forget]
         self._trust_loopback = config.trust_loopback
@@ -131,6 +133,7 @@ class Tenancy:
         """Welcome the tenants that there are, and follow changes."""
         await self._welcome_new()
         self._listening = await self._writer.listen(CHANNEL, self._on_change)
+        await self._bearers.start()
         self._tasks.spawn("welcome", self._keep_welcoming())
 
     async def stop(self) -> None:

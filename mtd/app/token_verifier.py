@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import datetime as dt
 import logging
 from collections import OrderedDict
 
-from mtd.api.access.interfaces import Credentials
+from mtd.api.access.interfaces import Credentials, Tenants
+from mtd.api.access.running import RunningCalls
 from mtd.app.remembering import Remembered
 from mtd.core.clock import Clock
 from mtd.core.errors import MtdError, Unauthenticated
@@ -20,6 +23,7 @@ from mtd.storage.stores.tokens import TokenProof, TokenRecord, TokenStore
 
 logger = logging.getLogger(__name__)
 
+_KIND = "token"
 _KEPT_S = 5.0
 _MOST = 10_000
 _USED_EVERY_S = 300.0
@@ -30,10 +34,17 @@ class TokenVerifier:
     """See `Verifier`: knows bearers that look like tokens of mtd.
 
     Who shows wrong ones again and again has to wait; tokens that were good before are looked at all the same, so
-    that somebody behind the same address can't shut them out.
+    that somebody behind the same address can't shut them out. Calls in ``running`` end when their token does, or
+    when its tenant is switched off.
     """
 
-    def __init__(self, store: TokenStore, attempts: Attempts, clock: Clock) -> None:
+    def __init__(
+        self, store: TokenStore, tenants: Tenants, attempts: Attempts, running: RunningCalls, clock: Clock
+    ) -> None:
+        self._tenants = tenants
+        self._running = running
+        self._ended: set[str] = set()  # proofs of running calls
+        self._look_again = asyncio.Event()
         self._store = store
         self._attempts = attempts
         self._clock = clock
@@ -51,30 +62,63 @@ class TokenVerifier:
         if token is None or token.digest not in self._good:
             self._attempts.check(peer)
         found = None if token is None else await self._lookup(token)
-        if found is None:
+        if token is None or found is None:
             self._attempts.failed(peer)
             raise Unauthenticated(_REFUSAL)
         self._note(found)
-        return _principal(found, credentials.peer)
+        return _principal(found, credentials.peer, f"{_KIND} {found.token_id} {token.digest.hex()}")
 
     def forget(self) -> None:
         """Keep nothing: something changed."""
         self._found.forget()
+        self._look_again.set()
+
+    async def start(self) -> None:
+        """Begin to end calls whose tokens end."""
+        self._running.judge(_KIND, lambda proof: proof not in self._ended)
+        self._tasks.spawn("watch", self._watch())
 
     async def stop(self) -> None:
         """End what runs in the background."""
         await self._tasks.stop()
 
+    async def _watch(self) -> None:
+        """Look again at the tokens of running calls: when something changed, and as time goes on."""
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_KEPT_S):
+                    await self._look_again.wait()
+            self._look_again.clear()
+            try:
+                ended = {proof for proof in self._running.proofs(_KIND) if not await self._still_good(proof)}
+            except MtdError as error:
+                # They were good a moment ago: PostgreSQL being away ends nobody's streams.
+                logger.warning("the tokens of running calls can't be looked at: %s", error)
+                continue
+            self._ended = ended
+            if count := self._running.look_again(_KIND):
+                logger.info("%d calls ended with the tokens of their callers", count)
+
+    async def _still_good(self, proof: str) -> bool:
+        _, token_id, digest = proof.split(" ")
+        found = await self._found.get(token_id, lambda: self._store.find(token_id))
+        if found is None or not _is_good(found, bytes.fromhex(digest), self._now()):
+            return False
+        if found.token.tenant_id == NO_TENANT_ID:
+            return True
+        tenant = await self._tenants.tenant(found.token.tenant_id)
+        return tenant is not None and tenant.enabled
+
     async def _lookup(self, token: Token) -> TokenRecord | None:
         """Return the token if it is good."""
         kept = self._found.peek(token.token_id)
-        if kept is not None and _is_good(kept, token, self._now()):
+        if kept is not None and _is_good(kept, token.digest, self._now()):
             proof: TokenProof | None = kept
         else:
             # What is kept may be older than the secret: a token that was rotated a moment ago is good at once.
             self._found.drop(token.token_id)
             proof = await self._found.get(token.token_id, lambda: self._store.find(token.token_id))
-        if proof is None or not _is_good(proof, token, self._now()):
+        if proof is None or not _is_good(proof, token.digest, self._now()):
             self._good.pop(token.digest, None)
             return None
         self._good[token.digest] = None
@@ -105,13 +149,15 @@ class TokenVerifier:
             logger.debug("the use of the token %s couldn't be noted: %s", token.name, error)
 
 
-def _is_good(proof: TokenProof, token: Token, now: dt.datetime) -> bool:
+def _is_good(proof: TokenProof, digest: bytes, now: dt.datetime) -> bool:
     record = proof.token
     in_time = record.expires_at is None or now < record.expires_at
-    return proof.proves(token.digest, now) and in_time and record.revoked_at is None
+    return proof.proves(digest, now) and in_time and record.revoked_at is None
 
 
-def _principal(token: TokenRecord, peer: str) -> Principal:
+def _principal(token: TokenRecord, peer: str, proof: str) -> Principal:
     # Super-admins belong to no tenant: they work for the first one unless they say for which.
     tenant_id = DEFAULT_TENANT_ID if token.tenant_id == NO_TENANT_ID else token.tenant_id
-    return Principal(CallerKind.TOKEN, token.name, tenant_id, token.role, peer, token.token_id, token.scopes)
+    return Principal(
+        CallerKind.TOKEN, token.name, tenant_id, token.role, peer, token.token_id, token.scopes, proof
+    )

@@ -28,6 +28,10 @@ class RunningCalls:
         """Have a function judge the proofs of a kind."""
         self._judges[kind] = is_good
 
+    def proofs(self, kind: str) -> list[str]:
+        """Return the proofs of a kind whose callers are being served."""
+        return [proof for proof in self._scopes if proof.startswith(f"{kind} ")]
+
     @asynccontextmanager
     async def serving(self, caller: Principal) -> AsyncIterator[None]:
         """Serve a call within the context. Raises Unauthenticated if what its caller showed isn't good any more."""
@@ -52,7 +56,7 @@ class RunningCalls:
     def look_again(self, kind: str) -> int:
         """End the calls whose proofs of a kind aren't good any more; return how many."""
         now, ended = asyncio.get_running_loop().time(), 0
-        bad = [proof for proof in self._scopes if proof.startswith(f"{kind} ") and not self._is_good(proof)]
+        bad = [proof for proof in self.proofs(kind) if not self._is_good(proof)]
         for proof in bad:
             for scope in self._scopes.pop(proof):
                 scope.reschedule(now)

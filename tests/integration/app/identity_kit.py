@@ -20,6 +20,8 @@ from mtd.pb.admin.v1.tenant_service_pb2_grpc import TenantServiceStub
 from mtd.pb.admin.v1.token_service_pb2_grpc import TokenServiceStub
 from mtd.pb.admin.v1.user_service_pb2_grpc import UserServiceStub
 from mtd.pb.inventory.v1.inventory_service_pb2_grpc import InventoryServiceStub
+from mtd.pb.telemetry.v1 import telemetry_service_pb2 as telemetry_pb
+from mtd.pb.telemetry.v1.telemetry_service_pb2_grpc import TelemetryServiceStub
 from mtd.storage.pool import Database
 from mtd.storage.stores.tokens import NewToken
 from tests.unit.api.fakes import CATALOGUE, FakeTelemetry, context
@@ -41,6 +43,12 @@ class Caller:
             stub(channel)
             for stub in (TenantServiceStub, UserServiceStub, TokenServiceStub, InventoryServiceStub)
         ]
+
+    def latest(self, channel: Any) -> Any:
+        """Begin a stream of live values."""
+        return TelemetryServiceStub(channel).StreamLatest(
+            telemetry_pb.StreamLatestRequest(), metadata=self._metadata
+        )
 
     def __getattr__(self, method: str) -> Any:
         stub = next(stub for stub in self._stubs if hasattr(stub, method))
@@ -86,9 +94,10 @@ async def open_door(dsn: str, **security: Any) -> AsyncIterator[Door]:
     doors, writer = Database.for_queries(dsn), Database.for_writing(dsn)
     await doors.start()
     await writer.start()
-    identity = Identity(doors, writer, settings, CATALOGUE)
+    fakes = context(FakeTelemetry())
+    identity = Identity(doors, writer, settings, CATALOGUE, fakes.running)
     await identity.start()
-    api = replace(context(FakeTelemetry()), gate=identity.tenancy.gate, parts=identity.parts())
+    api = replace(fakes, gate=identity.tenancy.gate, parts=identity.parts())
     server = GrpcServer(api)
     await server.start()
     door = Door(identity, doors, writer, server.port)

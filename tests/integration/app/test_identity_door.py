@@ -100,6 +100,22 @@ def test_a_revoked_token_is_refused_at_once(postgres_dsn: str) -> None:
     with_door(postgres_dsn, body)
 
 
+@pytest.mark.parametrize("how", ["token", "tenant"])
+def test_streams_end_with_their_tokens(postgres_dsn: str, how: str) -> None:
+    async def body(door: Door) -> None:
+        north = await tenant(door, "north")
+        stream = door.showing(await door.token(north, Role.VIEWER, name="t")).latest(door.channel)
+        await stream.initial_metadata()
+        if how == "token":
+            await door.identity.tenancy.tokens.revoke(north, "t")
+        else:
+            await door.identity.tenancy.tenants.update(north, ["enabled"], enabled=False)
+        async with asyncio.timeout(4):  # it is told: not found out as time goes on
+            await refused(stream.read(), CODE.UNAUTHENTICATED, "isn't good any more")
+
+    with_door(postgres_dsn, body)
+
+
 async def until_refused(door: Door, secret: str) -> None:
     """Wait for the notification, which is under way; not for the memory's end, which is seconds later."""
     async with asyncio.timeout(4):
