@@ -45,6 +45,16 @@ class SeqRanges:
         self._firsts[low:high] = [first]
         self._lasts[low:high] = [last]
 
+    def remove(self, first: int, last: int) -> None:
+        """Take the positions from one to another out."""
+        low, high = bisect_left(self._lasts, first), bisect_right(self._firsts, last)
+        if last < first or low >= high:
+            return
+        kept = [(self._firsts[low], first - 1), (last + 1, self._lasts[high - 1])]
+        kept = [span for span in kept if span[0] <= span[1]]
+        self._firsts[low:high] = [start for start, _ in kept]
+        self._lasts[low:high] = [end for _, end in kept]
+
     def update(self, spans: Iterable[Span]) -> None:
         """Add many."""
         for first, last in spans:

@@ -6,7 +6,8 @@ import asyncio
 import hashlib
 import uuid
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -51,7 +52,7 @@ class Sender:
 class PushResult:
     """What became of a batch. ``problems`` are the rows that weren't taken, duplicates among them."""
 
-    request_id: str
+    batch_id: str
     accepted: int
     duplicates: int
     problems: Sequence[Problem]
@@ -73,32 +74,43 @@ class NoRowGood(Refused):
         self.problems = problems
 
 
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the door needs of the rest of mtd.
+
+    ``oldest_us`` returns the oldest time that is kept, by what time it is; ``pressure`` how full the buffer of
+    mtd's own observations is, 0 to 1.
+    """
+
+    log: Any
+    catalogue: Iterable[Metric]
+    devices: KnownDevices
+    events: IngestEventStore
+    oldest_us: Callable[[int], int]
+    pressure: Callable[[], float]
+
+
 class PushDoor:
-    """Takes batches. ``oldest_us`` returns the oldest time that is kept; ``pressure`` how full mtd's own buffer is."""
+    """Takes batches."""
 
     def __init__(
         self,
-        log: Any,
-        catalogue: Sequence[Metric],
-        devices: KnownDevices,
-        events: IngestEventStore,
+        around: Surroundings,
         settings: IngestConfig,
         rates: Rates,
         places: Places,
-        oldest_us: Callable[[int], int],
-        pressure: Callable[[], float],
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
-        self._log = log
-        self._devices = devices
-        self._stored = events
+        self._log = around.log
+        self._devices = around.devices
+        self._stored = around.events
         self._settings = settings
         self._clock = clock
-        self._checker = Checker(KeyBook(catalogue), settings)
+        self._checker = Checker(KeyBook(around.catalogue), settings)
         self.rates = rates
         self.places = places
-        self._oldest_us = oldest_us
-        self._pressure = pressure
+        self._oldest_us = around.oldest_us
+        self._pressure = around.pressure
         self._tasks = TaskGroup("ingest.push")
         self._layouts = _Layouts(settings, clock)
         self._told: OrderedDict[tuple[str, str], None] = OrderedDict()  # ids of events of late
@@ -110,6 +122,27 @@ class PushDoor:
     async def stop(self) -> None:
         """Stop."""
         await self._tasks.stop()
+
+    @contextmanager
+    def holding(self, sender: Sender, size: int) -> Iterator[None]:
+        """Hold memory for a batch that was received. Raises QuotaExceeded if there is none for it."""
+        if not self.places.hold(sender.caller_id, size):
+            metrics.BATCHES.labels(outcome="limited").inc()
+            metrics.LIMITED.labels(limit="memory").inc()
+            raise QuotaExceeded("too much is worked on already", retry_after_s=_RETRY_S)
+        try:
+            yield
+        finally:
+            self.places.release(sender.caller_id, size)
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Read a batch within it: one that can't be read is counted."""
+        try:
+            yield
+        except MtdError as error:
+            metrics.BATCHES.labels(outcome=_outcome(error)).inc()
+            raise
 
     async def push(self, sender: Sender, batch: PushBatch) -> PushResult:
         """Store a batch; its rows are durable when this returns.
@@ -134,7 +167,7 @@ class PushDoor:
         if self._pressure() > self._settings.push.full_at:
             metrics.LIMITED.labels(limit="pressure").inc()
             raise QuotaExceeded("the log is behind with what mtd observes itself", retry_after_s=_RETRY_S)
-        self.rates.take_values(sender.tenant_id, sender.caller_id, batch.size)
+        await self.rates.take_values(sender.tenant_id, sender.caller_id, batch.size)
         tenant_id, now_us = sender.tenant_id, self._clock.now_us()
         names = {row.device for row in batch.samples} | {row.device for row in batch.events}
         devices = await self._devices.of_tenant(tenant_id, names)
@@ -152,19 +185,19 @@ class PushDoor:
         if not envelopes:
             if any(problem.reason != DUPLICATE for problem in problems):
                 raise NoRowGood(problems)
-            return PushResult(batch.request_id or batch.digest.hex(), 0, len(told), problems, batch.warnings)
+            return PushResult(batch.batch_id or batch.digest.hex(), 0, len(told), problems, batch.warnings)
         self._layouts.take_new(sender.caller_id, len(layouts))
         stored = await self._append(envelopes, _batch_id(sender, batch))
         if not stored:
             return PushResult(
-                batch.request_id or batch.digest.hex(), 0, rows, problems, batch.warnings, duplicate=True
+                batch.batch_id or batch.digest.hex(), 0, rows, problems, batch.warnings, duplicate=True
             )
         self._remember(tenant_id, layouts, checked.events)
         metrics.ROWS.labels(kind="samples", outcome="accepted").inc(checked.samples)
         metrics.ROWS.labels(kind="events", outcome="accepted").inc(len(checked.events))
         metrics.VALUES.inc(sum(len(values) for values in checked.frames.values()))
         duplicates = sum(problem.reason == DUPLICATE for problem in problems)
-        return PushResult(batch.request_id or batch.digest.hex(), rows, duplicates, problems, batch.warnings)
+        return PushResult(batch.batch_id or batch.digest.hex(), rows, duplicates, problems, batch.warnings)
 
     async def _told_before(self, tenant_id: str, checked: Checked) -> list[Problem]:
         """Take those events out that were stored before; return a problem for each.
@@ -267,7 +300,7 @@ def _look_at(appended: asyncio.Future[AppendResult]) -> None:
 def _batch_id(sender: Sender, batch: PushBatch) -> bytes:
     """Return the name of a batch in the log: of the sender's choice, or its content's; never another's."""
     digest = hashlib.sha256(f"push\0{sender.tenant_id}\0{sender.caller_id}\0".encode())
-    digest.update(batch.request_id.encode() if batch.request_id else batch.digest)
+    digest.update(batch.batch_id.encode() if batch.batch_id else batch.digest)
     return uuid.UUID(bytes=digest.digest()[:16]).bytes
 
 

@@ -49,15 +49,15 @@ class Signed:
     path: str
 
 
-def text_of(method: str, path: str, time: str, nonce: str, body: bytes) -> bytes:
-    """Return what is signed."""
-    digest = hashlib.sha256(body).hexdigest()
+def text_of(method: str, path: str, time: str, nonce: str, digest: str) -> bytes:
+    """Return what is signed; ``digest`` is the body's SHA-256, in hexadecimal digits."""
     return "\n".join((VERSION, method, path, time, nonce, digest)).encode()
 
 
 def sign(secret: bytes, method: str, path: str, time: str, nonce: str, body: bytes) -> str:
     """Return a signature, as it stands in the header."""
-    made = hmac.new(secret, text_of(method, path, time, nonce, body), hashlib.sha256).hexdigest()
+    digest = hashlib.sha256(body).hexdigest()
+    made = hmac.new(secret, text_of(method, path, time, nonce, digest), hashlib.sha256).hexdigest()
     return f"{VERSION}={made}"
 
 
@@ -115,8 +115,8 @@ class Keyring:
         finally:
             await listening.stop()
 
-    def verify(self, signed: Signed, body: bytes) -> GoodKey:
-        """Return the key that signed a body. Raises Unauthenticated, and Retryable or QuotaExceeded if it can't be told."""
+    def verify(self, signed: Signed, digest: str) -> GoodKey:
+        """Return the key that signed a body, of which the digest is given. Raises Unauthenticated, and Retryable or QuotaExceeded if it can't be told."""
         if self._keys is None:
             raise self._refusal("starting", Retryable("mtd is starting and doesn't know its keys yet"))
         signature = _SIGNATURE.fullmatch(signed.signature)
@@ -126,7 +126,7 @@ class Keyring:
             )
         now_s = self._clock.now_us() / 1e6
         key = self._keys.get(signed.key_id)
-        text = text_of(signed.method, signed.path, signed.time, signed.nonce, body)
+        text = text_of(signed.method, signed.path, signed.time, signed.nonce, digest)
         if not _matches(key, text, signature[1], now_s) or key is None:
             # The same words for both: nobody learns which keys there are.
             outcome = "unknown_key" if key is None else "wrong"

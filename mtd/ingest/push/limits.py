@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 
 from mtd.core.clock import SYSTEM_CLOCK, Clock
@@ -14,7 +14,7 @@ from mtd.ingest.push import metrics
 _ALLOWANCES = 20_000
 _BUSY_S = 1.0
 
-TenantRate = Callable[[str], float | None]
+TenantRate = Callable[[str], Awaitable[float | None]]
 """Values per second that a tenant has a quota for; None: it has none."""
 
 
@@ -61,9 +61,9 @@ class Rates:
             ("tenant_requests", tenant_id, self._config.tenant_requests_per_s),
         )
 
-    def take_values(self, tenant_id: str, caller: str, values: int) -> None:
+    async def take_values(self, tenant_id: str, caller: str, values: int) -> None:
         """Count values and events. Raises QuotaExceeded, with the time to come again."""
-        quota = self._tenant_rate(tenant_id)
+        quota = await self._tenant_rate(tenant_id)
         if quota == 0:
             metrics.LIMITED.labels(limit="tenant_values").inc()
             raise QuotaExceeded(

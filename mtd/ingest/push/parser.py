@@ -42,7 +42,7 @@ def _answer(target: IO[bytes], body: bytes, limits: dict[str, int]) -> None:
         return
     head = {
         "digest": batch.digest.hex(),
-        "request_id": batch.request_id,
+        "batch_id": batch.batch_id,
         "group": batch.group,
         "problems": [tuple(one) for one in batch.problems],
         "warnings": batch.warnings,

@@ -61,7 +61,7 @@ def read_payload(body: bytes, max_values: int, max_events: int) -> PushBatch:
     if version != SCHEMA_VERSION or isinstance(version, bool):
         raise Unreadable(f"schema_version {_shown(version)} isn't {SCHEMA_VERSION}, which is what mtd reads")
     batch = PushBatch(hashlib.sha256(body).digest(), _name(top, "batch_id"), _name(top, "group"))
-    check_names(batch.request_id, batch.group)
+    check_names(batch.batch_id, batch.group)
     for key in sorted(top.keys() - _KNOWN)[:10]:
         batch.warnings.append(f"{_shown(key)} isn't something that mtd takes: it was left out")
     _read_rows(

@@ -115,7 +115,8 @@ class ParserProcess:
                 stdout=subprocess.PIPE,
                 start_new_session=True,
             )
-        assert process.stdin is not None and process.stdout is not None
+        assert process.stdin is not None
+        assert process.stdout is not None
         write_part(process.stdin, orjson.dumps(self._limits))
         write_part(process.stdin, body)
         process.stdin.flush()
@@ -124,7 +125,7 @@ class ParserProcess:
             raise _ERRORS[head["error"]](head["text"])
         batch = PushBatch(
             bytes.fromhex(head["digest"]),
-            head["request_id"],
+            head["batch_id"],
             head["group"],
             problems=[Problem(*one) for one in head["problems"]],
             warnings=head["warnings"],

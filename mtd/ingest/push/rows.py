@@ -12,7 +12,7 @@ from mtd.core.errors import Refused
 
 Value = int | float | str
 GROUP = re.compile(r"[A-Za-z0-9_-]{1,32}", re.ASCII)
-REQUEST_ID_CHARACTERS = 128
+BATCH_ID_CHARACTERS = 128
 _EARLIEST_S, _LATEST_S = 946_684_800, 100_000_000_000  # 2000-01-01; what is above is no count of seconds
 _TEXT_CHARACTERS = 1000
 
@@ -68,7 +68,7 @@ class PushBatch:
     """What somebody sent. ``digest`` is of its content."""
 
     digest: bytes
-    request_id: str = ""
+    batch_id: str = ""
     group: str = ""
     samples: list[SampleRow] = field(default_factory=list)
     events: list[EventRow] = field(default_factory=list)
@@ -94,10 +94,10 @@ class Malformed(ValueError):
         self.reason = reason
 
 
-def check_names(request_id: str, group: str) -> None:
+def check_names(batch_id: str, group: str) -> None:
     """Raise Unreadable for names that a batch can't have."""
-    if len(request_id) > REQUEST_ID_CHARACTERS or not request_id.isprintable():
-        raise Unreadable(f"the name of a batch has at most {REQUEST_ID_CHARACTERS} printable characters")
+    if len(batch_id) > BATCH_ID_CHARACTERS or not batch_id.isprintable():
+        raise Unreadable(f"the name of a batch has at most {BATCH_ID_CHARACTERS} printable characters")
     if group and not GROUP.fullmatch(group):
         raise Unreadable(f"group {group[:50]!r}: a group has at most 32 letters, digits, - and _")
 

@@ -22,6 +22,8 @@ def test_ranges_are_a_set_of_numbers(spans: list[tuple[int, int]], first: int, m
     assert ranges.overlaps(first, last) == bool(known & asked)
     assert numbers(ranges.missing(first, last)) == asked - known
     assert ranges.next_missing(first) == min(set(range(first, 200)) - known)
+    ranges.remove(first, last)
+    assert numbers(list(ranges)) == known - asked
 
 
 @given(SPANS)

@@ -26,13 +26,17 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from mtd.pb.common.v1 import access_pb2 as mtd_dot_pb_dot_common_dot_v1_dot_access__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(mtd/pb/admin/v1/ingest_key_service.proto\x12\x0fmtd.pb.admin.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dmtd/pb/common/v1/access.proto\"\xac\x02\n\tIngestKey\x12\x0e\n\x06key_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12/\n\x0b\x63reate_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0brotate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12:\n\x16old_secret_expire_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0brevoke_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x0elast_used_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\":\n\x16\x43reateIngestKeyRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"R\n\x17\x43reateIngestKeyResponse\x12\'\n\x03key\x18\x01 \x01(\x0b\x32\x1a.mtd.pb.admin.v1.IngestKey\x12\x0e\n\x06secret\x18\x02 \x01(\t\"\"\n\x13GetIngestKeyRequest\x12\x0b\n\x03key\x18\x01 \x01(\t\"?\n\x14GetIngestKeyResponse\x12\'\n\x03key\x18\x01 \x01(\x0b\x32\x1a.mtd.pb.admin.v1.IngestKey\">\n\x15ListIngestKeysRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"[\n\x16ListIngestKeysResponse\x12(\n\x04keys\x18\x01 \x03(\x0b\x32\x1a.mtd.pb.admin.v1.IngestKey\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"8\n\x16RotateIngestKeyRequest\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x11\n\toverlap_s\x18\x02 \x01(\x05\"R\n\x17RotateIngestKeyResponse\x12\'\n\x03key\x18\x01 \x01(\x0b\x32\x1a.mtd.pb.admin.v1.IngestKey\x12\x0e\n\x06secret\x18\x02 \x01(\t\"%\n\x16RevokeIngestKeyRequest\x12\x0b\n\x03key\x18\x01 \x01(\t\"B\n\x17RevokeIngestKeyResponse\x12\'\n\x03key\x18\x01 \x01(\x0b\x32\x1a.mtd.pb.admin.v1.IngestKey2\xfc\x04\n\x10IngestKeyService\x12|\n\x0f\x43reateIngestKey\x12\'.mtd.pb.admin.v1.CreateIngestKeyRequest\x1a(.mtd.pb.admin.v1.CreateIngestKeyResponse\"\x16\xb2\xd2\x18\x12\x08\x03\x12\x0cingest.admin\x18\x01\x12s\n\x0cGetIngestKey\x12$.mtd.pb.admin.v1.GetIngestKeyRequest\x1a%.mtd.pb.admin.v1.GetIngestKeyResponse\"\x16\xb2\xd2\x18\x12\x08\x03\x12\x0cingest.admin\x18\x01\x12y\n\x0eListIngestKeys\x12&.mtd.pb.admin.v1.ListIngestKeysRequest\x1a\'.mtd.pb.admin.v1.ListIngestKeysResponse\"\x16\xb2\xd2\x18\x12\x08\x03\x12\x0cingest.admin\x18\x01\x12|\n\x0fRotateIngestKey\x12\'.mtd.pb.admin.v1.RotateIngestKeyRequest\x1a(.mtd.pb.admin.v1.RotateIngestKeyResponse\"\x16\xb2\xd2\x18\x12\x08\x03\x12\x0cingest.admin\x18\x01\x12|\n\x0fRevokeIngestKey\x12\'.mtd.pb.admin.v1.RevokeIngestKeyRequest\x1a(.mtd.pb.admin.v1.RevokeIngestKeyResponse\"\x16\xb2\xd2\x18\x12\x08\x03\x12\x0cingest.admin\x18\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(mtd/pb/admin/v1/ingest_key_service.proto\x12\x0fmtd.pb.admin.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dmtd/pb/common/v1/access.proto\"\xac\x02\n\tIngestKey\x12\x0e\n\x06key_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12/\n\x0b\x63reate_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0brotate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12:\n\x16old_secret_expire_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0brevoke_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x0elast_used_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\":\n\x16\x43reateIngestKeyRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"W\n\x17\x43reateIngestKeyResponse\x12\'\n\x03key\x18\x01 \x01(\x0b\x32\x1a.mtd.pb.admin.v1.IngestKey\x12\x13\n\x06secret\x18\x02 \x01(\tB\x03\x80\x01\x01\"\"\n\x13GetIngestKeyRequest\x12\x0b\n\x03key\x18\x01 \x01(\t\"?\n\x14GetIngestKeyResponse\x12\'\n\x03key\x18\x01 \x01(\x0b\x32\x1a.mtd.pb.admin.v1.IngestKey\">\n\x15ListIngestKeysRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"[\n\x16ListIngestKeysResponse\x12(\n\x04keys\x18\x01 \x03(\x0b\x32\x1a.mtd.pb.admin.v1.IngestKey\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"8\n\x16RotateIngestKeyRequest\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x11\n\toverlap_s\x18\x02 \x01(\x05\"W\n\x17RotateIngestKeyResponse\x12\'\n\x03key\x18\x01 \x01(\x0b\x32\x1a.mtd.pb.admin.v1.IngestKey\x12\x13\n\x06secret\x18\x02 \x01(\tB\x03\x80\x01\x01\"%\n\x16RevokeIngestKeyRequest\x12\x0b\n\x03key\x18\x01 \x01(\t\"B\n\x17RevokeIngestKeyResponse\x12\'\n\x03key\x18\x01 \x01(\x0b\x32\x1a.mtd.pb.admin.v1.IngestKey2\xfc\x04\n\x10IngestKeyService\x12|\n\x0f\x43reateIngestKey\x12\'.mtd.pb.admin.v1.CreateIngestKeyRequest\x1a(.mtd.pb.admin.v1.CreateIngestKeyResponse\"\x16\xb2\xd2\x18\x12\x08\x03\x12\x0cingest.admin\x18\x01\x12s\n\x0cGetIngestKey\x12$.mtd.pb.admin.v1.GetIngestKeyRequest\x1a%.mtd.pb.admin.v1.GetIngestKeyResponse\"\x16\xb2\xd2\x18\x12\x08\x03\x12\x0cingest.admin\x18\x01\x12y\n\x0eListIngestKeys\x12&.mtd.pb.admin.v1.ListIngestKeysRequest\x1a\'.mtd.pb.admin.v1.ListIngestKeysResponse\"\x16\xb2\xd2\x18\x12\x08\x03\x12\x0cingest.admin\x18\x01\x12|\n\x0fRotateIngestKey\x12\'.mtd.pb.admin.v1.RotateIngestKeyRequest\x1a(.mtd.pb.admin.v1.RotateIngestKeyResponse\"\x16\xb2\xd2\x18\x12\x08\x03\x12\x0cingest.admin\x18\x01\x12|\n\x0fRevokeIngestKey\x12\'.mtd.pb.admin.v1.RevokeIngestKeyRequest\x1a(.mtd.pb.admin.v1.RevokeIngestKeyResponse\"\x16\xb2\xd2\x18\x12\x08\x03\x12\x0cingest.admin\x18\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'mtd.pb.admin.v1.ingest_key_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_CREATEINGESTKEYRESPONSE'].fields_by_name['secret']._loaded_options = None
+  _globals['_CREATEINGESTKEYRESPONSE'].fields_by_name['secret']._serialized_options = b'\200\001\001'
+  _globals['_ROTATEINGESTKEYRESPONSE'].fields_by_name['secret']._loaded_options = None
+  _globals['_ROTATEINGESTKEYRESPONSE'].fields_by_name['secret']._serialized_options = b'\200\001\001'
   _globals['_INGESTKEYSERVICE'].methods_by_name['CreateIngestKey']._loaded_options = None
   _globals['_INGESTKEYSERVICE'].methods_by_name['CreateIngestKey']._serialized_options = b'\262\322\030\022\010\003\022\014ingest.admin\030\001'
   _globals['_INGESTKEYSERVICE'].methods_by_name['GetIngestKey']._loaded_options = None
@@ -48,23 +52,23 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CREATEINGESTKEYREQUEST']._serialized_start=428
   _globals['_CREATEINGESTKEYREQUEST']._serialized_end=486
   _globals['_CREATEINGESTKEYRESPONSE']._serialized_start=488
-  _globals['_CREATEINGESTKEYRESPONSE']._serialized_end=570
-  _globals['_GETINGESTKEYREQUEST']._serialized_start=572
-  _globals['_GETINGESTKEYREQUEST']._serialized_end=606
-  _globals['_GETINGESTKEYRESPONSE']._serialized_start=608
-  _globals['_GETINGESTKEYRESPONSE']._serialized_end=671
-  _globals['_LISTINGESTKEYSREQUEST']._serialized_start=673
-  _globals['_LISTINGESTKEYSREQUEST']._serialized_end=735
-  _globals['_LISTINGESTKEYSRESPONSE']._serialized_start=737
-  _globals['_LISTINGESTKEYSRESPONSE']._serialized_end=828
-  _globals['_ROTATEINGESTKEYREQUEST']._serialized_start=830
-  _globals['_ROTATEINGESTKEYREQUEST']._serialized_end=886
-  _globals['_ROTATEINGESTKEYRESPONSE']._serialized_start=888
-  _globals['_ROTATEINGESTKEYRESPONSE']._serialized_end=970
-  _globals['_REVOKEINGESTKEYREQUEST']._serialized_start=972
-  _globals['_REVOKEINGESTKEYREQUEST']._serialized_end=1009
-  _globals['_REVOKEINGESTKEYRESPONSE']._serialized_start=1011
-  _globals['_REVOKEINGESTKEYRESPONSE']._serialized_end=1077
-  _globals['_INGESTKEYSERVICE']._serialized_start=1080
-  _globals['_INGESTKEYSERVICE']._serialized_end=1716
+  _globals['_CREATEINGESTKEYRESPONSE']._serialized_end=575
+  _globals['_GETINGESTKEYREQUEST']._serialized_start=577
+  _globals['_GETINGESTKEYREQUEST']._serialized_end=611
+  _globals['_GETINGESTKEYRESPONSE']._serialized_start=613
+  _globals['_GETINGESTKEYRESPONSE']._serialized_end=676
+  _globals['_LISTINGESTKEYSREQUEST']._serialized_start=678
+  _globals['_LISTINGESTKEYSREQUEST']._serialized_end=740
+  _globals['_LISTINGESTKEYSRESPONSE']._serialized_start=742
+  _globals['_LISTINGESTKEYSRESPONSE']._serialized_end=833
+  _globals['_ROTATEINGESTKEYREQUEST']._serialized_start=835
+  _globals['_ROTATEINGESTKEYREQUEST']._serialized_end=891
+  _globals['_ROTATEINGESTKEYRESPONSE']._serialized_start=893
+  _globals['_ROTATEINGESTKEYRESPONSE']._serialized_end=980
+  _globals['_REVOKEINGESTKEYREQUEST']._serialized_start=982
+  _globals['_REVOKEINGESTKEYREQUEST']._serialized_end=1019
+  _globals['_REVOKEINGESTKEYRESPONSE']._serialized_start=1021
+  _globals['_REVOKEINGESTKEYRESPONSE']._serialized_end=1087
+  _globals['_INGESTKEYSERVICE']._serialized_start=1090
+  _globals['_INGESTKEYSERVICE']._serialized_end=1726
 # @@protoc_insertion_point(module_scope)

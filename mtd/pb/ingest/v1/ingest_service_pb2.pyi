@@ -78,16 +78,16 @@ class PushedEvent(_message.Message):
     def __init__(self, event_id: _Optional[str] = ..., device: _Optional[str] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., event_type: _Optional[str] = ..., severity: _Optional[_Union[_device_pb2.Severity, str]] = ..., entity_type: _Optional[str] = ..., entity_id: _Optional[str] = ..., entity_label: _Optional[str] = ..., field: _Optional[str] = ..., old_value: _Optional[str] = ..., new_value: _Optional[str] = ..., message: _Optional[str] = ...) -> None: ...
 
 class IngestRequest(_message.Message):
-    __slots__ = ("request_id", "group", "samples", "events")
-    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    __slots__ = ("batch_id", "group", "samples", "events")
+    BATCH_ID_FIELD_NUMBER: _ClassVar[int]
     GROUP_FIELD_NUMBER: _ClassVar[int]
     SAMPLES_FIELD_NUMBER: _ClassVar[int]
     EVENTS_FIELD_NUMBER: _ClassVar[int]
-    request_id: str
+    batch_id: str
     group: str
     samples: _containers.RepeatedCompositeFieldContainer[Sample]
     events: _containers.RepeatedCompositeFieldContainer[PushedEvent]
-    def __init__(self, request_id: _Optional[str] = ..., group: _Optional[str] = ..., samples: _Optional[_Iterable[_Union[Sample, _Mapping]]] = ..., events: _Optional[_Iterable[_Union[PushedEvent, _Mapping]]] = ...) -> None: ...
+    def __init__(self, batch_id: _Optional[str] = ..., group: _Optional[str] = ..., samples: _Optional[_Iterable[_Union[Sample, _Mapping]]] = ..., events: _Optional[_Iterable[_Union[PushedEvent, _Mapping]]] = ...) -> None: ...
 
 class RowResult(_message.Message):
     __slots__ = ("row", "reason", "error")
@@ -100,20 +100,20 @@ class RowResult(_message.Message):
     def __init__(self, row: _Optional[str] = ..., reason: _Optional[str] = ..., error: _Optional[str] = ...) -> None: ...
 
 class IngestResponse(_message.Message):
-    __slots__ = ("request_id", "accepted", "refused", "duplicates", "results", "duplicate")
-    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    __slots__ = ("batch_id", "accepted", "refused", "duplicates", "results", "duplicate")
+    BATCH_ID_FIELD_NUMBER: _ClassVar[int]
     ACCEPTED_FIELD_NUMBER: _ClassVar[int]
     REFUSED_FIELD_NUMBER: _ClassVar[int]
     DUPLICATES_FIELD_NUMBER: _ClassVar[int]
     RESULTS_FIELD_NUMBER: _ClassVar[int]
     DUPLICATE_FIELD_NUMBER: _ClassVar[int]
-    request_id: str
+    batch_id: str
     accepted: int
     refused: int
     duplicates: int
     results: _containers.RepeatedCompositeFieldContainer[RowResult]
     duplicate: bool
-    def __init__(self, request_id: _Optional[str] = ..., accepted: _Optional[int] = ..., refused: _Optional[int] = ..., duplicates: _Optional[int] = ..., results: _Optional[_Iterable[_Union[RowResult, _Mapping]]] = ..., duplicate: _Optional[bool] = ...) -> None: ...
+    def __init__(self, batch_id: _Optional[str] = ..., accepted: _Optional[int] = ..., refused: _Optional[int] = ..., duplicates: _Optional[int] = ..., results: _Optional[_Iterable[_Union[RowResult, _Mapping]]] = ..., duplicate: _Optional[bool] = ...) -> None: ...
 
 class SeqRange(_message.Message):
     __slots__ = ("first_seq", "last_seq")

@@ -1,0 +1,198 @@
+"""What is known of the logs of collectors: what of each is stored, what is on its way."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from mtd.core.clock import SYSTEM_CLOCK, Clock
+from mtd.core.errors import Conflict, QuotaExceeded, Refused, Retryable
+from mtd.eventlog.errors import LogUnavailable, SourceStored
+from mtd.eventlog.interfaces import AppendResult, Source
+from mtd.ingest.config import AppendConfig
+from mtd.ingest.copying import metrics
+from mtd.ingest.copying.check import Speaker
+from mtd.ingest.push.inventory import KnownDevices
+from mtd.ingest.push.limits import Rates
+from mtd.model.ranges import SeqRanges, Span
+from mtd.storage.stores.ingest_logs import IngestLogStore
+
+if TYPE_CHECKING:
+    from mtd.ingest.copying.stream import CopyStream
+    from mtd.pb.events.v1.envelope_pb2 import Envelope
+
+logger = logging.getLogger(__name__)
+
+Durable: TypeAlias = "asyncio.Future[None]"
+
+
+class TakenOver(Conflict):
+    """A newer stream carries the same lane of the same log."""
+
+
+class CopiedLog:
+    """One log of a collector, as long as a stream carries it.
+
+    ``taken`` is what need not come (again): stored, or on its way to be. What is on its way
+    has a future, whose result is there when it is durable.
+    """
+
+    def __init__(self, log_id: str, taken: SeqRanges, projected: SeqRanges) -> None:
+        self.log_id = log_id
+        self.id_bytes = uuid.UUID(log_id).bytes
+        self.taken = taken
+        self.projected = projected
+        self.lanes: dict[str, CopyStream] = {}
+        self.under_way: dict[Durable, Span] = {}
+        self.outdated = False
+
+    def claim(self, first: int, last: int) -> tuple[list[Durable], list[Durable]]:
+        """Take what of some positions isn't taken yet; return that, and what is under way of the rest."""
+        others = [done for done, (low, high) in self.under_way.items() if low <= last and high >= first]
+        claimed: list[Durable] = []
+        for span in self.taken.missing(first, last):
+            self.taken.add(*span)
+            done: Durable = asyncio.get_running_loop().create_future()
+            done.add_done_callback(_look_at)
+            self.under_way[done] = span
+            claimed.append(done)
+        return claimed, others
+
+    def settle(self, done: Durable, error: BaseException | None) -> None:
+        """What was claimed is durable, or will not be: then it has to come again."""
+        span = self.under_way.pop(done, None)
+        if span is None:
+            return
+        if error is None:
+            done.set_result(None)
+            return
+        self.taken.remove(*span)
+        done.set_exception(error if isinstance(error, Exception) else Retryable("the stream before ended"))
+
+
+def _look_at(done: Durable) -> None:
+    """See what became of it: the stream that waited may be gone."""
+    if not done.cancelled():
+        done.exception()
+
+
+class CopyDoor:
+    """Opens streams, and appends what they bring."""
+
+    def __init__(
+        self,
+        log: Any,
+        logs: IngestLogStore,
+        devices: KnownDevices,
+        rates: Rates,
+        config: AppendConfig,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        self._log = log
+        self._logs = logs
+        self.devices = devices
+        self._rates = rates
+        self.config = config
+        self.clock = clock
+        self._known: dict[str, CopiedLog] = {}
+        self._opening: dict[str, asyncio.Lock] = {}
+        self._streams = 0
+        self._appending: set[Durable] = set()
+
+    async def open(self, stream: CopyStream, log_id: str, lane: str, speaker: Speaker) -> CopiedLog:
+        """Begin to take a lane of a log; who carried it is ended. Raises Forbidden, Refused, Retryable."""
+        log_id = _checked_id(log_id)
+        lock = self._opening.setdefault(log_id, asyncio.Lock())
+        async with lock:
+            await self._logs.claim(log_id, speaker.tenant_id, speaker.name)
+            copied = self._known.get(log_id)
+            if copied is None or copied.outdated:
+                if copied is not None and copied.under_way:
+                    # Whatever comes of it has to be known before it is asked what is stored.
+                    await asyncio.wait(tuple(copied.under_way))
+                projected = await self._logs.projected(log_id)
+                taken = SeqRanges(projected)
+                taken.update(await self._log.stored_from(log_id))
+                copied = self._known[log_id] = CopiedLog(log_id, taken, projected)
+        before = copied.lanes.get(lane)
+        if before is None and self._streams >= self.config.max_streams:
+            raise QuotaExceeded(f"{self._streams} streams are open already", retry_after_s=30.0)
+        if before is not None and before is not stream:
+            metrics.ENDED.inc()
+            before.end(TakenOver(f"a newer stream carries the lane {lane} of this log"))
+        copied.lanes[lane] = stream
+        self._streams += before is None
+        metrics.STREAMS.labels(lane=lane).inc(before is None)
+        return copied
+
+    def close(self, stream: CopyStream, copied: CopiedLog, lane: str) -> None:
+        """A stream has ended."""
+        if copied.lanes.get(lane) is not stream:
+            return
+        del copied.lanes[lane]
+        self._streams -= 1
+        metrics.STREAMS.labels(lane=lane).dec()
+        self._forget_if_idle(copied)
+
+    def _forget_if_idle(self, copied: CopiedLog) -> None:
+        if not copied.lanes and not copied.under_way and self._known.get(copied.log_id) is copied:
+            del self._known[copied.log_id]
+            self._opening.pop(copied.log_id, None)
+
+    def append(self, copied: CopiedLog, done: Durable, envelopes: Sequence[Envelope]) -> None:
+        """Append what was claimed."""
+        source = Source(copied.log_id, *copied.under_way[done])
+        appending: asyncio.Future[AppendResult] = asyncio.ensure_future(
+            self._log.append(envelopes, source=source)
+        )
+        self._appending.add(done)
+        appending.add_done_callback(lambda _: self._appended(copied, done, appending))
+
+    def _appended(self, copied: CopiedLog, done: Durable, appended: asyncio.Future[AppendResult]) -> None:
+        self._appending.discard(done)
+        error = LogUnavailable("the append was given up") if appended.cancelled() else appended.exception()
+        if isinstance(error, SourceStored):
+            # Somebody appended it behind our back: what is stored is looked up anew.
+            copied.outdated = True
+            error = Retryable(f"the log {copied.log_id} has to be opened again: {error}")
+            for stream in tuple(copied.lanes.values()):
+                stream.end(error)
+        copied.settle(done, error)
+        self._forget_if_idle(copied)
+
+    def give_up(self, copied: CopiedLog, done: Durable, error: BaseException) -> None:
+        """Nothing will be appended of what was claimed, unless it is on its way already."""
+        if done not in self._appending:
+            copied.settle(done, error)
+            self._forget_if_idle(copied)
+
+    async def wait_for_rate(self, speaker: Speaker, points: Iterable[tuple[str, int]]) -> None:
+        """Wait until the tenants of these values may send them. Raises QuotaExceeded if they never may."""
+        for tenant_id, count in points:
+            while True:
+                try:
+                    await self._rates.take_values(tenant_id, speaker.caller_id or speaker.name, count)
+                except QuotaExceeded as error:
+                    if error.retry_after_s <= 0:
+                        raise
+                    metrics.WAITED.inc(error.retry_after_s)
+                    await asyncio.sleep(error.retry_after_s)
+                else:
+                    break
+
+    async def look_at_projected(self, copied: CopiedLog) -> bool:
+        """Look up what of a log is in the database; return whether that is more than it was."""
+        projected = await self._logs.projected(copied.log_id)
+        changed = projected != copied.projected
+        copied.projected = projected
+        return changed
+
+
+def _checked_id(log_id: str) -> str:
+    try:
+        return str(uuid.UUID(log_id))
+    except ValueError:
+        raise Refused(f"log_id {log_id[:50]!r} isn't a UUID") from None
