@@ -33,12 +33,12 @@ class Identity:
         writer: Database,
         settings: Settings,
         catalogue: Catalogue,
-        running: RunningCalls,
+        running: RunningCalls | None = None,
     ) -> None:
         self._settings = settings
         self._catalogue = catalogue
         self._stored = CatalogueStore(writer)
-        self.tenancy = Tenancy(doors, writer, settings.security, self._welcome, running)
+        self.tenancy = Tenancy(doors, writer, settings.security, self._welcome, running=running)
         self.users = UserStore(doors, writer)
         self.passwords = Passwords(settings.security.passwords)
         self.meters: dict[Quota, Meter] = {

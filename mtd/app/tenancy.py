@@ -94,7 +94,7 @@ class QuotaBook:
 class Tenancy:
     """The tenants, quotas and tokens of this process, and what drops them when they change.
 
-    ``verifiers`` are asked in their order who a caller is: others add theirs before the doors open.
+    Calls in ``running`` end with the tokens of their callers. ``verifiers`` are asked in their order who a caller is: others add theirs before the doors open.
     ``welcome`` is called once for each tenant, at the start and when one is new, until it succeeds.
     """
 
@@ -104,8 +104,9 @@ class Tenancy:
         writer: Database,
         config: SecurityConfig,
         welcome: Welcome,
-        running: RunningCalls,
         clock: Clock = SYSTEM_CLOCK,
+        *,
+        running: RunningCalls | None = None,
     ) -> None:
         self._writer = writer
         self._welcome = welcome
@@ -115,7 +116,7 @@ class Tenancy:
         self.directory = TenantDirectory(self.tenants, clock)
         self.book = QuotaBook(self.quotas, clock)
         attempts = Attempts("tokens", config.failures_per_minute, _MINUTE_S, clock)
-        self._bearers = TokenVerifier(self.tokens, self.directory, attempts, running, clock)
+        self._bearers = TokenVerifier(self.tokens, self.directory, attempts, running or RunningCalls(), clock)
         self.verifiers: list[Verifier] = [self._bearers]
         self.forgetful: list[Forget] = [self.directory.forget, self.book.forget, self._bearers.forget]
         self._trust_loopback = config.trust_loopback
