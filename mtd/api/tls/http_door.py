@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from OpenSSL import SSL
-from OpenSSL.crypto import X509, PKey
 from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
-from twisted.internet.ssl import CertificateOptions, TLSVersion
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 from zope.interface import implementer
 
 from mtd.api import metrics
 from mtd.api.tls.material import LiveMaterial, Material
 from mtd.security.certificates import load_certificates, load_key
+
+# Of TLS 1.2 those with forward secrecy and authenticated encryption; of 1.3 all are like that.
+_CIPHERS = b"ECDHE+AESGCM:ECDHE+CHACHA20:!aNULL:!SHA1"
+_OPTIONS = (
+    SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION | SSL.OP_CIPHER_SERVER_PREFERENCE | SSL.OP_NO_TICKET
+)
 
 
 @implementer(IOpenSSLServerConnectionCreator)
@@ -34,11 +38,14 @@ class ReloadingTls:
 
 def _context(material: Material) -> SSL.Context:
     leaf, *others = load_certificates(material.chain, "the certificate")
-    options = CertificateOptions(
-        privateKey=PKey.from_cryptography_key(load_key(material.key, "the key")),  # type: ignore[arg-type]
-        certificate=X509.from_cryptography(leaf),
-        extraCertChain=[X509.from_cryptography(one) for one in others],
-        raiseMinimumTo=TLSVersion.TLSv1_2,
-    )
-    context: SSL.Context = options.getContext()
+    context = SSL.Context(SSL.TLS_SERVER_METHOD)
+    context.set_min_proto_version(SSL.TLS1_2_VERSION)
+    context.set_cipher_list(_CIPHERS)
+    context.set_options(_OPTIONS)
+    context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
+    context.use_certificate(leaf)
+    for one in others:
+        context.add_extra_chain_cert(one)
+    context.use_privatekey(load_key(material.key, "the key"))  # type: ignore[arg-type]  # those that sign
+    context.check_privatekey()
     return context

@@ -39,10 +39,10 @@ HOME = DEFAULT_TENANT_ID
 
 
 class Hand:
-    """A clock that begins now, as handshakes have no other, and is set by hand."""
+    """A clock that is set by hand. Handshakes know no other than the machine's: it begins so many days before now."""
 
-    def __init__(self) -> None:
-        self.now = time.time_ns() // 1000
+    def __init__(self, days_ago: float = 0) -> None:
+        self.now = time.time_ns() // 1000 - round(days_ago * DAY_US)
 
     def now_us(self) -> int:
         return self.now
@@ -127,10 +127,10 @@ class Hub:
         await self.doors.stop()
         await self.writer.stop()
 
-    def channel(self, shown: Shown = NOTHING, ca: bytes | None = None) -> Any:
+    def channel(self, shown: Shown = NOTHING, ca: bytes | None = None, name: str = "127.0.0.1") -> Any:
         port = self.server.client_port if shown.chain else self.server.port
         credentials = grpc.ssl_channel_credentials(ca or self.ca, shown.key, shown.chain)
-        channel = grpc.aio.secure_channel(f"127.0.0.1:{port}", credentials)
+        channel = grpc.aio.secure_channel(f"{name}:{port}", credentials)
         self.channels.append(channel)
         return channel
 
@@ -182,9 +182,9 @@ def settings_of(folder: Path, **sections: Any) -> Settings:
 
 @asynccontextmanager
 async def hub_in(
-    folder: Path, dsn: str, parts: list[ServicePart] | None = None, **sections: Any
+    folder: Path, dsn: str, parts: list[ServicePart] | None = None, *, days_ago: float = 0, **sections: Any
 ) -> AsyncIterator[Hub]:
-    hub = Hub(settings_of(folder, **sections), Hand())
+    hub = Hub(settings_of(folder, **sections), Hand(days_ago))
     await hub.open(dsn, parts or [])
     try:
         yield hub
