@@ -253,21 +253,24 @@ class AsyncMtdClient:
     ) -> AsyncGenerator[LiveFrame, None]:
         """Yield the newest frames, then new ones as they come, until the client is closed.
 
-        A broken stream is opened again; the newest values are then sent once
-        more. Raises after so many seconds without an answer (None: never).
+        A broken stream is opened again, and goes on with what changed since;
+        after a restart of the daemon the newest values are sent once more.
+        Raises after so many seconds without an answer (None: never).
         ``on_gone`` is told the id of a device that was removed, or isn't
         selected any more.
         """
         book = LayoutBook(on_gone)
+        request = requests.latest_request(devices, metrics)
 
         async def again(_: Any) -> Any:
             book.clear()
-            return requests.latest_request(devices, metrics)
+            return request
 
         async with aclosing(self._stream("StreamLatest", again, Resume(give_up_after_s))) as stream:
             async for response in stream:
                 for frame in book.take(response):
                     yield frame
+                request.resume_token = response.resume_token or request.resume_token
 
     async def events(
         self,

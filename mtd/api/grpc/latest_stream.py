@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
 from mtd.api import metrics
 from mtd.api.errors import StreamsClosed
@@ -26,14 +26,15 @@ GONE_AT_ONCE = 100
 
 
 class Group:
-    """The newest values of one poll group of one device, and who follows them."""
+    """The newest values of one poll group of one device, and who follows them. ``change`` numbers its changes."""
 
-    __slots__ = ("device", "followers", "known", "newest")
+    __slots__ = ("change", "device", "followers", "known", "newest")
 
     def __init__(self, device: KnownDevice, known: KnownLayout, newest: LatestUpdate) -> None:
         self.device = device
         self.known = known
         self.newest = newest
+        self.change = 0
         self.followers: list[Follower] = []
 
     def announce(self) -> None:
@@ -66,7 +67,9 @@ class LatestStream:
     The queue holds a group once, however often it changed: its bound is the
     number of groups. Policy: the newest replaces what waits, and is counted in
     ``skipped``. A device that was shown and isn't followed any more is told
-    once; the bound of those is the number of devices.
+    once; the bound of those is the number of devices. ``position`` gives the
+    token of a stream that has sent everything; ``resumed``: it goes on where
+    another ended.
     """
 
     def __init__(
@@ -76,8 +79,13 @@ class LatestStream:
         wanted: Globs,
         catalogue: Mapping[str, Metric],
         batch_bytes: int,
+        position: Callable[[], str],
+        *,
+        resumed: bool = False,
     ) -> None:
         self.tenant_id = tenant_id
+        self.resumed = resumed
+        self._position = position
         self._devices = devices
         self._wanted = wanted
         self._catalogue = catalogue
@@ -91,8 +99,11 @@ class LatestStream:
         self._layouts = 0
         self._closed = False
 
-    def offer(self, group: Group) -> None:
-        """Follow a group if it is selected, and stop following it if it isn't any more."""
+    def offer(self, group: Group, *, shown: bool = False) -> None:
+        """Follow a group if it is selected, and stop following it if it isn't any more.
+
+        ``shown``: the reader has its newest values.
+        """
         device = group.device
         selected = device.tenant_id == self.tenant_id and self._devices.matches(device.name, device.device_id)
         follower = self._followers.get(group)
@@ -100,6 +111,9 @@ class LatestStream:
             follower = self._followers[group] = Follower(self, group)
             self._groups_of[device.device_id] += 1
             group.followers.append(follower)
+            if shown:
+                self._shown.add(device.device_id)
+                return
             follower.queued = True
             self.enqueue(follower)
         elif not selected and follower is not None:
@@ -156,6 +170,8 @@ class LatestStream:
                 await self._wake.wait()
                 continue
             taken = self.take()
+            if taken and not self._ready and not self._gone:
+                taken[-1].resume_token = self._position()
             for message in taken:
                 yield message
             if not taken:

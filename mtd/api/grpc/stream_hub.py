@@ -23,6 +23,7 @@ from mtd.api.grpc.globs import Globs
 from mtd.api.grpc.group_index import GroupIndex
 from mtd.api.grpc.latest_stream import Group, LatestStream
 from mtd.api.grpc.layouts import KnownLayout, LayoutBook
+from mtd.api.grpc.resume_tokens import ResumePoints, selection_of
 from mtd.api.interfaces import TelemetryBackend
 from mtd.core.errors import Retryable
 from mtd.core.service import TaskGroup
@@ -80,6 +81,7 @@ class StreamHub:
         self._groups = GroupIndex()
         self._listeners: list[HubListener] = []
         self._streams: set[LatestStream] = set()
+        self._points = ResumePoints()
         self._tasks = TaskGroup("api.hub")
         # Frames of layouts that have to be read first: the newest per device.
         self._parked: dict[tuple[str, int], dict[str, LatestUpdate]] = {}
@@ -130,6 +132,7 @@ class StreamHub:
         for device in gone:
             self._drop(device)
         for device in renamed:
+            self._points.void(device.tenant_id)
             for group in self.groups_of(device.tenant_id, device.device_id).values():
                 for stream in self._streams:
                     stream.offer(group)
@@ -190,28 +193,32 @@ class StreamHub:
 
     @contextmanager
     def open_stream(
-        self, tenant_id: str, devices: Sequence[str] = (), wanted: Sequence[str] = ()
+        self, tenant_id: str, devices: Sequence[str] = (), wanted: Sequence[str] = (), resume: str = ""
     ) -> Iterator[LatestStream]:
         """Give a stream of what these patterns select, beginning with the newest values there are.
 
-        Raises TooManyStreams, StreamsClosed, and Refused for a pattern that can't be used.
+        Behind a resume token, those that changed since; ``stream.resumed`` says whether that can be told. Raises TooManyStreams, StreamsClosed, and Refused for a pattern that can't be used.
         """
         if self._closed:
             raise StreamsClosed("the daemon stops serving")
         if len(self._streams) >= self._config.max_streams:
             raise TooManyStreams(f"{len(self._streams)} streams are open, as many as are allowed")
+        selection = selection_of(devices, wanted)
+        shown = self._points.change_at(tenant_id, selection, resume)
         stream = LatestStream(
             tenant_id,
             Globs(devices),
             Globs(wanted),
             self._catalogue.metrics,
             self._config.stream_batch_bytes,
+            lambda: self._points.token(tenant_id, selection),
+            resumed=shown is not None,
         )
         self._streams.add(stream)
         metrics.HUB_STREAMS.inc()
         try:
             for group in self._groups:
-                stream.offer(group)
+                stream.offer(group, shown=shown is not None and group.change <= shown)
             yield stream
         finally:
             stream.detach()
@@ -255,6 +262,7 @@ class StreamHub:
                 metrics.HUB_DISCARDED.labels(reason="unknown_device").inc()
                 return
             group = Group(device, layout, update)
+            group.change = self._points.changed(tenant_id)
             self._add(group)
         elif update.collected_at_us <= group.newest.collected_at_us:
             metrics.HUB_DISCARDED.labels(reason="stale").inc()
@@ -265,6 +273,7 @@ class StreamHub:
                 self._layouts.release(group.known)
                 group.known = layout
             group.newest = update
+            group.change = self._points.changed(tenant_id)
             group.announce()
         for listener in self._listeners:
             listener.group_changed(group)
@@ -277,6 +286,7 @@ class StreamHub:
             stream.offer(group)
 
     def _drop(self, device: KnownDevice) -> None:
+        self._points.void(device.tenant_id)
         for group in self._groups.remove(device.tenant_id, device.device_id):
             self._layouts.release(group.known)
             for follower in list(group.followers):

@@ -45,6 +45,7 @@ from mtd.queries.patterns import check_patterns
 
 POSITION_KEY = "mtd-position"
 STREAM_KEY = "mtd-stream"
+RESUMED_KEY = "mtd-resumed"
 
 DEFAULT_POINTS = 600
 MAX_POINTS = 100_000
@@ -81,9 +82,10 @@ class TelemetryServicer(TelemetryServiceServicer):
         wanted = self._patterns(request.selector.metrics)
         await _compiled(devices)
         await _compiled(wanted)
-        with self._hub.open_stream(tenant_id(), devices, wanted) as stream:
+        with self._hub.open_stream(tenant_id(), devices, wanted, request.resume_token) as stream:
             # Nothing may be selected yet: the reader has to know that it was answered.
-            await context.send_initial_metadata(((STREAM_KEY, "latest"),))
+            resumed = "true" if stream.resumed else "false"
+            await context.send_initial_metadata(((STREAM_KEY, "latest"), (RESUMED_KEY, resumed)))
             # Each step waits while the reader's window is full: that is what makes it skip.
             async for message in stream.messages():
                 yield message
