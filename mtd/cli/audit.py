@@ -212,12 +212,13 @@ def _asked(
     server: Connection, known: dict[int, str], progress: Callable[[int, int], None]
 ) -> calls.AuditReport:
     with server.client() as client, client.run(calls.verify(known)) as run:
+        report: calls.AuditReport | None = None
         for step in run:
             progress(step.done, step.total)
-            if step.report is not None:
-                found: calls.AuditReport = step.report
-                return found
-    raise click.ClickException("the daemon ended the check without a report")
+            report = step.report
+    if report is None:
+        raise click.ClickException("the daemon ended the check without a report")
+    return report
 
 
 def _read(

@@ -66,6 +66,7 @@ class Auditing:
         """Write down that the daemon serves."""
         self._running = True
         await self._log.record(own_entry(START, detail={"version": __version__, "pid": str(os.getpid())}))
+        await self._upkeep.anchor()
 
     def reloaded(self, changed: Sequence[str]) -> None:
         """Write down that the configuration was read again, and which sections changed: never what to."""

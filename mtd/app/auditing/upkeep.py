@@ -31,6 +31,7 @@ class Upkeep:
         self._config = config
         self._clock = clock
         self._tasks = TaskGroup("app.audit_upkeep")
+        self._turn = asyncio.Lock()
         self._anchored = 0
         self._prune_at = float("-inf")
 
@@ -49,6 +50,10 @@ class Upkeep:
 
     async def anchor(self) -> None:
         """Note the end of the log, if it has moved."""
+        async with self._turn:
+            await self._anchor()
+
+    async def _anchor(self) -> None:
         try:
             head = await self._store.head()
             if head.position == self._anchored:
