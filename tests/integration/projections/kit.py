@@ -186,13 +186,18 @@ class World:
         """Ask PostgreSQL by another driver and connection."""
         return await asyncio.to_thread(query, self.dsn, statement, *params)
 
+    async def ask_as_door(self, statement: str, *params: Any) -> list[tuple[Any, ...]]:
+        """Ask as a door of the tenant does."""
+        role = f" -c role=mtd_door -c app.tenant_id={TENANT}"
+        return await asyncio.to_thread(query, self.dsn, statement, *params, options=role)
+
     async def value(self, statement: str, *params: Any) -> Any:
         ((found,),) = await self.ask(statement, *params)
         return found
 
 
-def query(dsn: str, statement: str, *params: Any) -> list[tuple[Any, ...]]:
-    connection = psycopg2.connect(dsn, options="-c search_path=mtd -c timezone=UTC")
+def query(dsn: str, statement: str, *params: Any, options: str = "") -> list[tuple[Any, ...]]:
+    connection = psycopg2.connect(dsn, options=f"-c search_path=mtd -c timezone=UTC{options}")
     try:
         with connection, connection.cursor() as cursor:
             cursor.execute(statement, params or None)

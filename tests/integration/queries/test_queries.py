@@ -131,7 +131,7 @@ def test_the_view_reads_only_the_partitions_and_rows_that_it_needs(postgres_dsn:
             await world.log.append([frame(at + chunk, device=one) for one in devices])
         await world.project()
         await world.ask("ANALYZE")
-        plan = await world.ask(
+        plan = await world.ask_as_door(
             "EXPLAIN (ANALYZE, BUFFERS OFF) SELECT ts, value FROM telemetry WHERE device_id = %s"
             " AND metric = 'iface.rx_bps' AND instance = '*1' AND ts >= now() - interval '1 minute'"
             " AND ts < now() + interval '1 minute' AND tenant_id = %s",
@@ -152,7 +152,7 @@ def test_a_day_given_as_a_constant_is_pruned_while_planning(postgres_dsn: str) -
     async def body(world: World) -> None:
         device_id = await device(world)
         await world.project(frame(now_us(), device=device_id))
-        plan = await world.ask(
+        plan = await world.ask_as_door(
             "EXPLAIN SELECT ts, value FROM telemetry WHERE device_id = %s AND ts >= '2020-01-01+00' AND ts < '2020-01-02+00'",
             device_id,
         )

@@ -204,9 +204,13 @@ def month(postgres_dsn: str) -> str:
     return postgres_dsn
 
 
-def plan(dsn: str, query: str, *params: Any) -> dict[str, Any]:
+DOOR = f"-c role=mtd_door -c app.tenant_id={TENANT}"
+WHO = pytest.mark.parametrize("who", ["", DOOR], ids=["owner", "door"])
+
+
+def plan(dsn: str, who: str, query: str, *params: Any) -> dict[str, Any]:
     """Return what was done for a query, by psycopg's way of asking for plans."""
-    with psycopg.connect(dsn, options="-c search_path=mtd") as connection:
+    with psycopg.connect(dsn, options=f"-c search_path=mtd {who}") as connection:
         row = connection.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {query}", params).fetchone()  # type: ignore[arg-type]
         assert row is not None
         (found,) = row[0]
@@ -236,10 +240,12 @@ SINCE = dt.datetime(2026, 2, 20, 5, 30, tzinfo=dt.UTC)
 UNTIL = dt.datetime(2026, 2, 20, 9, 0, tzinfo=dt.UTC)
 
 
+@WHO
 @pytest.mark.parametrize("metric", ["iface.rx_bytes_total", "m7"])
-def test_a_plain_query_reads_the_few_blocks_it_needs(month: str, metric: str) -> None:
+def test_a_plain_query_reads_the_few_blocks_it_needs(month: str, metric: str, who: str) -> None:
     found = plan(
         month,
+        who,
         "SELECT ts, value FROM telemetry WHERE device = 'r1' AND metric = %s AND ts >= %s AND ts < %s"
         " AND hour >= '2026-02-20 05:00+00' AND hour < '2026-02-20 09:00+00'",
         metric,
@@ -252,9 +258,11 @@ def test_a_plain_query_reads_the_few_blocks_it_needs(month: str, metric: str) ->
     assert not [node for node in nodes(found) if node["Node Type"] in ("Function Scan", "CTE Scan")]
 
 
-def test_the_function_names_the_hours_itself(month: str) -> None:
+@WHO
+def test_the_function_names_the_hours_itself(month: str, who: str) -> None:
     found = plan(
         month,
+        who,
         "SELECT ts, value FROM telemetry_range('r1', 'iface.rx_bytes_total', '2026-02-20 05:30+00', '2026-02-20 09:00+00')",
     )
     assert blocks_read(found) == (4, {"telemetry_block_standard_20260220"})
@@ -304,7 +312,7 @@ def test_years_of_partitions_make_no_plan_slow(postgres_dsn: str) -> None:
                 " IF n % 100 = 0 THEN COMMIT; END IF; END LOOP; END $$"
             )
     query = "SELECT ts, value FROM telemetry_range('r1', 'm', '2026-02-20 05:30+00', '2026-02-20 09:00+00')"
-    with psycopg.connect(postgres_dsn, options="-c search_path=mtd") as connection:
+    with psycopg.connect(postgres_dsn, options=f"-c search_path=mtd {DOOR}") as connection:
         plans = [connection.execute(f"EXPLAIN (SUMMARY, FORMAT JSON) {query}").fetchone() for _ in range(4)]  # type: ignore[arg-type]
         times = [row[0][0]["Planning Time"] for row in plans if row is not None]
         # Far from what it takes to plan for all of them.
