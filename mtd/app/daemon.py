@@ -34,6 +34,7 @@ from mtd.app.console_reads import CHART_POINTS, ConsoleReads
 from mtd.app.credentials import credential_parts
 from mtd.app.discovering import Finding
 from mtd.app.identity import Identity
+from mtd.app.ingesting import Ingesting
 from mtd.app.logins import Logins
 from mtd.app.places import place_parts
 from mtd.app.pools import Pools
@@ -101,6 +102,7 @@ class Daemon:
         self._worlds: Worlds | None = None
         self._logins = Logins(settings)
         self._certificates = Certificates(settings)
+        self._ingesting = Ingesting(settings)
 
     async def start(self) -> None:
         """Start all parts, each when what it needs is there.
@@ -117,7 +119,9 @@ class Daemon:
             doorkeeper=self._logins.doorkeeper,
             public_host=self._logins.public_host,
             tls=self._certificates.http,
+            bodies=self._ingesting.bodies,
         )
+        http.mount(self._ingesting.pages)
         self._console = ConsolePages(settings.console)
         if settings.console.enabled:
             http.mount(self._logins.pages)  # before what is below /console/
@@ -171,6 +175,19 @@ class Daemon:
             settings, self._readers, self._database, self._store, self._recorder, self._secrets.polled
         )
         await self._start_projections()
+        await self._begin(
+            "ingest of what is sent",
+            self._ingesting.start(
+                self._log,
+                self._recorder,
+                self._pools,
+                self._secrets,
+                self._identity,
+                self._plugins.catalogue,
+                self._auditing.auditor,
+            ),
+            self._ingesting.stop,
+        )
         await self._start_grpc()
         await self._begin(
             "logins",
@@ -361,6 +378,7 @@ class Daemon:
             parts=[
                 *self._identity.parts(),
                 *place_parts(self._readers),
+                *self._ingesting.parts(),
                 *credential_parts(self._pools.doors, self._secrets.sealer, self._secrets.resolver.check),
                 *self._auditing.service_parts(self._pools, self._dsn),
                 *self._certificates.parts(lambda: self._grpc.client_port),
@@ -452,6 +470,7 @@ class Daemon:
             partial(TableQueries(self._database).rows_of, tables=(*self._plugins.restored_tables, WAYS)),
             self._on_devices,
             self._pseudonyms.of,
+            self._identity.tenancy.shut_tenants,
         )
         self._stops.append(("polling", self._collecting.stop))
         self._collecting.start()

@@ -55,7 +55,8 @@ class Secrets:
         self.masters = masters
         self.sealer = Sealer(ring)
         self.resolver = SecretResolver(providers, config)
-        self.polled = PolledDevices(database, Opener(ring), self.resolver)
+        self.opener = Opener(ring)
+        self.polled = PolledDevices(database, self.opener, self.resolver)
 
     @classmethod
     async def of(

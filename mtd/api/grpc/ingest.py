@@ -12,7 +12,7 @@ from mtd.api.access.current import principal
 from mtd.api.access.interfaces import Auditor
 from mtd.api.grpc.types import Context
 from mtd.api.ingest.heartbeats import Heartbeat, Heartbeats
-from mtd.api.ingest.senders import Served, sender_of, speaker_of
+from mtd.api.ingest.senders import MOST_RESULTS, Served, sender_of, speaker_of
 from mtd.core.errors import Forbidden
 from mtd.ingest.config import PushConfig
 from mtd.ingest.copying.door import CopyDoor
@@ -40,7 +40,6 @@ from mtd.model.pb_enums import SEVERITY
 from mtd.pb.ingest.v1 import ingest_service_pb2 as pb
 from mtd.pb.ingest.v1.ingest_service_pb2_grpc import IngestServiceServicer
 
-MOST_RESULTS = 1000
 _APPEND = "ingest.v1.IngestService/Append"
 
 

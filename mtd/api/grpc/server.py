@@ -37,13 +37,14 @@ from mtd.model.catalogue import Catalogue
 from mtd.pb.admin.v1 import (
     audit_service_pb2,
     collector_service_pb2,
+    ingest_key_service_pb2,
     tenant_service_pb2,
     token_service_pb2,
     user_service_pb2,
 )
 from mtd.pb.diagnostics.v1 import diagnostics_service_pb2
 from mtd.pb.diagnostics.v1.diagnostics_service_pb2_grpc import add_DiagnosticsServiceServicer_to_server
-from mtd.pb.ingest.v1 import enrollment_service_pb2
+from mtd.pb.ingest.v1 import enrollment_service_pb2, ingest_service_pb2
 from mtd.pb.inventory.v1 import (
     credential_service_pb2,
     device_group_service_pb2,
@@ -70,6 +71,8 @@ DESCRIPTORS = (
     tenant_service_pb2.DESCRIPTOR.services_by_name["TenantService"],
     collector_service_pb2.DESCRIPTOR.services_by_name["CollectorService"],
     enrollment_service_pb2.DESCRIPTOR.services_by_name["EnrollmentService"],
+    ingest_service_pb2.DESCRIPTOR.services_by_name["IngestService"],
+    ingest_key_service_pb2.DESCRIPTOR.services_by_name["IngestKeyService"],
     user_service_pb2.DESCRIPTOR.services_by_name["UserService"],
     token_service_pb2.DESCRIPTOR.services_by_name["TokenService"],
 )

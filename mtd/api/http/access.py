@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from twisted.python.failure import Failure
+from twisted.web.http import Request as HttpRequest
 from twisted.web.resource import IResource, Resource
 from twisted.web.server import NOT_DONE_YET, Request
 
@@ -82,6 +83,9 @@ ROUTES: Mapping[str, Access] = dict(
                 *("devices/ID", "devices/ID/history", "devices/ID/events", "devices/ID/health"),
             )
         ),
+        # Signed, or with a token: what is sent says who sends it.
+        _open("/ingest/v1/batch", own_proof=True),
+        _open("/ingest/v1/heartbeat", own_proof=True),
         # Who comes here isn't known yet.
         _open(LOGIN_PAGE),
         _open("/console/login/oidc"),
@@ -139,6 +143,10 @@ class Doorkeeper:
             return resource
         return _Guarded(self, access, resource)
 
+    def has_own_proof(self, route: str | None) -> bool:
+        """Return whether what a request of a route holds proves who sent it."""
+        return route is not None and self._routes.get(route, _NOBODY).own_proof
+
     async def stop(self) -> None:
         """Admit nobody any more."""
         await self._tasks.stop()
@@ -146,6 +154,14 @@ class Doorkeeper:
     def spawn(self, work: Any) -> asyncio.Task[None]:
         """Run what is behind a page."""
         return self._tasks.spawn("admit", work)
+
+    async def knows(self, request: HttpRequest) -> bool:
+        """Return whether it can be told who asks. Raises QuotaExceeded, Retryable."""
+        try:
+            caller = await self.gate.admit(credentials_of(request, self.cookies))
+        except (Unauthenticated, Forbidden):
+            return False
+        return caller.kind is not CallerKind.UNKNOWN
 
     async def caller(self, access: Access, request: Request) -> Principal:
         """Return who asks. Raises Unauthenticated, Forbidden, QuotaExceeded, Retryable."""

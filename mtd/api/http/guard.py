@@ -21,6 +21,7 @@ from twisted.web.server import Request as ServedRequest
 
 from mtd.api import metrics
 from mtd.api.http.pages import JSON, answer
+from mtd.api.http.shown import SIGNATURE_HEADER, bearer_of
 
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
@@ -52,11 +53,16 @@ class Guard:
     def __init__(self, allowed_hosts: Iterable[str]) -> None:
         self._allowed = {name.lower() for name in allowed_hosts}
 
-    def refusal(self, request: Request) -> Refusal | None:
-        """Return why a request is refused, None if it may pass."""
+    def refusal(self, request: Request, *, own_proof: bool = False) -> Refusal | None:
+        """Return why a request is refused, None if it may pass.
+
+        ``own_proof``: the page takes what is signed, or shows a token. Programs that do may call the door by any
+        name: a page that lured a browser here has neither, and what a browser sends by itself counts for nothing.
+        """
         port = int(request.getHost().port)
         host = request.getHeader("host") or ""
-        if not self._is_ours(_with_port(host, ":443" if request.isSecure() else ":80"), port):
+        proven = own_proof and _shows_proof(request)
+        if not proven and not self._is_ours(_with_port(host, ":443" if request.isSecure() else ":80"), port):
             return Refusal(
                 "host",
                 f"mtd isn't called {host!r} here",
@@ -100,6 +106,10 @@ def _is_followed_link(request: Request) -> bool:
     """Return whether people followed a link, as from a wiki: who linked it doesn't see what they get."""
     mode, target = request.getHeader("sec-fetch-mode"), request.getHeader("sec-fetch-dest")
     return request.method == b"GET" and mode == "navigate" and target == "document"
+
+
+def _shows_proof(request: Request) -> bool:
+    return bool(bearer_of(request)) or request.getHeader(SIGNATURE_HEADER) is not None
 
 
 def _authority(origin: str) -> str:

@@ -20,6 +20,7 @@ from mtd import __version__
 from mtd.api import metrics
 from mtd.api.config import HttpConfig
 from mtd.api.http.access import Doorkeeper
+from mtd.api.http.bodies import BodyLimits, bounded_by
 from mtd.api.http.guard import HEADERS, Guard, RefusedPage
 from mtd.api.http.pages import PageSet
 from mtd.api.http.routes import PROBES, Pages
@@ -40,11 +41,15 @@ class MountedSite(Site):
     noisy = False
     displayTracebacks = False
 
-    def __init__(self, first: PageSet, guard: Guard, doorkeeper: Doorkeeper, timeout: float) -> None:
+    def __init__(
+        self, first: PageSet, guard: Guard, doorkeeper: Doorkeeper, bodies: BodyLimits, timeout: float
+    ) -> None:
         self._guard = guard
         self._doorkeeper = doorkeeper
         self._first = first.resource()
-        super().__init__(self._first, timeout=timeout)  # type: ignore[no-untyped-call]
+        super().__init__(  # type: ignore[no-untyped-call]
+            self._first, requestFactory=bounded_by(bodies), timeout=timeout
+        )
         self._mounted: list[tuple[PageSet, IResource]] = [(first, self._first)]
 
     def mount(self, pages: PageSet) -> None:
@@ -60,13 +65,18 @@ class MountedSite(Site):
         for name, value in HEADERS.items():
             request.setHeader(name, value)
         path = _path(request)
-        if path not in PROBES and (refusal := self._guard.refusal(request)) is not None:
+        route, resource = self._found(path)
+        own_proof = self._doorkeeper.has_own_proof(route)
+        if path not in PROBES and (refusal := self._guard.refusal(request, own_proof=own_proof)) is not None:
             return RefusedPage(refusal)
+        return resource if route is None else self._doorkeeper.before(route, request, resource)
+
+    def _found(self, path: str) -> tuple[str | None, IResource]:
         for pages, resource in self._mounted:
             route = pages.route_of(path)
             if route is not None:
-                return self._doorkeeper.before(route, request, resource)
-        return self._first  # which has no such page
+                return route, resource
+        return None, self._first  # which has no such page
 
     def serves(self, path: str) -> bool:
         """Return whether a path belongs to one of the page sets."""
@@ -151,6 +161,7 @@ class HttpServer:
         doorkeeper: Doorkeeper | None = None,
         public_host: str = "",
         tls: LiveMaterial | None = None,
+        bodies: BodyLimits | None = None,
     ) -> None:
         self._config = config or HttpConfig()
         self._tls = tls
@@ -160,6 +171,7 @@ class HttpServer:
             Pages(readiness, registry, __version__),
             Guard(names),
             doorkeeper or Doorkeeper(),
+            bodies or BodyLimits(),
             self._config.idle_timeout_s,
         )
         self._factory: LimitedFactory | None = None

@@ -15,6 +15,9 @@ TENANT_HEADER = "mtd-tenant"
 # What proxies add: what they pass on isn't of this machine, wherever they run.
 FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
 
+SIGNATURE_HEADER = "x-mtd-signature"
+"""Of what is signed by its sender, with a key for ingest."""
+
 _MOST = 8192
 
 

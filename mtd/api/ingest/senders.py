@@ -13,6 +13,9 @@ from mtd.model.principal import CallerKind, Principal, Role
 from mtd.storage.stores.ingest_keys import GoodKey
 
 SCOPE = "ingest.write"
+MOST_RESULTS = 1000
+"""Rows of a batch that an answer tells of."""
+
 RULE = Rule("ingest.v1.IngestService/Ingest", Role.VIEWER, SCOPE, collectors=True)
 """What sending a batch asks for, by whatever door."""
 
