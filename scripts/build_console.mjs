@@ -44,7 +44,7 @@ const runtimeOnly = {
 async function bundleScripts() {
   const result = await esbuild.build({
     absWorkingDir: root,
-    entryPoints: { main: path.join(app, "main.js") },
+    entryPoints: { main: path.join(app, "main.js"), login: path.join(app, "login.js") },
     outdir: path.join(fresh, "assets"),
     entryNames: "[name]-[hash]",
     chunkNames: "[name]-[hash]",
@@ -60,7 +60,9 @@ async function bundleScripts() {
     logLevel: "warning",
   });
   await writeLicences(Object.keys(result.metafile.inputs));
-  return Object.entries(result.metafile.outputs).find(([, output]) => output.entryPoint)[0];
+  // By entry point: main.js, login.js. Chunks that are loaded later are no pages.
+  const pages = Object.entries(result.metafile.outputs).filter(([, output]) => output.entryPoint);
+  return new Map(pages.map(([file, output]) => [path.basename(output.entryPoint), path.relative(fresh, path.join(root, file))]));
 }
 
 // What is bundled comes under licences that ask to go along with it; a package without a text fails the build.
@@ -98,11 +100,13 @@ function hash(text) {
   return createHash("sha256").update(text).digest("hex").slice(0, 8).toUpperCase();
 }
 
-async function writePage(script, style) {
-  const page = await readFile(path.join(app, "index.html"), "utf8");
-  const filled = page.replace("%SCRIPT%", script).replace("%STYLE%", style);
-  if (filled.includes("%")) throw new Error("index.html holds a place that nothing fills");
-  await writeFile(path.join(fresh, "index.html"), filled);
+async function writePages(scripts, style) {
+  for (const [name, script] of [["index.html", "main.js"], ["login.html", "login.js"]]) {
+    const page = await readFile(path.join(app, name), "utf8");
+    const filled = page.replace("%SCRIPT%", scripts.get(script)).replace("%STYLE%", style);
+    if (filled.includes("%")) throw new Error(`${name} holds a place that nothing fills`);
+    await writeFile(path.join(fresh, name), filled);
+  }
   await cp(path.join(app, "favicon.svg"), path.join(fresh, "favicon.svg"));
 }
 
@@ -120,8 +124,7 @@ async function report() {
 
 await rm(fresh, { recursive: true, force: true });
 await mkdir(path.join(fresh, "assets"), { recursive: true });
-const script = path.relative(fresh, path.join(root, await bundleScripts()));
-await writePage(script, await bundleStyles());
+await writePages(await bundleScripts(), await bundleStyles());
 await report();
 await rm(old, { recursive: true, force: true });
 await rename(dist, old).catch((error) => {

@@ -65,7 +65,7 @@ class Logins:
         self.doorkeeper.auditor = auditor
         self.doorkeeper.gate = gate = tenancy.gate
         self.visits.start(gate, sessions)
-        self.pages.serve(LoginParts(local, oidc, sessions, tenancy.directory, auditor))
+        self.pages.serve(LoginParts(local, oidc, sessions, tenancy.directory, auditor, self.doorkeeper.knows))
 
     async def stop(self) -> None:
         """Watch no session any more."""

@@ -74,7 +74,8 @@ class ConsolePages:
 
 def _route(path: str) -> str:
     if not path.startswith(API + "/"):
-        return "/console/assets" if path.startswith("/console/assets/") else "/console/"
+        # Other files are the same for everybody, and on the web anyway.
+        return "/console/" if path in (ROOT, ROOT + "/", f"{ROOT}/{INDEX}") else "/console/assets"
     first, _, rest = path[len(API) + 1 :].partition("/")
     if first == "devices":
         last = rest.partition("/")[2]

@@ -83,6 +83,8 @@ class LoginParts:
     sessions: Sessions
     tenants: TenantList
     auditor: Auditor
+    knows: Callable[[Request], Awaitable[bool]]
+    """Whether the door knows who sends a request."""
 
 
 class LoginPages:
@@ -113,13 +115,17 @@ class LoginPages:
         """Nothing goes on behind these pages."""
 
     @app.route(f"{API}/login", methods=["GET"])
-    def offer(self, request: Request) -> bytes:
-        """Tell what the login page may offer."""
+    def offer(self, request: Request) -> Any:
+        """Tell what the login page may offer, and whether the caller is known already."""
+        return as_deferred(_answered(request, lambda: self._offer(request)))
+
+    async def _offer(self, request: Request) -> bytes:
         parts = self._parts
         oidc = None if parts is None or parts.oidc is None else {"name": parts.oidc.name}
         told = {
             "csrf": self._cookies.csrf(request),
             "starting": parts is None,
+            "known": parts is not None and await parts.knows(request),
             "password": self._config.mode is LoginMode.LOCAL,
             "oidc": oidc if self._config.mode is LoginMode.OIDC else None,
         }

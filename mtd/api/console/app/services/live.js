@@ -9,7 +9,8 @@ const NOTHING = { devices: [], detail: null, rank: true, events: "none", after: 
 
 /**
  * The one channel over which all moves that moves. It calls again by itself, tells what is in view
- * anew, and emits each message by its type, and `phase` when the connection comes or goes.
+ * anew, and emits each message by its type, `phase` when the connection comes or goes, and `break` each
+ * time that it is lost or can't be had.
  */
 export class LiveChannel extends Emitter {
   constructor({ url, clock, WebSocket = globalThis.WebSocket }) {
@@ -129,6 +130,7 @@ export class LiveChannel extends Emitter {
     this.breaks += 1;
     if (this.phase === "live") this.lostAtUs = this.lastUs ?? this._clock.nowUs();
     this._setPhase("lost");
+    this.emit("break");
     this._timers.again = setTimeout(() => {
       this._timers.again = null;
       this.open();

@@ -5,6 +5,7 @@ import { DevicePage } from "../pages/device/device_page.js";
 import { DevicesPage } from "../pages/devices/devices_page.js";
 import { EventsPage } from "../pages/events/events_page.js";
 import { SelfPage } from "../pages/self/self_page.js";
+import { WhoMenu } from "./who_menu.js";
 
 const PAGES = { devices: DevicesPage, device: DevicePage, events: EventsPage, mtd: SelfPage };
 const TITLES = { devices: "Routers", device: "Router", events: "Events", mtd: "mtd health" };
@@ -13,6 +14,7 @@ const THEME_TEXT = { auto: "as the system", light: "light", dark: "dark" };
 /** The frame of the console: where one can go, whether the channel lives, and the page. */
 export class Shell extends Component {
   static template = "console.Shell";
+  static components = { WhoMenu };
   static props = {};
 
   setup() {

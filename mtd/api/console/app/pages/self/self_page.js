@@ -28,7 +28,10 @@ const COST = [
   { key: "polls_failed", label: "Failed", format: count },
 ].map((column) => ({ ...column, right: column.key !== "name" }));
 
-/** mtd's own state: whether it does its work, what it drops, and what it costs each router. */
+/**
+ * mtd's own state: whether it does its work, what it drops, and what it costs each router. Of a process that works for
+ * many tenants, its figures tell of all of them: others than super-admins are told of their own routers alone.
+ */
 export class SelfPage extends Component {
   static template = "console.SelfPage";
   static components = { LastUpdate, SortHeader };
@@ -67,8 +70,8 @@ export class SelfPage extends Component {
   }
 
   take(self) {
-    // A daemon that has just started knows nothing of itself yet.
-    if (!self.figures) return;
+    // A daemon that has just started knows nothing of itself yet. Figures are for those who run it.
+    if (!self.routers) return;
     this.self = self;
     this.error = null;
     this.render();
