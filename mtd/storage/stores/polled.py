@@ -26,6 +26,7 @@ logger = logging.getLogger(__name__)
 
 CHANNEL = "mtd_device"
 
+_READONLY = COLUMNS.split(", ").index(Purpose.READONLY.setting)
 _OWN = (
     "SELECT device_id::text, '" + PASSWORD + "', secret FROM device_credential {where}"
     " UNION ALL SELECT device_id::text, name, secret FROM device_secret {where}"
@@ -143,11 +144,7 @@ class PolledDevices:
             return rows, own, sets, await self._opening(tx, own.values(), sets.values())
 
         rows, own, sets, opening = await self._db.run("devices.snapshot", read)
-        used = {
-            (tenant_id, reference)
-            for (tenant_id, _), one in sets.items()
-            for reference in one.references.values()
-        }
+        used = _references(rows, sets)
         self._resolver.keep(used)
         elsewhere = {
             (tenant_id, reference): self._resolver.look(tenant_id, reference) for tenant_id, reference in used
@@ -215,6 +212,16 @@ class PolledDevices:
 
 _Sets = Mapping[tuple[str, str], _Set]
 """By tenant and name."""
+
+
+def _references(rows: Sequence[Row], sets: _Sets) -> set[tuple[str, str]]:
+    """Return the references of those sets that devices are polled with, by tenant."""
+    named = {(str(row[0]), row[_READONLY]) for row in rows if row[_READONLY]}
+    return {
+        (tenant_id, reference)
+        for tenant_id, name in named & sets.keys()
+        for reference in sets[tenant_id, name].references.values()
+    }
 
 
 async def _read_set(tx: Transaction, tenant_id: str, name: str) -> _Set | None:
