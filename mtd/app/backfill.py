@@ -11,7 +11,7 @@ from mtd.app.config import Settings
 from mtd.app.maintenance import Report, running_database
 from mtd.backfill.fill import Existing, Filled, Filling, Progress, fill
 from mtd.backfill.fleet import DevicePlan
-from mtd.backfill.inventory import generated_devices, known_devices
+from mtd.backfill.inventory import generated_devices, known_devices, tenant_of
 from mtd.core.clock import SYSTEM_CLOCK
 from mtd.core.errors import Refused
 from mtd.model.device import DEFAULT_TENANT_ID
@@ -22,7 +22,10 @@ from mtd.storage.schema import migrate_blocking
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What history is wanted: for devices by name, for all of the inventory, or for so many generated ones."""
+    """What history is wanted: for devices by name, for all of the inventory, or for so many generated ones.
+
+    ``tenant``: whose devices they are, by name or id.
+    """
 
     names: Sequence[str] = ()
     all_devices: bool = False
@@ -32,6 +35,7 @@ class Wanted:
     seed: int = 0
     dense: bool = False
     existing: Existing = Existing.REFUSE
+    tenant: str = DEFAULT_TENANT_ID
 
 
 def backfill(settings: Settings, wanted: Wanted, report: Report, progress: Progress) -> Filled:
@@ -86,8 +90,9 @@ def span_of_days(now_us: int, days: int) -> tuple[int, int]:
 
 def _plans(connection: ColdConnection, wanted: Wanted) -> list[DevicePlan]:
     plans: list[DevicePlan] = []
+    tenant_id = tenant_of(connection, wanted.tenant)
     if wanted.names or wanted.all_devices:
-        plans += known_devices(connection, wanted.names, wanted.interfaces, DEFAULT_TENANT_ID)
+        plans += known_devices(connection, wanted.names, wanted.interfaces, tenant_id)
     if wanted.generated:
-        plans += generated_devices(connection, wanted.generated, wanted.interfaces, DEFAULT_TENANT_ID)
+        plans += generated_devices(connection, wanted.generated, wanted.interfaces, tenant_id)
     return list({plan.device_id: plan for plan in plans}.values())

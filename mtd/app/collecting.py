@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mtd.app.ways import way_makers, way_retries
@@ -39,6 +40,14 @@ _RETRY_S = 2.0
 _FOLLOW_S = 0.5
 
 
+ShutTenants = Callable[[], Awaitable[Collection[str]]]
+"""Returns the ids of tenants that are switched off: their devices aren't polled."""
+
+
+async def _none_shut() -> Collection[str]:
+    return ()
+
+
 class Collecting:
     """Polls what the inventory lists. ``on_devices`` hears of its devices before they are polled."""
 
@@ -51,6 +60,7 @@ class Collecting:
         load_tables: LoadTables,
         on_devices: Callable[[Sequence[Device]], None],
         pseudonym_of: Callable[[str], Pseudonym | None] = lambda _: None,
+        shut_tenants: ShutTenants = _none_shut,
     ) -> None:
         self._settings = settings
         self._recorder = recorder
@@ -59,6 +69,7 @@ class Collecting:
         self._load_tables = load_tables
         self._on_devices = on_devices
         self._pseudonym_of = pseudonym_of  # by tenant
+        self._shut_tenants = shut_tenants
         self._devices: Sequence[Device] = ()
         self._tasks = TaskGroup("collecting")
         self._turn = asyncio.Lock()  # a reload and a change of the inventory may meet
@@ -143,11 +154,16 @@ class Collecting:
 
     async def _take(self) -> None:
         inventory = await self._store.snapshot()
-        self._on_devices(inventory.devices)
+        shut = await self._shut_tenants()
+        devices = [
+            replace(device, enabled=False) if device.tenant_id in shut else device
+            for device in inventory.devices
+        ]
+        self._on_devices(devices)
         self._report_unreadable(inventory.unreadable)
         async with self._turn:
-            self._devices = inventory.devices
-            await self.scheduler.apply(inventory.devices)
+            self._devices = devices
+            await self.scheduler.apply(devices)
 
     def _report_unreadable(self, unreadable: Sequence[UnreadableDevice]) -> None:
         """Put on the timeline of each device why it isn't polled; once, until that changes."""

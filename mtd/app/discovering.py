@@ -77,7 +77,9 @@ class Discovery:
         record = await self._devices.create(settings, password, tenant_id)
         # If this fails the device is there all the same, and known by its address.
         await self._decisions.adopt(tenant_id, proposal.proposal_id, record.device_id)
-        self._tell("proposal.adopted", proposal, "adopted", f"{caller} adopted it as {settings.name}")
+        self._tell(
+            tenant_id, "proposal.adopted", proposal, "adopted", f"{caller} adopted it as {settings.name}"
+        )
         if settings.site or settings.groups:
             return await self._known.get(record.device_id, tenant_id)
         return view_of_new(record)
@@ -89,10 +91,10 @@ class Discovery:
             raise Conflict(f"it was adopted, as {found.known_device_name!r}: remove that device instead")
         if restore:
             await self._decisions.restore(tenant_id, found.proposal_id)
-            self._tell("proposal.restored", found, "new", f"{caller} wants to see it again")
+            self._tell(tenant_id, "proposal.restored", found, "new", f"{caller} wants to see it again")
         else:
             await self._decisions.ignore(tenant_id, found.proposal_id)
-            self._tell("proposal.ignored", found, "ignored", f"{caller} doesn't want it")
+            self._tell(tenant_id, "proposal.ignored", found, "ignored", f"{caller} doesn't want it")
         return await self._proposals.get(found.proposal_id, tenant_id)
 
     def scan(self, tenant_id: str, subnet: str, web: bool, caller: str) -> AsyncGenerator[ScanReport, None]:
@@ -106,7 +108,7 @@ class Discovery:
         found = await self._neighbors.list(tenant_id, device_id=device_id, offset=offset, limit=page_size + 1)
         return NeighborPage(found[:page_size], _token_for(offset + page_size, more=len(found) > page_size))
 
-    def _tell(self, event_type: str, proposal: ProposalView, new: str, message: str) -> None:
+    def _tell(self, tenant_id: str, event_type: str, proposal: ProposalView, new: str, message: str) -> None:
         label = proposal.identity or proposal.address or proposal.mac_address
         change = StateChange(
             event_type=event_type,
@@ -119,7 +121,7 @@ class Discovery:
             new=new,
             message=f"proposal {label}: {message}",
         )
-        self._recorder.record_event(change)
+        self._recorder.record_event_of(tenant_id, change)
 
 
 def _token_for(offset: int, *, more: bool) -> str:

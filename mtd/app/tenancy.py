@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from mtd.api.access.gate import Gate
@@ -94,8 +94,9 @@ class QuotaBook:
 class Tenancy:
     """The tenants, quotas and tokens of this process, and what drops them when they change.
 
-    Calls in ``running`` end with the tokens of their callers. ``verifiers`` are asked in their order who a caller is: others add theirs before the doors open.
-    ``welcome`` is called once for each tenant, at the start and when one is new, until it succeeds.
+    ``verifiers`` are asked in their order who a caller is: others add theirs before the doors open. Calls in
+    ``running`` end with the tokens of their callers. ``welcome`` is called once for each tenant, at the start and when
+    one is new, until it succeeds.
     """
 
     def __init__(
@@ -161,6 +162,10 @@ class Tenancy:
                 logger.warning("a new tenant can't be prepared yet: %s", error)
                 await asyncio.sleep(_RETRY_S)
                 self._changed.set()
+
+    async def shut_tenants(self) -> Collection[str]:
+        """Return the ids of tenants that are switched off, as of now."""
+        return {tenant.tenant_id for tenant in await self.tenants.directory() if not tenant.enabled}
 
     async def welcome_new(self) -> None:
         """Welcome tenants that are new, now."""

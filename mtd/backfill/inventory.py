@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from mtd.backfill.fleet import DevicePlan, plan_device
 from mtd.core.errors import NotFound
+from mtd.model.device import DEFAULT_TENANT_ID
 from mtd.storage.cold.connection import ColdConnection
 
 # 192.0.2.0/24 is for documentation: nothing answers there.
@@ -43,14 +44,32 @@ def generated_devices(
     connection: ColdConnection, count: int, interfaces: int, tenant_id: str
 ) -> list[DevicePlan]:
     """Put devices that are switched off into the inventory, with named ports; those there already stay."""
+    names = [f"generated-{number:03}" for number in range(1, count + 1)]
     plans = [
-        plan_device(f"generated-{number:03}", interfaces, tenant_id=tenant_id)
-        for number in range(1, count + 1)
+        plan_device(name, interfaces, device_id=_generated_id(name, tenant_id), tenant_id=tenant_id)
+        for name in names
     ]
     for plan in plans:
         with connection.transaction():
             _add(connection, plan)
     return plans
+
+
+def tenant_of(connection: ColdConnection, tenant: str) -> str:
+    """Return the id of a tenant by its name or id. Raises NotFound."""
+    rows = connection.fetch(
+        "SELECT tenant_id::text FROM mtd.tenant WHERE name = %s OR tenant_id::text = %s", [tenant, tenant]
+    )
+    if not rows:
+        raise NotFound(f"there is no tenant {tenant!r}: mtd tenant list tells them")
+    return str(rows[0][0])
+
+
+def _generated_id(name: str, tenant_id: str) -> str:
+    """Return the id of a generated device: another one in each tenant. Empty: what it is by its name alone."""
+    if tenant_id == DEFAULT_TENANT_ID:
+        return ""
+    return str(uuid.uuid5(uuid.UUID(tenant_id), f"{name}.backfill.mtd"))
 
 
 def _add(connection: ColdConnection, plan: DevicePlan) -> None:

@@ -13,6 +13,7 @@ from mtd.app.backfill import backfill as run_backfill
 from mtd.backfill.fill import Existing
 from mtd.cli.config import load_settings
 from mtd.cli.output import config_option, console, explain_errors, json_option, print_json, progress_console
+from mtd.model.device import DEFAULT_TENANT_ID
 
 
 @click.command()
@@ -32,6 +33,11 @@ from mtd.cli.output import config_option, console, explain_errors, json_option, 
     default=30,
     show_default=True,
     help="Of each device whose interfaces aren't known.",
+)
+@click.option(
+    "--tenant",
+    default=DEFAULT_TENANT_ID,
+    help="Whose devices, by name or id. Default: those of the first tenant.",
 )
 @click.option("--days", type=click.IntRange(1, 3650), default=90, show_default=True, help="How far back.")
 @click.option("--seed", type=int, default=0, show_default=True, help="The same seed gives the same history.")
@@ -56,7 +62,7 @@ def backfill(
     yes: bool,
     config_path: Path | None,
     as_json: bool,
-    **options: bool | int,
+    **options: bool | int | str,
 ) -> None:
     """Write generated history of DEVICES, as if they had been polled each second for months.
 

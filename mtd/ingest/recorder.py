@@ -25,7 +25,14 @@ from mtd.model.events import Origin, payload_kind
 if TYPE_CHECKING:
     from mtd.eventlog.interfaces import IEventLog
     from mtd.model.device import Device
-    from mtd.model.observation import Document, FrameValues, Observation, OutcomeReport, ProbeFacts, StateChange
+    from mtd.model.observation import (
+        Document,
+        FrameValues,
+        Observation,
+        OutcomeReport,
+        ProbeFacts,
+        StateChange,
+    )
     from mtd.model.sighting import Sighting
     from mtd.pb.events.v1.envelope_pb2 import Envelope
 
@@ -139,6 +146,12 @@ class Recorder:
             self._record_own(change, now_us)
             return
         origin = self._origin(device)
+        with self._accepting(origin):
+            self._add(Urgency.CONTROL, events.state_event(origin, change, now_us, now_us))
+
+    def record_event_of(self, tenant_id: str, change: StateChange) -> None:
+        """Record a change of something that a tenant has, and that is no device."""
+        origin, now_us = Origin(tenant_id, self._collector_id), self._clock.now_us()
         with self._accepting(origin):
             self._add(Urgency.CONTROL, events.state_event(origin, change, now_us, now_us))
 

@@ -103,6 +103,16 @@ CREATE TRIGGER identity_changed AFTER INSERT OR DELETE
 CREATE TRIGGER identity_changed AFTER INSERT OR DELETE OR UPDATE ON mtd.quota
     FOR EACH ROW EXECUTE FUNCTION mtd.notify_identity();
 
+-- Devices of a tenant that is switched off aren't polled.
+CREATE FUNCTION mtd.notify_devices_of_tenant() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_notify('mtd_device', NEW.tenant_id::text);
+    RETURN NULL;
+END $$;
+
+CREATE TRIGGER devices_changed AFTER UPDATE OF enabled ON mtd.tenant
+    FOR EACH ROW WHEN (OLD.enabled <> NEW.enabled) EXECUTE FUNCTION mtd.notify_devices_of_tenant();
+
 SELECT mtd.raise_wall('mtd.user_account', 'INSERT', 'UPDATE', 'DELETE');
 SELECT mtd.raise_wall('mtd.user_password', 'INSERT', 'UPDATE', 'DELETE');
 SELECT mtd.show_columns('mtd.user_password', 'tenant_id', 'user_id', 'changed_at');

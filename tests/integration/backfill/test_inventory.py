@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from mtd.backfill.inventory import generated_devices, known_devices
+from mtd.backfill.inventory import generated_devices, known_devices, tenant_of
 from mtd.core.errors import NotFound
 from mtd.model.device import DEFAULT_TENANT_ID
 from mtd.storage.cold.connection import ColdConnection
+
+NORTH = "00000000-0000-4000-8000-000000000002"
 
 pytestmark = pytest.mark.postgres
 
@@ -38,3 +40,19 @@ def test_devices_that_are_known_have_their_own_ports(postgres_dsn: str) -> None:
         assert known_devices(connection, ["generated-002"], 7, DEFAULT_TENANT_ID) == found[1:]
         with pytest.raises(NotFound, match="nowhere"):
             known_devices(connection, ["nowhere"], 7, DEFAULT_TENANT_ID)
+
+
+def test_tenants_have_devices_of_their_own(postgres_dsn: str) -> None:
+    with ColdConnection(postgres_dsn) as connection:
+        assert (
+            tenant_of(connection, "default") == tenant_of(connection, DEFAULT_TENANT_ID) == DEFAULT_TENANT_ID
+        )
+        connection.execute("INSERT INTO mtd.tenant (tenant_id, name) VALUES (%s, 'north')", [NORTH])
+        assert tenant_of(connection, "north") == NORTH
+        ours = generated_devices(connection, 2, 3, DEFAULT_TENANT_ID)
+        theirs = generated_devices(connection, 2, 3, NORTH)
+        assert {plan.device_id for plan in ours}.isdisjoint(plan.device_id for plan in theirs)
+        assert known_devices(connection, [], 3, NORTH) == theirs
+        assert known_devices(connection, [], 3, DEFAULT_TENANT_ID) == ours
+        with pytest.raises(NotFound, match="'south'"):
+            tenant_of(connection, "south")

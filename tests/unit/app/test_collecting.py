@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -82,7 +82,7 @@ class ListScheduler:
 
     async def apply(self, devices: Sequence[Device]) -> None:
         assert not self.stopped
-        self.polled = [one.name for one in devices]
+        self.polled = [one.name for one in devices if one.enabled]
 
     async def stop(self) -> None:
         await asyncio.sleep(0.02)
@@ -192,6 +192,31 @@ def test_better_ways_of_devices_that_are_served_hold_up_no_device_that_is_not(
         assert one._gate is other._gate
         assert one._gate.limit == Settings().scheduler.max_reconnecting
         assert one._gate not in (parts.retry_gate, parts.fresh_gate)
+        await collecting.stop()
+
+    run_async(run())
+
+
+def test_devices_of_a_tenant_that_is_switched_off_are_not_polled(
+    make: Callable[[ScriptedStore], Collecting],
+) -> None:
+    async def run() -> None:
+        shut: set[str] = set()
+
+        async def shut_tenants() -> set[str]:
+            return shut
+
+        store = ScriptedStore([device(1), replace(device(2), tenant_id="north")], [])
+        collecting = make(store)
+        collecting._shut_tenants = shut_tenants
+        collecting.start()
+        scheduler = ListScheduler.made[0]
+        for expected, now in ((["router-1", "router-2"], set()), (["router-1"], {"north"})):
+            shut = now
+            store.changed.set()
+            async with asyncio.timeout(10):
+                while scheduler.polled != expected:
+                    await asyncio.sleep(0.002)
         await collecting.stop()
 
     run_async(run())

@@ -89,6 +89,15 @@ def test_an_event_of_the_collector_has_no_device() -> None:
     with_bench(body)
 
 
+def test_an_event_may_be_of_a_tenant_and_of_no_device() -> None:
+    async def body(bench: Bench) -> None:
+        bench.recorder.record_event_of("20000000-0000-4000-8000-000000000002", CHANGE)
+        (event,) = await bench.events()
+        assert (event.tenant_id, event.device_id) == ("20000000-0000-4000-8000-000000000002", "")
+
+    with_bench(body)
+
+
 def test_a_sighting_is_of_a_tenant_and_of_no_device() -> None:
     async def body(bench: Bench) -> None:
         sighting = Sighting(FoundBy.SCAN, "192.0.2.1", ports=(8728,))
