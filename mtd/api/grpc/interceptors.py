@@ -21,6 +21,7 @@ from mtd.api.access.running import RunningCalls
 from mtd.api.grpc.audited import Trail, code_of
 from mtd.api.grpc.conventions import Conventions
 from mtd.api.grpc.deadlines import AnswerClock, Deadlines, in_time
+from mtd.api.grpc.malformed import or_malformed, readable
 from mtd.api.grpc.status import status_of
 from mtd.api.grpc.types import Context, Handler, Interceptor
 from mtd.core.clock import Clock
@@ -81,7 +82,7 @@ class CallInterceptor(Interceptor):
 
     def _wrap(self, method: str, handler: Handler) -> Handler:
         coders = {
-            "request_deserializer": handler.request_deserializer,
+            "request_deserializer": or_malformed(handler.request_deserializer),
             "response_serializer": _unless_done(handler.response_serializer),
         }
         if handler.response_streaming:
@@ -109,6 +110,7 @@ class CallInterceptor(Interceptor):
 
     def _begun(self, request: Any) -> Any:
         """Return a request; of one that is a stream, its messages, the first of them in time."""
+        request = readable(request)
         return in_time(request, self._deadlines.first_message) if hasattr(request, "__aiter__") else request
 
     def _streaming(self, method: str, behaviour: Any) -> Any:
