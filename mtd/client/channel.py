@@ -9,10 +9,12 @@ from types import MappingProxyType
 from typing import Any, TypedDict
 
 from mtd.client.audit import AUDIT
+from mtd.client.collectors import COLLECTORS, ENROLLMENT
 from mtd.client.credential_sets import CREDENTIALS
 from mtd.client.credentials import Credentials, Token
 from mtd.client.discovery import DISCOVERY
 from mtd.client.identity import TENANTS, TOKENS, USERS
+from mtd.client.ingest import INGEST, INGEST_KEYS
 from mtd.client.places import GROUPS, SITES
 from mtd.client.requests import INVENTORY, TELEMETRY
 from mtd.client.tools import DIAGNOSTICS
@@ -71,10 +73,14 @@ STUBS: Mapping[str, tuple[str, str]] = MappingProxyType(
         DISCOVERY: ("inventory.v1.discovery_service", "DiscoveryService"),
         DIAGNOSTICS: ("diagnostics.v1.diagnostics_service", "DiagnosticsService"),
         TELEMETRY: ("telemetry.v1.telemetry_service", "TelemetryService"),
+        INGEST: ("ingest.v1.ingest_service", "IngestService"),
+        INGEST_KEYS: ("admin.v1.ingest_key_service", "IngestKeyService"),
         AUDIT: ("admin.v1.audit_service", "AuditService"),
         TENANTS: ("admin.v1.tenant_service", "TenantService"),
         USERS: ("admin.v1.user_service", "UserService"),
         TOKENS: ("admin.v1.token_service", "TokenService"),
+        COLLECTORS: ("admin.v1.collector_service", "CollectorService"),
+        ENROLLMENT: ("ingest.v1.enrollment_service", "EnrollmentService"),
     }
 )
 """Where the stub of a service is: the file of the protocol, and the service in it."""
