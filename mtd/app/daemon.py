@@ -50,6 +50,7 @@ from mtd.eventlog.sqlite.log import SqliteEventLog
 from mtd.ingest.recorder import Recorder
 from mtd.model.device import Device, DeviceStatus
 from mtd.model.metric import Tier
+from mtd.model.tenant import Quota
 from mtd.model.watching import started
 from mtd.model.ways import TABLE as WAYS
 from mtd.plugin.manager import PluginManager
@@ -310,7 +311,7 @@ class Daemon:
             config.model_copy(update={"max_answer_points": most}),
             limits=self._limits,
             retention=self._settings.database.retention,
-            shown_days=self._identity.shown_days,
+            shown_days=self._identity.limit(Quota.RETENTION_DAYS),
         )
 
     async def _start_projections(self) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from mtd.api.access.rules import rules_of
 from mtd.api.access.running import RunningCalls
 from mtd.api.grpc.server import DESCRIPTORS, ServicePart
 from mtd.app.administration import Meter, admin_parts, known_scopes
+from mtd.app.quota_metrics import keep_measuring
 from mtd.app.tenancy import Tenancy
+from mtd.core.service import TaskGroup
 from mtd.model.tenant import Quota, Tenant
 from mtd.security.passwords import Passwords
 from mtd.storage.retention import raw_days_of
@@ -41,6 +44,7 @@ class Identity:
         self.tenancy = Tenancy(doors, writer, settings.security, self._welcome, running=running)
         self.users = UserStore(doors, writer)
         self.passwords = Passwords(settings.security.passwords)
+        self._tasks = TaskGroup("app.identity")
         self.meters: dict[Quota, Meter] = {
             Quota.DEVICES: lambda tenant_id: self._counted(tenant_id, Quota.DEVICES),
             Quota.COLLECTORS: lambda tenant_id: self._counted(tenant_id, Quota.COLLECTORS),
@@ -50,9 +54,11 @@ class Identity:
     async def start(self) -> None:
         """Prepare all tenants, and follow changes."""
         await self.tenancy.start()
+        self._tasks.spawn("quotas", keep_measuring(self.tenancy.quotas))
 
     async def stop(self) -> None:
         """Follow nothing any more."""
+        await self._tasks.stop()
         await self.tenancy.stop()
         self.passwords.stop()
 
@@ -67,9 +73,13 @@ class Identity:
             self._settings.security.failures_per_minute,
         )
 
-    async def shown_days(self, tenant_id: str) -> int | None:
-        """Return how many days of its telemetry a tenant is shown; None: all that is stored."""
-        return (await self.tenancy.book.limits(tenant_id)).retention_days
+    def limit(self, quota: Quota) -> Callable[[str], Awaitable[int | None]]:
+        """Return what tells the limit of a tenant, by its id; None: there is none."""
+
+        async def limit_of(tenant_id: str) -> int | None:
+            return (await self.tenancy.book.limits(tenant_id)).of(quota)
+
+        return limit_of
 
     async def _welcome(self, tenant: Tenant) -> None:
         """Give a tenant the metric catalogue: its values can be named then."""
@@ -86,7 +96,7 @@ class Identity:
         """Return for how many days a tenant's values are kept: the configuration says it, and the quota holds it down."""
         tenant = await self.tenancy.directory.tenant(tenant_id)
         days = raw_days_of(self._settings.database.retention, tenant_id, tenant.name if tenant else "")
-        limit = (await self.tenancy.book.limits(tenant_id)).retention_days
+        limit = await self.limit(Quota.RETENTION_DAYS)(tenant_id)
         if limit is None or days <= limit:
             return days, ""
         return days, (

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from dataclasses import dataclass
+
 from mtd.core.errors import QuotaExceeded, Refused
 from mtd.model.tenant import Quota, Quotas
 from mtd.storage.metrics import QUOTA_REFUSED
@@ -14,6 +17,19 @@ _COUNTS = {
     Quota.DEVICES: "SELECT count(*) FROM device WHERE tenant_id = %s",
     Quota.COLLECTORS: "SELECT count(*) FROM collector WHERE tenant_id = %s AND state <> 'disabled'",
 }
+
+
+_MOST_TENANTS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class QuotaUsed:
+    """How much of a quota a tenant uses."""
+
+    tenant: str
+    quota: Quota
+    limit: int
+    used: int
 
 
 class QuotaStore:
@@ -37,6 +53,22 @@ class QuotaStore:
             return await _count(tx, _COUNTS[quota], tenant_id)
 
         return await self._db.run("quotas.used", count, tenant=tenant_id)
+
+    async def uses(self, quotas: Collection[Quota]) -> list[QuotaUsed]:
+        """Return what the tenants that have a limit use of it: of devices and collectors."""
+
+        async def read(tx: Transaction) -> list[QuotaUsed]:
+            found = []
+            for quota in quotas:
+                counted = _COUNTS[quota].replace("%s", "q.tenant_id")
+                await tx.execute(
+                    f"SELECT t.name, q.{quota.value}, ({counted}) FROM quota q JOIN tenant t USING (tenant_id)"
+                    f" WHERE q.{quota.value} IS NOT NULL ORDER BY t.name LIMIT {_MOST_TENANTS}"
+                )
+                found += [QuotaUsed(name, quota, limit, used) for name, limit, used in tx.fetchall()]
+            return found
+
+        return await self._db.run("quotas.uses", read)
 
 
 async def refuse_over_quota(

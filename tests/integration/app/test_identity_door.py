@@ -10,10 +10,12 @@ from typing import Any
 import grpc
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
+from prometheus_client import REGISTRY
 
+from mtd.app.quota_metrics import measure
 from mtd.model.device import DEFAULT_TENANT_ID
 from mtd.model.principal import Role
-from mtd.model.tenant import NO_TENANT_ID
+from mtd.model.tenant import NO_TENANT_ID, Quota
 from mtd.pb.admin.v1 import tenant_service_pb2 as tenant_pb
 from mtd.pb.admin.v1 import token_service_pb2 as token_pb
 from mtd.pb.admin.v1 import user_service_pb2 as user_pb
@@ -435,6 +437,11 @@ def test_a_new_tenant_has_the_catalogue_and_its_quotas(postgres_dsn: str) -> Non
         assert not usage["ingest_points_per_s"].HasField("limit")
         assert not usage["ingest_points_per_s"].HasField("used")
         assert (await door.identity.tenancy.book.limits(north)).devices == 2
+        assert await door.identity.limit(Quota.RETENTION_DAYS)(north) == 7
+        await measure(door.identity.tenancy.quotas)
+        labels = {"tenant": "north", "quota": "devices"}
+        assert REGISTRY.get_sample_value("mtd_app_quota_limit", labels) == 2
+        assert REGISTRY.get_sample_value("mtd_app_quota_used", labels) == 0
         more = tenant_pb.UpdateTenantRequest(
             tenant="north", quotas=tenant_pb.Quotas(devices=5), update_mask={"paths": ["quotas"]}
         )
