@@ -1,7 +1,7 @@
-"""Writes what the code knows about itself: settings, metrics and commands.
+"""Writes what the code knows about itself: settings, metrics, commands, and the protocol.
 
-Writes docs/reference/*.md and etc/mtd.toml. With ``--check`` it writes nothing
-and fails if one of them is not what it would write.
+Writes docs/reference/*.md, docs/api/*.md and etc/mtd.toml. With ``--check`` it
+writes nothing and fails if one of them is not what it would write.
 """
 
 from __future__ import annotations
@@ -26,6 +26,9 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))  # from wherever it is run
+api_docs: Any = importlib.import_module("scripts.api_docs")
+
 WIDTH = 100
 NOTICE = "<!-- Written by scripts/gen_docs.py: change the code instead. -->\n"
 # A default that one of these works out is another one on each machine.
@@ -42,8 +45,9 @@ def main() -> int:
     check = parser.parse_args().check
     forget_environment(os.environ.pop)
     stale = 0
-    for name, write in DOCUMENTS.items():
-        path, text = ROOT / name, write()
+    written = documents()
+    for name, text in written.items():
+        path = ROOT / name
         old = path.read_text(encoding="utf-8") if path.exists() else ""
         if old == text:
             continue
@@ -58,6 +62,9 @@ def main() -> int:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
             print(f"wrote {name}")
+    for left in leftovers(written):
+        stale = 1
+        print(f"{left} is of a package that there isn't any more: remove it")
     if stale:
         print("docs are stale: run `make docs` and commit what it changed")
     return stale
@@ -292,6 +299,17 @@ DOCUMENTS: Mapping[str, Callable[[], str]] = {
     "docs/reference/commands.md": commands_page,
     "etc/mtd.toml": example_config,
 }
+
+
+def documents() -> dict[str, str]:
+    """Return all documents by their paths."""
+    return {**{name: write() for name, write in DOCUMENTS.items()}, **api_docs.pages()}
+
+
+def leftovers(names: Mapping[str, str]) -> list[Path]:
+    """Return pages of the protocol that nothing writes any more."""
+    there = sorted((ROOT / api_docs.FOLDER).glob("*.md"))
+    return [path for path in there if str(path.relative_to(ROOT)) not in names]
 
 
 if __name__ == "__main__":
