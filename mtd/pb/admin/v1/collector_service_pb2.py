@@ -26,13 +26,15 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from mtd.pb.common.v1 import access_pb2 as mtd_dot_pb_dot_common_dot_v1_dot_access__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'mtd/pb/admin/v1/collector_service.proto\x12\x0fmtd.pb.admin.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dmtd/pb/common/v1/access.proto\"\xe2\x01\n\x0b\x43\x65rtificate\x12\x0e\n\x06serial\x18\x01 \x01(\t\x12\x1a\n\x12\x66ingerprint_sha256\x18\x02 \x01(\t\x12.\n\nissue_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0brevoke_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rrevoke_reason\x18\x06 \x01(\t\"\xe6\x02\n\tCollector\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12.\n\x05state\x18\x03 \x01(\x0e\x32\x1f.mtd.pb.admin.v1.CollectorState\x12/\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\ncreated_by\x18\x05 \x01(\t\x12/\n\x0b\x65nroll_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x0elast_seen_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\x0elast_seen_peer\x18\x08 \x01(\t\x12\x32\n\x0c\x63\x65rtificates\x18\t \x03(\x0b\x32\x1c.mtd.pb.admin.v1.Certificate\x12\x19\n\x11served_tenant_ids\x18\n \x03(\t\"G\n\x1c\x43reateEnrollmentTokenRequest\x12\x11\n\tcollector\x18\x01 \x01(\t\x12\x14\n\x0clife_seconds\x18\x02 \x01(\r\"\x8e\x01\n\x1d\x43reateEnrollmentTokenResponse\x12\r\n\x05token\x18\x01 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\tcollector\x18\x03 \x01(\x0b\x32\x1a.mtd.pb.admin.v1.Collector\">\n\x15ListCollectorsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\r\x12\x12\n\npage_token\x18\x02 \x01(\t\"a\n\x16ListCollectorsResponse\x12.\n\ncollectors\x18\x01 \x03(\x0b\x32\x1a.mtd.pb.admin.v1.Collector\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"(\n\x13GetCollectorRequest\x12\x11\n\tcollector\x18\x01 \x01(\t\"E\n\x14GetCollectorResponse\x12-\n\tcollector\x18\x01 \x01(\x0b\x32\x1a.mtd.pb.admin.v1.Collector\",\n\x17\x44isableCollectorRequest\x12\x11\n\tcollector\x18\x01 \x01(\t\"I\n\x18\x44isableCollectorResponse\x12-\n\tcollector\x18\x01 \x01(\x0b\x32\x1a.mtd.pb.admin.v1.Collector\"+\n\x16\x45nableCollectorRequest\x12\x11\n\tcollector\x18\x01 \x01(\t\"H\n\x17\x45nableCollectorResponse\x12-\n\tcollector\x18\x01 \x01(\x0b\x32\x1a.mtd.pb.admin.v1.Collector\"K\n\x16RevokeCollectorRequest\x12\x11\n\tcollector\x18\x01 \x01(\t\x12\x0e\n\x06serial\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\"Y\n\x17RevokeCollectorResponse\x12-\n\tcollector\x18\x01 \x01(\x0b\x32\x1a.mtd.pb.admin.v1.Collector\x12\x0f\n\x07revoked\x18\x02 \x01(\r\"=\n\x17SetServedTenantsRequest\x12\x11\n\tcollector\x18\x01 \x01(\t\x12\x0f\n\x07tenants\x18\x02 \x03(\t\"I\n\x18SetServedTenantsResponse\x12-\n\tcollector\x18\x01 \x01(\x0b\x32\x1a.mtd.pb.admin.v1.Collector*\x88\x01\n\x0e\x43ollectorState\x12\x1f\n\x1b\x43OLLECTOR_STATE_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x43OLLECTOR_STATE_INVITED\x10\x01\x12\x1a\n\x16\x43OLLECTOR_STATE_ACTIVE\x10\x02\x12\x1c\n\x18\x43OLLECTOR_STATE_DISABLED\x10\x03\x32\xab\x07\n\x10\x43ollectorService\x12\x92\x01\n\x15\x43reateEnrollmentToken\x12-.mtd.pb.admin.v1.CreateEnrollmentTokenRequest\x1a..mtd.pb.admin.v1.CreateEnrollmentTokenResponse\"\x1a\xb2\xd2\x18\x16\x08\x03\x12\x10\x63ollectors.write\x18\x01\x12z\n\x0eListCollectors\x12&.mtd.pb.admin.v1.ListCollectorsRequest\x1a\'.mtd.pb.admin.v1.ListCollectorsResponse\"\x17\xb2\xd2\x18\x13\x08\x01\x12\x0f\x63ollectors.read\x12t\n\x0cGetCollector\x12$.mtd.pb.admin.v1.GetCollectorRequest\x1a%.mtd.pb.admin.v1.GetCollectorResponse\"\x17\xb2\xd2\x18\x13\x08\x01\x12\x0f\x63ollectors.read\x12\x83\x01\n\x10\x44isableCollector\x12(.mtd.pb.admin.v1.DisableCollectorRequest\x1a).mtd.pb.admin.v1.DisableCollectorResponse\"\x1a\xb2\xd2\x18\x16\x08\x03\x12\x10\x63ollectors.write\x18\x01\x12\x80\x01\n\x0f\x45nableCollector\x12\'.mtd.pb.admin.v1.EnableCollectorRequest\x1a(.mtd.pb.admin.v1.EnableCollectorResponse\"\x1a\xb2\xd2\x18\x16\x08\x03\x12\x10\x63ollectors.write\x18\x01\x12\x80\x01\n\x0fRevokeCollector\x12\'.mtd.pb.admin.v1.RevokeCollectorRequest\x1a(.mtd.pb.admin.v1.RevokeCollectorResponse\"\x1a\xb2\xd2\x18\x16\x08\x03\x12\x10\x63ollectors.write\x18\x01\x12\x83\x01\n\x10SetServedTenants\x12(.mtd.pb.admin.v1.SetServedTenantsRequest\x1a).mtd.pb.admin.v1.SetServedTenantsResponse\"\x1a\xb2\xd2\x18\x16\x08\x04\x12\x10\x63ollectors.write\x18\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'mtd/pb/admin/v1/collector_service.proto\x12\x0fmtd.pb.admin.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dmtd/pb/common/v1/access.proto\"\xe2\x01\n\x0b\x43\x65rtificate\x12\x0e\n\x06serial\x18\x01 \x01(\t\x12\x1a\n\x12\x66ingerprint_sha256\x18\x02 \x01(\t\x12.\n\nissue_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0brevoke_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rrevoke_reason\x18\x06 \x01(\t\"\xe6\x02\n\tCollector\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12.\n\x05state\x18\x03 \x01(\x0e\x32\x1f.mtd.pb.admin.v1.CollectorState\x12/\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\ncreated_by\x18\x05 \x01(\t\x12/\n\x0b\x65nroll_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x0elast_seen_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\x0elast_seen_peer\x18\x08 \x01(\t\x12\x32\n\x0c\x63\x65rtificates\x18\t \x03(\x0b\x32\x1c.mtd.pb.admin.v1.Certificate\x12\x19\n\x11served_tenant_ids\x18\n \x03(\t\"[\n\x1c\x43reateEnrollmentTokenRequest\x12\x11\n\tcollector\x18\x01 \x01(\t\x12\x14\n\x0clife_seconds\x18\x02 \x01(\r\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"\x93\x01\n\x1d\x43reateEnrollmentTokenResponse\x12\x12\n\x05token\x18\x01 \x01(\tB\x03\x80\x01\x01\x12/\n\x0b\x65xpire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\tcollector\x18\x03 \x01(\x0b\x32\x1a.mtd.pb.admin.v1.Collector\">\n\x15ListCollectorsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\r\x12\x12\n\npage_token\x18\x02 \x01(\t\"a\n\x16ListCollectorsResponse\x12.\n\ncollectors\x18\x01 \x03(\x0b\x32\x1a.mtd.pb.admin.v1.Collector\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"(\n\x13GetCollectorRequest\x12\x11\n\tcollector\x18\x01 \x01(\t\"E\n\x14GetCollectorResponse\x12-\n\tcollector\x18\x01 \x01(\x0b\x32\x1a.mtd.pb.admin.v1.Collector\",\n\x17\x44isableCollectorRequest\x12\x11\n\tcollector\x18\x01 \x01(\t\"I\n\x18\x44isableCollectorResponse\x12-\n\tcollector\x18\x01 \x01(\x0b\x32\x1a.mtd.pb.admin.v1.Collector\"+\n\x16\x45nableCollectorRequest\x12\x11\n\tcollector\x18\x01 \x01(\t\"H\n\x17\x45nableCollectorResponse\x12-\n\tcollector\x18\x01 \x01(\x0b\x32\x1a.mtd.pb.admin.v1.Collector\"K\n\x16RevokeCollectorRequest\x12\x11\n\tcollector\x18\x01 \x01(\t\x12\x0e\n\x06serial\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\"Y\n\x17RevokeCollectorResponse\x12-\n\tcollector\x18\x01 \x01(\x0b\x32\x1a.mtd.pb.admin.v1.Collector\x12\x0f\n\x07revoked\x18\x02 \x01(\r\"=\n\x17SetServedTenantsRequest\x12\x11\n\tcollector\x18\x01 \x01(\t\x12\x0f\n\x07tenants\x18\x02 \x03(\t\"I\n\x18SetServedTenantsResponse\x12-\n\tcollector\x18\x01 \x01(\x0b\x32\x1a.mtd.pb.admin.v1.Collector*\x88\x01\n\x0e\x43ollectorState\x12\x1f\n\x1b\x43OLLECTOR_STATE_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x43OLLECTOR_STATE_INVITED\x10\x01\x12\x1a\n\x16\x43OLLECTOR_STATE_ACTIVE\x10\x02\x12\x1c\n\x18\x43OLLECTOR_STATE_DISABLED\x10\x03\x32\xab\x07\n\x10\x43ollectorService\x12\x92\x01\n\x15\x43reateEnrollmentToken\x12-.mtd.pb.admin.v1.CreateEnrollmentTokenRequest\x1a..mtd.pb.admin.v1.CreateEnrollmentTokenResponse\"\x1a\xb2\xd2\x18\x16\x08\x03\x12\x10\x63ollectors.write\x18\x01\x12z\n\x0eListCollectors\x12&.mtd.pb.admin.v1.ListCollectorsRequest\x1a\'.mtd.pb.admin.v1.ListCollectorsResponse\"\x17\xb2\xd2\x18\x13\x08\x01\x12\x0f\x63ollectors.read\x12t\n\x0cGetCollector\x12$.mtd.pb.admin.v1.GetCollectorRequest\x1a%.mtd.pb.admin.v1.GetCollectorResponse\"\x17\xb2\xd2\x18\x13\x08\x01\x12\x0f\x63ollectors.read\x12\x83\x01\n\x10\x44isableCollector\x12(.mtd.pb.admin.v1.DisableCollectorRequest\x1a).mtd.pb.admin.v1.DisableCollectorResponse\"\x1a\xb2\xd2\x18\x16\x08\x03\x12\x10\x63ollectors.write\x18\x01\x12\x80\x01\n\x0f\x45nableCollector\x12\'.mtd.pb.admin.v1.EnableCollectorRequest\x1a(.mtd.pb.admin.v1.EnableCollectorResponse\"\x1a\xb2\xd2\x18\x16\x08\x03\x12\x10\x63ollectors.write\x18\x01\x12\x80\x01\n\x0fRevokeCollector\x12\'.mtd.pb.admin.v1.RevokeCollectorRequest\x1a(.mtd.pb.admin.v1.RevokeCollectorResponse\"\x1a\xb2\xd2\x18\x16\x08\x03\x12\x10\x63ollectors.write\x18\x01\x12\x83\x01\n\x10SetServedTenants\x12(.mtd.pb.admin.v1.SetServedTenantsRequest\x1a).mtd.pb.admin.v1.SetServedTenantsResponse\"\x1a\xb2\xd2\x18\x16\x08\x04\x12\x10\x63ollectors.write\x18\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'mtd.pb.admin.v1.collector_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_CREATEENROLLMENTTOKENRESPONSE'].fields_by_name['token']._loaded_options = None
+  _globals['_CREATEENROLLMENTTOKENRESPONSE'].fields_by_name['token']._serialized_options = b'\200\001\001'
   _globals['_COLLECTORSERVICE'].methods_by_name['CreateEnrollmentToken']._loaded_options = None
   _globals['_COLLECTORSERVICE'].methods_by_name['CreateEnrollmentToken']._serialized_options = b'\262\322\030\026\010\003\022\020collectors.write\030\001'
   _globals['_COLLECTORSERVICE'].methods_by_name['ListCollectors']._loaded_options = None
@@ -47,40 +49,40 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_COLLECTORSERVICE'].methods_by_name['RevokeCollector']._serialized_options = b'\262\322\030\026\010\003\022\020collectors.write\030\001'
   _globals['_COLLECTORSERVICE'].methods_by_name['SetServedTenants']._loaded_options = None
   _globals['_COLLECTORSERVICE'].methods_by_name['SetServedTenants']._serialized_options = b'\262\322\030\026\010\004\022\020collectors.write\030\001'
-  _globals['_COLLECTORSTATE']._serialized_start=1755
-  _globals['_COLLECTORSTATE']._serialized_end=1891
+  _globals['_COLLECTORSTATE']._serialized_start=1780
+  _globals['_COLLECTORSTATE']._serialized_end=1916
   _globals['_CERTIFICATE']._serialized_start=125
   _globals['_CERTIFICATE']._serialized_end=351
   _globals['_COLLECTOR']._serialized_start=354
   _globals['_COLLECTOR']._serialized_end=712
   _globals['_CREATEENROLLMENTTOKENREQUEST']._serialized_start=714
-  _globals['_CREATEENROLLMENTTOKENREQUEST']._serialized_end=785
-  _globals['_CREATEENROLLMENTTOKENRESPONSE']._serialized_start=788
-  _globals['_CREATEENROLLMENTTOKENRESPONSE']._serialized_end=930
-  _globals['_LISTCOLLECTORSREQUEST']._serialized_start=932
-  _globals['_LISTCOLLECTORSREQUEST']._serialized_end=994
-  _globals['_LISTCOLLECTORSRESPONSE']._serialized_start=996
-  _globals['_LISTCOLLECTORSRESPONSE']._serialized_end=1093
-  _globals['_GETCOLLECTORREQUEST']._serialized_start=1095
-  _globals['_GETCOLLECTORREQUEST']._serialized_end=1135
-  _globals['_GETCOLLECTORRESPONSE']._serialized_start=1137
-  _globals['_GETCOLLECTORRESPONSE']._serialized_end=1206
-  _globals['_DISABLECOLLECTORREQUEST']._serialized_start=1208
-  _globals['_DISABLECOLLECTORREQUEST']._serialized_end=1252
-  _globals['_DISABLECOLLECTORRESPONSE']._serialized_start=1254
-  _globals['_DISABLECOLLECTORRESPONSE']._serialized_end=1327
-  _globals['_ENABLECOLLECTORREQUEST']._serialized_start=1329
-  _globals['_ENABLECOLLECTORREQUEST']._serialized_end=1372
-  _globals['_ENABLECOLLECTORRESPONSE']._serialized_start=1374
-  _globals['_ENABLECOLLECTORRESPONSE']._serialized_end=1446
-  _globals['_REVOKECOLLECTORREQUEST']._serialized_start=1448
-  _globals['_REVOKECOLLECTORREQUEST']._serialized_end=1523
-  _globals['_REVOKECOLLECTORRESPONSE']._serialized_start=1525
-  _globals['_REVOKECOLLECTORRESPONSE']._serialized_end=1614
-  _globals['_SETSERVEDTENANTSREQUEST']._serialized_start=1616
-  _globals['_SETSERVEDTENANTSREQUEST']._serialized_end=1677
-  _globals['_SETSERVEDTENANTSRESPONSE']._serialized_start=1679
-  _globals['_SETSERVEDTENANTSRESPONSE']._serialized_end=1752
-  _globals['_COLLECTORSERVICE']._serialized_start=1894
-  _globals['_COLLECTORSERVICE']._serialized_end=2833
+  _globals['_CREATEENROLLMENTTOKENREQUEST']._serialized_end=805
+  _globals['_CREATEENROLLMENTTOKENRESPONSE']._serialized_start=808
+  _globals['_CREATEENROLLMENTTOKENRESPONSE']._serialized_end=955
+  _globals['_LISTCOLLECTORSREQUEST']._serialized_start=957
+  _globals['_LISTCOLLECTORSREQUEST']._serialized_end=1019
+  _globals['_LISTCOLLECTORSRESPONSE']._serialized_start=1021
+  _globals['_LISTCOLLECTORSRESPONSE']._serialized_end=1118
+  _globals['_GETCOLLECTORREQUEST']._serialized_start=1120
+  _globals['_GETCOLLECTORREQUEST']._serialized_end=1160
+  _globals['_GETCOLLECTORRESPONSE']._serialized_start=1162
+  _globals['_GETCOLLECTORRESPONSE']._serialized_end=1231
+  _globals['_DISABLECOLLECTORREQUEST']._serialized_start=1233
+  _globals['_DISABLECOLLECTORREQUEST']._serialized_end=1277
+  _globals['_DISABLECOLLECTORRESPONSE']._serialized_start=1279
+  _globals['_DISABLECOLLECTORRESPONSE']._serialized_end=1352
+  _globals['_ENABLECOLLECTORREQUEST']._serialized_start=1354
+  _globals['_ENABLECOLLECTORREQUEST']._serialized_end=1397
+  _globals['_ENABLECOLLECTORRESPONSE']._serialized_start=1399
+  _globals['_ENABLECOLLECTORRESPONSE']._serialized_end=1471
+  _globals['_REVOKECOLLECTORREQUEST']._serialized_start=1473
+  _globals['_REVOKECOLLECTORREQUEST']._serialized_end=1548
+  _globals['_REVOKECOLLECTORRESPONSE']._serialized_start=1550
+  _globals['_REVOKECOLLECTORRESPONSE']._serialized_end=1639
+  _globals['_SETSERVEDTENANTSREQUEST']._serialized_start=1641
+  _globals['_SETSERVEDTENANTSREQUEST']._serialized_end=1702
+  _globals['_SETSERVEDTENANTSRESPONSE']._serialized_start=1704
+  _globals['_SETSERVEDTENANTSRESPONSE']._serialized_end=1777
+  _globals['_COLLECTORSERVICE']._serialized_start=1919
+  _globals['_COLLECTORSERVICE']._serialized_end=2858
 # @@protoc_insertion_point(module_scope)

@@ -63,12 +63,14 @@ class Collector(_message.Message):
     def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., state: _Optional[_Union[CollectorState, str]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., created_by: _Optional[str] = ..., enroll_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., last_seen_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., last_seen_peer: _Optional[str] = ..., certificates: _Optional[_Iterable[_Union[Certificate, _Mapping]]] = ..., served_tenant_ids: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class CreateEnrollmentTokenRequest(_message.Message):
-    __slots__ = ("collector", "life_seconds")
+    __slots__ = ("collector", "life_seconds", "request_id")
     COLLECTOR_FIELD_NUMBER: _ClassVar[int]
     LIFE_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     collector: str
     life_seconds: int
-    def __init__(self, collector: _Optional[str] = ..., life_seconds: _Optional[int] = ...) -> None: ...
+    request_id: str
+    def __init__(self, collector: _Optional[str] = ..., life_seconds: _Optional[int] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class CreateEnrollmentTokenResponse(_message.Message):
     __slots__ = ("token", "expire_time", "collector")

@@ -73,12 +73,14 @@ class ListIngestKeysResponse(_message.Message):
     def __init__(self, keys: _Optional[_Iterable[_Union[IngestKey, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class RotateIngestKeyRequest(_message.Message):
-    __slots__ = ("key", "overlap_s")
+    __slots__ = ("key", "overlap_s", "request_id")
     KEY_FIELD_NUMBER: _ClassVar[int]
     OVERLAP_S_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     key: str
     overlap_s: int
-    def __init__(self, key: _Optional[str] = ..., overlap_s: _Optional[int] = ...) -> None: ...
+    request_id: str
+    def __init__(self, key: _Optional[str] = ..., overlap_s: _Optional[int] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class RotateIngestKeyResponse(_message.Message):
     __slots__ = ("key", "secret")

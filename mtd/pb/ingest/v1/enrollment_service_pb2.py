@@ -26,13 +26,15 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from mtd.pb.common.v1 import access_pb2 as mtd_dot_pb_dot_common_dot_v1_dot_access__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)mtd/pb/ingest/v1/enrollment_service.proto\x12\x10mtd.pb.ingest.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dmtd/pb/common/v1/access.proto\"\xce\x01\n\x11IssuedCertificate\x12\x19\n\x11\x63\x65rtificate_chain\x18\x01 \x01(\x0c\x12\x13\n\x0b\x61uthorities\x18\x02 \x01(\x0c\x12\x14\n\x0c\x63ollector_id\x18\x03 \x01(\t\x12\x16\n\x0e\x63ollector_name\x18\x04 \x01(\t\x12\x12\n\ntenant_ids\x18\x05 \x03(\t\x12/\n\x0b\x65xpire_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\x0e\x63ollector_port\x18\x07 \x01(\r\"F\n\rEnrollRequest\x12\x18\n\x10\x65nrollment_token\x18\x01 \x01(\t\x12\x1b\n\x13\x63\x65rtificate_request\x18\x02 \x01(\x0c\"E\n\x0e\x45nrollResponse\x12\x33\n\x06issued\x18\x01 \x01(\x0b\x32#.mtd.pb.ingest.v1.IssuedCertificate\"6\n\x17RenewCertificateRequest\x12\x1b\n\x13\x63\x65rtificate_request\x18\x01 \x01(\x0c\"O\n\x18RenewCertificateResponse\x12\x33\n\x06issued\x18\x01 \x01(\x0b\x32#.mtd.pb.ingest.v1.IssuedCertificate2\xdd\x01\n\x11\x45nrollmentService\x12S\n\x06\x45nroll\x12\x1f.mtd.pb.ingest.v1.EnrollRequest\x1a .mtd.pb.ingest.v1.EnrollResponse\"\x06\xb2\xd2\x18\x02(\x01\x12s\n\x10RenewCertificate\x12).mtd.pb.ingest.v1.RenewCertificateRequest\x1a*.mtd.pb.ingest.v1.RenewCertificateResponse\"\x08\xb2\xd2\x18\x04\x18\x01 \x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)mtd/pb/ingest/v1/enrollment_service.proto\x12\x10mtd.pb.ingest.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dmtd/pb/common/v1/access.proto\"\xce\x01\n\x11IssuedCertificate\x12\x19\n\x11\x63\x65rtificate_chain\x18\x01 \x01(\x0c\x12\x13\n\x0b\x61uthorities\x18\x02 \x01(\x0c\x12\x14\n\x0c\x63ollector_id\x18\x03 \x01(\t\x12\x16\n\x0e\x63ollector_name\x18\x04 \x01(\t\x12\x12\n\ntenant_ids\x18\x05 \x03(\t\x12/\n\x0b\x65xpire_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\x0e\x63ollector_port\x18\x07 \x01(\r\"K\n\rEnrollRequest\x12\x1d\n\x10\x65nrollment_token\x18\x01 \x01(\tB\x03\x80\x01\x01\x12\x1b\n\x13\x63\x65rtificate_request\x18\x02 \x01(\x0c\"E\n\x0e\x45nrollResponse\x12\x33\n\x06issued\x18\x01 \x01(\x0b\x32#.mtd.pb.ingest.v1.IssuedCertificate\"6\n\x17RenewCertificateRequest\x12\x1b\n\x13\x63\x65rtificate_request\x18\x01 \x01(\x0c\"O\n\x18RenewCertificateResponse\x12\x33\n\x06issued\x18\x01 \x01(\x0b\x32#.mtd.pb.ingest.v1.IssuedCertificate2\xdd\x01\n\x11\x45nrollmentService\x12S\n\x06\x45nroll\x12\x1f.mtd.pb.ingest.v1.EnrollRequest\x1a .mtd.pb.ingest.v1.EnrollResponse\"\x06\xb2\xd2\x18\x02(\x01\x12s\n\x10RenewCertificate\x12).mtd.pb.ingest.v1.RenewCertificateRequest\x1a*.mtd.pb.ingest.v1.RenewCertificateResponse\"\x08\xb2\xd2\x18\x04\x18\x01 \x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'mtd.pb.ingest.v1.enrollment_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_ENROLLREQUEST'].fields_by_name['enrollment_token']._loaded_options = None
+  _globals['_ENROLLREQUEST'].fields_by_name['enrollment_token']._serialized_options = b'\200\001\001'
   _globals['_ENROLLMENTSERVICE'].methods_by_name['Enroll']._loaded_options = None
   _globals['_ENROLLMENTSERVICE'].methods_by_name['Enroll']._serialized_options = b'\262\322\030\002(\001'
   _globals['_ENROLLMENTSERVICE'].methods_by_name['RenewCertificate']._loaded_options = None
@@ -40,13 +42,13 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ISSUEDCERTIFICATE']._serialized_start=128
   _globals['_ISSUEDCERTIFICATE']._serialized_end=334
   _globals['_ENROLLREQUEST']._serialized_start=336
-  _globals['_ENROLLREQUEST']._serialized_end=406
-  _globals['_ENROLLRESPONSE']._serialized_start=408
-  _globals['_ENROLLRESPONSE']._serialized_end=477
-  _globals['_RENEWCERTIFICATEREQUEST']._serialized_start=479
-  _globals['_RENEWCERTIFICATEREQUEST']._serialized_end=533
-  _globals['_RENEWCERTIFICATERESPONSE']._serialized_start=535
-  _globals['_RENEWCERTIFICATERESPONSE']._serialized_end=614
-  _globals['_ENROLLMENTSERVICE']._serialized_start=617
-  _globals['_ENROLLMENTSERVICE']._serialized_end=838
+  _globals['_ENROLLREQUEST']._serialized_end=411
+  _globals['_ENROLLRESPONSE']._serialized_start=413
+  _globals['_ENROLLRESPONSE']._serialized_end=482
+  _globals['_RENEWCERTIFICATEREQUEST']._serialized_start=484
+  _globals['_RENEWCERTIFICATEREQUEST']._serialized_end=538
+  _globals['_RENEWCERTIFICATERESPONSE']._serialized_start=540
+  _globals['_RENEWCERTIFICATERESPONSE']._serialized_end=619
+  _globals['_ENROLLMENTSERVICE']._serialized_start=622
+  _globals['_ENROLLMENTSERVICE']._serialized_end=843
 # @@protoc_insertion_point(module_scope)
