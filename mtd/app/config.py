@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, field_validator, model_validator
 
 from mtd.api.config import GrpcConfig, HttpConfig
 from mtd.api.console.config import ConsoleConfig
@@ -21,11 +21,12 @@ from mtd.discovery.config import DiscoveryConfig
 from mtd.eventlog.config import EventLogConfig
 from mtd.ingest.config import ENVIRONMENT as INGEST_NAMES
 from mtd.ingest.config import IngestConfig
+from mtd.model.tenant import NAME_CHARACTERS, name_problem
 from mtd.plugin.config import PluginConfig, T0Config
 from mtd.projections.config import ProjectionsConfig
 from mtd.queries.config import QueriesConfig
 from mtd.scheduler.config import SchedulerConfig
-from mtd.security.config import PrivacyConfig, SecurityConfig
+from mtd.security.config import CertificatesConfig, PrivacyConfig, SecurityConfig
 from mtd.sources.rest.config import RestConfig
 from mtd.sources.routeros_api.config import RouterOsApiConfig
 from mtd.sources.snmp.config import SnmpConfig
@@ -47,9 +48,22 @@ class DaemonConfig(BaseModel):
         default_factory=socket.gethostname,
         description="Name of this collector, stamped on all that it observes; the host's name by default.",
     )
+    tenant: str = Field(
+        default="",
+        max_length=NAME_CHARACTERS,
+        description="Name of the only tenant that this daemon serves, for a database of its own; it is made if there is"
+        " none of this name. All tenants if empty.",
+    )
     drain_timeout_s: PositiveFloat = Field(
         default=4.0, description="Time that SIGTERM leaves to write down what was observed, seconds."
     )
+
+    @field_validator("tenant")
+    @classmethod
+    def _a_name(cls, name: str) -> str:
+        if name and (problem := name_problem(name)):
+            raise ValueError(problem)
+        return name
 
 
 class Settings(BaseModel):
@@ -88,6 +102,9 @@ class Settings(BaseModel):
     security: SecurityConfig = Field(default_factory=SecurityConfig, description="Keys.")
     audit: AuditConfig = Field(default_factory=AuditConfig, description="The audit log: who did what.")
     privacy: PrivacyConfig = Field(default_factory=PrivacyConfig, description="What is kept of subscribers.")
+    certificates: CertificatesConfig = Field(
+        default_factory=CertificatesConfig, description="The internal CA, and what it signs."
+    )
     grpc: GrpcConfig = Field(default_factory=GrpcConfig, description="The gRPC door.")
     http: HttpConfig = Field(default_factory=HttpConfig, description="Health and metrics.")
     login: LoginConfig = Field(default_factory=LoginConfig, description="How people log in to the console.")
@@ -114,10 +131,24 @@ class Settings(BaseModel):
             raise ValueError("login.mode is oidc: set oidc.issuer and oidc.client_id")
         return self
 
+    def of_tenant(self, tenant_id: str) -> Settings:
+        """Return the settings of a daemon that serves one tenant: what it tells of itself is that tenant's."""
+        return self.model_copy(update={"ingest": self.ingest.model_copy(update={"own_tenant_id": tenant_id})})
+
     @property
     def event_log_path(self) -> Path:
         """Return the file of the event log: below the data folder unless it is absolute."""
         return self.daemon.data_dir / self.event_log.path
+
+    @property
+    def authority_path(self) -> Path:
+        """Return the folder of the internal CA: below the data folder unless it is absolute."""
+        return self.daemon.data_dir / self.certificates.folder
+
+    @property
+    def identity_path(self) -> Path:
+        """Return the folder with the certificate by which this collector is known to its hub."""
+        return self.daemon.data_dir / "identity"
 
     @property
     def master_key_path(self) -> Path:

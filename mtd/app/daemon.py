@@ -39,6 +39,7 @@ from mtd.app.logins import Logins
 from mtd.app.places import place_parts
 from mtd.app.pools import Pools
 from mtd.app.secrets import Secrets
+from mtd.app.tenancy import sole_tenant
 from mtd.app.ways import way_testers
 from mtd.compaction.service import CompactionService
 from mtd.core.clock import SYSTEM_CLOCK
@@ -48,7 +49,7 @@ from mtd.core.report import configure_logging
 from mtd.core.service import TaskGroup
 from mtd.eventlog.sqlite.log import SqliteEventLog
 from mtd.ingest.recorder import Recorder
-from mtd.model.device import Device, DeviceStatus
+from mtd.model.device import DEFAULT_TENANT_ID, Device, DeviceStatus
 from mtd.model.metric import Tier
 from mtd.model.tenant import Quota
 from mtd.model.watching import started
@@ -70,6 +71,7 @@ from mtd.storage.pool import Database
 from mtd.storage.schema import migrate
 from mtd.storage.stores.devices import DeviceStore, has_secrets
 from mtd.storage.stores.requests import StoredRequests
+from mtd.storage.stores.tenants import TenantStore
 from mtd.storage.txn import Transaction
 
 logger = logging.getLogger(__name__)
@@ -131,6 +133,10 @@ class Daemon:
         await self._begin("http", http.start(), http.stop)
         self._plugins = self._given_plugins or PluginManager.load(settings=settings.plugins)
         self._database = await self._start_database()
+        sole = await sole_tenant(settings.daemon.tenant, TenantStore(self._database))
+        if sole:
+            settings = settings.of_tenant(sole)
+        self._home = sole or DEFAULT_TENANT_ID
         log_config = settings.event_log.model_copy(update={"path": settings.event_log_path})
         self._log = SqliteEventLog(log_config)
         await self._begin("event log", self._log.start(), self._log.stop)
@@ -153,6 +159,7 @@ class Daemon:
             settings,
             self._plugins.catalogue,
             self._certificates.running,
+            sole,
         )
         await self._begin("tenants", self._identity.start(), self._identity.stop)
         await self._begin(
@@ -416,7 +423,7 @@ class Daemon:
         parts = ConsoleParts(
             self._hub, self._feeds, self._telemetry, backend, process, self._default_intervals_s
         )
-        self._worlds = worlds = Worlds(parts, config)
+        self._worlds = worlds = Worlds(parts, config, home=self._home)
         worlds.start()
         self._stops.append(("console", worlds.stop))
         reading = Reading(

@@ -37,11 +37,12 @@ class Identity:
         settings: Settings,
         catalogue: Catalogue,
         running: RunningCalls | None = None,
+        sole: str = "",
     ) -> None:
         self._settings = settings
         self._catalogue = catalogue
         self._stored = CatalogueStore(writer)
-        self.tenancy = Tenancy(doors, writer, settings.security, self._welcome, running=running)
+        self.tenancy = Tenancy(doors, writer, settings.security, self._welcome, running=running, sole=sole)
         self.users = UserStore(doors, writer)
         self.passwords = Passwords(settings.security.passwords)
         self._tasks = TaskGroup("app.identity")

@@ -86,7 +86,8 @@ class Ingesting:
         enrolments = EnrolmentStore(pools.writer)
 
         async def served(collector_id: str) -> Sequence[str]:
-            return (await enrolments.served([collector_id])).get(collector_id, ())
+            tenants = (await enrolments.served([collector_id])).get(collector_id, ())
+            return [tenant_id for tenant_id in tenants if identity.tenancy.serves(tenant_id)]
 
         servicer = IngestServicer(self._push, copies, heartbeats, served, settings.ingest.push, auditor)
         keys = IngestKeyServicer(IngestKeyStore(pools.doors, secrets.sealer))

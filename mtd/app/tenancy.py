@@ -7,6 +7,7 @@ changed it.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -17,8 +18,9 @@ from mtd.api.access.running import RunningCalls
 from mtd.app.remembering import Remembered
 from mtd.app.token_verifier import TokenVerifier
 from mtd.core.clock import SYSTEM_CLOCK, Clock
-from mtd.core.errors import MtdError
+from mtd.core.errors import AlreadyExists, MtdError, NotFound
 from mtd.core.service import TaskGroup
+from mtd.model.device import DEFAULT_TENANT_ID
 from mtd.model.tenant import Quotas, Tenant
 from mtd.security.attempts import Attempts
 from mtd.storage.stores.quotas import QuotaStore
@@ -42,10 +44,11 @@ Welcome = Callable[[Tenant], Awaitable[None]]
 
 
 class TenantDirectory:
-    """See `Tenants`: all tenants, read at once."""
+    """See `Tenants`: all tenants, read at once. ``sole``: the id of the only one that is served, if it is one only."""
 
-    def __init__(self, store: TenantStore, clock: Clock = SYSTEM_CLOCK) -> None:
+    def __init__(self, store: TenantStore, clock: Clock = SYSTEM_CLOCK, sole: str = "") -> None:
         self._store = store
+        self._sole = sole
         self._kept: Remembered[str, Mapping[str, Tenant]] = Remembered(_KEPT_S, 1, clock)
 
     async def tenant_id(self, tenant: str) -> str | None:
@@ -72,7 +75,11 @@ class TenantDirectory:
         return await self._kept.get(_ALL, self._read)
 
     async def _read(self) -> Mapping[str, Tenant]:
-        return {tenant.tenant_id: tenant for tenant in await self._store.directory()}
+        return {
+            tenant.tenant_id: tenant
+            for tenant in await self._store.directory()
+            if self._sole in ("", tenant.tenant_id)
+        }
 
 
 class QuotaBook:
@@ -96,7 +103,8 @@ class Tenancy:
 
     ``verifiers`` are asked in their order who a caller is: others add theirs before the doors open. Calls in
     ``running`` end with the tokens of their callers. ``welcome`` is called once for each tenant, at the start and when
-    one is new, until it succeeds.
+    one is new, until it succeeds. ``sole``: the id of the only tenant that this process serves; the others are as if
+    they weren't there.
     """
 
     def __init__(
@@ -108,13 +116,15 @@ class Tenancy:
         clock: Clock = SYSTEM_CLOCK,
         *,
         running: RunningCalls | None = None,
+        sole: str = "",
     ) -> None:
         self._writer = writer
+        self._sole = sole
         self._welcome = welcome
         self.tenants = TenantStore(writer)
         self.tokens = TokenStore(doors, writer)
         self.quotas = QuotaStore(writer)
-        self.directory = TenantDirectory(self.tenants, clock)
+        self.directory = TenantDirectory(self.tenants, clock, sole)
         self.book = QuotaBook(self.quotas, clock)
         attempts = Attempts("tokens", config.failures_per_minute, _MINUTE_S, clock)
         self._bearers = TokenVerifier(self.tokens, self.directory, attempts, running or RunningCalls(), clock)
@@ -129,7 +139,12 @@ class Tenancy:
     @property
     def gate(self) -> Gate:
         """The gate of all doors. Verifiers that are added later don't pass it: take it when all are there."""
-        return Gate(self.verifiers, self.directory, trust_loopback=self._trust_loopback)
+        home = self._sole or DEFAULT_TENANT_ID
+        return Gate(self.verifiers, self.directory, trust_loopback=self._trust_loopback, home=home)
+
+    def serves(self, tenant_id: str) -> bool:
+        """Return whether this process serves a tenant."""
+        return self._sole in ("", tenant_id)
 
     async def start(self) -> None:
         """Welcome the tenants that there are, and follow changes."""
@@ -164,8 +179,12 @@ class Tenancy:
                 self._changed.set()
 
     async def shut_tenants(self) -> Collection[str]:
-        """Return the ids of tenants that are switched off, as of now."""
-        return {tenant.tenant_id for tenant in await self.tenants.directory() if not tenant.enabled}
+        """Return the ids of tenants that are switched off, or not served here, as of now."""
+        return {
+            tenant.tenant_id
+            for tenant in await self.tenants.directory()
+            if not (tenant.enabled and self.serves(tenant.tenant_id))
+        }
 
     async def welcome_new(self) -> None:
         """Welcome tenants that are new, now."""
@@ -177,3 +196,16 @@ class Tenancy:
             if tenant.tenant_id not in self._welcomed:
                 await self._welcome(tenant)
                 self._welcomed.add(tenant.tenant_id)
+
+
+async def sole_tenant(name: str, tenants: TenantStore) -> str:
+    """Return the id of the only tenant that is to be served, made if there is none of its name; empty for all."""
+    if not name:
+        return ""
+    while True:
+        try:
+            return (await tenants.get(name)).tenant_id
+        except NotFound:
+            logger.info("there is no tenant %s yet: it is made", name)
+        with contextlib.suppress(AlreadyExists):  # another process was quicker
+            return (await tenants.create(name)).tenant_id

@@ -33,19 +33,27 @@ class Gate:
     """See `Gatekeeper`. The first verifier that knows the kind of proof decides.
 
     ``trust_loopback``: who calls from this machine and shows nothing is its operator. A call that a proxy
-    passed on never is.
+    passed on never is. ``home``: the tenant of who belongs to none and says for none.
     """
 
     def __init__(
-        self, verifiers: Sequence[Verifier] = (), tenants: Tenants | None = None, *, trust_loopback: bool
+        self,
+        verifiers: Sequence[Verifier] = (),
+        tenants: Tenants | None = None,
+        *,
+        trust_loopback: bool,
+        home: str = DEFAULT_TENANT_ID,
     ) -> None:
         self._verifiers = list(verifiers)
         self._tenants: Tenants = tenants or NoTenants()
         self._trust_loopback = trust_loopback
+        self._home = home
 
     async def admit(self, credentials: Credentials) -> Principal:
         """Return who calls, and for which tenant; a caller of unknown kind if it shows nothing."""
         caller = await self._who(credentials)
+        if caller.crosses_tenants and caller.tenant_id == DEFAULT_TENANT_ID:
+            caller = replace(caller, tenant_id=self._home)
         if caller.kind is not CallerKind.UNKNOWN and not caller.crosses_tenants:
             await self._refuse_disabled(caller)
         if not credentials.tenant:
@@ -67,7 +75,7 @@ class Gate:
         tenant = await self._tenants.tenant(caller.tenant_id)
         if tenant is None or not tenant.enabled:
             metrics.ACCESS_REFUSED.labels(reason="tenant").inc()
-            raise Forbidden(f"{caller} belongs to a tenant that is switched off")
+            raise Forbidden(f"{caller} belongs to a tenant that is switched off, or not served here")
 
     async def _who(self, credentials: Credentials) -> Principal:
         for verifier in self._verifiers:
@@ -82,8 +90,8 @@ class Gate:
             metrics.ACCESS_REFUSED.labels(reason="proof").inc()
             raise Unauthenticated("the token isn't one that mtd gave out, or it is no longer good")
         if self._trust_loopback and not credentials.forwarded and is_loopback(credentials.peer):
-            return Principal(CallerKind.LOCAL, "", DEFAULT_TENANT_ID, Role.SUPER_ADMIN, credentials.peer)
-        return Principal(CallerKind.UNKNOWN, "", DEFAULT_TENANT_ID, None, credentials.peer, "", frozenset())
+            return Principal(CallerKind.LOCAL, "", self._home, Role.SUPER_ADMIN, credentials.peer)
+        return Principal(CallerKind.UNKNOWN, "", self._home, None, credentials.peer, "", frozenset())
 
 
 def is_loopback(peer: str) -> bool:

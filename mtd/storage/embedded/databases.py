@@ -32,7 +32,9 @@ def make_door_login(admin_dsn: str, password: str) -> None:
     connection = psycopg2.connect(admin_dsn, connect_timeout=_CONNECT_TIMEOUT_S)
     try:
         with connection, connection.cursor() as cursor:
-            cursor.execute("SELECT rolname FROM pg_roles WHERE rolname IN (%s, %s)", (DOOR_LOGIN, DatabaseRole.DOOR))
+            cursor.execute(
+                "SELECT rolname FROM pg_roles WHERE rolname IN (%s, %s)", (DOOR_LOGIN, DatabaseRole.DOOR)
+            )
             there = {name for (name,) in cursor.fetchall()}
             if DatabaseRole.DOOR not in there:  # the first start: the schema comes later
                 cursor.execute(sql.SQL("CREATE ROLE {} NOLOGIN {}").format(role, rights))
