@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from mtd.api.access.running import RunningCalls
 from mtd.api.grpc.collectors import collector_parts
 from mtd.api.loopback import is_loopback_host
-from mtd.api.tls.config import DoorTls, GrpcTls, TlsMode
+from mtd.api.tls.config import ClientAuth, DoorTls, GrpcTls, TlsMode
 from mtd.api.tls.material import FilesSource, InternalSource, LiveMaterial, Source
 from mtd.app.collectors import Collectors
 from mtd.app.enrolment import CollectorAdmin, Enrolment
@@ -78,6 +78,7 @@ class Certificates:
         await collectors.start()
         tenancy.verifiers.insert(0, collectors)
         tenancy.forgetful.append(collectors.changed)
+        tls = self._settings.grpc.tls
         admin = CollectorAdmin(
             CollectorStore(doors),
             enrolments,
@@ -86,6 +87,7 @@ class Certificates:
             self.authorities,
             config,
             self._clock,
+            takes_certificates=tls.on and tls.client_auth is not ClientAuth.NONE,
         )
 
         def parts(collector_port: Callable[[], int]) -> list[ServicePart]:

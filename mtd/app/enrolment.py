@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from mtd.api.access.interfaces import Auditor, Tenants
 from mtd.app.collector_metrics import CERTIFICATES_ISSUED, ENROLMENTS_REFUSED
 from mtd.core.clock import SYSTEM_CLOCK, Clock
-from mtd.core.errors import NotFound, QuotaExceeded, Refused, Unauthenticated
+from mtd.core.errors import Misconfigured, NotFound, QuotaExceeded, Refused, Unauthenticated
 from mtd.core.limits import TokenBucket
 from mtd.model.audit import AuditEntry, entry_of_unknown
 from mtd.model.collector import Collector, CollectorCertificate, Invitation, IssuedCertificate
@@ -48,7 +48,10 @@ class CollectorAdmin:
         authorities: AuthorityStore,
         config: CertificatesConfig,
         clock: Clock = SYSTEM_CLOCK,
+        *,
+        takes_certificates: bool,
     ) -> None:
+        self._takes_certificates = takes_certificates
         self._store = store
         self._enrolments = enrolments
         self._collectors = collectors
@@ -58,7 +61,12 @@ class CollectorAdmin:
         self._clock = clock
 
     async def invite(self, tenant_id: str, collector: str, life_s: float, by: str) -> Invitation:
-        """Make a token for a collector."""
+        """Make a token for a collector. Raises Misconfigured if the door takes no certificates."""
+        if not self._takes_certificates:
+            raise Misconfigured(
+                "collectors can't come in here, as the gRPC door has no TLS or doesn't take certificates: set"
+                ' grpc.tls = "internal", see docs/tls.md'
+            )
         token = new_token(await asyncio.to_thread(self._authorities.pin))
         now_us = self._clock.now_us()
         life_us = round(life_s * 1e6) if life_s else round(self._config.token_minutes * _MINUTE_US)

@@ -352,7 +352,9 @@ def test_streams_end_with_the_certificate(
 
     if not any(one.name == "IngestService" for one in srv.DESCRIPTORS):
         monkeypatch.setattr(
-            srv, "DESCRIPTORS", (*srv.DESCRIPTORS, ingest_service_pb2.DESCRIPTOR.services_by_name["IngestService"])
+            srv,
+            "DESCRIPTORS",
+            (*srv.DESCRIPTORS, ingest_service_pb2.DESCRIPTOR.services_by_name["IngestService"]),
         )
     servicer = Waiting()
     part = ServicePart(ingest_service_pb2_grpc.add_IngestServiceServicer_to_server, servicer)
