@@ -16,6 +16,8 @@ from mtd.api.tls.config import ClientAuth, DoorTls, GrpcTls, TlsMode
 from mtd.api.tls.material import FilesSource, InternalSource, LiveMaterial, Source
 from mtd.app.collectors import Collectors
 from mtd.app.enrolment import CollectorAdmin, Enrolment
+from mtd.app.identity_files import IdentityFiles
+from mtd.app.renewal import IdentityKeeper, Tell
 from mtd.app.secrets import master_keys
 from mtd.core.clock import SYSTEM_CLOCK, Clock
 from mtd.core.errors import MtdError
@@ -50,6 +52,7 @@ class Certificates:
         self.http = self._live("http", settings.http.tls, settings.http.host)
         self.grpc = self._live("grpc", settings.grpc.tls, settings.grpc.host)
         self.collectors: Collectors | None = None
+        self.keeper: IdentityKeeper | None = None
         self._tasks = TaskGroup("app.certificates")
         self._parts: Callable[[Callable[[], int]], list[ServicePart]] = lambda _: []
 
@@ -103,6 +106,19 @@ class Certificates:
         """Let no collector in any more."""
         if self.collectors is not None:
             await self.collectors.stop()
+
+    async def start_identity(self, tell: Tell) -> None:
+        """Look after this daemon's own certificate, if it has enrolled with a hub. Raises Misconfigured."""
+        files = IdentityFiles(self._settings.identity_path)
+        identity = await asyncio.to_thread(files.load)
+        if identity is not None:
+            self.keeper = IdentityKeeper(files, identity, tell, self._clock)
+            await self.keeper.start()
+
+    async def stop_identity(self) -> None:
+        """Look after it no more."""
+        if self.keeper is not None:
+            await self.keeper.stop()
 
     def parts(self, collector_port: Callable[[], int]) -> list[ServicePart]:
         """Return the services of collectors. ``collector_port`` is asked when somebody enrols."""

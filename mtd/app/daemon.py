@@ -464,6 +464,11 @@ class Daemon:
     async def _start_collecting(self, watched_until_us: int) -> None:
         settings = self._settings
         await self._begin("ingest", self._recorder.start(), self._recorder.stop)
+        await self._begin(
+            "identity",
+            self._certificates.start_identity(self._recorder.record_event),
+            self._certificates.stop_identity,
+        )
         await self._begin("discovery", self._finding.start(), self._finding.stop)
         self._stops.append(("secrets", self._secrets.stop))
         self._secrets.start(self._recorder)
