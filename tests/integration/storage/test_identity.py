@@ -15,9 +15,13 @@ from mtd.core.errors import AlreadyExists, Conflict, NotFound, QuotaExceeded, Re
 from mtd.model.device import DEFAULT_TENANT_ID
 from mtd.model.principal import Role
 from mtd.model.tenant import NO_TENANT_ID, Quota, Quotas, Tenant
+from mtd.security.keyfile import MasterKey
 from mtd.security.tokens import parse_token
+from mtd.security.vault import Vault
 from mtd.storage.errors import StatementRejected
 from mtd.storage.pool import Database
+from mtd.storage.stores.device_settings import DeviceSettings
+from mtd.storage.stores.devices import DeviceStore
 from mtd.storage.stores.quotas import QuotaStore, refuse_over_quota
 from mtd.storage.stores.tenants import CHANNEL, TenantStore
 from mtd.storage.stores.tokens import NewToken, TokenStore
@@ -400,3 +404,26 @@ def test_a_record_says_who(postgres_dsn: str) -> None:
 
 def now() -> dt.datetime:
     return dt.datetime.now(dt.UTC)
+
+
+def test_devices_are_added_up_to_the_quota(postgres_dsn: str) -> None:
+    """By the store that the API, proposals and CSV all use."""
+
+    async def body(stores: Stores) -> None:
+        tenant = (await stores.tenants.create("north", Quotas(devices=2))).tenant_id
+        devices = DeviceStore(stores.doors, Vault([MasterKey.of(bytes(32))]).sealer)
+        made = await asyncio.gather(
+            *(
+                devices.create(DeviceSettings(name=f"d{n}", host="192.0.2.1", username="u"), "secret", tenant)
+                for n in range(5)
+            ),
+            return_exceptions=True,
+        )
+        assert sorted(type(one).__name__ for one in made) == ["DeviceRecord"] * 2 + ["QuotaExceeded"] * 3
+        first = (await devices.list(tenant))[0]
+        await devices.delete(first.device_id, tenant)
+        await devices.create(DeviceSettings(name="again", host="192.0.2.1", username="u"), "", tenant)
+        (used,) = await stores.quotas.uses([Quota.DEVICES, Quota.COLLECTORS])
+        assert (used.tenant, used.quota, used.limit, used.used) == ("north", Quota.DEVICES, 2, 2)
+
+    with_stores(postgres_dsn, body)

@@ -19,7 +19,7 @@ from mtd.storage.partitioned import (
     Period,
     to_us,
 )
-from mtd.storage.retention import Retention, RetentionClasses
+from mtd.storage.retention import Retention, RetentionClasses, raw_days_of
 
 NOW = to_us(dt.datetime(2026, 3, 29, 12, 34, tzinfo=dt.UTC))
 CLASSES = {
@@ -47,6 +47,24 @@ def test_the_first_class_that_matches_is_it() -> None:
     ):
         assert [classes.of(tenant, metric) for _ in range(2)] == [expected] * 2
     assert RetentionClasses(RetentionConfig()).of("1", "m") == "standard"
+
+
+@pytest.mark.parametrize(
+    ("classes", "days"),
+    [
+        ({}, 90),
+        ({"a": {"tenants": ["acme"], "raw_days": 7}}, 7),
+        ({"a": {"tenants": ["1"], "raw_days": 7}}, 7),
+        ({"a": {"tenants": ["other"], "raw_days": 7}}, 90),
+        ({"a": {"metrics": ["x.*"], "raw_days": 7}}, 90),
+        ({"a": {"metrics": ["x.*"], "raw_days": 400}}, 400),
+        ({"a": {"metrics": ["x.*"], "raw_days": 30}, "b": {"tenants": ["acme"], "raw_days": 7}}, 30),
+        ({"b": {"tenants": ["acme"], "raw_days": 7}, "a": {"metrics": ["x.*"], "raw_days": 30}}, 7),
+        ({"a": {"tenants": ["acme"], "rollup_1m_days": 7}}, 90),
+    ],
+)
+def test_how_long_a_tenants_values_are_kept(classes: dict[str, object], days: int) -> None:
+    assert raw_days_of(RetentionConfig.model_validate({"classes": classes}), "1", "acme") == days
 
 
 def test_each_class_has_the_figures_of_all_but_its_own() -> None:
