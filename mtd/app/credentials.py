@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from mtd.api.grpc.credentials import CredentialSetServicer
+from mtd.api.grpc.credentials import credential_part
 from mtd.api.grpc.server import ServicePart
-from mtd.pb.inventory.v1.credential_service_pb2_grpc import add_CredentialSetServiceServicer_to_server
 from mtd.security.interfaces import ISecretSealer
 from mtd.storage.pool import Database
 from mtd.storage.stores.credential_sets import CredentialSet, CredentialSetStore, SetSecret, SetSettings
@@ -55,4 +54,4 @@ def credential_parts(
 ) -> Sequence[ServicePart]:
     """Return the service, on the database that doors ask."""
     backend = Credentials(CredentialSetStore(database, sealer), check)
-    return (ServicePart(add_CredentialSetServiceServicer_to_server, CredentialSetServicer(backend)),)
+    return (credential_part(backend),)

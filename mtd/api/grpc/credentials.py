@@ -9,13 +9,17 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from mtd.api.access.current import tenant_id
 from mtd.api.grpc.inventory import DEFAULT_PAGE, MAX_PAGE
+from mtd.api.grpc.server import ServicePart
 from mtd.api.grpc.types import Context
 from mtd.api.interfaces import CredentialsBackend
 from mtd.core.errors import Refused
 from mtd.model.credentials import Purpose
 from mtd.model.pb_enums import CREDENTIAL_PURPOSE
 from mtd.pb.inventory.v1 import credential_service_pb2 as pb
-from mtd.pb.inventory.v1.credential_service_pb2_grpc import CredentialSetServiceServicer
+from mtd.pb.inventory.v1.credential_service_pb2_grpc import (
+    CredentialSetServiceServicer,
+    add_CredentialSetServiceServicer_to_server,
+)
 from mtd.storage.stores.credential_sets import SET_FIELDS, CredentialSet, SetSecret, SetSettings
 
 
@@ -81,6 +85,11 @@ class CredentialSetServicer(CredentialSetServiceServicer):
         """Remove a set."""
         await self._backend.delete(tenant_id(), _named(request.credential_set))
         return pb.DeleteCredentialSetResponse()
+
+
+def credential_part(backend: CredentialsBackend) -> ServicePart:
+    """Return the service."""
+    return ServicePart(add_CredentialSetServiceServicer_to_server, CredentialSetServicer(backend))
 
 
 def set_message(found: CredentialSet) -> pb.CredentialSet:

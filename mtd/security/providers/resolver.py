@@ -162,7 +162,7 @@ class SecretResolver:
         provider, path = self._provider(reference)
         provider.check(tenant_id, path)
         try:
-            async with asyncio.timeout(self._config.timeout_s), self._places:
+            async with self._places, asyncio.timeout(self._config.timeout_s):
                 found: Fetched = await provider.fetch(tenant_id, path)
         except TimeoutError:
             raise SecretUnavailable(f"no answer within {self._config.timeout_s:g} s") from None
