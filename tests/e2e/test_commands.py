@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from mtd.cli import main
-from mtd.client import credential_sets
+from mtd.client import credential_sets, places
 from tests.e2e.kit import Answer, Rig, rig
 
 
@@ -47,6 +47,14 @@ CALLS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("device", "pins"): ("lab-0001",),
     ("device", "unpin"): ("lab-0001", "ether1"),
     ("device", "remove"): ("added",),
+    ("site", "add"): ("graz", "address=Schlossberg 1", "label:region=south"),
+    ("site", "list"): (),
+    ("site", "set"): ("graz", "notes=hello"),
+    ("site", "remove"): ("gone",),
+    ("group", "add"): ("core", "notes=backbone"),
+    ("group", "list"): (),
+    ("group", "set"): ("core", "label:owner=noc"),
+    ("group", "remove"): ("gone",),
     ("credentials", "add"): ("noc", "readonly", "username=x", "password=y"),
     ("credentials", "list"): (),
     ("credentials", "set"): ("noc", "notes=hello"),
@@ -87,6 +95,7 @@ CALLS: dict[tuple[str, ...], tuple[str, ...]] = {
 }
 # Done once, these can't be done again.
 ONCE = {
+    *((kind, name) for kind in ("site", "group") for name in ("add", "remove")),
     ("credentials", "add"),
     ("credentials", "remove"),
     ("device", "add"),
@@ -112,6 +121,8 @@ def running() -> Iterator[Rig]:
         stage.add_all()
         with stage.client() as client:
             client.ask(credential_sets.create_set("gone", "readonly"))
+            client.ask(places.create_site("gone"))
+            client.ask(places.create_group("gone"))
         (stage.folder / "devices.csv").write_text("name,host,username,password\nx,127.0.0.1,u,p\n")
         yield stage
 
