@@ -15,6 +15,7 @@ from mtd.api.console.config import ConsoleConfig
 from mtd.api.login.config import ENVIRONMENT as LOGIN_NAMES
 from mtd.api.login.config import LoginConfig, LoginMode, OidcConfig
 from mtd.app.auditing.config import AuditConfig
+from mtd.app.doctor.config import DoctorConfig
 from mtd.core.report import LogConfig
 from mtd.diagnostics.config import DiagnosticsConfig
 from mtd.discovery.config import DiscoveryConfig
@@ -101,6 +102,9 @@ class Settings(BaseModel):
     )
     security: SecurityConfig = Field(default_factory=SecurityConfig, description="Keys.")
     audit: AuditConfig = Field(default_factory=AuditConfig, description="The audit log: who did what.")
+    doctor: DoctorConfig = Field(
+        default_factory=DoctorConfig, description="What `mtd doctor` takes for good."
+    )
     privacy: PrivacyConfig = Field(default_factory=PrivacyConfig, description="What is kept of subscribers.")
     certificates: CertificatesConfig = Field(
         default_factory=CertificatesConfig, description="The internal CA, and what it signs."

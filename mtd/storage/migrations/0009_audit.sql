@@ -90,8 +90,8 @@ BEGIN
 END $$;
 
 SELECT mtd.raise_wall('mtd.audit_entry');
-SELECT mtd.raise_wall('mtd.audit_head');
-SELECT mtd.raise_wall('mtd.audit_checkpoint');
+SELECT mtd.close_wall('mtd.audit_head');
+SELECT mtd.close_wall('mtd.audit_checkpoint');
 
 -- Whoever writes appends, and no more.
 REVOKE UPDATE, DELETE ON mtd.audit_entry, mtd.audit_checkpoint FROM mtd_writer;
