@@ -160,7 +160,7 @@ class Collecting:
             for device in inventory.devices
         ]
         self._on_devices(devices)
-        self._report_unreadable(inventory.unreadable)
+        self._report_unreadable([one for one in inventory.unreadable if one.tenant_id not in shut])
         async with self._turn:
             self._devices = devices
             await self.scheduler.apply(devices)

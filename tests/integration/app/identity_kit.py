@@ -86,8 +86,8 @@ class Door:
 
 
 @asynccontextmanager
-async def open_door(dsn: str, **security: Any) -> AsyncIterator[Door]:
-    """Open a door on a database."""
+async def open_door(dsn: str, *, sole: str = "", **security: Any) -> AsyncIterator[Door]:
+    """Open a door on a database. ``sole``: the id of the only tenant that it serves."""
     settings = Settings.model_validate(
         {"security": {"trust_loopback": False, "passwords": CHEAP, **security}}
     )
@@ -95,7 +95,7 @@ async def open_door(dsn: str, **security: Any) -> AsyncIterator[Door]:
     await doors.start()
     await writer.start()
     fakes = context(FakeTelemetry())
-    identity = Identity(doors, writer, settings, CATALOGUE, fakes.running)
+    identity = Identity(doors, writer, settings, CATALOGUE, fakes.running, sole)
     await identity.start()
     api = replace(fakes, gate=identity.tenancy.gate, parts=identity.parts())
     server = GrpcServer(api)
