@@ -8,7 +8,7 @@ used after.
 
 from __future__ import annotations
 
-from mtd.client import audit, credential_sets, discovery, places, tools
+from mtd.client import audit, credential_sets, discovery, ingest, places, tools
 from mtd.client.aio import AsyncMtdClient
 from mtd.client.errors import MtdClientError
 from mtd.client.live import LiveFrame, LiveLayout, LiveSeries, Sample
@@ -57,6 +57,7 @@ __all__ = [
     "audit",
     "credential_sets",
     "discovery",
+    "ingest",
     "places",
     "tools",
 ]

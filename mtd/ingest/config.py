@@ -23,7 +23,9 @@ class PushConfig(BaseModel):
         "always have the same keys need one.",
     )
     max_unpacked_bytes: int = Field(
-        default=64 * MIB, ge=1024, description="Largest batch once it is unpacked: gzip makes little of a lot."
+        default=64 * MIB,
+        ge=1024,
+        description="Largest batch once it is unpacked: gzip makes little of a lot.",
     )
     values_per_s: float = Field(
         default=20_000.0,

@@ -110,7 +110,7 @@ class Checker:
             try:
                 name, number = self._value(device_id, key, value, labels)
                 if name in values:
-                    raise _Bad("duplicate", f"{_shown(key)} is given under two names")
+                    raise _Bad("repeated", f"{_shown(key)} is given under two names")
                 values[name] = number
             except _Bad as error:
                 wrong.append(error)
@@ -121,7 +121,7 @@ class Checker:
         known = checked.frames.get((device_id, sample.at_us), {})
         if not known.keys().isdisjoint(values):
             raise _Bad(
-                "duplicate", "a row before it in the batch has a value of the same device, time and key"
+                "repeated", "a row before it in the batch has a value of the same device, time and key"
             )
         if len(known) + len(values) > self._max_series:
             raise _Bad("too_many_series", f"a device has at most {self._max_series:,} values at one time")
