@@ -179,9 +179,7 @@ class Daemon:
         self._recorder = Recorder(
             self._log, collector_id=settings.daemon.collector_id, settings=settings.ingest
         )
-        self._finding = Finding(
-            settings, self._readers, self._database, self._store, self._recorder, self._secrets.polled
-        )
+        self._finding = self._find_and_look()
         await self._start_projections()
         await self._begin(
             "ingest of what is sent",
@@ -396,6 +394,21 @@ class Daemon:
         )
         self._grpc = GrpcServer(context)
         await self._begin("gRPC", self._grpc.start(), self._grpc.stop)
+
+    def _find_and_look(self) -> Finding:
+        """Return what finds devices and looks into them, within the quotas of tenants."""
+        quota = Quota.DIAGNOSTICS_PER_HOUR
+        finding = Finding(
+            self._settings,
+            self._readers,
+            self._database,
+            self._store,
+            self._recorder,
+            self._secrets.polled,
+            self._identity.limit(quota),
+        )
+        self._identity.meters[quota] = finding.tools.quota_used
+        return finding
 
     def _intervals_s(self) -> dict[Tier, float]:
         return {tier: self._settings.scheduler.intervals_s.of(tier) for tier in Tier}

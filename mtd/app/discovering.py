@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from mtd.api.interfaces import NeighborPage, ProposalPage
 from mtd.app.tools import Diagnostics
 from mtd.core.errors import Conflict, Refused
+from mtd.diagnostics.limits import TenantLimit, no_limit
 from mtd.diagnostics.runner import ToolRunner
 from mtd.discovery.service import DiscoveryService
 from mtd.model.credentials import Purpose
@@ -151,6 +152,7 @@ class Finding:
         devices: DeviceStore,
         recorder: Recorder,
         polled: PolledDevices,
+        tenant_limit: TenantLimit = no_limit,
     ) -> None:
         self._service = DiscoveryService(
             settings.discovery, settings.ingest.own_tenant_id, recorder, DecisionStore(database)
@@ -161,6 +163,7 @@ class Finding:
             recorder,
             settings.diagnostics,
             settings.routeros_api,
+            tenant_limit=tenant_limit,
         )
         self.tools = Diagnostics(runner, readers, database, settings.diagnostics)
 

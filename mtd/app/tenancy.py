@@ -127,11 +127,16 @@ class Tenancy:
         self.directory = TenantDirectory(self.tenants, clock, sole)
         self.book = QuotaBook(self.quotas, clock)
         attempts = Attempts("tokens", config.failures_per_minute, _MINUTE_S, clock)
-        self._bearers = TokenVerifier(self.tokens, self.directory, attempts, running or RunningCalls(), clock)
+        self.home = sole or DEFAULT_TENANT_ID
+        """The tenant that callers work for who belong to none and name none."""
+        self._bearers = TokenVerifier(
+            self.tokens, self.directory, attempts, running or RunningCalls(), clock, home=self.home
+        )
         self.verifiers: list[Verifier] = [self._bearers]
         self.forgetful: list[Forget] = [self.directory.forget, self.book.forget, self._bearers.forget]
         self._trust_loopback = config.trust_loopback
         self._welcomed: set[str] = set()
+        self._welcoming = asyncio.Lock()
         self._changed = asyncio.Event()
         self._tasks = TaskGroup("app.tenancy")
         self._listening: Listening | None = None
@@ -139,8 +144,7 @@ class Tenancy:
     @property
     def gate(self) -> Gate:
         """The gate of all doors. Verifiers that are added later don't pass it: take it when all are there."""
-        home = self._sole or DEFAULT_TENANT_ID
-        return Gate(self.verifiers, self.directory, trust_loopback=self._trust_loopback, home=home)
+        return Gate(self.verifiers, self.directory, trust_loopback=self._trust_loopback, home=self.home)
 
     def serves(self, tenant_id: str) -> bool:
         """Return whether this process serves a tenant."""
@@ -187,15 +191,20 @@ class Tenancy:
         }
 
     async def welcome_new(self) -> None:
-        """Welcome tenants that are new, now."""
+        """Welcome tenants that are new, now; what fails is tried again in the background."""
         self.directory.forget()
-        await self._welcome_new()
+        try:
+            await self._welcome_new()
+        except MtdError as error:
+            logger.warning("a new tenant can't be prepared yet: %s", error)
+            self._changed.set()
 
     async def _welcome_new(self) -> None:
-        for tenant in await self.directory.all():
-            if tenant.tenant_id not in self._welcomed:
-                await self._welcome(tenant)
-                self._welcomed.add(tenant.tenant_id)
+        async with self._welcoming:
+            for tenant in await self.directory.all():
+                if tenant.tenant_id not in self._welcomed:
+                    await self._welcome(tenant)
+                    self._welcomed.add(tenant.tenant_id)
 
 
 async def sole_tenant(name: str, tenants: TenantStore) -> str:

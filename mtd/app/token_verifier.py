@@ -39,8 +39,16 @@ class TokenVerifier:
     """
 
     def __init__(
-        self, store: TokenStore, tenants: Tenants, attempts: Attempts, running: RunningCalls, clock: Clock
+        self,
+        store: TokenStore,
+        tenants: Tenants,
+        attempts: Attempts,
+        running: RunningCalls,
+        clock: Clock,
+        *,
+        home: str = DEFAULT_TENANT_ID,
     ) -> None:
+        self._home = home
         self._tenants = tenants
         self._running = running
         self._ended: set[str] = set()  # proofs of running calls
@@ -66,7 +74,19 @@ class TokenVerifier:
             self._attempts.failed(peer)
             raise Unauthenticated(_REFUSAL)
         self._note(found)
-        return _principal(found, credentials.peer, f"{_KIND} {found.token_id} {token.digest.hex()}")
+        # Super-admins belong to no tenant: they work for the home unless they say for which.
+        tenant_id = self._home if found.tenant_id == NO_TENANT_ID else found.tenant_id
+        proof = f"{_KIND} {found.token_id} {token.digest.hex()}"
+        return Principal(
+            CallerKind.TOKEN,
+            found.name,
+            tenant_id,
+            found.role,
+            credentials.peer,
+            found.token_id,
+            found.scopes,
+            proof,
+        )
 
     def forget(self) -> None:
         """Keep nothing: something changed."""
@@ -153,11 +173,3 @@ def _is_good(proof: TokenProof, digest: bytes, now: dt.datetime) -> bool:
     record = proof.token
     in_time = record.expires_at is None or now < record.expires_at
     return proof.proves(digest, now) and in_time and record.revoked_at is None
-
-
-def _principal(token: TokenRecord, peer: str, proof: str) -> Principal:
-    # Super-admins belong to no tenant: they work for the first one unless they say for which.
-    tenant_id = DEFAULT_TENANT_ID if token.tenant_id == NO_TENANT_ID else token.tenant_id
-    return Principal(
-        CallerKind.TOKEN, token.name, tenant_id, token.role, peer, token.token_id, token.scopes, proof
-    )

@@ -48,6 +48,10 @@ class Diagnostics:
         await self._tasks.stop()
         await self._runner.stop()
 
+    async def quota_used(self, tenant_id: str) -> tuple[float | None, str]:
+        """Return how many runs a tenant has begun within the last hour."""
+        return self._runner.runs_within_hour(tenant_id), "within the last hour, since this daemon started"
+
     def run(
         self, tenant_id: str, device: str, wish: Wish, caller: Principal
     ) -> AsyncGenerator[Sequence[ToolRow] | RunEnd, None]:

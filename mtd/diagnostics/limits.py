@@ -56,6 +56,12 @@ class HourlyRuns:
         for key, _, _ in (whole, single):
             self._of(key, now).append(now)
 
+    def of_tenant(self, tenant_id: str) -> int:
+        """Return how many runs a tenant has begun within the last hour."""
+        begun = self._begun.get(("tenant", tenant_id), ())
+        since = self._clock.monotonic() - _HOUR_S
+        return sum(moment > since for moment in begun)
+
     def _of(self, key: tuple[str, str], now: float) -> deque[float]:
         begun = self._begun.setdefault(key, deque())
         self._begun.move_to_end(key)

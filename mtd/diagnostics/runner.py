@@ -122,6 +122,10 @@ class ToolRunner:
         self._running: dict[str, str] = {}  # tool by device id
         self._callers = Callers()
 
+    def runs_within_hour(self, tenant_id: str) -> int:
+        """Return how many runs a tenant has begun within the last hour: what its quota counts."""
+        return self._hourly.of_tenant(tenant_id)
+
     async def stop(self) -> None:
         """End all runs, so that each is told on its timeline."""
         await self._callers.send_away(_STOP_S)
