@@ -11,8 +11,11 @@ import pytest
 
 from mtd.testing.browser import MISSING, find_chromium
 from mtd.testing.missing import skip_without
+from mtd.testing.postgres import postgres_dsn, postgres_server
 from tests.e2e.console.desk import BrowserThread, Desk, desk_of
 from tests.e2e.kit import QUICK_TIERS, Rig, rig
+
+__all__ = ["postgres_dsn", "postgres_server"]
 
 SCENARIO = """
 [[router]]
@@ -58,8 +61,10 @@ SPARES = 1000
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
-    """Run tests that use a page in the thread of the browser."""
+    """Run tests that use a page in the thread of the browser; those that have a daemon in this process in their own."""
     names = pyfuncitem._fixtureinfo.argnames
+    if "postgres_dsn" in names:
+        return None
     thread = pyfuncitem.funcargs.get("browser") or pyfuncitem._request.getfixturevalue("browser")
     thread.run(pyfuncitem.obj, **{name: pyfuncitem.funcargs[name] for name in names})
     return True

@@ -15,6 +15,7 @@ export class Who extends Emitter {
     this._http = http;
     this._window = window;
     this._loading = false;
+    this._leaves = false;
     this.me = null;
     this._others = typeof BroadcastChannel === "undefined" ? null : new BroadcastChannel(CHANNEL);
     // What they show of now on belongs to somebody else.
@@ -23,7 +24,7 @@ export class Who extends Emitter {
 
   /** Ask who one is. Who is nobody (any more) is taken to the login by the client. */
   async load() {
-    if (this._loading) return;
+    if (this._loading || this._leaves) return;
     this._loading = true;
     try {
       this.me = await this._http.get("me");
@@ -44,9 +45,15 @@ export class Who extends Emitter {
   }
 
   async logOut() {
-    const { url } = await this._send("logout", {});
-    this._tellOthers();
-    this._window.location.assign(url || "login?out=1");
+    this._leaves = true; // the channel breaks now, and that is as it should be
+    try {
+      const { url } = await this._send("logout", {});
+      this._tellOthers();
+      this._window.location.assign(url || "login?out=1");
+    } catch (error) {
+      this._leaves = false;
+      throw error;
+    }
   }
 
   /** Send; once more if the daemon started again meanwhile, which wants another token then. */
