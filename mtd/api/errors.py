@@ -17,6 +17,12 @@ class TooManyStreams(Retryable):
     hint = "close a stream, or raise grpc.max_streams"
 
 
+class TooManyRequests(Retryable):
+    """As many requests with ids are being done as may be."""
+
+    hint = "send it again in a moment, with the same request_id"
+
+
 class PositionBeyondEnd(Refused):
     """A reader wants to resume behind an event that isn't stored here."""
 

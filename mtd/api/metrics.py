@@ -16,7 +16,7 @@ GRPC_IN_PROGRESS = Gauge("mtd_api_grpc_calls_in_progress", "Calls and streams no
 GRPC_REPEATS = Counter(
     "mtd_api_grpc_repeated_requests_total",
     "Requests whose request_id was used before: given the answer of the first time (answered), too early (under_way), "
-    "or another request than the first (refused).",
+    "or another request than the first (refused). And those refused because too many are being done (too_many).",
     ["outcome"],
 )
 

@@ -18,10 +18,13 @@ from google.protobuf.message import Message
 
 from mtd.api import metrics
 from mtd.api.access.current import tenant_id
+from mtd.api.errors import TooManyRequests
 from mtd.core.errors import AlreadyExists, Conflict, Refused
 from mtd.storage.stores.requests import StoredRequest
 
 FIELD = "request_id"
+# Those whose callers went away count as well: nobody can begin more by hanging up.
+MOST_UNDER_WAY = 500
 
 
 class RequestIdRefused(Refused):
@@ -60,7 +63,8 @@ class RequestStore(Protocol):
 class Repeats:
     """Does what has a request id once.
 
-    What was begun is done to its end, even if its caller goes away: that is when it asks again.
+    What was begun is done to its end, even if its caller goes away: that is when it asks again. Bound: so many at
+    a time; further ones are refused, and counted.
     """
 
     def __init__(self, store: RequestStore) -> None:
@@ -71,6 +75,9 @@ class Repeats:
         """Return the answer of a request that has an id: of the first time, if it was done before."""
         request_id = _checked(getattr(request, FIELD))
         tenant, digest = tenant_id(), digest_of(method, request)
+        if len(self._under_way) >= MOST_UNDER_WAY:
+            metrics.GRPC_REPEATS.labels(outcome="too_many").inc()
+            raise TooManyRequests(f"{MOST_UNDER_WAY} requests with ids are being done")
         earlier = await self._store.claim(tenant, request_id, method, digest)
         if earlier is not None:
             return _answer_of(earlier, method, digest)

@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 import grpc
 
-from mtd.api.errors import TooManyStreams
+from mtd.api.errors import TooManyRequests, TooManyStreams
 from mtd.api.grpc.details import KEY as DETAILS_KEY
 from mtd.api.grpc.details import details_of
 from mtd.core.errors import (
@@ -52,6 +52,7 @@ CODES: dict[type[BaseException], grpc.StatusCode] = {
     Forbidden: grpc.StatusCode.PERMISSION_DENIED,
     QuotaExceeded: grpc.StatusCode.RESOURCE_EXHAUSTED,
     Refused: grpc.StatusCode.INVALID_ARGUMENT,
+    TooManyRequests: grpc.StatusCode.RESOURCE_EXHAUSTED,
     TooManyStreams: grpc.StatusCode.RESOURCE_EXHAUSTED,
     TooManyQueries: grpc.StatusCode.RESOURCE_EXHAUSTED,
     ToolBusy: grpc.StatusCode.RESOURCE_EXHAUSTED,

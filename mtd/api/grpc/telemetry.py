@@ -41,6 +41,7 @@ from mtd.model.device import Severity
 from mtd.model.pb_enums import SEVERITY
 from mtd.pb.telemetry.v1 import telemetry_service_pb2 as pb
 from mtd.pb.telemetry.v1.telemetry_service_pb2_grpc import TelemetryServiceServicer
+from mtd.queries.overview import MAX_PAGE
 from mtd.queries.patterns import check_patterns
 
 POSITION_KEY = "mtd-position"
@@ -117,7 +118,7 @@ class TelemetryServicer(TelemetryServiceServicer):
             tenant_id(),
             self._patterns(request.selector.devices),
             self._patterns(request.selector.metrics),
-            request.page_size or DEFAULT_PAGE,
+            min(request.page_size or DEFAULT_PAGE, MAX_PAGE),
             token_of(request.page_token),
             formed_page,
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -19,6 +20,7 @@ from mtd.api.tls.material import InternalSource, LiveMaterial
 from mtd.client import AsyncMtdClient, MtdClient, MtdClientError
 from mtd.model.principal import CallerKind, Principal, Role
 from mtd.security.ca_store import AuthorityStore
+from mtd.security.certificates import key_pem, new_key
 from mtd.security.config import CertificatesConfig
 from mtd.testing import run_async
 from tests.unit.api.fakes import TENANT, FakeInventory, FakeTelemetry, context
@@ -40,7 +42,7 @@ class OneToken:
 
 
 @asynccontextmanager
-async def door(folder: Path, *, tls: bool) -> AsyncIterator[dict[str, str]]:
+async def door(folder: Path, *, tls: bool, client_auth: str = "none") -> AsyncIterator[dict[str, str]]:
     """Open a door that trusts nobody without a token; yield the environment of a caller."""
     live = None
     environment = {"MTD_TOKEN_FILE": str(folder / "token")}
@@ -52,7 +54,7 @@ async def door(folder: Path, *, tls: bool) -> AsyncIterator[dict[str, str]]:
         await live.start()
         (folder / "ca.pem").write_bytes(authorities.bundle())
         environment["MTD_CA_FILE"] = str(folder / "ca.pem")
-        settings["tls"] = {"mode": "internal"}
+        settings["tls"] = {"mode": "internal", "client_auth": client_auth}
     telemetry = FakeTelemetry()
     telemetry.events = [stored_event(position) for position in (1, 2)]
     api = replace(
@@ -149,5 +151,30 @@ def test_nobody_gets_in_without_a_token_and_nobody_is_let_on_by_another_ca(tmp_p
                 assert await known.list_devices() == []
                 async for event in known.events(until_now=True):
                     assert event.position in (1, 2)
+
+    run_async(main(), 60)
+
+
+def test_a_client_shows_its_certificate_where_it_has_to(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with door(tmp_path, tls=True, client_auth="required") as environment:
+            server, ca = environment["MTD_SERVER"], environment["MTD_CA_FILE"]
+            key = new_key()
+            signed, _ = AuthorityStore(tmp_path / "ca", CertificatesConfig(), tuple).sign_collector(
+                key.public_key(), str(uuid.uuid4()), "edge-1", [TENANT]
+            )
+            (tmp_path / "client.pem").write_bytes(signed.chain)
+            (tmp_path / "client.key").write_bytes(key_pem(key))
+            shown = {"certificate_file": tmp_path / "client.pem", "key_file": tmp_path / "client.key"}
+            async with AsyncMtdClient(server, ca_file=ca, token=TOKEN, **shown) as known:
+                assert await known.list_devices() == []
+            async with AsyncMtdClient(server, ca_file=ca, token=TOKEN) as bare:
+                with pytest.raises(MtdClientError) as failed:
+                    await bare.list_devices()
+                assert failed.value.code == "UNAVAILABLE"
+            command = ("-m", "mtd", "site", "list", "--json", "--ca-file", ca)
+            files = ("--certificate", str(shown["certificate_file"]), "--key", str(shown["key_file"]))
+            printed = await run(sys.executable, *command, *files, MTD_SERVER=server, MTD_TOKEN=TOKEN)
+            assert printed.strip() == "[]"
 
     run_async(main(), 60)

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from mtd.api.access.current import serving
+from mtd.api.errors import TooManyRequests
+from mtd.api.grpc import repeats as repeats_module
 from mtd.api.grpc.repeats import (
     FIELD,
     DoneBefore,
@@ -123,6 +125,33 @@ def test_who_goes_away_is_answered_when_it_comes_back() -> None:
             await asyncio.sleep(0)
         assert isinstance(await world.once(asked()), bytes)
         assert world.done == 1
+
+    run_async(main())
+
+
+def test_nobody_begins_more_by_hanging_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        monkeypatch.setattr(repeats_module, "MOST_UNDER_WAY", 2)
+        world = World()
+        go_on = asyncio.Event()
+
+        async def slow() -> Any:
+            await go_on.wait()
+            return ANSWER
+
+        keys = [str(uuid.UUID(int=number)) for number in range(3)]
+        waiting = [asyncio.create_task(world.once(asked(key=key), slow)) for key in keys[:2]]
+        while len(world.store.known) < 2:
+            await asyncio.sleep(0)
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+        with pytest.raises(TooManyRequests):
+            await world.once(asked(key=keys[2]))
+        go_on.set()
+        while world.repeats._under_way:
+            await asyncio.sleep(0)
+        assert await world.once(asked(key=keys[2])) is ANSWER
 
     run_async(main())
 
