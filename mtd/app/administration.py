@@ -7,16 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from mtd.api.access.rules import Rule
 from mtd.api.admin_interfaces import QuotaUse
-from mtd.api.grpc.admin.tenants import TenantServicer
-from mtd.api.grpc.admin.tokens import TokenServicer
-from mtd.api.grpc.admin.users import UserServicer
+from mtd.api.grpc.admin.parts import tenant_part, token_part, user_part
 from mtd.api.grpc.server import ServicePart
 from mtd.core.clock import SYSTEM_CLOCK, Clock
 from mtd.core.errors import Forbidden, NotFound, Refused
 from mtd.model.tenant import Quota, Quotas
-from mtd.pb.admin.v1.tenant_service_pb2_grpc import add_TenantServiceServicer_to_server
-from mtd.pb.admin.v1.token_service_pb2_grpc import add_TokenServiceServicer_to_server
-from mtd.pb.admin.v1.user_service_pb2_grpc import add_UserServiceServicer_to_server
 from mtd.security.attempts import Attempts
 
 if TYPE_CHECKING:
@@ -145,10 +140,7 @@ def admin_parts(
     """Return the services of tenants, users and tokens."""
     attempts = Attempts("passwords", failures_per_minute, _MINUTE_S, clock)
     return [
-        ServicePart(add_TenantServiceServicer_to_server, TenantServicer(TenantAdmin(tenancy, meters))),
-        ServicePart(
-            add_UserServiceServicer_to_server,
-            UserServicer(UserAdmin(users, passwords, attempts), tenancy.directory),
-        ),
-        ServicePart(add_TokenServiceServicer_to_server, TokenServicer(tenancy.tokens, scopes, clock=clock)),
+        tenant_part(TenantAdmin(tenancy, meters)),
+        user_part(UserAdmin(users, passwords, attempts), tenancy.directory),
+        token_part(tenancy.tokens, scopes, clock),
     ]
