@@ -9,7 +9,8 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.python.failure import Failure
 
 T = TypeVar("T")
 
@@ -20,8 +21,14 @@ def as_future(deferred: Deferred[T]) -> asyncio.Future[T]:
 
 
 def as_deferred(coroutine: Coroutine[Any, Any, T]) -> Deferred[T]:
-    """Run a coroutine as a task and return a Deferred of its result."""
-    return Deferred.fromFuture(asyncio.ensure_future(coroutine))
+    """Run a coroutine as a task and return a Deferred of its result; cancelling it cancels the task."""
+    deferred = Deferred.fromFuture(asyncio.ensure_future(coroutine))
+    return deferred.addErrback(_cancelled_as_twisted)
+
+
+def _cancelled_as_twisted(failure: Failure) -> Failure:
+    """Return asyncio's cancellation as the one that those who wait for Deferreds know."""
+    return Failure(CancelledError()) if failure.check(asyncio.CancelledError) else failure
 
 
 def install_reactor() -> None:

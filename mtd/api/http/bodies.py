@@ -67,6 +67,14 @@ class BoundedRequest(Request):
         self._late: IDelayedCall | None = None
         self._refused = False
 
+    def getHeader(self, key: Any) -> Any:
+        """Return a header; of what is no text the readable part, for who looks before the guard refuses it."""
+        try:
+            return super().getHeader(key)
+        except UnicodeDecodeError:
+            raw = self.requestHeaders.getRawHeaders(key.encode())
+            return raw[-1].decode("utf-8", "replace") if raw else None
+
     def gotLength(self, length: int | None) -> None:
         """Refuse what says that it is too long; else be ready for the body. The head is there by now."""
         self.content = BytesIO()

@@ -45,6 +45,7 @@ class Refusal:
     reason: str
     error: str
     hint: str
+    status: int = 403
 
 
 class Guard:
@@ -59,6 +60,8 @@ class Guard:
         ``own_proof``: the page takes what is signed, or shows a token. Programs that do may call the door by any
         name: a page that lured a browser here has neither, and what a browser sends by itself counts for nothing.
         """
+        if not _is_readable(request):
+            return Refusal("header", "a header is no UTF-8 text", "send only headers that are text", 400)
         port = int(request.getHost().port)
         host = request.getHeader("host") or ""
         proven = own_proof and _shows_proof(request)
@@ -87,7 +90,7 @@ class Guard:
 
 
 class RefusedPage(Resource):
-    """Answers 403 with the reason, and counts it."""
+    """Answers with the reason, and counts it."""
 
     isLeaf = True
 
@@ -99,7 +102,19 @@ class RefusedPage(Resource):
         """Refuse."""
         metrics.HTTP_REQUESTS_REFUSED.labels(reason=self._refusal.reason).inc()
         told = {"error": self._refusal.error, "hint": self._refusal.hint}
-        return answer(request, 403, JSON, json.dumps(told).encode())
+        return answer(request, self._refusal.status, JSON, json.dumps(told).encode())
+
+
+def _is_readable(request: Request) -> bool:
+    """Return whether all headers are texts: whoever reads one later need not ask."""
+    try:
+        for name, values in request.requestHeaders.getAllRawHeaders():
+            name.decode("ascii")
+            for value in values:
+                value.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _is_followed_link(request: Request) -> bool:

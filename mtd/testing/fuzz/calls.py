@@ -19,6 +19,9 @@ ALARMING = frozenset({"INTERNAL", "UNKNOWN", "DATA_LOSS"})
 """Statuses by which a door says that it was taken by surprise."""
 
 _END: Any = getattr(grpc.aio, "EOF")  # noqa: B009 - the checker's types don't have it
+_ENDED_MEANWHILE = "Internal error from Core"
+"""What the client itself says where it still writes to a stream that the door has ended."""
+
 _DEADLINE_S = 3.0
 _STREAM_S = 0.2
 _MOST_MESSAGES = 3
@@ -84,6 +87,8 @@ async def _call(
             return "OK", ""
         return await _read_some(answer)
     except grpc.aio.AioRpcError as error:
+        if error.details() == _ENDED_MEANWHILE:
+            return "ENDED_MEANWHILE", ""
         return error.code().name, error.details() or ""
 
 
