@@ -155,15 +155,11 @@ def revoke_key(key: str) -> Call[IngestKey]:
 
 
 def _set(target: pb.Value, key: str, value: float | str) -> None:
-    if isinstance(value, str):
-        target.state = value
-    elif isinstance(value, float):
-        target.number = value
-    else:
-        try:
-            target.whole = value
-        except (ValueError, TypeError) as error:
-            raise _unsendable(f"{key}: {error}") from None
+    name = "state" if isinstance(value, str) else "whole" if isinstance(value, int) else "number"
+    try:
+        setattr(target, name, value)
+    except (ValueError, TypeError) as error:
+        raise _unsendable(f"{key}: {error}") from None
 
 
 def _severity(text: str) -> Any:
