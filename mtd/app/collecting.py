@@ -49,7 +49,10 @@ async def _none_shut() -> Collection[str]:
 
 
 class Collecting:
-    """Polls what the inventory lists. ``on_devices`` hears of its devices before they are polled."""
+    """Polls what the inventory lists. ``on_devices`` hears of its devices before they are polled.
+
+    Devices of tenants that are switched off are disabled; those of tenants that this process doesn't serve aren't there.
+    """
 
     def __init__(
         self,
@@ -61,6 +64,7 @@ class Collecting:
         on_devices: Callable[[Sequence[Device]], None],
         pseudonym_of: Callable[[str], Pseudonym | None] = lambda _: None,
         shut_tenants: ShutTenants = _none_shut,
+        serves: Callable[[str], bool] = lambda _: True,
     ) -> None:
         self._settings = settings
         self._recorder = recorder
@@ -70,6 +74,7 @@ class Collecting:
         self._on_devices = on_devices
         self._pseudonym_of = pseudonym_of  # by tenant
         self._shut_tenants = shut_tenants
+        self._serves = serves
         self._devices: Sequence[Device] = ()
         self._tasks = TaskGroup("collecting")
         self._turn = asyncio.Lock()  # a reload and a change of the inventory may meet
@@ -158,9 +163,10 @@ class Collecting:
         devices = [
             replace(device, enabled=False) if device.tenant_id in shut else device
             for device in inventory.devices
+            if self._serves(device.tenant_id)
         ]
         self._on_devices(devices)
-        self._report_unreadable([one for one in inventory.unreadable if one.tenant_id not in shut])
+        self._report_unreadable([one for one in inventory.unreadable if self._serves(one.tenant_id)])
         async with self._turn:
             self._devices = devices
             await self.scheduler.apply(devices)

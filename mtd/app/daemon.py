@@ -38,6 +38,7 @@ from mtd.app.ingesting import Ingesting
 from mtd.app.logins import Logins
 from mtd.app.places import place_parts
 from mtd.app.pools import Pools
+from mtd.app.requests import RequestPruner
 from mtd.app.secrets import Secrets
 from mtd.app.tenancy import sole_tenant
 from mtd.app.ways import way_testers
@@ -392,6 +393,8 @@ class Daemon:
             running=self._certificates.running,
             tls=self._certificates.grpc,
         )
+        pruner = RequestPruner(self._database)
+        await self._begin("ids of requests", pruner.start(), pruner.stop)
         self._grpc = GrpcServer(context)
         await self._begin("gRPC", self._grpc.start(), self._grpc.stop)
 
@@ -497,6 +500,7 @@ class Daemon:
             self._on_devices,
             self._pseudonyms.of,
             self._identity.tenancy.shut_tenants,
+            self._identity.tenancy.serves,
         )
         self._stops.append(("polling", self._collecting.stop))
         self._collecting.start()

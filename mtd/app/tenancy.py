@@ -183,12 +183,8 @@ class Tenancy:
                 self._changed.set()
 
     async def shut_tenants(self) -> Collection[str]:
-        """Return the ids of tenants that are switched off, or not served here, as of now."""
-        return {
-            tenant.tenant_id
-            for tenant in await self.tenants.directory()
-            if not (tenant.enabled and self.serves(tenant.tenant_id))
-        }
+        """Return the ids of tenants that are switched off, as of now."""
+        return {tenant.tenant_id for tenant in await self.tenants.directory() if not tenant.enabled}
 
     async def welcome_new(self) -> None:
         """Welcome tenants that are new, now; what fails is tried again in the background."""

@@ -82,10 +82,9 @@ def test_the_operator_on_the_machine_works_for_it(postgres_dsn: str) -> None:
     with_sole_door(postgres_dsn, body, trust_loopback=True)
 
 
-def test_what_others_own_rests(postgres_dsn: str) -> None:
+def test_it_knows_no_other(postgres_dsn: str) -> None:
     async def body(door: Door, acme: str) -> None:
         tenancy = door.identity.tenancy
-        assert set(await tenancy.shut_tenants()) == {DEFAULT_TENANT_ID}
         assert tenancy.serves(acme)
         assert not tenancy.serves(DEFAULT_TENANT_ID)
         assert [tenant.name for tenant in await tenancy.directory.all()] == ["acme"]
