@@ -121,7 +121,9 @@ class UserAdmin:
         self._attempts.check(user_id)
         if not await self._passwords.verify(login.password_hash, old):
             self._attempts.failed(user_id)
-            raise Forbidden("old_password isn't your password")
+            wrong = Forbidden("old_password isn't your password")
+            wrong.hint = "an admin of your tenant can set it without the old one"
+            raise wrong
         self._attempts.succeeded(user_id)
         await self._store.set_password(
             login.user.tenant_id, login.user.user_id, await self._passwords.hash(new)

@@ -89,7 +89,7 @@ class TenantStore:
         """
         unknown = sorted(set(mask) - FIELDS)
         if unknown:
-            raise Refused(f"not fields of a tenant that can be changed: {', '.join(unknown)}")
+            raise Refused(f"not fields of a tenant that can be changed: {', '.join(unknown)[:200]}")
         if "name" in mask:
             _refuse_name(name)
         changes = {f"{quota}": quotas.of(quota) for quota in Quota if f"quotas.{quota}" in mask}

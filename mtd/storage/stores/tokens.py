@@ -7,7 +7,7 @@ import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mtd.core.errors import AlreadyExists, NotFound, Refused
+from mtd.core.errors import AlreadyExists, NotFound, QuotaExceeded, Refused
 from mtd.model.principal import Role
 from mtd.model.tenant import NO_TENANT_ID, name_problem
 from mtd.security.tokens import Token, new_token, new_token_id
@@ -16,6 +16,7 @@ from mtd.storage.pool import Database
 from mtd.storage.txn import Row, Transaction
 
 _USED_EVERY_S = 300
+_MOST_TOKENS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +75,21 @@ class TokenStore:
         self._writer = writer
 
     async def create(self, tenant_id: str, new: NewToken) -> tuple[TokenRecord, Token]:
-        """Add a token; its secret is in what is returned, and nowhere else. Raises AlreadyExists and Refused."""
+        """Add a token; its secret is in what is returned, and nowhere else.
+
+        Raises AlreadyExists, Refused and QuotaExceeded.
+        """
         if problem := name_problem(new.name):
             raise Refused(f"name: {problem}")
         token = new_token(new_token_id())
 
         async def insert(tx: Transaction) -> TokenRecord:
+            await tx.execute(
+                "SELECT count(*) FROM api_token WHERE tenant_id = %s AND revoked_at IS NULL", [tenant_id]
+            )
+            row = tx.fetchone()
+            if row and row[0] >= _MOST_TOKENS:
+                raise QuotaExceeded(f"there are {row[0]} tokens already: revoke those that aren't needed")
             await tx.execute(
                 "INSERT INTO api_token (tenant_id, token_id, name, role, scopes, secret_hash, expires_at, created_by)"
                 " VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",

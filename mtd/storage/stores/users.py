@@ -7,7 +7,7 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
-from mtd.core.errors import AlreadyExists, Conflict, NotFound, Refused
+from mtd.core.errors import AlreadyExists, Conflict, NotFound, QuotaExceeded, Refused
 from mtd.model.principal import Role
 from mtd.model.tenant import NO_TENANT_ID, name_problem
 from mtd.storage.errors import Duplicate
@@ -18,6 +18,8 @@ FIELDS = frozenset({"name", "role", "enabled", "oidc_issuer", "oidc_subject"})
 """What ``update`` changes."""
 
 _OIDC_KEY = "user_account_oidc_key"
+_OIDC_CHARACTERS = 300
+_MOST_USERS = 10_000
 _LAST_SUPER_ADMIN = "mtd last super-admin"
 
 
@@ -68,12 +70,16 @@ class UserStore:
         self._writer = writer
 
     async def create(self, tenant_id: str, new: NewUser, password_hash: str = "") -> UserRecord:
-        """Add a user. Raises AlreadyExists if its name, or its subject, is taken, and Refused."""
+        """Add a user. Raises AlreadyExists if its name, or its subject, is taken, Refused, and QuotaExceeded."""
         _refuse_name(new.name)
         _refuse_half_oidc(new.oidc_issuer, new.oidc_subject)
         user_id = str(uuid.uuid4())
 
         async def insert(tx: Transaction) -> UserRecord:
+            await tx.execute("SELECT count(*) FROM user_account WHERE tenant_id = %s", [tenant_id])
+            row = tx.fetchone()
+            if row and row[0] >= _MOST_USERS:
+                raise QuotaExceeded(f"there are {row[0]} users already: remove those that aren't needed")
             await tx.execute(
                 "INSERT INTO user_account (tenant_id, user_id, name, role, oidc_issuer, oidc_subject)"
                 " VALUES (%s, %s, %s, %s, %s, %s)",
@@ -123,7 +129,7 @@ class UserStore:
         """
         unknown = sorted(set(changes) - FIELDS)
         if unknown:
-            raise Refused(f"not fields of a user that can be changed: {', '.join(unknown)}")
+            raise Refused(f"not fields of a user that can be changed: {', '.join(unknown)[:200]}")
         if "name" in changes:
             _refuse_name(changes["name"])
 
@@ -302,3 +308,6 @@ def _refuse_name(name: str) -> None:
 def _refuse_half_oidc(issuer: str, subject: str) -> None:
     if bool(issuer) != bool(subject):
         raise Refused("oidc_issuer and oidc_subject belong together: give both, or none")
+    for name, text in (("oidc_issuer", issuer), ("oidc_subject", subject)):
+        if len(text) > _OIDC_CHARACTERS or not text.isprintable():
+            raise Refused(f"{name}: at most {_OIDC_CHARACTERS} characters, all of them printable")

@@ -20,6 +20,8 @@ from mtd.security.tokens import parse_token
 from mtd.security.vault import Vault
 from mtd.storage.errors import StatementRejected
 from mtd.storage.pool import Database
+from mtd.storage.stores import tokens as token_module
+from mtd.storage.stores import users as user_module
 from mtd.storage.stores.device_settings import DeviceSettings
 from mtd.storage.stores.devices import DeviceStore
 from mtd.storage.stores.quotas import QuotaStore, refuse_over_quota
@@ -387,6 +389,37 @@ def test_two_cant_take_the_last_place(postgres_dsn: str) -> None:
         await add("more")
         assert await stores.quotas.limits(tenant) == Quotas()
         assert await stores.quotas.limits(DEFAULT_TENANT_ID) == Quotas()
+
+    with_stores(postgres_dsn, body)
+
+
+def test_there_is_an_end_to_users_and_tokens(postgres_dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(user_module, "_MOST_USERS", 1)
+    monkeypatch.setattr(token_module, "_MOST_TOKENS", 1)
+
+    async def body(stores: Stores) -> None:
+        for number, refused in ((1, False), (2, True)):
+            for deed in (
+                stores.users.create(DEFAULT_TENANT_ID, NewUser(f"u{number}", Role.VIEWER)),
+                stores.tokens.create(DEFAULT_TENANT_ID, NewToken(f"t{number}", Role.VIEWER, ["*"], "me")),
+            ):
+                if refused:
+                    with pytest.raises(QuotaExceeded, match="already"):
+                        await deed
+                else:
+                    await deed
+        await stores.tokens.revoke(DEFAULT_TENANT_ID, "t1")
+        await stores.tokens.create(DEFAULT_TENANT_ID, NewToken("t2", Role.VIEWER, ["*"], "me"))
+
+    with_stores(postgres_dsn, body)
+
+
+@pytest.mark.parametrize("subject", ["x" * 301, "a\nb"])
+def test_subjects_that_cant_be(postgres_dsn: str, subject: str) -> None:
+    async def body(stores: Stores) -> None:
+        new = NewUser("eve", Role.VIEWER, "https://id.example", subject)
+        with pytest.raises(Refused, match="oidc_subject"):
+            await stores.users.create(DEFAULT_TENANT_ID, new)
 
     with_stores(postgres_dsn, body)
 

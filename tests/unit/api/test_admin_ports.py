@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from mtd.api.access.rules import rules_of
 from mtd.api.admin_interfaces import TenantBackend, TokenBackend, UserBackend
+from mtd.api.grpc.repeats import is_secret
 from mtd.api.grpc.server import DESCRIPTORS
 from mtd.api.http.access import ROUTES
 from mtd.app.administration import TenantAdmin, UserAdmin, known_scopes
+from mtd.pb.admin.v1 import token_service_pb2, user_service_pb2
 from mtd.storage.stores.tokens import TokenStore
 from tests.unit.api.fakes import assert_same_signatures
 
@@ -28,3 +32,17 @@ def test_a_token_may_be_given_the_scope_of_every_method_and_page() -> None:
     }
     assert wanted - {""} <= scopes
     assert "ingest.write" in scopes
+
+
+@pytest.mark.parametrize(
+    ("message", "names"),
+    [
+        (token_service_pb2.CreateTokenResponse, {"secret"}),
+        (token_service_pb2.RotateTokenResponse, {"secret"}),
+        (user_service_pb2.CreateUserRequest, {"password"}),
+        (user_service_pb2.SetPasswordRequest, {"password", "old_password"}),
+    ],
+)
+def test_the_protocol_marks_what_is_secret(message: Any, names: set[str]) -> None:
+    """So that it is neither kept for a repeated request nor shown."""
+    assert {field.name for field in message.DESCRIPTOR.fields if is_secret(field)} == names
