@@ -21,7 +21,13 @@ from mtd.cli.output import (
     print_json,
     server_option,
 )
-from mtd.cli.router_options import login_options, read_password, settings_from
+from mtd.cli.router_options import (
+    login_options,
+    place_options,
+    places_from,
+    read_password,
+    settings_from,
+)
 from mtd.cli.way_options import way_options, way_settings_from
 from mtd.client.values import ConnectionTest, Device
 
@@ -38,6 +44,7 @@ def device() -> None:
 @click.argument("host")
 @login_options
 @way_options
+@place_options
 @click.option(
     "--label", "labels", multiple=True, metavar="KEY=VALUE", help="A free label; may be given several times."
 )
@@ -63,6 +70,7 @@ def add(
             labels=_labels(labels),
             **settings_from(login),
             **way_settings_from(login),
+            **places_from(login),
         )
     _show([created], as_json)
 

@@ -18,7 +18,13 @@ from mtd.cli.output import (
     progress_console,
     server_option,
 )
-from mtd.cli.router_options import login_options, read_password, settings_from
+from mtd.cli.router_options import (
+    login_options,
+    place_options,
+    places_from,
+    read_password,
+    settings_from,
+)
 from mtd.client import discovery as calls
 from mtd.client.discovery import Neighbor, Proposal, ScanFinding
 
@@ -109,6 +115,7 @@ def scan(subnet: str, web: bool, server: Connection, as_json: bool) -> None:
 @click.option("--name", default="", help="Name in the inventory. Default: the one that it gives itself.")
 @click.option("--host", default="", help="Host name or address. Default: the one that it was seen at.")
 @login_options
+@place_options
 @server_option
 @json_option
 @explain_errors
@@ -120,7 +127,8 @@ def adopt(proposal: str, name: str, host: str, server: Connection, as_json: bool
     mtd discovery adopt 3f2a9c01 --name core-7 --user monitor --tls anonymous
     """
     password = read_password(login.pop("password"), login.pop("password_file"))
-    settings = settings_from(login) | {key: value for key, value in (("name", name), ("host", host)) if value}
+    named = {key: value for key, value in (("name", name), ("host", host)) if value}
+    settings = settings_from(login) | places_from(login) | named
     with server.client() as client:
         added = client.ask(calls.adopt(proposal, password, settings))
     if as_json:

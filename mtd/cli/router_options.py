@@ -77,3 +77,19 @@ def settings_from(login: Mapping[str, Any]) -> dict[str, Any]:
         "tls_fingerprint": login["fingerprint"],
         "interface_naming": login["naming"],
     }
+
+
+def place_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add where a new router stands, and the groups that it is in."""
+    command = click.option(
+        "--group", "groups", multiple=True, help="A group that it is in; may be repeated."
+    )(command)
+    return click.option("--site", default="", help="Site at which it stands, by name or id.")(command)
+
+
+def places_from(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options as settings of a device."""
+    return {
+        **({"site": given["site"]} if given["site"] else {}),
+        **({"groups": list(given["groups"])} if given["groups"] else {}),
+    }

@@ -129,10 +129,14 @@ def proposals(
     )
 
 
-def adopt(proposal: str, password: str = "", settings: Mapping[str, Any] | None = None) -> Call[Device]:
+def adopt(
+    proposal: str, password: str = "", settings: Mapping[str, Any] | None = None, *, request_id: str = ""
+) -> Call[Device]:
     """Build AdoptProposal; name and host are the proposal's unless the settings have others."""
     message = settings_message({"enabled": True, "tls_mode": "off", **(settings or {})})
-    request = pb.AdoptProposalRequest(proposal=proposal, settings=message, password=password)
+    request = pb.AdoptProposalRequest(
+        proposal=proposal, settings=message, password=password, request_id=request_id
+    )
     return Call(DISCOVERY, "AdoptProposal", request, lambda answer: device_of(answer.device))
 
 

@@ -86,3 +86,22 @@ class StoredRequests:
             )
 
         await self._db.run("requests.release", drop, tenant=tenant_id)
+
+
+async def prune_requests(db: Database) -> int:
+    """Delete what is older than a day, of all tenants: for the writer. Returns how many it was."""
+
+    async def drop(tx: Transaction) -> int:
+        await tx.execute(
+            "DELETE FROM api_request WHERE (tenant_id, request_id) IN (SELECT tenant_id, request_id FROM api_request"
+            f" WHERE claimed_at < now() - interval '{_KEPT}' LIMIT {_PRUNED_AT_ONCE} FOR UPDATE SKIP LOCKED)"
+            " RETURNING request_id"
+        )
+        return len(tx.fetchall())
+
+    total = 0
+    while True:
+        dropped = await db.run("requests.prune", drop)
+        total += dropped
+        if dropped < _PRUNED_AT_ONCE:
+            return total

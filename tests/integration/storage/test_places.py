@@ -18,7 +18,7 @@ from mtd.storage.pool import Database
 from mtd.storage.stores.device_settings import DeviceSettings
 from mtd.storage.stores.devices import DeviceStore
 from mtd.storage.stores.places import GROUPS, SITES, InUse, PlaceKind, PlaceSettings, PlaceStore
-from mtd.storage.stores.requests import StoredRequests
+from mtd.storage.stores.requests import StoredRequests, prune_requests
 from mtd.testing import run_async
 
 MINE = DEFAULT_TENANT_ID
@@ -184,5 +184,17 @@ def test_requests_leave_after_a_day_and_abandoned_ones_sooner(postgres_dsn: str)
         connection.close()
         found = [await doors.requests.claim(MINE, key, "Create", b"d") for key in keys]
         assert [one is None for one in found] == [True, False, True]
+        # Those of tenants that do nothing are removed by the writer.
+        await doors.requests.claim(OTHER, keys[0], "Create", b"d")
+        with psycopg2.connect(postgres_dsn) as connection, connection.cursor() as cursor:
+            cursor.execute(age.replace("request_id", "tenant_id"), ("25 hours", OTHER))
+        connection.close()
+        writer = Database.for_writing(postgres_dsn)
+        await writer.start()
+        try:
+            assert await prune_requests(writer) == 1
+            assert await prune_requests(writer) == 0
+        finally:
+            await writer.stop()
 
     with_doors(postgres_dsn, body)

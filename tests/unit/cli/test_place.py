@@ -33,8 +33,11 @@ def test_what_is_not_a_setting_is_told(mtd: Commands, door: DoorInThread) -> Non
 
 def test_devices_are_put_there_and_listed_by_it(mtd: Commands, door: DoorInThread) -> None:
     server = ("--server", door.target)
-    for name in ("r1", "r2"):
-        mtd("device", "add", name, "192.0.2.1", "--user", "u", "--password", "p", *server)
+    login = ("192.0.2.1", "--user", "u", "--password", "p")
+    mtd("device", "add", "r1", *login, *server)
+    mtd("device", "add", "r2", *login, "--site", "wien", "--group", "edge", "--group", "noc-2", *server)
+    (added,) = json.loads(mtd("device", "list", "--group", "noc-2", *server, "--json").output)
+    assert (added["site"], added["groups"]) == ("wien", ["edge", "noc-2"])
     mtd("device", "set", "r1", "site=graz", "groups=core, noc", *server)
     for option in (("--site", "graz"), ("--group", "noc")):
         (found,) = json.loads(mtd("device", "list", *option, *server, "--json").output)
