@@ -22,7 +22,8 @@ class SealedColumn:
     @property
     def key(self) -> str:
         """SQL: what tells the rows of a tenant apart, as two texts."""
-        return f"{self.owner_column}::text, {self.kind_column or repr(PASSWORD)}"
+        kind = self.kind_column or f"'{PASSWORD}'"
+        return f"{self.owner_column}::text, {kind}::text"
 
     def bond(self, tenant_id: str, owner_id: str, kind: str) -> Bond:
         """Return what the secret of a row is bound to."""

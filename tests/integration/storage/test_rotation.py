@@ -16,8 +16,10 @@ from mtd.storage.stores.credential_sets import SetSecret, SetSettings
 from mtd.storage.stores.data_keys import DataKeys
 from mtd.storage.stores.device_settings import Secret
 from mtd.storage.stores.devices import DeviceStore
+from mtd.storage.stores.ingest_keys import GoodKeys, IngestKeyStore
 from mtd.storage.stores.polled import PolledDevices
 from mtd.storage.stores.rotation import GRACE_S, Rotation
+from mtd.storage.stores.sealed_columns import SEALED_COLUMNS
 from mtd.storage.stores.secret_status import secret_status
 from mtd.storage.txn import Transaction
 from tests.integration.storage.secrets_kit import OTHER, TENANT, World, in_world, settings
@@ -359,5 +361,32 @@ def test_a_master_key_that_is_gone_is_told(postgres_dsn: str, tmp_path: Path) ->
         assert [one.name for one in (await PolledDevices(world.db, stranger.opener).snapshot()).devices] == [
             "new"
         ]
+
+    in_world(postgres_dsn, tmp_path, body)
+
+
+def test_every_sealed_column_of_the_schema_is_listed(postgres_dsn: str, tmp_path: Path) -> None:
+    """A column that is forgotten would stay sealed with a key that goes."""
+
+    async def body(world: World) -> None:
+        found = world.sql(
+            "SELECT table_name FROM information_schema.columns WHERE table_schema = 'mtd' AND column_name = 'secret'"
+            " AND data_type = 'bytea'"
+        )
+        assert {table for (table,) in found} == {column.table for column in SEALED_COLUMNS}
+
+    in_world(postgres_dsn, tmp_path, body)
+
+
+def test_keys_of_ingest_are_sealed_anew(postgres_dsn: str, tmp_path: Path) -> None:
+    async def body(world: World) -> None:
+        keys = IngestKeyStore(world.doors, world.vault.sealer)
+        record, secret = await keys.create(TENANT, "probe")
+        before = current_key(world)
+        await world.rotation().data_key(TENANT)
+        ((sealed,),) = world.sql("SELECT secret FROM ingest_key_secret")
+        assert data_key_of(bytes(sealed)) == current_key(world) != before
+        good, problems = await GoodKeys(world.db, world.another_vault().opener).load()
+        assert ([one.decode() for one, _ in good[record.key_id].secrets], problems) == ([secret], [])
 
     in_world(postgres_dsn, tmp_path, body)
