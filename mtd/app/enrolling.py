@@ -82,7 +82,7 @@ def pinned_authority(server: str, pin: str) -> x509.Certificate:
             return certificate
     raise Refused(
         f"{server} isn't known to be the hub that gave out this token: it shows another CA. Is somebody between you and it?"
-        " If it is behind a proxy, or has a certificate of another CA, give --tls or --ca-file"
+        " If it is behind a proxy, or has a certificate of another CA, give --server-tls or --ca-file"
     )
 
 

@@ -163,7 +163,7 @@ class Enrolment:
         except Refused:
             ENROLMENTS_REFUSED.labels(reason="request").inc()
             raise
-        signer = _Signer(self._authorities, key)
+        signer = _Signer(self._authorities, key, self._clock)
         found = await self._enrolments.enrol(
             parsed.token_id, parsed.secret_hash, peer, self._clock.now_us(), signer.sign
         )
@@ -189,7 +189,7 @@ class Enrolment:
 
     async def renew(self, caller: Principal, request: bytes) -> IssuedCertificate:
         """Return the next certificate of a collector: the same one, whatever it asks for."""
-        signer = _Signer(self._authorities, await asyncio.to_thread(requested_key, request))
+        signer = _Signer(self._authorities, await asyncio.to_thread(requested_key, request), self._clock)
         found = await self._enrolments.renew(caller.caller_id, self._clock.now_us(), signer.sign)
         await self._collectors.refresh()
         CERTIFICATES_ISSUED.labels(how="renewed").inc()
@@ -222,9 +222,10 @@ class Enrolment:
 class _Signer:
     """Signs one request, within the transaction that stores the certificate; again if that begins again."""
 
-    def __init__(self, authorities: AuthorityStore, key: EllipticCurvePublicKey) -> None:
+    def __init__(self, authorities: AuthorityStore, key: EllipticCurvePublicKey, clock: Clock) -> None:
         self._authorities = authorities
         self._key = key
+        self._clock = clock
         self._signed: Signed | None = None
 
     @property
@@ -240,5 +241,5 @@ class _Signer:
         )
         self._signed, facts = signed, signed.facts
         return CollectorCertificate(
-            facts.fingerprint, facts.serial, authority, facts.not_before_us, facts.not_after_us
+            facts.fingerprint, facts.serial, authority, self._clock.now_us(), facts.not_after_us
         )

@@ -90,13 +90,17 @@ class AuthorityStore:
     def init(self, name: str) -> AuthorityFacts:
         """Make the CA. Raises AlreadyExists."""
         with self._generations.locked():
-            if self.exists():
-                raise AlreadyExists(
-                    f"there is a CA in {self._folder} already: `mtd ca show` shows it, `mtd ca rotate` makes a new one"
-                )
+            self.refuse_existing()
             made = Authority.new(name, self._clock.now_us(), self._config.authority_days)
             self._write(made)
         return self.all()[0]
+
+    def refuse_existing(self) -> None:
+        """Raise AlreadyExists if there is a CA."""
+        if self.exists():
+            raise AlreadyExists(
+                f"there is a CA in {self._folder} already: `mtd ca show` shows it, `mtd ca rotate` makes a new one"
+            )
 
     def init_unless_there(self, name: str) -> bool:
         """Make the CA if there is none; return whether it was made."""

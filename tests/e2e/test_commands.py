@@ -32,6 +32,9 @@ CALLS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("check",): (),
     ("config", "dump"): (),
     ("migrate",): (),
+    ("audit", "list"): (),
+    ("audit", "export"): (),
+    ("audit", "verify"): (),
     ("lab",): ("--list",),
     ("device", "add"): ("added", "127.0.0.1", "--user", "x", "--password", "y", "--label", "site=here"),
     ("device", "list"): (),
@@ -76,6 +79,8 @@ CALLS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("user", "list"): ("--super-admin",),
     ("token", "list"): ("--all",),
     ("whoami",): (),
+    ("collector", "list"): (),
+    ("ca", "list"): ("--revoked",),
     ("watch",): ("--seconds", "1.5"),
     ("query",): ("lab-0001", "system.*", "--last", "5m"),
     ("events",): (),
@@ -104,15 +109,21 @@ ONCE = {
     ("backfill",),
 }
 # Of a daemon that is stopped: see the tests of crashes. Of what is found: see test_finding. Of tenants, users and
-# tokens: see tests/integration/app/test_identity_commands.
+# tokens: see tests/integration/app/test_identity_commands. Of what is wrong: see test_audit.
 ELSEWHERE = {
     ("rebuild",),
+    ("doctor",),
+    ("audit", "accept"),
     *(("discovery", name) for name in ("scan", "adopt", "ignore", "restore")),
     *(("tenant", name) for name in ("add", "set")),
     *(("user", name) for name in ("add", "set", "remove", "password")),
     *(("token", name) for name in ("add", "rotate", "revoke")),
+    # Of a hub with TLS: see tests/integration/certificates/test_commands.
+    *(("collector", name) for name in ("invite", "show", "disable", "enable", "revoke", "serve")),
+    *(("ca", name) for name in ("init", "rotate", "show", "issue", "revoke")),
+    ("enroll",),
 }
-ALWAYS_JSON = {("config", "dump")}
+ALWAYS_JSON = {("config", "dump"), ("audit", "export")}
 
 
 @pytest.fixture(scope="module")
