@@ -17,7 +17,7 @@ from mtd.queries.snapshots import SnapshotVersion
 from mtd.queries.state import TableRow
 from mtd.testing import run_async
 from tests.integration.api.door import CODE, Door, fails, metadata_of, opened
-from tests.unit.api.fakes import OTHER_TENANT
+from tests.unit.api.fakes import OTHER_TENANT, declared, device, frame, numbered
 from tests.unit.api.fakes import event as stored_event
 
 SETTINGS = {"name": "r1", "host": "192.0.2.1", "username": "mtd", "tls_mode": 1, "enabled": True}
@@ -179,6 +179,34 @@ def test_a_stream_that_says_nothing_ends_and_one_that_began_goes_on() -> None:
             # The other began before, has said nothing since, and is there.
             assert not stream.done()
             stream.cancel()
+
+    run_async(main())
+
+
+def test_a_stream_goes_on_where_it_broke() -> None:
+    async def main() -> None:
+        async with opened() as door:
+            hub = door.api.hub
+            hub.apply_devices([device("d1", "r1"), device("d2", "r2")])
+            hub.publish(numbered(*(declared(device_id=name) for name in ("d1", "d2"))))
+            hub.publish(numbered(*(frame(10, device_id=name) for name in ("d1", "d2"))))
+            stream = door.telemetry.StreamLatest(pb.StreamLatestRequest())
+            assert dict(await stream.initial_metadata())["mtd-resumed"] == "false"
+            first = await stream.read()
+            assert len(first.batch.updates) == 2
+            stream.cancel()
+            hub.publish(numbered(frame(20, device_id="d2")))
+            for token, resumed, devices in (
+                (first.resume_token, "true", {"d2"}),
+                ("made up", "false", {"d1", "d2"}),
+                (first.resume_token.replace("-", "-0"), "false", {"d1", "d2"}),
+            ):
+                again = door.telemetry.StreamLatest(pb.StreamLatestRequest(resume_token=token))
+                assert dict(await again.initial_metadata())["mtd-resumed"] == resumed
+                message = await again.read()
+                layouts = [message.layout] if message.HasField("layout") else message.batch.layouts
+                assert {layout.device_id for layout in layouts} == devices
+                again.cancel()
 
     run_async(main())
 

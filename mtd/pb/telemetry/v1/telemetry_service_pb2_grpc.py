@@ -108,7 +108,7 @@ class TelemetryServiceServicer:
         each device and loses the ones between; `skipped` counts them. Of a device
         that is removed, the stream says so. The initial metadata comes at once,
         with the key "mtd-stream". The stream ends only when a side closes it: on
-        UNAVAILABLE call again.
+        UNAVAILABLE call again, with the last resume token that was received.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

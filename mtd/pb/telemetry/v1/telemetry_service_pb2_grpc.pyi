@@ -40,7 +40,7 @@ class TelemetryServiceStub:
     each device and loses the ones between; `skipped` counts them. Of a device
     that is removed, the stream says so. The initial metadata comes at once,
     with the key "mtd-stream". The stream ends only when a side closes it: on
-    UNAVAILABLE call again.
+    UNAVAILABLE call again, with the last resume token that was received.
     """
     QueryRange: _grpc.UnaryUnaryMultiCallable[_telemetry_service_pb2.QueryRangeRequest, _telemetry_service_pb2.QueryRangeResponse]
     """Reads stored values of one device over a time range, as stored or in
@@ -85,7 +85,7 @@ class TelemetryServiceAsyncStub(TelemetryServiceStub):
     each device and loses the ones between; `skipped` counts them. Of a device
     that is removed, the stream says so. The initial metadata comes at once,
     with the key "mtd-stream". The stream ends only when a side closes it: on
-    UNAVAILABLE call again.
+    UNAVAILABLE call again, with the last resume token that was received.
     """
     QueryRange: _aio.UnaryUnaryMultiCallable[_telemetry_service_pb2.QueryRangeRequest, _telemetry_service_pb2.QueryRangeResponse]  # type: ignore[assignment]
     """Reads stored values of one device over a time range, as stored or in
@@ -133,7 +133,7 @@ class TelemetryServiceServicer(metaclass=_abc_1.ABCMeta):
         each device and loses the ones between; `skipped` counts them. Of a device
         that is removed, the stream says so. The initial metadata comes at once,
         with the key "mtd-stream". The stream ends only when a side closes it: on
-        UNAVAILABLE call again.
+        UNAVAILABLE call again, with the last resume token that was received.
         """
 
     @_abc_1.abstractmethod
