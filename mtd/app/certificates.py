@@ -22,6 +22,7 @@ from mtd.app.secrets import master_keys
 from mtd.core.clock import SYSTEM_CLOCK, Clock
 from mtd.core.errors import MtdError
 from mtd.core.service import TaskGroup
+from mtd.security.ca import Revoked
 from mtd.security.ca_store import AuthorityStore
 from mtd.security.keyfile import MasterKey
 from mtd.storage.stores.collectors import CollectorStore
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _UPKEEP_S = 3600.0
+_CRL_S = 86_400.0
+_RETRY_S = 60.0
 _KEPT_US = 90 * 86_400_000_000
 _EVERYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared with, not listened on
 
@@ -101,6 +104,8 @@ class Certificates:
 
         self._parts = parts
         self._tasks.spawn("upkeep", self._keep_up(enrolments))
+        if config.crl_file is not None:
+            self._tasks.spawn("crl", self._list_revoked(collectors, config.crl_file))
 
     async def stop_collectors(self) -> None:
         """Let no collector in any more."""
@@ -146,6 +151,26 @@ class Certificates:
             except MtdError as error:
                 logger.warning("looking after certificates: %s", error)
             await asyncio.sleep(_UPKEEP_S)
+
+    async def _list_revoked(self, collectors: Collectors, path: Path) -> None:
+        """Write the CRL whenever something was revoked, and often enough that it is never too old."""
+        changed = asyncio.Event()
+        collectors.listen(changed.set)
+        written: list[Revoked] | None = None
+        while True:
+            changed.clear()
+            revoked = collectors.revoked()
+            try:
+                if revoked != written:
+                    await asyncio.to_thread(self.authorities.write_crl, path, revoked)
+                    written = revoked
+                async with asyncio.timeout(_CRL_S):
+                    await changed.wait()
+            except TimeoutError:
+                written = None
+            except MtdError as error:
+                logger.warning("can't list what was revoked: %s", error)
+                await asyncio.sleep(_RETRY_S)
 
 
 def authority_store(settings: Settings, clock: Clock = SYSTEM_CLOCK) -> AuthorityStore:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from mtd.api.access.interfaces import Credentials, Tenants
@@ -19,6 +19,7 @@ from mtd.core.clock import SYSTEM_CLOCK, Clock
 from mtd.core.errors import MtdError, Unauthenticated
 from mtd.core.service import TaskGroup
 from mtd.model.principal import CallerKind, Principal
+from mtd.security.ca import Revoked
 from mtd.security.certificates import Facts, facts_of, load_certificates
 from mtd.security.errors import CertificateUnusable
 from mtd.storage.stores.collectors import CHANNEL
@@ -58,6 +59,7 @@ class Collectors:
         self._read = 0  # how much of that it has read
         self._reading = asyncio.Lock()
         self._seen: dict[str, tuple[int, str]] = {}
+        self._listeners: list[Callable[[], None]] = []
         self._tasks = TaskGroup("app.collectors")
         self._listening: Listening | None = None
         self._following = False
@@ -120,6 +122,18 @@ class Collectors:
             proof=f"{_KIND} {facts.fingerprint.hex()}",
         )
 
+    def revoked(self) -> list[Revoked]:
+        """Return the certificates that were revoked before they expired."""
+        found = (certificate for _, certificate in self._known.certificates.values())
+        return sorted(
+            (Revoked(one.serial, one.revoked_us) for one in found if one.revoked_us is not None),
+            key=lambda one: one.serial,
+        )
+
+    def listen(self, read: Callable[[], None]) -> None:
+        """Call a function whenever all was read again."""
+        self._listeners.append(read)
+
     def tenants_of(self, collector_id: str) -> Sequence[str]:
         """Return the tenants that a collector serves, its own first; none if it isn't known."""
         member = self._known.members.get(collector_id)
@@ -164,6 +178,8 @@ class Collectors:
             self._read = told
         COLLECTORS.set(sum(member.enabled for member in self._known.members.values()))
         self._end_calls()
+        for read in self._listeners:
+            read()
 
     def _end_calls(self) -> None:
         """End what is served for those who would not be let in now."""

@@ -16,7 +16,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from mtd.core.clock import SYSTEM_CLOCK, Clock
-from mtd.core.errors import AlreadyExists, Refused
+from mtd.core.errors import AlreadyExists, Misconfigured, Refused
 from mtd.security.ca import Authority, Revoked, pin_of
 from mtd.security.certificates import (
     Facts,
@@ -197,10 +197,17 @@ class AuthorityStore:
         if newest is not None and (newest / _SEALED).exists():
             self._read_key(newest)
 
-    def crl(self, revoked: Sequence[Revoked]) -> bytes:
-        """Return the list of revoked certificates. Raises NoAuthority."""
+    def write_crl(self, path: Path, revoked: Sequence[Revoked]) -> None:
+        """Write the list of revoked certificates for others to read. Raises NoAuthority, Misconfigured."""
         authority, _ = self._signing()
-        return authority.crl_pem(revoked, self._clock.now_us())
+        content = authority.crl_pem(revoked, self._clock.now_us())
+        try:
+            replace_private(path, content)
+            path.chmod(0o644)
+        except OSError as error:
+            raise Misconfigured(
+                f"certificates.crl_file: {path} can't be written ({error.strerror})"
+            ) from None
 
     # -- underneath --------------------------------------------------------------
 

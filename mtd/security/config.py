@@ -87,6 +87,11 @@ class CertificatesConfig(BaseModel):
     token_minutes: float = Field(
         10, gt=0, le=1440, description="Life of an enrolment token, minutes, unless it is made with another."
     )
+    crl_file: Path | None = Field(
+        None,
+        description="File to write the certificates of collectors that were revoked to, as a CRL in PEM, for a proxy that"
+        " looks at certificates itself. mtd needs none: it looks into the database.",
+    )
     enrolments_per_minute: float = Field(
         60, gt=0, description="Most attempts to enrol a minute, all together; more are refused."
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+from cryptography import x509
 
 from mtd.model.tenant import Quotas
 from mtd.pb.admin.v1 import collector_service_pb2 as pb
@@ -409,3 +410,21 @@ def test_requests_of_anybody_break_nothing(tmp_path: Path, postgres_dsn: str) ->
             assert (await fails(method(request))).code() is CODE.INVALID_ARGUMENT
 
     with_hub(tmp_path, postgres_dsn, body)
+
+
+def test_a_proxy_is_given_the_list_of_those_revoked(tmp_path: Path, postgres_dsn: str) -> None:
+    path = tmp_path / "revoked.crl"
+
+    async def body(hub: Hub) -> None:
+        shown, _ = await hub.collector("edge-1")
+        await until(path.exists)
+        await hub.admin.RevokeCollector(pb.RevokeCollectorRequest(collector="edge-1"))
+
+        def listed() -> bool:
+            crl = x509.load_pem_x509_crl(path.read_bytes())
+            return crl.get_revoked_certificate_by_serial_number(int(serial_of(shown), 16)) is not None
+
+        await until(listed)
+        assert path.stat().st_mode & 0o777 == 0o644
+
+    with_hub(tmp_path / "data", postgres_dsn, body, certificates={"crl_file": path})
