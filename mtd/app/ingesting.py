@@ -44,7 +44,7 @@ class Ingesting:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._places = Places(settings.ingest.push)
+        self._places = Places(settings.ingest.push, settings.ingest.max_body_bytes)
         self._rates_known: dict[str, float | None] = {}
         self.bodies = BodyLimits.of(settings.ingest, self._places)
         self.pages = IngestPages()

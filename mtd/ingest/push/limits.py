@@ -107,11 +107,15 @@ class Rates:
 
 
 class Places:
-    """How much is received and worked on at a time, in bytes in all, and in batches per tenant."""
+    """How much is received and worked on at a time, in bytes in all, and in batches per tenant.
 
-    def __init__(self, config: PushConfig) -> None:
-        self._most_bytes = config.waiting_bytes
-        self._most_of_one = max(1, config.waiting_bytes // 4)
+    ``largest_bytes``: how large a single batch may be.
+    """
+
+    def __init__(self, config: PushConfig, largest_bytes: int = 1) -> None:
+        # However little there is to be: one batch of each size that is taken finds room.
+        self._most_bytes = max(config.waiting_bytes, 4 * largest_bytes)
+        self._most_of_one = self._most_bytes // 4
         self._most_batches = config.tenant_batches
         self._bytes: dict[str, int] = {}
         self._batches: dict[str, int] = {}

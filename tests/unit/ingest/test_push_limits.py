@@ -95,6 +95,8 @@ def test_ingest_memory_is_bounded_in_all_and_for_one() -> None:
     for who, size in (("a", 1024), ("c", 1000), ("d", 100)):
         places.release(who, size)
     assert places.held_bytes == 0
+    large = Places(PushConfig(waiting_bytes=4096), 3000)
+    assert all(large.hold("a", 1000) for _ in range(3))
 
 
 def test_ingest_batches_of_a_tenant_are_bounded_and_those_of_others_not_by_it() -> None:
