@@ -9,6 +9,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mtd.api.grpc.convert import SETTING_NAMES, SettingsRefused, changes_of
 from mtd.api.grpc.masks import MaskRefused, masked, read_mask_of
 from mtd.pb.inventory.v1 import inventory_service_pb2 as pb
 
@@ -55,6 +56,8 @@ _FIELDS = st.sampled_from(
     ]
 )
 
+_SETTINGS = st.sampled_from(sorted(SETTING_NAMES))
+
 
 @given(st.lists(_FIELDS, max_size=10))
 def test_a_mask_shows_as_much_as_protobuf_says(paths: list[str]) -> None:
@@ -72,3 +75,16 @@ def test_a_mask_shows_as_much_as_protobuf_says(paths: list[str]) -> None:
 def test_any_mask_is_taken_or_refused(paths: list[str]) -> None:
     with contextlib.suppress(MaskRefused):
         masked(DEVICE, read_mask_of(pb.Device, paths))
+
+
+@given(st.lists(_SETTINGS | st.text(max_size=12), max_size=6))
+def test_an_update_changes_what_its_mask_names_or_nothing(paths: list[str]) -> None:
+    given_settings = pb.DeviceSettings(name="r2", host="h2", tls_mode=1, site="graz", groups=["b", "a", "b"])
+    unknown = set(paths) - set(SETTING_NAMES)
+    if unknown:
+        with pytest.raises(SettingsRefused, match="the mask names"):
+            changes_of(given_settings, paths)
+        return
+    settings, mask = changes_of(given_settings, paths)
+    assert sorted(mask) == sorted({SETTING_NAMES[path] for path in paths})
+    assert (settings.site, settings.groups) == ("graz", ("b", "a"))
