@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import psycopg2.errors
 import psycopg2.extensions
 import pytest
 
@@ -302,3 +303,41 @@ def test_a_database_that_comes_from_before_the_walls(empty_postgres_dsn: str) ->
         assert ask(dsn, shut) == [(True,), (True,)]
     finally:
         ask(dsn, f"DROP OWNED BY {reader} CASCADE; DROP ROLE {reader}")
+
+
+def test_a_reader_by_sql_sees_one_tenant_whatever_it_sets(postgres_dsn: str) -> None:
+    dsn, reader = postgres_dsn, f"grafana_{os.getpid()}"
+    with_pools(dsn, some_devices)
+    ask(dsn, f"CREATE ROLE {reader}")
+    try:
+        with pytest.raises(psycopg2.errors.RaiseException, match="there is no tenant"):
+            ask(dsn, f"SELECT mtd.let_read('{reader}', '{uuid.uuid4()}')")
+        ask(dsn, f"SELECT mtd.let_read('{reader}', '{A}')")
+        for tenant in (None, "", A, B):
+            with session(dsn, reader, tenant) as cursor:
+                cursor.execute("SELECT name FROM mtd.device")
+                assert cursor.fetchall() == [("a1",)]
+                cursor.execute("SELECT count(*) FROM mtd.telemetry")
+        for statement in (
+            "UPDATE mtd.device SET host = 'x'",
+            "SELECT FROM mtd.device_credential",
+            "SELECT FROM mtd.api_token",
+            "SET ROLE mtd_door; SELECT FROM mtd.device",
+        ):
+            with pytest.raises(psycopg2.errors.InsufficientPrivilege), session(dsn, reader, A) as cursor:
+                # In a session that began as another, SET ROLE asks what the login may.
+                cursor.execute(f"SET SESSION AUTHORIZATION {reader}; {statement}")
+        ask(dsn, f"SELECT mtd.let_read('{reader}', NULL)")
+        with session(dsn, reader) as cursor:
+            cursor.execute("SELECT name FROM mtd.device ORDER BY 1")
+            assert cursor.fetchall() == [("a1",), ("b1",)]
+        ask(dsn, f"DROP OWNED BY {reader}; GRANT mtd_door TO {reader}")
+        with pytest.raises(psycopg2.errors.RaiseException, match="give this reader a login of its own"):
+            ask(dsn, f"SELECT mtd.let_read('{reader}', '{A}')")
+    finally:
+        ask(dsn, f"DROP OWNED BY {reader} CASCADE; DROP ROLE {reader}")
+
+
+async def some_devices(pools: Pools) -> None:
+    for tenant, name in ((A, "a1"), (B, "b1")):
+        await store(pools).create(DeviceSettings(name=name, host="h", username="u"), "p", tenant)
