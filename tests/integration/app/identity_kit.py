@@ -11,10 +11,12 @@ import grpc
 import grpc.aio
 import pytest
 
+from mtd.api.access.interfaces import Credentials
 from mtd.api.grpc.server import GrpcServer
 from mtd.app.config import Settings
 from mtd.app.identity import Identity
-from mtd.model.principal import Role
+from mtd.model.device import DEFAULT_TENANT_ID
+from mtd.model.principal import CallerKind, Principal, Role
 from mtd.model.tenant import NO_TENANT_ID
 from mtd.pb.admin.v1.tenant_service_pb2_grpc import TenantServiceStub
 from mtd.pb.admin.v1.token_service_pb2_grpc import TokenServiceStub
@@ -24,6 +26,7 @@ from mtd.pb.telemetry.v1 import telemetry_service_pb2 as telemetry_pb
 from mtd.pb.telemetry.v1.telemetry_service_pb2_grpc import TelemetryServiceStub
 from mtd.storage.pool import Database
 from mtd.storage.stores.tokens import NewToken
+from mtd.storage.stores.users import UserRecord
 from tests.unit.api.fakes import CATALOGUE, FakeTelemetry, context
 
 CHEAP = {"memory_kib": 8192, "passes": 1, "lanes": 1}
@@ -59,11 +62,25 @@ class Caller:
         return call
 
 
+class LoggedIn:
+    """Knows people who logged in elsewhere, by what they show."""
+
+    def __init__(self) -> None:
+        self.people: dict[str, Principal] = {}
+
+    async def verify(self, credentials: Credentials) -> Principal | None:
+        """See `Verifier`."""
+        return self.people.get(credentials.bearer)
+
+
 class Door:
     """An open door; the token of a super-admin is there from the beginning."""
 
-    def __init__(self, identity: Identity, doors: Database, writer: Database, port: int) -> None:
+    def __init__(
+        self, identity: Identity, doors: Database, writer: Database, port: int, logged_in: LoggedIn
+    ) -> None:
         self.identity = identity
+        self.logged_in = logged_in
         self.doors = doors
         self.writer = writer
         self.target = f"127.0.0.1:{port}"
@@ -73,6 +90,13 @@ class Door:
     def showing(self, bearer: str, tenant: str = "") -> Caller:
         """Return a caller that shows a token."""
         return Caller(self.channel, bearer, tenant)
+
+    def user(self, record: UserRecord) -> Caller:
+        """Return a user as a caller who logged in."""
+        tenant_id = DEFAULT_TENANT_ID if record.tenant_id == NO_TENANT_ID else record.tenant_id
+        caller = Principal(CallerKind.USER, record.name, tenant_id, record.role, "", record.user_id)
+        self.logged_in.people[record.user_id] = caller
+        return self.showing(record.user_id)
 
     async def token(self, tenant_id: str, role: Role, scopes: Sequence[str] = ("*",), name: str = "") -> str:
         """Make a token behind the door's back; return its secret."""
@@ -97,10 +121,12 @@ async def open_door(dsn: str, *, sole: str = "", **security: Any) -> AsyncIterat
     fakes = context(FakeTelemetry())
     identity = Identity(doors, writer, settings, CATALOGUE, fakes.running, sole)
     await identity.start()
+    logged_in = LoggedIn()
+    identity.tenancy.verifiers.append(logged_in)
     api = replace(fakes, gate=identity.tenancy.gate, parts=identity.parts())
     server = GrpcServer(api)
     await server.start()
-    door = Door(identity, doors, writer, server.port)
+    door = Door(identity, doors, writer, server.port, logged_in)
     door.root_token = await door.token(NO_TENANT_ID, Role.SUPER_ADMIN, name="root")
     try:
         yield door

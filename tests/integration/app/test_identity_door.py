@@ -22,6 +22,7 @@ from mtd.pb.admin.v1 import user_service_pb2 as user_pb
 from mtd.pb.common.v1 import access_pb2
 from mtd.pb.inventory.v1 import inventory_service_pb2 as inventory_pb
 from mtd.security.tokens import new_token
+from mtd.storage.stores.users import NewUser
 from mtd.storage.txn import Transaction
 from mtd.testing import run_async
 from tests.integration.app.identity_kit import Door, open_door, refused
@@ -362,6 +363,56 @@ def test_users_are_managed(postgres_dsn: str) -> None:
         assert list((await caller.ListUsers(user_pb.ListUsersRequest())).users) == []
 
     with_door(postgres_dsn, body)
+
+
+def test_people_change_their_own_password_with_the_old_one(postgres_dsn: str) -> None:
+    async def body(door: Door) -> None:
+        users, passwords = door.identity.users, door.identity.passwords
+        stored = await passwords.hash(PASSWORD)
+        ann = await users.create(DEFAULT_TENANT_ID, NewUser("ann", Role.VIEWER), stored)
+        boss = await users.create(DEFAULT_TENANT_ID, NewUser("boss", Role.ADMIN), stored)
+        root = await users.create(NO_TENANT_ID, NewUser("ann", Role.SUPER_ADMIN), stored)
+        change = user_pb.SetPasswordRequest
+        for user, named in (
+            (ann, [{}, {"user": "ann"}, {"user": ann.user_id}]),
+            (boss, [{}, {"user": "boss"}, {"user": boss.user_id}]),
+            (root, [{}, {"user": "ann", "super_admin": True}, {"user": root.user_id, "super_admin": True}]),
+        ):
+            caller = door.user(user)
+            for names in named:
+                request = change(old_password="wrong", password=PASSWORD + "2", **names)
+                await refused(caller.SetPassword(request), CODE.PERMISSION_DENIED, "isn't your password")
+            weak = change(old_password=PASSWORD, password="short")
+            await refused(caller.SetPassword(weak), CODE.INVALID_ARGUMENT, "too short")
+            await caller.SetPassword(change(old_password=PASSWORD, password=PASSWORD + "2"))
+            login = await users.by_id(user.user_id)
+            assert login
+            assert await passwords.verify(login.password_hash, PASSWORD + "2")
+        others = change(user="boss", password=PASSWORD)
+        await refused(door.user(ann).SetPassword(others), CODE.PERMISSION_DENIED, "role viewer")
+        await door.user(boss).SetPassword(change(user="ann", password=PASSWORD))
+        login = await users.by_id(ann.user_id)
+        assert login
+        assert await passwords.verify(login.password_hash, PASSWORD)
+        login = await users.by_id(root.user_id)  # of the same name, and not touched
+        assert login
+        assert await passwords.verify(login.password_hash, PASSWORD + "2")
+
+    with_door(postgres_dsn, body)
+
+
+def test_who_guesses_the_old_password_has_to_wait(postgres_dsn: str) -> None:
+    async def body(door: Door) -> None:
+        stored = await door.identity.passwords.hash(PASSWORD)
+        ann = await door.identity.users.create(DEFAULT_TENANT_ID, NewUser("ann", Role.VIEWER), stored)
+        caller = door.user(ann)
+        for _ in range(2):
+            guess = user_pb.SetPasswordRequest(old_password="a guess", password=PASSWORD + "2")
+            await refused(caller.SetPassword(guess), CODE.PERMISSION_DENIED)
+        right = user_pb.SetPasswordRequest(old_password=PASSWORD, password=PASSWORD + "2")
+        await refused(caller.SetPassword(right), CODE.RESOURCE_EXHAUSTED, "wait")
+
+    with_door(postgres_dsn, body, failures_per_minute=2)
 
 
 def test_lists_come_page_by_page(postgres_dsn: str) -> None:
