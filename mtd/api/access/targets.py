@@ -6,7 +6,8 @@ from google.protobuf.message import Message
 
 _NAMING = (
     *("device", "proposal", "subnet", "address", "interface", "table", "kind", "tenant", "site"),
-    *("device_group", "user", "token", "collector", "serial", "name", "credential_set", "settings.name"),
+    *("device_group", "user", "token", "key", "collector", "serial", "name", "credential_set"),
+    *("settings.name", "host", "settings.host"),
 )
 _MOST = 200
 
@@ -19,10 +20,18 @@ def target_of(request: object) -> str:
     for path in _NAMING:
         value: object = request
         for part in path.split("."):
-            value = getattr(value, part, "")
+            value = "" if _is_secret(value, part) else getattr(value, part, "")
         if isinstance(value, str) and value:
             found.append(f"{path.rpartition('.')[2]}={value[:_MOST]}")
     return " ".join(found)
+
+
+def _is_secret(message: object, name: str) -> bool:
+    """Return whether the protocol says that a field is never to be shown: by ``debug_redact``."""
+    if not isinstance(message, Message):
+        return False
+    field = message.DESCRIPTOR.fields_by_name.get(name)
+    return field is not None and bool(field.GetOptions().debug_redact)
 
 
 def changes_of(request: object) -> dict[str, str]:
