@@ -10,6 +10,7 @@ from mtd.api.grpc.server import ServicePart
 from mtd.api.http.bodies import BodyLimits
 from mtd.api.http.ingest_pages import IngestPages, IngestParts
 from mtd.api.ingest.heartbeats import Heartbeats
+from mtd.app.administration import Meter
 from mtd.core.errors import Retryable
 from mtd.ingest.copying.door import CopyDoor
 from mtd.ingest.push.door import PushDoor, Surroundings
@@ -17,6 +18,7 @@ from mtd.ingest.push.inventory import KnownDevices
 from mtd.ingest.push.keyring import Keyring
 from mtd.ingest.push.limits import Places, Rates
 from mtd.ingest.push.reading import BodyReader
+from mtd.model.tenant import Quota
 from mtd.pb.admin.v1.ingest_key_service_pb2_grpc import add_IngestKeyServiceServicer_to_server
 from mtd.pb.ingest.v1.ingest_service_pb2_grpc import add_IngestServiceServicer_to_server
 from mtd.storage.partitions import TELEMETRY_FRAME
@@ -65,6 +67,7 @@ class Ingesting:
         inventory = IngestInventoryStore(pools.writer)
         rates = Rates(settings.ingest.push, self._tenant_rate)
         retention = Retention(settings.database.retention, settings.database.partitions)
+        identity.meters[Quota.INGEST_POINTS_PER_S] = _meter(rates)
         self._devices = KnownDevices(inventory)
         self._keyring = Keyring(pools.writer, GoodKeys(pools.writer, secrets.opener), settings.ingest.push)
         self._reader = BodyReader(settings.ingest.push)
@@ -129,3 +132,10 @@ class Ingesting:
             return self._rates_known.get(tenant_id)
         self._rates_known[tenant_id] = found
         return found
+
+
+def _meter(rates: Rates) -> Meter:
+    async def used(tenant_id: str) -> tuple[float | None, str]:
+        return rates.values_per_s(tenant_id), "sent to this mtd, over the last whole minute"
+
+    return used

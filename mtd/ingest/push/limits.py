@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from mtd.core.clock import SYSTEM_CLOCK, Clock
 from mtd.core.errors import QuotaExceeded
@@ -40,6 +41,24 @@ class Allowance:
         self._left -= amount
 
 
+@dataclass(slots=True)
+class _Tally:
+    """What was sent in this minute, and in the one before."""
+
+    minute: int = -1
+    count: int = 0
+    before: int = 0
+
+    def add(self, minute: int, count: int) -> None:
+        if minute != self.minute:
+            self.before = self.count if minute == self.minute + 1 else 0
+            self.minute, self.count = minute, 0
+        self.count += count
+
+    def of_minute(self, minute: int) -> int:
+        return self.count if minute == self.minute else self.before if minute == self.minute - 1 else 0
+
+
 class Rates:
     """Allowances of callers and tenants, of requests and of values.
 
@@ -52,6 +71,12 @@ class Rates:
         self._tenant_rate = tenant_rate
         self._clock = clock
         self._known: OrderedDict[tuple[str, str], Allowance] = OrderedDict()
+        self._tallies: dict[str, _Tally] = {}
+
+    def values_per_s(self, tenant_id: str) -> float:
+        """Return how many values per second a tenant sends, over the last whole minute."""
+        tally = self._tallies.get(tenant_id)
+        return 0.0 if tally is None else tally.of_minute(int(self._clock.monotonic() // 60) - 1) / 60
 
     def take_request(self, tenant_id: str, caller: str) -> None:
         """Count a request. Raises QuotaExceeded, with the time to come again."""
@@ -75,6 +100,8 @@ class Rates:
             ("caller_values", caller, self._config.values_per_s),
             ("tenant_values", tenant_id, rate),
         )
+        tally = self._tallies.setdefault(tenant_id, _Tally())
+        tally.add(int(self._clock.monotonic() // 60), values)
 
     def _take(self, amount: float, *wanted: tuple[str, str, float]) -> None:
         found = []

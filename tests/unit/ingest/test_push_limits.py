@@ -71,6 +71,24 @@ def test_ingest_rate_of_a_tenant_is_its_quota_where_it_has_one() -> None:
     run_async(main())
 
 
+def test_ingest_rate_that_is_used_is_that_of_the_last_whole_minute() -> None:
+    async def main() -> None:
+        limits, clock = rates()
+        clock.now = 60.0 * 100
+        await limits.take_values("t", "c", 120)
+        assert limits.values_per_s("t") == 0
+        clock.now += 60
+        assert limits.values_per_s("t") == 2.0
+        await limits.take_values("t", "c", 60)
+        assert limits.values_per_s("t") == 2.0
+        clock.now += 60
+        assert limits.values_per_s("t") == 1.0
+        clock.now += 60
+        assert limits.values_per_s("t") == limits.values_per_s("u") == 0
+
+    run_async(main())
+
+
 def test_ingest_requests_have_a_rate_of_their_own() -> None:
     limits, clock = rates(requests_per_s=1.0, tenant_requests_per_s=1.5)
     for caller in ("a", "a", "b"):
