@@ -35,7 +35,7 @@ class Throttle:
         """Return how long an attempt with these keys has to wait; 0 if it needn't."""
         now = self._clock.monotonic()
         found = (self._of(key, now) for key in keys)
-        return max((one.until - now for one in found if one is not None), default=0.0)
+        return max((0.0, *(one.until - now for one in found if one is not None)))
 
     def is_first_refusal(self, *keys: str) -> bool:
         """Return whether nobody was refused before in this wait. Asked once for each refusal."""
