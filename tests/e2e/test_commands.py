@@ -78,6 +78,7 @@ CALLS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("tenant", "show"): ("default",),
     ("user", "list"): ("--super-admin",),
     ("token", "list"): ("--all",),
+    ("ingest-key", "list"): ("--all",),
     ("whoami",): (),
     ("collector", "list"): (),
     ("ca", "list"): ("--revoked",),
@@ -118,6 +119,7 @@ ELSEWHERE = {
     *(("tenant", name) for name in ("add", "set")),
     *(("user", name) for name in ("add", "set", "remove", "password")),
     *(("token", name) for name in ("add", "rotate", "revoke")),
+    *(("ingest-key", name) for name in ("add", "rotate", "revoke")),
     # Of a hub with TLS: see tests/integration/certificates/test_commands.
     *(("collector", name) for name in ("invite", "show", "disable", "enable", "revoke", "serve")),
     *(("ca", name) for name in ("init", "rotate", "show", "issue", "revoke")),

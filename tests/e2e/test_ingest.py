@@ -6,18 +6,24 @@ import datetime as dt
 import gzip
 import http.client
 import json
+import os
+import re
 import secrets
+import shutil
+import subprocess
 import sys
 import time
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mtd.client import MtdClientError, ingest
 from mtd.ingest.push.keyring import sign
-from tests.e2e.kit import Rig, folder, wait_for
+from mtd.testing.missing import skip_without
+from tests.e2e.kit import Rig, folder, run, wait_for
 
 NOW = dt.datetime.now(dt.UTC).replace(microsecond=0)
 CPU = "system.cpu.load_pct"
@@ -322,3 +328,44 @@ def test_ingest_keys_are_rotated_and_revoked(stage: Rig) -> None:
     assert "revoked" in stage.mtd("ingest-key", "list", "--all").out
     assert not stage.value("SELECT count(*) FROM ingest_key_secret WHERE key_id = %s", made["key"]["key_id"])
     assert secret not in stage.daemon_log()
+
+
+def guide(language: str, holding: str) -> str:
+    """Return the example of the guide that holds something."""
+    text = (Path(__file__).resolve().parents[2] / "docs/ingest.md").read_text(encoding="utf-8")
+    blocks = re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    (found,) = [block for block in blocks if holding in block]
+    return str(found)
+
+
+def test_ingest_examples_of_the_guide_work(stage: Rig) -> None:
+    stage.mtd("device", "add", "core-1", "127.0.0.1", "--user", "x", "--password", "y")
+    stage.mtd("device", "set", "core-1", "enabled=false")
+    key_id, secret = stage.notes["key"]
+    (stage.folder / "billing.key").write_text(secret + "\n")
+    token = stage.mtd("token", "add", "guide", "--scope", "ingest.write", "--json").json()["secret"]
+    environment = {
+        "MTD_URL": f"http://127.0.0.1:{stage.http_port}",
+        "MTD_KEY_ID": key_id,
+        "MTD_KEY_FILE": str(stage.folder / "billing.key"),
+        "MTD_SERVER": stage.server,
+        "MTD_TOKEN": token,
+    }
+    told = run("-c", guide("python", "hmac.new"), environment=environment).out
+    assert "'accepted': 1" in told
+    told = run("-c", guide("python", "MtdClient"), environment=environment).out
+    assert "accepted=1" in told
+    if not (shutil.which("curl") and shutil.which("openssl")):
+        skip_without("curl and openssl are not there")
+    (stage.folder / "batch.json").write_bytes(batch(sample(3.5, 12, device="core-1")))
+    done = subprocess.run(
+        ["sh", "-c", guide("sh", "openssl dgst")],
+        cwd=stage.folder,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert json.loads(done.stdout)["accepted"] == 1, done
+    assert len(wait_for(lambda: points(stage, CPU, "core-1"), "what the guide sent")) >= 1

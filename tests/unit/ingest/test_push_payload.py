@@ -65,8 +65,7 @@ def read(body: bytes) -> PushBatch:
 def test_ingest_payload_is_read_or_refused(body: bytes) -> None:
     try:
         batch = read(body)
-    except (Unreadable, TooLarge) as error:
-        assert str(error)
+    except (Unreadable, TooLarge):
         return
     given = json.loads(body)
     top = {"samples": given} if isinstance(given, list) else given
