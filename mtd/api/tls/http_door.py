@@ -12,7 +12,11 @@ from mtd.api.tls.material import LiveMaterial, Material
 from mtd.security.certificates import load_certificates, load_key
 
 # Of TLS 1.2 those with forward secrecy and authenticated encryption; of 1.3 all are like that.
-_CIPHERS = b"ECDHE+AESGCM:ECDHE+CHACHA20:!aNULL:!SHA1"
+_CIPHERS = b":".join(
+    b"ECDHE-%s-%s" % (signature, cipher)
+    for cipher in (b"AES128-GCM-SHA256", b"AES256-GCM-SHA384", b"CHACHA20-POLY1305")
+    for signature in (b"ECDSA", b"RSA")
+)
 _OPTIONS = (
     SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION | SSL.OP_CIPHER_SERVER_PREFERENCE | SSL.OP_NO_TICKET
 )
