@@ -7,7 +7,7 @@ import logging
 from mtd.storage.config import StorageConfig
 from mtd.storage.pool import Database
 from mtd.storage.readers import Readers
-from mtd.storage.roles import refuse_open_login
+from mtd.storage.roles import refuse_fallen_walls, refuse_open_login
 
 logger = logging.getLogger(__name__)
 
@@ -33,11 +33,12 @@ class Pools:
         self.arrays = Readers(door_dsn or dsn, config)
 
     async def start(self) -> None:
-        """Connect each once. Raises Misconfigured for a login of doors that could pass the walls, and Retryable."""
+        """Connect each once. Raises Retryable, and Misconfigured where doors could pass the walls or there are none."""
         for pool in (self.owner, self.writer, self.across, self.doors):
             await pool.start()
+        await self.owner.check(refuse_fallen_walls)
         if self._door_login:
-            await self.doors.check_login(refuse_open_login)
+            await self.doors.check(refuse_open_login)
         else:
             logger.warning(
                 "database.door_dsn is empty: doors use the login of database.dsn and lay its rights down, as %s."

@@ -51,6 +51,11 @@ class _Connection(txpostgres.Connection):  # type: ignore[misc]
 
     def close(self) -> None:
         if self._connection is not None:
+            # A statement under way watches the same descriptor. txpostgres forgets that, and a loop that
+            # is to watch what is closed ends the process (uvloop) or watches who gets the number next.
+            for cursor in set(self._cursors):
+                self.reactor.removeReader(cursor)
+                self.reactor.removeWriter(cursor)
             super().close()
         if self.on_lost is not None:
             self.on_lost()
@@ -134,9 +139,9 @@ class Database:
         """What its sessions work as; None: as who logs in."""
         return self._role
 
-    async def check_login(self, check: Body[None]) -> None:
-        """Run a transaction that looks at who is logged in, for no tenant."""
-        await self._run("storage.login", check)
+    async def check(self, check: Body[None]) -> None:
+        """Run a transaction that looks at the roles and the schema, for no tenant."""
+        await self._run("storage.check", check)
 
     async def stop(self) -> None:
         """Close all connections."""

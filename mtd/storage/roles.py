@@ -65,3 +65,21 @@ async def refuse_open_login(tx: Transaction) -> None:
             f"database.door_dsn: sessions of {login} begin as {role} instead of {DatabaseRole.DOOR}:"
             " take `role` out of the settings of this login and of the options of the connection string"
         )
+
+
+async def refuse_fallen_walls(tx: Transaction) -> None:
+    """Raise Misconfigured if a table isn't behind the wall that its migration raised."""
+    await tx.execute(
+        "SELECT 'mtd.' || c.relname FROM pg_class c WHERE c.relnamespace = 'mtd'::regnamespace"
+        " AND c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.oid <> 'mtd.schema_version'::regclass"
+        " AND c.relname !~ '_gone$' AND NOT (c.relrowsecurity AND EXISTS (SELECT FROM pg_policy p"
+        f"  WHERE p.polrelid = c.oid AND p.polname = 'writer' AND p.polroles = ARRAY['{DatabaseRole.WRITER}'::regrole::oid]))"
+        " ORDER BY 1"
+    )
+    fallen = [str(name) for (name,) in tx.fetchall()]
+    if fallen:
+        raise Misconfigured(
+            f"not behind the walls between tenants: {', '.join(fallen)}. Somebody changed the schema, or it was restored on a"
+            f" server without the roles {DatabaseRole.DOOR} and {DatabaseRole.WRITER}: make them, and restore it again"
+            " (docs/tenants.md)"
+        )

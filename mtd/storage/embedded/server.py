@@ -24,7 +24,7 @@ from mtd.core.service import TaskGroup
 from mtd.storage.config import EmbeddedConfig
 from mtd.storage.embedded import cluster, pidfile
 from mtd.storage.embedded.account import Account, choose_account, reachable_installation
-from mtd.storage.embedded.databases import create_database, make_door_login
+from mtd.storage.embedded.databases import create_database, make_roles
 from mtd.storage.errors import StorageUnavailable
 from mtd.storage.metrics import POSTGRES_RESTARTS
 from mtd.storage.roles import DOOR_LOGIN
@@ -133,7 +133,7 @@ class EmbeddedPostgres:
                 self._attach()
             create_database(self.dsn_of("postgres"), DATABASE)
             if owned:
-                make_door_login(self.dsn_of(DATABASE), self._door_password)
+                make_roles(self.dsn_of(DATABASE), self._door_password)
         except BaseException:
             self.stop_blocking()
             raise

@@ -33,6 +33,7 @@ from mtd.storage.stores.devices import DeviceStore
 from mtd.storage.stores.proposals import DecisionStore
 from mtd.storage.txn import Row, Transaction
 from mtd.testing import run_async
+from mtd.testing.postgres import quick_config, server_folder
 from tests.integration.storage.two_tenants import A, B, ask, leaves, session
 
 CONFIG = StorageConfig(pool_size=2, query_pool_size=2)
@@ -54,8 +55,8 @@ def with_pools(dsn: str, body: Callable[[Pools], Awaitable[None]], door_dsn: str
 
     async def main() -> None:
         pools = Pools(dsn, door_dsn, CONFIG)
-        await pools.start()
         try:
+            await pools.start()
             await body(pools)
         finally:
             await pools.stop()
@@ -254,11 +255,29 @@ def check(dsn: str) -> None:
         doors = Database.for_queries(dsn, CONFIG)
         try:
             await doors.start()
-            await doors.check_login(refuse_open_login)
+            await doors.check(refuse_open_login)
         finally:
             await doors.stop()
 
     run_async(main())
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        "ALTER TABLE mtd.event DISABLE ROW LEVEL SECURITY",
+        "DROP POLICY writer ON mtd.event",
+        "ALTER POLICY writer ON mtd.event TO PUBLIC",
+    ],
+)
+def test_no_door_opens_where_a_wall_is_missing(postgres_dsn: str, fault: str) -> None:
+    ask(postgres_dsn, fault)
+
+    async def body(pools: Pools) -> None:
+        raise AssertionError("it started")
+
+    with pytest.raises(Misconfigured, match=r"not behind the walls between tenants: mtd\.event\."):
+        with_pools(postgres_dsn, body)
 
 
 def test_a_database_that_comes_from_before_the_walls(empty_postgres_dsn: str) -> None:
@@ -341,3 +360,21 @@ def test_a_reader_by_sql_sees_one_tenant_whatever_it_sets(postgres_dsn: str) -> 
 async def some_devices(pools: Pools) -> None:
     for tenant, name in ((A, "a1"), (B, "b1")):
         await store(pools).create(DeviceSettings(name=name, host="h", username="u"), "p", tenant)
+
+
+def test_the_login_of_doors_gets_what_is_in_its_file() -> None:
+    with server_folder() as folder:
+        server = EmbeddedPostgres(folder, quick_config())
+        file = folder / "door.password"
+        try:
+            for _ in range(2):
+                server.start_blocking()
+                assert file.stat().st_mode & 0o077 == 0
+                with session(server.door_dsn) as cursor:
+                    cursor.execute("SET ROLE mtd_door; SELECT session_user::text")
+                    assert cursor.fetchone() == ("mtd_door_login",)
+                assert file.read_text().strip() not in (folder / "postgres.log").read_text()
+                server.stop_blocking()
+                file.unlink()  # as after a restore without it: another is made
+        finally:
+            server.stop_blocking()
