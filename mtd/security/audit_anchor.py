@@ -7,10 +7,12 @@ they have the master key, too. Blocking.
 
 from __future__ import annotations
 
+import fcntl
 import hmac
 import json
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +28,7 @@ FILE = "audit.anchors"
 _PURPOSE = b"mtd audit anchors\0"
 _MOST_BYTES = 16 * 1024 * 1024
 _FIRST = ""
+_Stamp = tuple[int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +71,14 @@ class AnchorFile:
         self._path = path
         self._keys = {key.key_id.hex(): _derived(key) for key in keys}
         self._newest = keys[0].key_id.hex()
+        self._known: tuple[_Stamp | None, Anchor | None] | None = None
 
     def append(self, head: Head, noted_us: int) -> Anchor:
         """Note the end of the chain; durable when it returns. Raises OSError."""
+        with self._locked():
+            return self._append(head, noted_us)
+
+    def _append(self, head: Head, noted_us: int) -> Anchor:
         last = self.last()
         follows = _FIRST if last is None else last.mac
         mac = _mac(self._keys[self._newest], head, noted_us, follows)
@@ -85,17 +93,26 @@ class AnchorFile:
             file.write(anchor.line())
             file.flush()
             os.fsync(descriptor)
+        give_to_owner(self._path, self._path.parent)
+        self._known = (self._stamp(), anchor)
         return anchor
 
     def last(self) -> Anchor | None:
         """Return the newest anchor; None if there is none."""
-        found = None
-        for anchor in self._read():
-            found = anchor if isinstance(anchor, Anchor) else found
-        return found
+        stamp = self._stamp()
+        if self._known is None or self._known[0] != stamp:
+            found = None
+            for anchor in self._read():
+                found = anchor if isinstance(anchor, Anchor) else found
+            self._known = (stamp, found)
+        return self._known[1]
 
     def set_aside(self, noted_us: int) -> Path | None:
         """Begin a new file; return the name of the old one, None if there was none."""
+        with self._locked():
+            return self._set_aside(noted_us)
+
+    def _set_aside(self, noted_us: int) -> Path | None:
         if not self._path.exists():
             return None
         aside = self._path.with_name(f"{self._path.name}.until-{noted_us}")
@@ -129,6 +146,23 @@ class AnchorFile:
             before = anchor.mac
         return Anchors(good, unchecked, problems)
 
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Be the only one who writes: the daemon, or a command."""
+        path = self._path.with_name(self._path.name + ".lock")
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(descriptor, "r+b"):
+            give_to_owner(path, path.parent)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+
+    def _stamp(self) -> _Stamp | None:
+        try:
+            found = self._path.stat()
+        except FileNotFoundError:
+            return None
+        return found.st_ino, found.st_size, found.st_mtime_ns
+
     @property
     def _older(self) -> Path:
         return self._path.with_name(self._path.name + ".1")
@@ -142,6 +176,13 @@ class AnchorFile:
                 continue
             *lines, _unfinished = data.split(b"\n")
             yield from (_parsed(line) for line in lines if line)
+
+
+def give_to_owner(path: Path, folder: Path) -> None:
+    """Give what root has made in a folder to the folder's owner, who is to use it as well."""
+    if os.geteuid() == 0:
+        owner = folder.stat()
+        os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
 
 
 def _parsed(line: bytes) -> Anchor | str:

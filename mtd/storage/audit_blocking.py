@@ -34,8 +34,7 @@ def append_blocking(dsn: str, deeds: list[Deed]) -> list[Link]:
         cursor.execute(sql.LOCK_HEAD)
         head = sql.head_of(cursor.fetchone())
         cursor.execute(sql.KNOWN, (sql.ids(deeds),))
-        known = {str(entry_id) for (entry_id,) in cursor.fetchall()}
-        links = chained(head, [deed for deed in deeds if deed.entry_id not in known])
+        links = chained(head, sql.fresh(deeds, cursor.fetchall()))
         if links:
             cursor.execute(sql.APPEND, sql.append_params(links))
             cursor.execute(sql.MOVE_HEAD, (links[-1].position, links[-1].hash))

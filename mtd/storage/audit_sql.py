@@ -81,6 +81,17 @@ def ids(deeds: Sequence[Deed]) -> str:
     return literals.plain(deed.entry_id for deed in deeds)
 
 
+def fresh(deeds: Sequence[Deed], known: Sequence[Sequence[Any]]) -> list[Deed]:
+    """Return the deeds that aren't stored yet, by the rows of `KNOWN`, each once."""
+    seen = {str(entry_id) for (entry_id,) in known}
+    found = []
+    for deed in deeds:
+        if deed.entry_id not in seen:
+            seen.add(deed.entry_id)
+            found.append(deed)
+    return found
+
+
 def append_params(links: Sequence[Link]) -> dict[str, str]:
     """Return the parameters of `APPEND`."""
     entries = [one.deed.entry for one in links]

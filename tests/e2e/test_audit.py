@@ -82,6 +82,7 @@ def test_what_does_not_come_by_grpc_is_there_as_well(stage: Rig) -> None:
     wait_for(
         lambda: any(action == "config.reload" for action, _, _ in actions(stage)),
         "the reload is written down",
+        30,
     )
     found = {action: outcome for action, outcome, _ in actions(stage)}
     assert found["daemon.start"] == "OK"

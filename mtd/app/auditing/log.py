@@ -23,7 +23,7 @@ from mtd.storage.stores.audit_log import AuditStore
 
 logger = logging.getLogger("mtd.audit")
 
-_AT_ONCE = 500
+_AT_ONCE = 200
 _RETRY_S = 1.0
 _LOOK_S = 30.0
 _TICK_S = 1.0
@@ -71,6 +71,7 @@ class AuditLog:
         self.failure = ""
         """Why entries aren't in PostgreSQL; empty if they are. What is told as durable is, in any case."""
         self._stuck = ""
+        self._ended = False
 
     async def start(self) -> None:
         """Begin to write; first what was left in files."""
@@ -91,6 +92,7 @@ class AuditLog:
 
     def _leave(self) -> None:
         """Put what is left into a file. On the loop: nothing else goes on any more."""
+        self._ended = True
         try:
             if self._waiting:
                 self._spool.append([one.deed for one in self._waiting])
@@ -120,18 +122,20 @@ class AuditLog:
             done.set_result(None)
             self._wake.set()
             return done
-        logger.info(
-            "%s %s by %s %s from %s: %s",
-            *(entry.action, entry.target, entry.caller_kind, entry.caller, entry.peer, entry.outcome),
-        )
+        logger.info("%s %s by %s %s from %s: %s", *map(_one_line, _told(entry)))
         self._take(entry, done)
         # A caller that is cancelled while it waits takes nothing from the log.
-        return asyncio.shield(done)
+        written = asyncio.shield(done)
+        written.add_done_callback(_looked_at)
+        return written
 
     def _take(self, entry: AuditEntry, done: asyncio.Future[None] | None = None) -> None:
         done = done or asyncio.get_running_loop().create_future()
         done.add_done_callback(_looked_at)  # nobody may be waiting for it
         waiting = _Waiting(Deed(entry, self._clock.now_us()), done)
+        if self._ended:
+            self._lose(waiting, "the process ends")
+            return
         if len(self._waiting) >= self._config.max_waiting:
             self._lose(waiting, "too many wait")
             return
@@ -255,6 +259,19 @@ async def _finished(work: Awaitable[None]) -> None:
     except asyncio.CancelledError:
         await asyncio.wait([task])
         raise
+
+
+def _told(entry: AuditEntry) -> tuple[str, ...]:
+    return (entry.action, entry.target, entry.caller_kind, entry.caller, entry.peer, entry.outcome)
+
+
+def _one_line(text: str) -> str:
+    # What callers say must not look like lines of ours.
+    return (
+        text
+        if text.isprintable()
+        else "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in text)
+    )
 
 
 def _looked_at(done: asyncio.Future[None]) -> None:

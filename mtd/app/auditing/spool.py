@@ -10,6 +10,7 @@ import itertools
 import json
 import logging
 import os
+import uuid
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import IO
 from mtd.app.auditing import metrics
 from mtd.core.errors import Retryable
 from mtd.model.audit import AuditEntry
+from mtd.security.audit_anchor import give_to_owner
 from mtd.security.audit_chain import Deed, clean
 
 logger = logging.getLogger(__name__)
@@ -27,6 +29,7 @@ FOLDER = "audit-spool"
 
 _SEGMENT_BYTES = 1024 * 1024
 _SUFFIX = ".jsonl"
+_LAST_US = 253_402_300_799_000_000  # of the year 9999
 _numbers = itertools.count(1)
 
 
@@ -97,7 +100,7 @@ class Spool:
         for line in segment.read_bytes().splitlines():
             try:
                 found.append(_deed(line))
-            except (ValueError, TypeError, KeyError):
+            except (ValueError, TypeError, KeyError, AttributeError):
                 metrics.TORN.inc()
                 logger.warning("a line in %s is no entry of the audit log: the end of it is missing", segment)
         return found
@@ -110,20 +113,21 @@ class Spool:
         self.look()
 
     def _new_path(self, first: Deed) -> Path:
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _make(self._folder)
         return self._folder / _name(first)
 
 
 def spool_once(folder: Path, deeds: Sequence[Deed]) -> None:
     """Leave deeds for the daemon, as a segment of their own: all or nothing. Raises SpoolFull."""
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _make(folder)
         path = folder / _name(deeds[0])
         staging = path.with_suffix(".new")
         with _opened(staging) as file:
             file.write(_lines(deeds))
             file.flush()
             os.fsync(file.fileno())
+        give_to_owner(staging, folder)
         staging.rename(path)
         _sync_folder(folder)
     except OSError as error:
@@ -143,7 +147,16 @@ def _lines(deeds: Sequence[Deed]) -> bytes:
 
 def _deed(line: bytes) -> Deed:
     read = json.loads(line)
-    return Deed(clean(AuditEntry(**read["entry"])), int(read["ts_us"]), str(read["entry_id"]))
+    ts_us = int(read["ts_us"])
+    if not 0 <= ts_us <= _LAST_US:
+        raise ValueError("no time")
+    return Deed(clean(AuditEntry(**read["entry"])), ts_us, str(uuid.UUID(read["entry_id"])))
+
+
+def _make(folder: Path) -> None:
+    if not folder.is_dir():
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        give_to_owner(folder, folder.parent)
 
 
 def _opened(path: Path) -> IO[bytes]:

@@ -78,7 +78,9 @@ class Upkeep:
         if self._clock.monotonic() < self._prune_at:
             return
         try:
-            gone = await self._store.prune(self._clock.now_us(), self._config.keep_days)
+            gone = 0
+            while portion := await self._store.prune(self._clock.now_us(), self._config.keep_days):
+                gone += portion
         except MtdError as error:
             logger.warning("old entries of the audit log could not be removed: %s", error)
             return

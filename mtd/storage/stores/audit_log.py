@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 from mtd.model.audit import OK, AuditEntry
@@ -10,9 +11,10 @@ from mtd.security.audit_chain import PRUNED, Deed, Head, Link, chained, pruned_d
 from mtd.storage import audit_sql as sql
 from mtd.storage.audit_sql import AuditFilter
 from mtd.storage.pool import Database
-from mtd.storage.txn import Transaction
+from mtd.storage.txn import Row, Transaction
 
 _DAY_US = 86_400_000_000
+_PRUNED_AT_ONCE = 20_000
 
 
 async def append(tx: Transaction, deeds: Sequence[Deed]) -> list[Link]:
@@ -23,8 +25,7 @@ async def append(tx: Transaction, deeds: Sequence[Deed]) -> list[Link]:
     await tx.execute(sql.LOCK_HEAD)
     head = sql.head_of(tx.fetchone())
     await tx.execute(sql.KNOWN, (sql.ids(deeds),))
-    known = {str(entry_id) for (entry_id,) in tx.fetchall()}
-    links = chained(head, [deed for deed in deeds if deed.entry_id not in known])
+    links = chained(head, sql.fresh(deeds, tx.fetchall()))
     if links:
         await tx.execute(sql.APPEND, sql.append_params(links))
         await tx.execute(sql.MOVE_HEAD, (links[-1].position, links[-1].hash))
@@ -70,14 +71,15 @@ class AuditStore:
         return await self._read("audit.export", tail, [*params, position, limit], wanted)
 
     async def _read(self, name: str, tail: str, params: list[object], wanted: AuditFilter) -> list[Link]:
-        async def read(tx: Transaction) -> list[Link]:
+        async def read(tx: Transaction) -> list[Row]:
             await tx.execute(f"SELECT {sql.COLUMNS} FROM mtd.audit_entry WHERE {tail}", params)
-            return [sql.link_of(row) for row in tx.fetchall()]
+            return tx.fetchall()
 
-        return await self._db.run(name, read, tenant=wanted.tenant_id)
+        rows = await self._db.run(name, read, tenant=wanted.tenant_id)
+        return await asyncio.to_thread(lambda: [sql.link_of(row) for row in rows])
 
     async def prune(self, now_us: int, keep_days: int) -> int:
-        """Remove the entries from before so many days, and write that down in the chain. Returns how many went.
+        """Remove entries from before so many days, and write that down in the chain. Returns how many went: call again.
 
         Nothing behind the first entry that is kept is removed, however old it is: the chain keeps one piece.
         """
@@ -86,10 +88,10 @@ class AuditStore:
         async def write(tx: Transaction) -> int:
             await tx.execute(sql.LOCK_HEAD)
             await tx.execute(
-                "SELECT position, hash FROM mtd.audit_entry WHERE position < coalesce("
-                "(SELECT min(position) FROM mtd.audit_entry WHERE ts >= mtd.from_us(%s)),"
-                " (SELECT position + 1 FROM mtd.audit_head)) ORDER BY position DESC LIMIT 1",
-                (before_us,),
+                "SELECT position, hash FROM mtd.audit_entry WHERE position < least("
+                "(SELECT position FROM mtd.audit_entry WHERE ts >= mtd.from_us(%s) ORDER BY position LIMIT 1),"
+                " (SELECT min(position) + %s FROM mtd.audit_entry)) ORDER BY position DESC LIMIT 1",
+                (before_us, _PRUNED_AT_ONCE),
             )
             row = tx.fetchone()
             if row is None:

@@ -17,8 +17,9 @@ from mtd.model.tenant import NO_TENANT_ID
 from mtd.security.audit_chain import GENESIS, ChainCheck, Deed, Head, Problem, clean, tells_of
 from mtd.storage.audit_blocking import append_blocking, audit_blocking, chain_reader
 from mtd.storage.audit_sql import AuditFilter
-from mtd.storage.errors import SchemaTooOld
+from mtd.storage.errors import RowUnusable, SchemaTooOld
 from mtd.storage.pool import Database
+from mtd.storage.stores import audit_log
 from mtd.storage.stores.audit_log import AuditStore
 from mtd.testing import run_async
 
@@ -49,7 +50,7 @@ def with_store(test: Callable[..., Awaitable[None]]) -> Callable[..., None]:
     """Give a test a store on its database."""
 
     async def run(postgres_dsn: str, given: Mapping[str, Any]) -> None:
-        database = Database(postgres_dsn)
+        database = Database.for_writing(postgres_dsn)
         await database.start()
         try:
             await test(AuditStore(database), postgres_dsn, **given)
@@ -94,7 +95,8 @@ async def test_what_was_appended_is_read_back_and_hangs_together(
     # Sent twice, as after a commit whose answer was lost: stored once.
     assert await store.append(deeds[2:5]) == []
     again = deed(9)
-    assert [link.position for link in await store.append([deeds[6], again])] == [8]
+    assert [link.position for link in await store.append([deeds[6], again, again])] == [8]
+    assert append_blocking(postgres_dsn, [again]) == []
     assert problems(postgres_dsn) == []
 
 
@@ -289,6 +291,29 @@ async def test_pruning_keeps_the_chain_verifiable(store: AuditStore, postgres_ds
     await store.append([deed(10)])
     assert [link.position for link in await store.after(ALL, 100, 0)] == [8, 9]
     assert problems(postgres_dsn) == []
+
+
+@with_store
+async def test_a_long_past_goes_in_portions(
+    store: AuditStore, postgres_dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit_log, "_PRUNED_AT_ONCE", 4)
+    await store.append([deed(number, ts_us=NOW_US - 40 * DAY_US) for number in range(10)])
+    await store.append([deed(11)])
+    gone = []
+    while portion := await store.prune(NOW_US, 30):
+        gone.append(portion)
+        assert problems(postgres_dsn) == []
+    assert gone == [4, 4, 2]
+    assert [link.position for link in await store.after(ALL, 100, 0)] == [11, 12, 13, 14]
+
+
+@with_store
+async def test_a_head_that_was_removed_is_told(store: AuditStore, postgres_dsn: str) -> None:
+    with by_force(postgres_dsn) as connection:
+        connection.execute("DELETE FROM mtd.audit_head")
+    with pytest.raises(RowUnusable, match="audit_head is empty"):
+        await store.append([deed(1)])
 
 
 @with_store

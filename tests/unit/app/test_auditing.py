@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
@@ -132,9 +133,12 @@ def test_a_process_that_ended_left_its_entries_for_the_next(tmp_path: Path) -> N
 
     with_log(tmp_path, away)
     (segment,) = segments(tmp_path)
-    # Cut off in the middle of a line that was never said to be durable.
-    segment.write_bytes(segment.read_bytes() + b'{"entry_id": "x')
-    spool_once(tmp_path / FOLDER, [Deed(clean(deed_entry("of a command")), 2**62)])
+    # Not of us, or cut off in the middle of a line that was never said to be durable.
+    whole = json.loads(segment.read_bytes().splitlines()[0])
+    others = [{**whole, "entry_id": "x"}, {**whole, "ts_us": 2**62}, {**whole, "entry": {"detail": 5}}, 7]
+    more = "\n".join(json.dumps(one) for one in others) + '\n{"entry_id": "x'
+    segment.write_bytes(segment.read_bytes() + more.encode())
+    spool_once(tmp_path / FOLDER, [Deed(clean(deed_entry("of a command")), 2**57)])
 
     async def back(log: AuditLog, store: MemoryStore) -> None:
         await until(lambda: len(store.stored) == 4)
@@ -201,6 +205,34 @@ def test_where_nothing_can_be_written_nothing_is_done(
         log.ready()
 
     with_log(tmp_path, body)
+
+
+def test_callers_write_no_lines_of_ours(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async def body(log: AuditLog, store: MemoryStore) -> None:
+        await log.record(deed_entry("x\n2026-01-01 INFO mtd.audit: daemon.start"))
+
+    caplog.set_level(logging.INFO, "mtd.audit")
+    store = with_log(tmp_path, body)
+    assert all("\n" not in record.getMessage() for record in caplog.records)
+    assert "\n" in store.targets[0]
+
+
+def test_what_comes_after_the_end_is_not_lost_without_a_word(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    logs = []
+
+    async def body(log: AuditLog, store: MemoryStore) -> None:
+        logs.append(log)
+
+    with_log(tmp_path, body)
+
+    async def late() -> None:
+        with pytest.raises(AuditUnavailable):
+            await logs[0].record(deed_entry("too late"))
+
+    run_async(late())
+    assert "too late" in caplog.text
 
 
 def test_what_does_not_fit_is_refused_and_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

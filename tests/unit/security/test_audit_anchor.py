@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -90,6 +91,23 @@ def test_a_full_file_is_put_aside_and_still_read(path: Path, monkeypatch: pytest
     found = file.look()
     assert found.problems == []
     assert found.good[-1].head == head(4)
+
+
+def test_two_who_write_know_of_each_other(path: Path) -> None:
+    daemon, command = AnchorFile(path, [KEY]), AnchorFile(path, [KEY])
+    for position in range(1, 6):
+        (daemon if position % 2 else command).append(head(position), position)
+    assert daemon.look().problems == []
+    last = command.last()
+    assert last is not None
+    assert last.head.position == 5
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_what_root_writes_belongs_to_the_folders_owner(tmp_path: Path) -> None:
+    os.chown(tmp_path, 12345, 12345)
+    filled(tmp_path / "audit.anchors", 1)
+    assert {path.stat().st_uid for path in tmp_path.iterdir()} == {12345}
 
 
 def test_a_new_beginning(path: Path) -> None:
