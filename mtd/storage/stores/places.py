@@ -7,7 +7,7 @@ import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from mtd.core.errors import AlreadyExists, Conflict, NotFound, Refused
+from mtd.core.errors import AlreadyExists, Conflict, NotFound, QuotaExceeded, Refused
 from mtd.storage.errors import Duplicate, StatementRejected
 from mtd.storage.pool import Database
 from mtd.storage.txn import Row, Transaction
@@ -15,6 +15,10 @@ from mtd.storage.txn import Row, Transaction
 _FOREIGN_KEY = "23503"
 _NAMED_AT_MOST = 5
 _LONGEST_NAME = 200
+_LONGEST_TEXT = 20_000
+_MOST_LABELS = 100
+MOST = 10_000
+"""Sites, or groups, of a tenant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,11 @@ class PlaceSettings:
             raise Refused("name is empty")
         if len(name) > _LONGEST_NAME:
             raise Refused(f"name has {len(name)} characters: {_LONGEST_NAME} are allowed")
+        if len(self.labels) > _MOST_LABELS:
+            raise Refused(f"labels: {len(self.labels)} are too many: {_MOST_LABELS} are allowed")
+        texts = (self.notes, self.address, *self.labels, *self.labels.values())
+        if sum(map(len, texts)) > _LONGEST_TEXT:
+            raise Refused(f"notes, address and labels may have {_LONGEST_TEXT} characters together")
         return replace(self, name=name)
 
 
@@ -96,12 +105,18 @@ class PlaceStore:
         )
 
     async def create(self, tenant_id: str, settings: PlaceSettings) -> Place:
-        """Add one. Raises AlreadyExists if its name is taken, Refused."""
+        """Add one. Raises AlreadyExists if its name is taken, Refused, QuotaExceeded."""
         kind, settings = self.kind, settings.checked()
         names = ", ".join(kind.settings)
         marks = ", ".join(["%s"] * len(kind.settings))
 
         async def insert(tx: Transaction) -> Place:
+            await tx.execute(f"SELECT count(*) FROM {kind.table} WHERE tenant_id = %s", (tenant_id,))
+            count = tx.fetchone()
+            if count and count[0] >= MOST:
+                raise QuotaExceeded(
+                    f"there are {count[0]} {kind.word}s already: remove those that aren't needed"
+                )
             await tx.execute(
                 f"INSERT INTO {kind.table} (tenant_id, {names}) VALUES (%s, {marks}) RETURNING {kind.key}",
                 (tenant_id, *self._values(settings)),

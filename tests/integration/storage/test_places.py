@@ -9,12 +9,13 @@ from dataclasses import replace
 import psycopg2
 import pytest
 
-from mtd.core.errors import AlreadyExists, Conflict, NotFound, Refused
+from mtd.core.errors import AlreadyExists, Conflict, NotFound, QuotaExceeded, Refused
 from mtd.model.device import DEFAULT_TENANT_ID
 from mtd.queries.devices import DeviceQueries
 from mtd.security.keyfile import MasterKey
 from mtd.security.vault import Vault
 from mtd.storage.pool import Database
+from mtd.storage.stores import places as places_module
 from mtd.storage.stores.device_settings import DeviceSettings
 from mtd.storage.stores.devices import DeviceStore
 from mtd.storage.stores.places import GROUPS, SITES, InUse, PlaceKind, PlaceSettings, PlaceStore
@@ -99,6 +100,26 @@ def test_places_are_changed_by_mask_and_revision(postgres_dsn: str, kind: PlaceK
     with_doors(postgres_dsn, body)
 
 
+def test_there_is_an_end_to_places(postgres_dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(places_module, "MOST", 2)
+
+    async def body(doors: Doors) -> None:
+        for name in ("a", "b"):
+            await doors.sites.create(MINE, PlaceSettings(name))
+        with pytest.raises(QuotaExceeded, match="2 sites already"):
+            await doors.sites.create(MINE, PlaceSettings("c"))
+        await doors.sites.create(OTHER, PlaceSettings("c"))
+        for wrong in (
+            PlaceSettings("x" * 201),
+            PlaceSettings("x", notes="n" * 20_001),
+            PlaceSettings("x", {str(number): "" for number in range(101)}),
+        ):
+            with pytest.raises(Refused):
+                await doors.groups.create(MINE, wrong)
+
+    with_doors(postgres_dsn, body)
+
+
 def test_devices_stand_at_sites_and_are_in_groups(postgres_dsn: str) -> None:
     async def body(doors: Doors) -> None:
         site = await doors.sites.create(MINE, PlaceSettings("graz"))
@@ -112,8 +133,8 @@ def test_devices_stand_at_sites_and_are_in_groups(postgres_dsn: str) -> None:
         for where in ({"site": "graz"}, {"group": "noc"}, {"site": site.place_id, "group": "core"}):
             (found,) = await doors.views.list(MINE, **where)
             assert found.settings.name == "core-1"
-        with pytest.raises(NotFound, match="there is no site 'linz'"):
-            await doors.views.list(MINE, site="linz")
+        with pytest.raises(NotFound, match="there is no site 'wels'"):
+            await doors.views.list(MINE, site="wels")
         with pytest.raises(InUse, match=r"site 'graz' has 1 device\(s\): core-1; move them first"):
             await doors.sites.delete(MINE, "graz")
         with pytest.raises(InUse, match="group 'core' has 1"):

@@ -232,7 +232,7 @@ def test_places_that_are_missing_are_added_where_that_is_asked_for(
     rows = [
         {"name": "r1", "host": "h", "username": "u", "password": "p", "site": "Graz", "groups": "core|noc"},
         {"name": "r2", "host": "h", "username": "u", "password": "p", "site": "Wien", "groups": ""},
-        {"name": "r3", "host": "", "username": "u", "password": "p", "site": "Linz", "groups": ""},
+        {"name": "r3", "host": "", "username": "u", "password": "p", "site": "Wels", "groups": ""},
     ]
     path = write(tmp_path / "r.csv", *rows)
     imported(mtd, door, path, "--add-places", "--dry-run", code=1)
