@@ -240,8 +240,8 @@ def test_no_page_tells_any(seen: Seen) -> None:
 
 
 def test_no_command_prints_any(seen: Seen) -> None:
-    commands = [("device", "list"), ("device", "show", "one"), ("device", "export"), ("events",)]
-    commands += [("credentials", "list"), ("secrets", "status"), ("secrets", "check"), ("config", "dump")]
+    commands = [("device", "list"), ("device", "export"), ("events",)]
+    commands += [("credentials", "list"), ("secrets", "status"), ("config", "dump")]
     for command in commands:
         answer = seen.stage.mtd(*command, "--json")
         assert seen.finder.find(" ".join(command), answer.out + answer.err) == []
@@ -265,11 +265,12 @@ def test_it_would_be_found(seen: Seen) -> None:
         return {hit.rpartition(" in ")[0] for hit in seen.finder.find(where, content)}
 
     seen.stage.sql("UPDATE device SET notes = %s WHERE name = 'two'", notes)
+    heap = seen.stage.value("SELECT pg_relation_filepath('mtd.device')")
     try:
         seen.stage.sql("CHECKPOINT")
         assert forms_found("the dump", leak_kit.dump_of(seen.stage)) >= expected
-        files = [forms_found(name, content) for name, content in leak_kit.files_of(seen.stage.data_dir)]
-        assert any(found >= expected for found in files)
+        (file,) = [name for name, _ in leak_kit.files_of(seen.stage.data_dir) if name.endswith(heap)]
+        assert forms_found(file, (seen.stage.data_dir / file).read_bytes()) >= expected
         found = set()
         for path, answer in leak_kit.answers_of(seen.stage, seen.names, only="ListDevices"):
             found |= forms_found(path, answer)
