@@ -19,7 +19,7 @@ CERTIFICATES_ISSUED = Counter(
 ENROLMENTS_REFUSED = Counter(
     "mtd_app_enrolments_refused_total",
     "Attempts to enrol that were refused: the token is no token or isn't known (unknown), has expired, was used before "
-    "(replayed), its collector is disabled, the signing request is no good (request), or there were too many (limit).",
+    "(replayed), its collector is disabled, the signing request is no good (request), or too many from there failed (limit).",
     ["reason"],
 )
 IDENTITY_DAYS_LEFT = Gauge(

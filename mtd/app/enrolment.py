@@ -11,11 +11,12 @@ from mtd.api.access.interfaces import Auditor, Tenants
 from mtd.app.collector_metrics import CERTIFICATES_ISSUED, ENROLMENTS_REFUSED
 from mtd.core.clock import SYSTEM_CLOCK, Clock
 from mtd.core.errors import Misconfigured, NotFound, QuotaExceeded, Refused, Unauthenticated
-from mtd.core.limits import TokenBucket
+from mtd.core.limits import Gate
 from mtd.model.audit import AuditEntry, entry_of_unknown
 from mtd.model.collector import Collector, CollectorCertificate, Invitation, IssuedCertificate
 from mtd.model.principal import CallerKind, Principal
 from mtd.model.tenant import NO_TENANT_ID
+from mtd.security.attempts import Attempts, peer_host
 from mtd.security.certificates import requested_key
 from mtd.security.enrolment import EnrolmentToken, new_token, parse_token
 from mtd.storage.stores.collectors import CollectorStore, NewToken
@@ -33,7 +34,8 @@ _REFUSED = (
     "the enrolment token isn't good: it was used, has expired, or was never given out; ask for another one"
 )
 _MINUTE_US = 60_000_000
-_AT_ONCE = 10
+_MINUTE_S = 60.0
+_AT_ONCE = 4
 
 
 class CollectorAdmin:
@@ -142,18 +144,27 @@ class Enrolment:
         self._auditor = auditor
         self._collector_port = collector_port
         self._clock = clock
-        per_s = config.enrolments_per_minute / 60
-        self._attempts = TokenBucket(per_s, max(_AT_ONCE, per_s), clock=clock)
+        self._attempts = Attempts("enrolments", config.enrolment_failures_per_minute, _MINUTE_S, clock)
+        self._gate = Gate("enrolments", _AT_ONCE)
 
     async def enrol(self, token: str, request: bytes, peer: str) -> IssuedCertificate:
         """Return a certificate for a token, which is used up by that."""
-        if not self._attempts.take():
+        host = peer_host(peer)
+        try:
+            self._attempts.check(host)
+        except QuotaExceeded:
             ENROLMENTS_REFUSED.labels(reason="limit").inc()
-            raise QuotaExceeded(
-                "too many attempts to enrol at a time",
-                retry_after_s=self._attempts.wait_s(),
-                hint="try again shortly",
-            )
+            raise
+        try:
+            async with self._gate:
+                issued = await self._enrol(token, request, peer)
+        except Refused:
+            self._attempts.failed(host)
+            raise
+        self._attempts.succeeded(host)
+        return issued
+
+    async def _enrol(self, token: str, request: bytes, peer: str) -> IssuedCertificate:
         self._auditor.ready()
         parsed = parse_token(token)
         if parsed is None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
+from mtd.api.tls.config import DoorTls, GrpcTls
+from mtd.api.tls.material import FilesSource
 from mtd.app.config import Settings
 from mtd.app.secrets import KEY_VARIABLE, master_keys
 from mtd.core.config import ConfigProblem
@@ -14,7 +16,7 @@ from mtd.storage.dsn import parse_dsn
 
 def problems_of(settings: Settings) -> list[ConfigProblem]:
     """Return what is wrong with the files and the connection string that the settings name."""
-    return [*_data_dir(settings), *_master_key(settings), *_dsn(settings)]
+    return [*_data_dir(settings), *_master_key(settings), *_tls(settings), *_dsn(settings)]
 
 
 def _data_dir(settings: Settings) -> Iterator[ConfigProblem]:
@@ -42,6 +44,18 @@ def _master_key(settings: Settings) -> Iterator[ConfigProblem]:
         yield ConfigProblem(
             str(path), "security.master_key_file", f"can't be read ({error.strerror}): run mtd as its owner"
         )
+
+
+def _tls(settings: Settings) -> Iterator[ConfigProblem]:
+    doors: dict[str, DoorTls] = {"grpc": settings.grpc.tls, "http": settings.http.tls}
+    for door, tls in doors.items():
+        if tls.certificate_file is None or tls.key_file is None:
+            continue
+        more = tls.client_ca_file if isinstance(tls, GrpcTls) else None
+        try:
+            FilesSource(tls.certificate_file, tls.key_file, more_authorities=more).read()
+        except Misconfigured as unusable:
+            yield ConfigProblem(str(tls.certificate_file), f"{door}.tls", str(unusable))
 
 
 def _dsn(settings: Settings) -> Iterator[ConfigProblem]:

@@ -92,8 +92,8 @@ class CertificatesConfig(BaseModel):
         description="File to write the certificates of collectors that were revoked to, as a CRL in PEM, for a proxy that"
         " looks at certificates itself. mtd needs none: it looks into the database.",
     )
-    enrolments_per_minute: float = Field(
-        60, gt=0, description="Most attempts to enrol a minute, all together; more are refused."
+    enrolment_failures_per_minute: int = Field(
+        10, ge=1, description="Attempts to enrol that failed, from one address, after which it has to wait."
     )
 
     @model_validator(mode="after")
