@@ -26,13 +26,14 @@ from mtd.api.http.shown import bearer_of, credentials_of
 from mtd.core.errors import Forbidden, MtdError, QuotaExceeded, Retryable, Unauthenticated
 from mtd.core.service import TaskGroup
 from mtd.model.audit import entry_of, entry_of_unknown
-from mtd.model.device import DEFAULT_TENANT_ID
 from mtd.model.principal import CallerKind, Principal, Role
+from mtd.model.tenant import NO_TENANT_ID
 
 logger = logging.getLogger(__name__)
 
 LOGIN_PAGE = "/console/login"
 _SAFE = frozenset({b"GET", b"HEAD"})
+_AUDIT_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +56,10 @@ def _open(route: str, *, own_proof: bool = False, changes: bool = False) -> tupl
     return route, Access(rule, own_proof=own_proof, changes=changes)
 
 
-def _read(route: str, scope: str, role: Role = Role.VIEWER, *, page: bool = False) -> tuple[str, Access]:
-    return route, Access(Rule(f"HTTP {route}", role, scope), page)
+def _read(
+    route: str, scope: str, role: Role = Role.VIEWER, *, page: bool = False, audited: bool = False
+) -> tuple[str, Access]:
+    return route, Access(Rule(f"HTTP {route}", role, scope, audited=audited), page)
 
 
 METRICS, CONSOLE = "metrics.read", "console.read"
@@ -67,6 +70,7 @@ ROUTES: Mapping[str, Access] = dict(
         _open("/"),
         _open("/healthz"),
         _open("/readyz"),
+        _open("/openapi.json"),
         # Of the process, which works for all tenants.
         _read("/metrics", METRICS, Role.SUPER_ADMIN),
         # Of the caller's tenant.
@@ -75,9 +79,10 @@ ROUTES: Mapping[str, Access] = dict(
         _read("/sd", METRICS),
         _read("/console/", CONSOLE, page=True),
         _open("/console/assets"),
-        _read("/console/live", CONSOLE),
+        # Events may tell of subscribers: who looks at them is written down.
+        _read("/console/live", CONSOLE, audited=True),
         *(
-            _read(f"/console/api/v1/{page}", CONSOLE)
+            _read(f"/console/api/v1/{page}", CONSOLE, audited=page.endswith("events"))
             for page in (
                 *("events", "catalogue", "self", "other"),
                 *("devices/ID", "devices/ID/history", "devices/ID/events", "devices/ID/health"),
@@ -171,7 +176,7 @@ class Doorkeeper:
             caller = await self.gate.admit(credentials)
         except (Unauthenticated, Forbidden) as error:
             self._note(
-                entry_of_unknown(rule.action, _word(error), DEFAULT_TENANT_ID, credentials.peer, str(error))
+                entry_of_unknown(rule.action, _word(error), NO_TENANT_ID, credentials.peer, str(error))
             )
             raise
         if access.page and caller.kind is CallerKind.UNKNOWN:
@@ -182,6 +187,19 @@ class Doorkeeper:
             self._note(entry_of(caller, rule.action, _word(error), detail={"reason": str(error)}))
             raise
         return caller
+
+    async def written_down(self, access: Access, caller: Principal, request: Request) -> None:
+        """Write down what a caller is about to get, if the rule wants that. Raises Retryable if it can't be."""
+        if access.rule.audited:
+            self.auditor.ready()
+            path = request.path.decode("utf-8", "replace")
+            try:
+                async with asyncio.timeout(_AUDIT_S):
+                    await self.auditor.record(
+                        entry_of(caller, access.rule.action, target=f"path={path[:200]}")
+                    )
+            except TimeoutError:
+                raise Retryable("the audit log doesn't take that you look at this") from None
 
     def _note(self, entry: Any) -> None:
         written: Awaitable[None] = self.auditor.record(entry)
@@ -241,6 +259,7 @@ class _Guarded(Resource):
     async def _render(self, request: Request) -> None:
         try:
             caller = await self._doorkeeper.caller(self._access, request)
+            await self._doorkeeper.written_down(self._access, caller, request)
         except MtdError as error:
             self._refuse(request, error)
             return

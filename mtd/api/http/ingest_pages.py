@@ -19,6 +19,7 @@ from twisted.web.server import Request
 from mtd.api.access.interfaces import Auditor, Credentials, Gatekeeper, Tenants
 from mtd.api.http.bodies import BATCH, KEY_HEADER, BoundedRequest
 from mtd.api.http.cookies import Cookies
+from mtd.api.http.openapi import HEARTBEAT
 from mtd.api.http.pages import JSON, answer
 from mtd.api.http.shown import SIGNATURE_HEADER, credentials_of
 from mtd.api.ingest.heartbeats import Heartbeat, Heartbeats
@@ -44,7 +45,6 @@ from mtd.model.tenant import NO_TENANT_ID
 
 logger = logging.getLogger(__name__)
 
-HEARTBEAT = "/ingest/v1/heartbeat"
 TIME_HEADER, NONCE_HEADER = "x-mtd-timestamp", "x-mtd-nonce"
 _DIGEST_ON_LOOP_BYTES = 128 * 1024
 _RETRY_S = 2

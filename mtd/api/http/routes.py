@@ -12,6 +12,7 @@ from prometheus_client.exposition import choose_encoder
 from twisted.web.http import Request
 from twisted.web.resource import IResource
 
+from mtd.api.http.openapi import DOCUMENT, document
 from mtd.api.http.pages import JSON, TEXT, answer
 from mtd.api.interfaces import Readiness
 from mtd.core.aio import as_deferred
@@ -21,7 +22,7 @@ from mtd.core.shared import Shared
 if TYPE_CHECKING:
     from mtd.api.http.server import MountedSite
 
-ROUTES = frozenset({"/", "/healthz", "/readyz", "/metrics"})
+ROUTES = frozenset({"/", "/healthz", "/readyz", "/metrics", DOCUMENT})
 PROBES = frozenset({"/healthz", "/readyz"})
 """For whoever asks, by any name: balancers and supervisors have their own, and nothing of the routers is told."""
 
@@ -36,6 +37,8 @@ mtd {version}: monitoring for MikroTik RouterOS.
   /metrics/devices        newest values of all routers, OpenMetrics
   /probe?target=NAME      newest values of one router, OpenMetrics
   /sd                     the routers as targets, for Prometheus' http_sd
+  /ingest/v1/batch        takes values and events that others send: docs/ingest.md
+  /openapi.json           what this door serves, as an OpenAPI document
 
 Routers, values and events are served over gRPC: try `mtd device list` and
 `mtd watch`, or read docs/ in the distribution.
@@ -51,6 +54,7 @@ class Pages:
         self._readiness = readiness
         self._registry = registry
         self._version = version
+        self._openapi = json.dumps(document(version)).encode()
         self._tasks = TaskGroup("api.pages")
         self._scrapes: Shared[tuple[bytes, str]] = Shared("scrape", self._tasks)
 
@@ -94,6 +98,11 @@ class Pages:
             "checks": {check.name: check.ready for check in checks},
         }
         return answer(request, 503 if missing else 200, JSON, json.dumps(body).encode() + b"\n")
+
+    @app.route(DOCUMENT, methods=["GET", "HEAD"])
+    def openapi(self, request: Request) -> bytes:
+        """Give the document that describes the door."""
+        return answer(request, 200, JSON, self._openapi)
 
     @app.route("/metrics", methods=["GET", "HEAD"])
     def metrics(self, request: Request) -> Any:

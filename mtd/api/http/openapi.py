@@ -1,0 +1,426 @@
+"""What the HTTP door serves, as an OpenAPI document: of one piece with the table of its routes.
+
+Requests and answers of ingest stand in it whole, the other pages in outline;
+the console's JSON is described in docs/console-protocol.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mtd.api.http.bodies import BATCH, KEY_HEADER
+from mtd.api.http.shown import SIGNATURE_HEADER, TENANT_HEADER
+
+HEARTBEAT = "/ingest/v1/heartbeat"
+DOCUMENT = "/openapi.json"
+
+_TEXT = {"text/plain": {"schema": {"type": "string"}}}
+_JSON_OBJECT = {"application/json": {"schema": {"type": "object"}}}
+_METRICS = {
+    "text/plain": {"schema": {"type": "string"}},
+    "application/openmetrics-text": {"schema": {"type": "string"}},
+}
+_ERRORS = {
+    "400": "The request can't be read.",
+    "401": "Nobody that mtd knows: give a token, or log in.",
+    "403": "The caller may not do this; or the door was called by a name or from a page that isn't its own.",
+    "404": "There is no such thing.",
+    "405": "The page doesn't take this method.",
+    "413": "The body is too long.",
+    "415": "The body isn't JSON, plain or in gzip.",
+    "429": "Too much or too fast; Retry-After says when to come again.",
+    "503": "It can't be done now; come again.",
+}
+
+
+def document(version: str) -> dict[str, Any]:
+    """Return the document."""
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "mtd",
+            "version": version,
+            "description": "Monitoring for MikroTik RouterOS. Most of it is served over gRPC: see docs/api.md.",
+            "license": {"name": "See LICENSE"},
+        },
+        "paths": {**_process(), **_prometheus(), **_ingest(), **_console()},
+        "components": {"securitySchemes": _SECURITY, "schemas": _SCHEMAS},
+    }
+
+
+# -- parts of operations -----------------------------------------------------------
+
+
+def _answers(good: str, told: str, content: Mapping[str, Any], *errors: str, error_text: bool = False) -> Any:
+    found: dict[str, Any] = {good: {"description": told, "content": dict(content)}}
+    body = {**_error_content(), **(_TEXT if error_text else {})}
+    for code in errors:
+        found[code] = {"description": _ERRORS[code], "content": body}
+        if code in ("429", "503"):
+            found[code]["headers"] = {
+                "Retry-After": {"schema": {"type": "integer", "minimum": 1}, "description": "Seconds."}
+            }
+    return found
+
+
+def _error_content() -> dict[str, Any]:
+    return {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
+
+
+def _query(name: str, told: str, schema: Mapping[str, Any], *, required: bool = False) -> dict[str, Any]:
+    return {"name": name, "in": "query", "description": told, "required": required, "schema": dict(schema)}
+
+
+def _get(
+    summary: str,
+    answers: Any,
+    *parameters: Mapping[str, Any],
+    security: list[dict[str, list[str]]] | None = None,
+) -> dict[str, Any]:
+    made: dict[str, Any] = {"summary": summary, "responses": answers, "parameters": list(parameters)}
+    made["security"] = _READERS if security is None else security
+    return {"get": made}
+
+
+_READERS: list[dict[str, list[str]]] = [{"token": []}, {"session": []}]
+_NOBODY: list[dict[str, list[str]]] = []
+_SENDERS: list[dict[str, list[str]]] = [{"signature": []}, {"token": []}]
+
+_SECURITY = {
+    "token": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "An API token: mtd token add. Callers on the daemon's own machine may need none.",
+    },
+    "session": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": "mtd_session",
+        "description": "What a login at /console/login gives to a browser.",
+    },
+    "signature": {
+        "type": "apiKey",
+        "in": "header",
+        "name": SIGNATURE_HEADER.title(),
+        "description": f"v1= and an HMAC-SHA-256, with {KEY_HEADER.title()}, X-Mtd-Timestamp and X-Mtd-Nonce beside"
+        " it: docs/ingest.md.",
+    },
+}
+
+
+# -- the pages -----------------------------------------------------------------------
+
+
+def _process() -> dict[str, Any]:
+    ready = {
+        "200": {"description": "It does its work.", "content": _JSON_OBJECT},
+        "503": {"description": "It doesn't, and why.", "content": _JSON_OBJECT},
+    }
+    front = _answers("200", "What this is.", _TEXT, "403")
+    front["302"] = {"description": "A browser is taken to the console."}
+    return {
+        "/": _get("What this is", front, security=_NOBODY),
+        "/healthz": _get("Whether the process works", _answers("200", "It does.", _TEXT), security=_NOBODY),
+        "/readyz": _get("Whether it does its work", ready, security=_NOBODY),
+        DOCUMENT: _get("This document", _answers("200", "It.", _JSON_OBJECT, "403"), security=_NOBODY),
+        "/metrics": _get(
+            "Metrics of the process", _answers("200", "OpenMetrics.", _METRICS, "401", "403", "429", "503")
+        ),
+    }
+
+
+def _prometheus() -> dict[str, Any]:
+    target = _query(
+        "target",
+        "A router, by name, id or host.",
+        {"type": "array", "items": {"type": "string"}},
+        required=True,
+    )
+    refused = ("400", "401", "403", "429", "503")
+    return {
+        "/metrics/devices": _get(
+            "Newest values of all routers of the tenant",
+            _answers("200", "OpenMetrics.", _METRICS, *refused, error_text=True),
+        ),
+        "/probe": _get(
+            "Newest values of some routers",
+            _answers("200", "OpenMetrics.", _METRICS, *refused, "404", error_text=True),
+            target,
+        ),
+        "/sd": _get(
+            "The routers as targets, for Prometheus' http_sd",
+            _answers(
+                "200",
+                "Groups of targets.",
+                {"application/json": {"schema": {"type": "array", "items": {"type": "object"}}}},
+                *refused,
+                error_text=True,
+            ),
+        ),
+    }
+
+
+def _ingest() -> dict[str, Any]:
+    errors = ("400", "401", "403", "413", "415", "429", "503")
+    return {
+        BATCH: {
+            "post": {
+                "summary": "Send values and events of routers",
+                "description": "Rows are taken one by one, and durable when it is answered. Sent again, a batch is"
+                " stored once.",
+                "security": _SENDERS,
+                "parameters": [*_signed(), _tenant(), _coding()],
+                "requestBody": _body("Batch"),
+                "responses": {
+                    **_answers(
+                        "202",
+                        "Rows are durable.",
+                        {"application/json": {"schema": {"$ref": "#/components/schemas/BatchResult"}}},
+                        *errors,
+                    ),
+                },
+            }
+        },
+        HEARTBEAT: {
+            "post": {
+                "summary": "Say that a sender is alive",
+                "security": _SENDERS,
+                "parameters": [*_signed(), _tenant()],
+                "requestBody": _body("Heartbeat"),
+                "responses": _answers(
+                    "200",
+                    "It was noted.",
+                    {"application/json": {"schema": {"$ref": "#/components/schemas/HeartbeatResult"}}},
+                    *errors,
+                ),
+            }
+        },
+    }
+
+
+def _body(name: str) -> dict[str, Any]:
+    content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{name}"}}}
+    return {"required": True, "content": content}
+
+
+def _header(name: str, told: str, schema: Mapping[str, Any]) -> dict[str, Any]:
+    return {"name": name, "in": "header", "description": told, "required": False, "schema": dict(schema)}
+
+
+def _signed() -> list[dict[str, Any]]:
+    return [
+        _header("X-Mtd-Key", "Id of the key that signs.", {"type": "string", "maxLength": 64}),
+        _header("X-Mtd-Timestamp", "Seconds since 1970.", {"type": "string", "pattern": "^[0-9]{1,12}$"}),
+        _header(
+            "X-Mtd-Nonce", "New for each request.", {"type": "string", "pattern": "^[A-Za-z0-9_-]{16,64}$"}
+        ),
+    ]
+
+
+def _tenant() -> dict[str, Any]:
+    return _header(TENANT_HEADER.title(), "Tenant to work for: those who may choose.", {"type": "string"})
+
+
+def _coding() -> dict[str, Any]:
+    return _header(
+        "Content-Encoding", "How the body is packed.", {"type": "string", "enum": ["identity", "gzip"]}
+    )
+
+
+_PAGES = ("before", "limit")
+_SPAN = ("seconds", "end_us")
+_DEVICE_PAGES: Mapping[str, tuple[str, Sequence[str]]] = {
+    "": ("A router", ()),
+    "/history": ("Its values", ("metric", *_SPAN, "points")),
+    "/events": ("Its events", _PAGES),
+    "/health": ("How it was", _SPAN),
+}
+_ARGUMENTS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
+    "before": ("Position that the events stand before.", {"type": "integer", "minimum": 0}),
+    "limit": ("Most events.", {"type": "integer", "minimum": 1}),
+    "seconds": ("How far back.", {"type": "integer", "minimum": 1}),
+    "end_us": ("Until when, microseconds since 1970.", {"type": "integer", "minimum": 1}),
+    "points": ("Most points of a series.", {"type": "integer", "minimum": 1}),
+    "metric": ("Patterns of keys.", {"type": "array", "items": {"type": "string"}}),
+}
+
+
+def _arguments(names: Sequence[str]) -> list[dict[str, Any]]:
+    return [_query(name, *_ARGUMENTS[name]) for name in names]
+
+
+def _console() -> dict[str, Any]:
+    device = {
+        "name": "device",
+        "in": "path",
+        "required": True,
+        "description": "Id of a router.",
+        "schema": {"type": "string", "format": "uuid"},
+    }
+    page = _answers(
+        "200", "See docs/console-protocol.md.", _JSON_OBJECT, "400", "401", "403", "404", "429", "503"
+    )
+    html = {"text/html": {"schema": {"type": "string"}}}
+    to_login = {"302": {"description": "To the login."}}
+    found: dict[str, Any] = {
+        "/console/": _get(
+            "The console", {**_answers("200", "Its page.", html, "403", "429", "503"), **to_login}
+        ),
+        "/console/login": _get("The login", _answers("200", "Its page.", html, "403"), security=_NOBODY),
+    }
+    outlines = {
+        "events": "Events, the newest first",
+        "catalogue": "The metrics that there are",
+        "self": "How mtd itself is",
+    }
+    for name, summary in outlines.items():
+        found[f"/console/api/v1/{name}"] = _get(
+            summary, page, *_arguments(_PAGES if name == "events" else ())
+        )
+    for part, (summary, names) in _DEVICE_PAGES.items():
+        found[f"/console/api/v1/devices/{{device}}{part}"] = _get(summary, page, device, *_arguments(names))
+    me = _answers("200", "Name, role, tenant.", _JSON_OBJECT, "401", "403", "429", "503")
+    found["/console/api/v1/me"] = _get("Who is logged in", me)
+    return found
+
+
+# -- what is sent, and told ------------------------------------------------------------
+
+
+def _object(properties: Mapping[str, Any], *required: str, closed: bool = False) -> dict[str, Any]:
+    made: dict[str, Any] = {"type": "object", "properties": dict(properties), "required": list(required)}
+    if closed:
+        made["additionalProperties"] = False
+    return made
+
+
+def _string(told: str, **more: Any) -> dict[str, Any]:
+    return {"type": "string", "description": told, **more}
+
+
+_COUNT = {"type": "integer", "minimum": 0}
+_TIME = {
+    "description": "A time with its zone, or seconds since 1970.",
+    "oneOf": [
+        {"type": "string", "format": "date-time"},
+        {"type": "number", "minimum": 946_684_800, "exclusiveMaximum": 100_000_000_000},
+    ],
+}
+_DEVICE = _string("Name or id of the router.", minLength=1)
+_VALUES = {
+    "type": "object",
+    "description": "Values by full key: whole numbers of counters, names of states.",
+    "minProperties": 1,
+    "additionalProperties": {"type": ["number", "string"]},
+}
+_EVENT_TEXTS = ("entity_type", "entity_id", "entity_label", "field", "old_value", "new_value", "message")
+
+_SCHEMAS: dict[str, Any] = {
+    "Error": _object(
+        {
+            "error": _string("What is wrong."),
+            "hint": _string("What to do about it."),
+            "results": {"type": "array", "items": {"$ref": "#/components/schemas/RowResult"}},
+            "results_left_out": _COUNT,
+        },
+        "error",
+        "hint",
+    ),
+    "Sample": _object(
+        {"device_uid": _DEVICE, "device": _DEVICE, "ts": _TIME, "metrics": _VALUES},
+        "ts",
+        "metrics",
+        closed=True,
+    ),
+    "Event": _object(
+        {
+            "id": _string("Sent again under it, an event is stored once.", format="uuid"),
+            "device_uid": _DEVICE,
+            "device": _DEVICE,
+            "ts": _TIME,
+            "event_type": _string("Dotted words.", minLength=1, maxLength=1000),
+            "severity": _string("How bad it is.", enum=["info", "warn", "warning", "critical", "crit"]),
+            **{name: {"type": "string", "maxLength": 1000} for name in _EVENT_TEXTS},
+        },
+        "id",
+        "ts",
+        "event_type",
+        closed=True,
+    ),
+    "Batch": _object(
+        {
+            "schema_version": {"const": 1},
+            "batch_id": {"type": ["string", "null"], "maxLength": 128},
+            "group": {"type": ["string", "null"], "pattern": "^[A-Za-z0-9_-]{0,32}$"},
+            "sent_at": {},
+            "agent": {},
+            "samples": {"type": ["array", "null"], "items": {"$ref": "#/components/schemas/Sample"}},
+            "events": {"type": ["array", "null"], "items": {"$ref": "#/components/schemas/Event"}},
+        }
+    ),
+    "RowResult": _object(
+        {
+            "row": _string("Which row, such as samples/3."),
+            "reason": _string("Short name of what is wrong."),
+            "error": _string("What is wrong."),
+        },
+        *("row", "reason", "error"),
+    ),
+    "BatchResult": _object(
+        {
+            "batch_id": {"type": "string"},
+            "accepted": _COUNT,
+            "refused": _COUNT,
+            "duplicates": _COUNT,
+            "duplicate": {"type": "boolean"},
+            "results": {"type": "array", "items": {"$ref": "#/components/schemas/RowResult"}},
+            "results_left_out": _COUNT,
+            "warnings": {"type": "array", "items": {"type": "string"}},
+        },
+        *(
+            "batch_id",
+            "accepted",
+            "refused",
+            "duplicates",
+            "duplicate",
+            "results",
+            "results_left_out",
+            "warnings",
+        ),
+    ),
+    "Heartbeat": _object(
+        {
+            "agent": {
+                "oneOf": [
+                    _string("Name of the program.", minLength=1, maxLength=128),
+                    _object(
+                        {
+                            "id": {"type": "string", "maxLength": 128},
+                            "name": {"type": "string", "maxLength": 128},
+                            "version": {"type": "string", "maxLength": 128},
+                            "capabilities": {
+                                "type": "array",
+                                "maxItems": 64,
+                                "items": {"type": "string", "maxLength": 128},
+                            },
+                        }
+                    ),
+                ]
+            },
+            "sent_at": {"type": ["string", "null"], "format": "date-time"},
+            "buffer_depth": _COUNT,
+            "jobs_running": _COUNT,
+            "poll_errors": _COUNT,
+        },
+        "agent",
+    ),
+    "HeartbeatResult": _object(
+        {
+            "server_time": {"type": "string", "format": "date-time"},
+            "clock_ahead_s": {"type": "number"},
+            "interval_s": {"type": "number"},
+        },
+        *("server_time", "clock_ahead_s", "interval_s"),
+    ),
+}
