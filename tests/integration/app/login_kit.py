@@ -103,7 +103,7 @@ class TenantReads:
 
     async def device(self, tenant_id: str, device_id: str) -> DeviceDetail:
         self._check(tenant_id, device_id)
-        return DeviceDetail(self.view(device_id), 5, ())
+        return DeviceDetail(self.view(device_id), "", "", (), ())
 
     async def events_before(
         self, tenant_id: str, before: int | None, limit: int, device_id: str | None = None
@@ -251,7 +251,7 @@ class House:
 
     async def token(self, tenant_id: str, role: Role, *scopes: str) -> str:
         """Add a token; return its secret."""
-        new = NewToken(f"{role.word} {' '.join(scopes)}", role, scopes or ("*",), "test")
+        new = NewToken(f"{role.word} {' '.join(scopes) or 'all'}", role, scopes or ("*",), "test")
         return (await self.identity.tenancy.tokens.create(tenant_id, new))[1].text
 
     async def furnish(self) -> None:
@@ -292,7 +292,8 @@ class House:
         self.pages = ConsolePages(config, Assets())
         parts = ConsoleParts(hub, api.feeds, stored, self.reads, process(), dict)
         self.worlds = Worlds(parts, config)
-        reading = Reading(self.reads, CATALOGUE, self.worlds.own, dict, config.deadline_s)
+        intervals = {tier.value: seconds for tier, seconds in DEFAULT_INTERVAL_S.items()}
+        reading = Reading(self.reads, CATALOGUE, self.worlds.own, lambda: intervals, config.deadline_s)
         self.server = HttpServer(
             FakeReadiness(),
             self.logins_settings.http,
