@@ -12,8 +12,8 @@ from mtd.api.login.sessions import Origin, Sessions
 from mtd.api.login.throttle import Throttle
 from mtd.core.errors import Forbidden, MtdError, QuotaExceeded, Unauthenticated
 from mtd.model.audit import AuditEntry, entry_of_unknown
-from mtd.model.device import DEFAULT_TENANT_ID
 from mtd.model.principal import CallerKind
+from mtd.model.tenant import NO_TENANT_ID
 from mtd.security.attempts import peer_host
 from mtd.storage.stores.users import Login, UserRecord
 
@@ -148,7 +148,7 @@ class LocalLogins:
             logger.info("a password stays hashed with older parameters: %s", error)
 
     def _refused(self, name: str, origin: Origin, outcome: str, reason: str) -> None:
-        entry = entry_of_unknown(ACTION, outcome, DEFAULT_TENANT_ID, origin.peer, reason, f"user={name}")
+        entry = entry_of_unknown(ACTION, outcome, NO_TENANT_ID, origin.peer, reason, f"user={name}")
         self._auditor.record(entry)
 
 

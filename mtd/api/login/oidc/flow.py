@@ -20,7 +20,6 @@ from mtd.api.login.sessions import Origin, Sessions
 from mtd.core.clock import Clock
 from mtd.core.errors import AlreadyExists, MtdError, Refused, Retryable
 from mtd.model.audit import AuditEntry, entry_of_unknown
-from mtd.model.device import DEFAULT_TENANT_ID
 from mtd.model.principal import CallerKind, Role
 from mtd.model.tenant import NAME_CHARACTERS, NO_TENANT_ID
 from mtd.storage.stores.users import NewUser, UserRecord
@@ -116,7 +115,7 @@ class OidcLogins:
             metrics.OIDC_REFUSED.labels(reason=bad.reason).inc()
             logger.info("a login at the identity provider was refused: %s", bad)
             self._auditor.record(
-                entry_of_unknown(ACTION, "UNAUTHENTICATED", DEFAULT_TENANT_ID, origin.peer, str(bad))
+                entry_of_unknown(ACTION, "UNAUTHENTICATED", NO_TENANT_ID, origin.peer, str(bad))
             )
             raise
         except MtdError:

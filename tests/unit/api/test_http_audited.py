@@ -1,0 +1,77 @@
+"""Who looks at what may tell of subscribers is written down before it is shown, by whichever door."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from typing import Any
+
+import pytest
+
+from mtd.api.access.rules import rules_of
+from mtd.api.grpc.server import DESCRIPTORS
+from mtd.api.http import access
+from mtd.api.http.access import ROUTES, Doorkeeper
+from mtd.core.errors import Retryable
+from mtd.model.audit import AuditEntry
+from mtd.model.principal import CallerKind, Principal, Role
+from mtd.testing import run_async
+
+TENANT = "00000000-0000-4000-8000-000000000001"
+VIEWER = Principal(CallerKind.USER, "vi", TENANT, Role.VIEWER, "192.0.2.1:5")
+
+
+class Book:
+    def __init__(self, *, trouble: bool = False, slow: bool = False) -> None:
+        self.entries: list[AuditEntry] = []
+        self._trouble, self._slow = trouble, slow
+
+    def ready(self) -> None:
+        if self._trouble:
+            raise Retryable("the disk is full")
+
+    def record(self, entry: AuditEntry) -> Awaitable[None]:
+        self.entries.append(entry)
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if not self._slow:
+            done.set_result(None)
+        return done
+
+
+class Asked:
+    path = b"/console/api/v1/devices/aaaaaaaa-0000-4000-8000-000000000001/events"
+
+
+def looked(book: Book, route: str) -> None:
+    keeper: Any = Doorkeeper(auditor=book)
+    run_async(keeper.written_down(ROUTES[route], VIEWER, Asked()))
+
+
+def test_what_tells_of_subscribers_is_audited_at_both_doors() -> None:
+    assert {route for route, given in ROUTES.items() if given.rule.audited} == {
+        "/console/live",
+        "/console/api/v1/events",
+        "/console/api/v1/devices/ID/events",
+    }
+    rules = rules_of(DESCRIPTORS)
+    for method in ("ListTableRows", "ListSnapshotVersions", "StreamEvents"):
+        assert rules[f"/mtd.pb.telemetry.v1.TelemetryService/{method}"].audited, method
+
+
+def test_who_looks_at_events_is_written_down() -> None:
+    book = Book()
+    looked(book, "/console/api/v1/devices/ID/events")
+    (entry,) = book.entries
+    assert (entry.caller, entry.tenant_id, entry.outcome) == ("vi", TENANT, "OK")
+    assert entry.action == "HTTP /console/api/v1/devices/ID/events"
+    assert "aaaaaaaa-0000-4000-8000-000000000001" in entry.target
+    looked(book, "/console/api/v1/catalogue")
+    assert len(book.entries) == 1
+
+
+def test_what_can_not_be_written_down_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(Retryable, match="disk is full"):
+        looked(Book(trouble=True), "/console/live")
+    monkeypatch.setattr(access, "_AUDIT_S", 0.01)
+    with pytest.raises(Retryable, match="audit log"):
+        looked(Book(slow=True), "/console/live")
