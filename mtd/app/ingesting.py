@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mtd.api.grpc.ingest import IngestServicer
-from mtd.api.grpc.ingest_keys import IngestKeyServicer
-from mtd.api.grpc.server import ServicePart
+from mtd.api.grpc.ingest_parts import ingest_parts
 from mtd.api.http.bodies import BodyLimits
 from mtd.api.http.ingest_pages import IngestPages, IngestParts
 from mtd.api.ingest.heartbeats import Heartbeats
@@ -19,8 +18,6 @@ from mtd.ingest.push.keyring import Keyring
 from mtd.ingest.push.limits import Places, Rates
 from mtd.ingest.push.reading import BodyReader
 from mtd.model.tenant import Quota
-from mtd.pb.admin.v1.ingest_key_service_pb2_grpc import add_IngestKeyServiceServicer_to_server
-from mtd.pb.ingest.v1.ingest_service_pb2_grpc import add_IngestServiceServicer_to_server
 from mtd.storage.partitions import TELEMETRY_FRAME
 from mtd.storage.retention import Retention
 from mtd.storage.stores.enrolments import EnrolmentStore
@@ -33,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mtd.api.access.interfaces import Auditor
+    from mtd.api.grpc.server import ServicePart
     from mtd.app.config import Settings
     from mtd.app.identity import Identity
     from mtd.app.pools import Pools
@@ -62,45 +60,26 @@ class Ingesting:
         auditor: Auditor,
     ) -> None:
         """Join the parts, and begin to follow inventory and keys."""
-        settings = self._settings
+        config = self._settings.ingest
         self._identity = identity
-        inventory = IngestInventoryStore(pools.writer)
-        rates = Rates(settings.ingest.push, self._tenant_rate)
-        retention = Retention(settings.database.retention, settings.database.partitions)
+        inventory, enrolments = IngestInventoryStore(pools.writer), EnrolmentStore(pools.writer)
+        rates = Rates(config.push, self._tenant_rate)
         identity.meters[Quota.INGEST_POINTS_PER_S] = _meter(rates)
         self._devices = KnownDevices(inventory)
-        self._keyring = Keyring(pools.writer, GoodKeys(pools.writer, secrets.opener), settings.ingest.push)
-        self._reader = BodyReader(settings.ingest.push)
-        self._push = PushDoor(
-            Surroundings(
-                log,
-                catalogue,
-                self._devices,
-                IngestEventStore(pools.writer),
-                lambda now_us: retention.oldest_us(TELEMETRY_FRAME, now_us),
-                lambda: recorder.pressure,
-            ),
-            settings.ingest,
-            rates,
-            self._places,
-        )
-        heartbeats = Heartbeats(inventory, rates, settings.ingest.push)
-        copies = CopyDoor(log, IngestLogStore(pools.writer), self._devices, rates, settings.ingest.append)
-        enrolments = EnrolmentStore(pools.writer)
+        self._keyring = Keyring(pools.writer, GoodKeys(pools.writer, secrets.opener), config.push)
+        self._reader = BodyReader(config.push)
+        around = self._surroundings(log, recorder, pools, catalogue)
+        self._push = PushDoor(around, config, rates, self._places)
+        heartbeats = Heartbeats(inventory, rates, config.push)
+        copies = CopyDoor(log, IngestLogStore(pools.writer), self._devices, rates, config.append)
 
         async def served(collector_id: str) -> Sequence[str]:
-            tenants = (await enrolments.served([collector_id])).get(collector_id, ())
-            return [tenant_id for tenant_id in tenants if identity.tenancy.serves(tenant_id)]
+            return (await enrolments.served([collector_id])).get(collector_id, ())
 
-        servicer = IngestServicer(self._push, copies, heartbeats, served, settings.ingest.push, auditor)
-        keys = IngestKeyServicer(IngestKeyStore(pools.doors, secrets.sealer))
-        self._services = [
-            ServicePart(add_IngestServiceServicer_to_server, servicer),
-            ServicePart(add_IngestKeyServiceServicer_to_server, keys),
-        ]
-        await self._devices.start()
-        await self._keyring.start()
-        await self._push.start()
+        servicer = IngestServicer(self._push, copies, heartbeats, served, config.push, auditor)
+        self._services = ingest_parts(servicer, IngestKeyStore(pools.doors, secrets.sealer))
+        for part in (self._devices, self._keyring, self._push):
+            await part.start()
         tenancy = identity.tenancy
         self.pages.serve(
             IngestParts(
@@ -112,6 +91,20 @@ class Ingesting:
                 tenancy.directory,
                 auditor,
             )
+        )
+
+    def _surroundings(
+        self, log: object, recorder: Recorder, pools: Pools, catalogue: Catalogue
+    ) -> Surroundings:
+        database = self._settings.database
+        retention = Retention(database.retention, database.partitions)
+        return Surroundings(
+            log,
+            catalogue,
+            self._devices,
+            IngestEventStore(pools.writer),
+            lambda now_us: retention.oldest_us(TELEMETRY_FRAME, now_us),
+            lambda: recorder.pressure,
         )
 
     def parts(self) -> Sequence[ServicePart]:
