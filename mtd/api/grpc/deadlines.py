@@ -13,9 +13,15 @@ from mtd.core.errors import Refused
 
 
 class FirstMessageLate(Refused):
-    """A caller opened a stream and sent nothing."""
+    """A caller began a call and sent nothing."""
 
-    hint = "open the stream when there is something to send"
+    hint = "begin the call when there is something to send"
+
+
+class RequestMissing(Refused):
+    """A caller ended its side without a request."""
+
+    hint = "send the request, even if it is empty"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +74,29 @@ class AnswerClock:
         self.answered()
 
 
+async def only_message(requests: Any, seconds: float) -> Any:
+    """Return the request of a call that isn't a stream of them. Raises FirstMessageLate, RequestMissing."""
+    try:
+        return await _first(aiter(requests), seconds)
+    except StopAsyncIteration:
+        raise RequestMissing("the call has no request") from None
+
+
 async def in_time(requests: Any, seconds: float) -> AsyncIterator[Any]:
     """Yield a caller's messages. Raises FirstMessageLate if the first isn't there in time."""
     messages = aiter(requests)
     try:
-        async with asyncio.timeout(seconds):
-            first = await anext(messages)
+        first = await _first(messages, seconds)
     except StopAsyncIteration:
         return
-    except TimeoutError:
-        raise FirstMessageLate(f"nothing was sent within {seconds:g} s") from None
     yield first
     async for message in messages:
         yield message
+
+
+async def _first(messages: AsyncIterator[Any], seconds: float) -> Any:
+    try:
+        async with asyncio.timeout(seconds):
+            return await anext(messages)
+    except TimeoutError:
+        raise FirstMessageLate(f"nothing was sent within {seconds:g} s") from None

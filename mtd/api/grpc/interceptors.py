@@ -20,7 +20,7 @@ from mtd.api.access.rules import Rule
 from mtd.api.access.running import RunningCalls
 from mtd.api.grpc.audited import Trail, code_of
 from mtd.api.grpc.conventions import Conventions
-from mtd.api.grpc.deadlines import AnswerClock, Deadlines, in_time
+from mtd.api.grpc.deadlines import AnswerClock, Deadlines, in_time, only_message
 from mtd.api.grpc.malformed import or_malformed, readable
 from mtd.api.grpc.status import status_of
 from mtd.api.grpc.types import Context, Handler, Interceptor
@@ -85,40 +85,48 @@ class CallInterceptor(Interceptor):
             "request_deserializer": or_malformed(handler.request_deserializer),
             "response_serializer": _unless_done(handler.response_serializer),
         }
+        # All are taken as streams of requests. gRPC would wait without end for the one of a call that isn't, and
+        # who sends none, of many, would leave no room for others.
         if handler.response_streaming:
-            if handler.request_streaming:
-                return grpc.stream_stream_rpc_method_handler(
-                    self._streaming(method, handler.stream_stream), **coders
-                )
-            return grpc.unary_stream_rpc_method_handler(
-                self._streaming(method, handler.unary_stream), **coders
+            streaming = handler.stream_stream or handler.unary_stream
+            return grpc.stream_stream_rpc_method_handler(
+                self._streaming(method, streaming, one=not handler.request_streaming), **coders
             )
-        if handler.request_streaming:
-            return grpc.stream_unary_rpc_method_handler(self._single(method, handler.stream_unary), **coders)
-        return grpc.unary_unary_rpc_method_handler(self._single(method, handler.unary_unary), **coders)
+        single = handler.stream_unary or handler.unary_unary
+        return grpc.stream_unary_rpc_method_handler(
+            self._single(method, single, one=not handler.request_streaming), **coders
+        )
 
-    def _single(self, method: str, behaviour: Any) -> Any:
+    def _single(self, method: str, behaviour: Any, *, one: bool) -> Any:
         answered = self._conventions.around(method, behaviour)
 
-        async def call(request: Any, context: Context) -> Any:
-            async with self._account(method, context), self._admitted(method, request, context):
-                # A deadline of the caller's own is kept by gRPC, which cancels us.
-                async with asyncio.timeout(self._deadlines.unary_s(context.time_remaining())):
-                    return await answered(self._begun(request), context)
+        async def call(requests: Any, context: Context) -> Any:
+            async with self._account(method, context):
+                request = await self._taken(requests, one=one)
+                async with self._admitted(method, request, context):
+                    # A deadline of the caller's own is kept by gRPC, which cancels us.
+                    async with asyncio.timeout(self._deadlines.unary_s(context.time_remaining())):
+                        return await answered(self._begun(request), context)
 
         return call
+
+    async def _taken(self, requests: Any, *, one: bool) -> Any:
+        """Return the request of a call, or the stream of them."""
+        return await only_message(requests, self._deadlines.first_message) if one else requests
 
     def _begun(self, request: Any) -> Any:
         """Return a request; of one that is a stream, its messages, the first of them in time."""
         request = readable(request)
         return in_time(request, self._deadlines.first_message) if hasattr(request, "__aiter__") else request
 
-    def _streaming(self, method: str, behaviour: Any) -> Any:
-        async def call(request: Any, context: Context) -> None:
-            async with self._account(method, context), self._admitted(method, request, context, stream=True):
-                async with asyncio.timeout(self._deadlines.answer) as limit:
-                    clock: Any = AnswerClock(context, limit)
-                    await _written(behaviour(self._begun(request), clock), clock)
+    def _streaming(self, method: str, behaviour: Any, *, one: bool) -> Any:
+        async def call(requests: Any, context: Context) -> None:
+            async with self._account(method, context):
+                request = await self._taken(requests, one=one)
+                async with self._admitted(method, request, context, stream=True):
+                    async with asyncio.timeout(self._deadlines.answer) as limit:
+                        clock: Any = AnswerClock(context, limit)
+                        await _written(behaviour(self._begun(request), clock), clock)
 
         return call
 

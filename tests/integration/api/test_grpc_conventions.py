@@ -211,14 +211,37 @@ def test_a_stream_goes_on_where_it_broke() -> None:
     run_async(main())
 
 
-def test_a_caller_that_streams_has_to_begin() -> None:
+@pytest.mark.parametrize(
+    "method",
+    [
+        "grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+        "mtd.pb.inventory.v1.InventoryService/ListDevices",
+        "mtd.pb.telemetry.v1.TelemetryService/StreamLatest",
+    ],
+)
+def test_a_caller_that_sends_nothing_has_its_call_ended(method: str) -> None:
+    """Else as many as there may be calls would be enough to shut everybody out."""
+
     async def main() -> None:
-        async with opened(first_message_deadline_s=0.05) as door:
-            method = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
-            call = door.channel.stream_stream(method)()
-            failed = await fails(call.read())
-            assert failed.code() is CODE.INVALID_ARGUMENT
-            assert "nothing was sent" in failed.details()
+        async with opened(first_message_deadline_s=0.05, max_concurrent_calls=3) as door:
+            silent = [door.channel.stream_stream(f"/{method}")() for _ in range(3)]
+            for call in silent:
+                failed = await fails(call.read())
+                assert failed.code() is CODE.INVALID_ARGUMENT
+                assert "nothing was sent" in failed.details()
+                assert metadata_of(failed)["mtd-reason"] == "FIRST_MESSAGE_LATE"
+            await door.inventory.ListDevices(inventory_pb.ListDevicesRequest())
+
+    run_async(main())
+
+
+def test_a_call_has_a_request() -> None:
+    async def main() -> None:
+        async with opened() as door:
+            call = door.channel.stream_unary("/mtd.pb.inventory.v1.InventoryService/ListDevices")()
+            await call.done_writing()
+            failed = await fails(call)
+            assert (failed.code(), failed.details()) == (CODE.INVALID_ARGUMENT, "the call has no request")
 
     run_async(main())
 
