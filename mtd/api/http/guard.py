@@ -13,7 +13,7 @@ import ipaddress
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import unquote_to_bytes, urlsplit
 
 from twisted.web.http import Request
 from twisted.web.resource import Resource
@@ -54,14 +54,19 @@ class Guard:
     def __init__(self, allowed_hosts: Iterable[str]) -> None:
         self._allowed = {name.lower() for name in allowed_hosts}
 
+    @staticmethod
+    def unreadable(request: Request) -> Refusal | None:
+        """Return that a request can't be read, whatever page it asks for; None if it can."""
+        if _is_readable(request):
+            return None
+        return Refusal("text", "the path or a header is no text", "send only what is text, in UTF-8", 400)
+
     def refusal(self, request: Request, *, own_proof: bool = False) -> Refusal | None:
         """Return why a request is refused, None if it may pass.
 
         ``own_proof``: the page takes what is signed, or shows a token. Programs that do may call the door by any
         name: a page that lured a browser here has neither, and what a browser sends by itself counts for nothing.
         """
-        if not _is_readable(request):
-            return Refusal("header", "a header is no UTF-8 text", "send only headers that are text", 400)
         port = int(request.getHost().port)
         host = request.getHeader("host") or ""
         proven = own_proof and _shows_proof(request)
@@ -106,13 +111,15 @@ class RefusedPage(Resource):
 
 
 def _is_readable(request: Request) -> bool:
-    """Return whether all headers are texts: whoever reads one later need not ask."""
+    """Return whether the path and all headers are texts: whoever reads them later need not ask."""
     try:
+        unquote_to_bytes(request.path).decode()
+        (request.getHeader("host") or "").encode("idna")
         for name, values in request.requestHeaders.getAllRawHeaders():
             name.decode("ascii")
             for value in values:
                 value.decode()
-    except UnicodeDecodeError:
+    except UnicodeError:
         return False
     return True
 

@@ -66,6 +66,8 @@ class MountedSite(Site):
             request.setHeader(name, value)
         path = _path(request)
         route, resource = self._found(path)
+        if (unreadable := self._guard.unreadable(request)) is not None:
+            return RefusedPage(unreadable)
         own_proof = self._doorkeeper.has_own_proof(route)
         if path not in PROBES and (refusal := self._guard.refusal(request, own_proof=own_proof)) is not None:
             return RefusedPage(refusal)

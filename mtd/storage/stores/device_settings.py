@@ -98,7 +98,7 @@ class DeviceSettings:
         wrong += self.t0.problems()
         try:
             "".encode(self.code_page or "latin-1")
-        except LookupError:
+        except (LookupError, ValueError):  # unknown, or no name at all
             wrong.append(f"code_page {self.code_page!r} isn't known")
         filled = replace(
             self,

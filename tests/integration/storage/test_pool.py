@@ -8,6 +8,7 @@ from typing import Any
 
 import psycopg2.extensions
 import pytest
+from txpostgres import txpostgres
 
 from mtd.core.errors import Bug, Misconfigured
 from mtd.model.device import DEFAULT_TENANT_ID
@@ -195,6 +196,33 @@ def test_the_deadline_ends_waiting_and_work(postgres_dsn: str) -> None:
         with pytest.raises(StorageUnavailable):
             await value(db, "SELECT 1", deadline_s=0.1)  # waits for a connection
         await asyncio.gather(*busy)
+        assert await value(db, "SELECT 1") == 1
+
+    with_database(postgres_dsn, body)
+
+
+def test_who_is_cancelled_watches_no_closed_descriptor(postgres_dsn: str) -> None:
+    """A loop that is to watch one aborts the process."""
+    from twisted.internet import reactor
+
+    def cursors() -> list[Any]:
+        watching: Any = reactor
+        return [
+            one
+            for one in (*watching.getReaders(), *watching.getWriters())
+            if isinstance(one, txpostgres.Cursor)
+        ]
+
+    async def body(db: Database) -> None:
+        for _ in range(3):
+            work = asyncio.ensure_future(value(db, "SELECT pg_sleep(20)"))
+            while not cursors():
+                await asyncio.sleep(0)
+            work.cancel()
+            # Before the loop looks at descriptors again.
+            with pytest.raises(asyncio.CancelledError):
+                await work
+            assert not cursors()
         assert await value(db, "SELECT 1") == 1
 
     with_database(postgres_dsn, body)
