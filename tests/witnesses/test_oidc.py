@@ -15,6 +15,7 @@ import urllib.parse
 import urllib.request
 from collections.abc import Awaitable, Callable, Iterator
 from http.cookiejar import CookieJar
+from importlib.resources import files
 from typing import Any
 
 import pytest
@@ -22,6 +23,8 @@ import pytest
 from mtd.model.device import DEFAULT_TENANT_ID
 from mtd.model.tenant import NO_TENANT_ID
 from mtd.testing import run_async
+from mtd.testing.browser import MISSING, chromium, find_chromium
+from mtd.testing.missing import skip_without
 from mtd.testing.postgres import postgres_dsn, postgres_server
 from tests.integration.app.login_kit import Browser, House, house
 from tests.witnesses.kit import HERE, NODE, require
@@ -69,8 +72,10 @@ class IdentityProvider:
     def stop(self) -> None:
         """End it."""
         assert self.program.stdin is not None
+        assert self.program.stdout is not None
         self.program.stdin.close()
         self.program.wait(10)
+        self.program.stdout.close()
 
     def log_in(self, url: str, account: str) -> str:
         """Log in with an account, as a browser that was sent there; return where it is sent back to."""
@@ -267,6 +272,37 @@ def test_logging_out_logs_out_there_too(postgres_dsn: str, provider: IdentityPro
                 return int(page.status)
 
         assert await asyncio.to_thread(look) == 200
+
+    at_home(postgres_dsn, provider, body)
+
+
+def test_a_browser_comes_back_from_another_site(postgres_dsn: str, provider: IdentityProvider) -> None:
+    if find_chromium() is None:
+        skip_without(MISSING)
+    if not (files("mtd.api.console") / "dist" / "login.html").is_file():
+        skip_without("the console is not built: run scripts/build_console")
+
+    def look(home: House) -> tuple[str, Any]:
+        # By another name than the provider's: for a browser that is another site.
+        url = f"http://localhost:{home.server.port}/console/"
+        with chromium() as browser:
+            page = browser.new_page()
+            page.set_default_timeout(60_000)
+            page.goto(f"{url}#/events")
+            page.get_by_role("link", name="Log in with the test").click()
+            page.locator("input[name=login]").fill("kim")
+            page.locator("input[name=password]").fill("any")
+            page.locator("button[type=submit]").click()
+            page.locator("button[type=submit]").click()  # that mtd may know who it is
+            page.wait_for_selector("[data-testid=connection][data-phase=live]")
+            return page.url.removeprefix(url), page.locator("[data-testid=who]").text_content()
+
+    async def body(home: House) -> None:
+        redirect = f"http://localhost:{home.server.port}/console/login/callback"
+        await asyncio.to_thread(provider.begin, redirect, GROUPS)
+        where, who = await asyncio.to_thread(look, home)
+        assert where == "#/events"
+        assert "kim" in who
 
     at_home(postgres_dsn, provider, body)
 

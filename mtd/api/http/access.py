@@ -20,7 +20,7 @@ from mtd.api.access.gate import Gate
 from mtd.api.access.interfaces import Auditor, Credentials, Gatekeeper
 from mtd.api.access.logged import LoggedAudit
 from mtd.api.access.rules import Rule
-from mtd.api.http.cookies import SESSION, Cookies
+from mtd.api.http.cookies import SESSION, TENANT, Cookies
 from mtd.api.http.pages import JSON, TEXT, answer
 from mtd.api.http.shown import bearer_of, credentials_of
 from mtd.core.errors import Forbidden, MtdError, QuotaExceeded, Retryable, Unauthenticated
@@ -32,6 +32,7 @@ from mtd.model.tenant import NO_TENANT_ID
 logger = logging.getLogger(__name__)
 
 LOGIN_PAGE = "/console/login"
+CONSOLE_PAGE = "/console/"
 _SAFE = frozenset({b"GET", b"HEAD"})
 _AUDIT_S = 10.0
 
@@ -229,13 +230,17 @@ class Told(Resource):
         return answer(request, self._code, JSON, self._body)
 
 
-class _ToLogin(Resource):
+class _To(Resource):
     isLeaf = True
 
+    def __init__(self, place: str) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._place = place
+
     def render(self, request: Request) -> bytes:
-        """Take a browser to the login; it keeps what stands behind the # of the address."""
-        request.setHeader("location", LOGIN_PAGE)
-        return answer(request, 302, TEXT, b"log in at /console/login\n")
+        """Take a browser there; it keeps what stands behind the # of the address."""
+        request.setHeader("location", self._place)
+        return answer(request, 302, TEXT, f"go to {self._place}\n".encode())
 
 
 class _Guarded(Resource):
@@ -259,10 +264,14 @@ class _Guarded(Resource):
     async def _render(self, request: Request) -> None:
         try:
             caller = await self._doorkeeper.caller(self._access, request)
-            await self._doorkeeper.written_down(self._access, caller, request)
         except MtdError as error:
             self._refuse(request, error)
             return
+        except Exception:
+            logger.exception("it can't be told who asks for a page, by an error of mtd")
+            request.render(Told(500, "an error of mtd", "its log has it"))
+            return
+        await asyncio.sleep(0)  # who went away meanwhile is noticed here
         try:
             with serving(caller):  # whatever the page begins works for this caller
                 request.render(self._resource)
@@ -270,14 +279,19 @@ class _Guarded(Resource):
             request.processingFailed(Failure())
 
     def _refuse(self, request: Request, error: MtdError) -> None:
+        cookies = self._doorkeeper.cookies
         if isinstance(error, Unauthenticated):
-            self._doorkeeper.cookies.drop(request, SESSION)
+            cookies.drop(request, SESSION)
             if self._access.page:
-                request.render(_ToLogin())  # type: ignore[no-untyped-call]
+                request.render(_To(LOGIN_PAGE))
                 return
             request.setHeader("www-authenticate", 'Bearer realm="mtd"')
             hint = error.hint or "log in at /console/login, or send a token: Authorization: Bearer mtd_..."
             request.render(Told(401, str(error), hint))
+        elif isinstance(error, Forbidden) and self._access.page and cookies.get(request, TENANT):
+            # Chosen by somebody else, or in another mtd: without it the page comes.
+            cookies.drop(request, TENANT)
+            request.render(_To(CONSOLE_PAGE))
         elif isinstance(error, Forbidden):
             request.render(Told(403, str(error), error.hint or "ask an admin of your tenant"))
         elif isinstance(error, QuotaExceeded):
