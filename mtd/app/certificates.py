@@ -14,6 +14,7 @@ from mtd.api.grpc.collectors import collector_parts
 from mtd.api.loopback import is_loopback_host
 from mtd.api.tls.config import ClientAuth, DoorTls, GrpcTls, TlsMode
 from mtd.api.tls.material import FilesSource, InternalSource, LiveMaterial, Source
+from mtd.app.collector_metrics import ORPHANS
 from mtd.app.collectors import Collectors
 from mtd.app.enrolment import CollectorAdmin, Enrolment
 from mtd.app.identity_files import IdentityFiles
@@ -40,6 +41,7 @@ logger = logging.getLogger(__name__)
 _UPKEEP_S = 3600.0
 _CRL_S = 86_400.0
 _RETRY_S = 60.0
+_NAMED = 10
 _KEPT_US = 90 * 86_400_000_000
 _EVERYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared with, not listened on
 
@@ -82,6 +84,7 @@ class Certificates:
             enrolments, writer, tenancy.directory, self.running, self._clock
         )
         await collectors.start()
+        await self._tell_of_orphans(collectors)
         tenancy.verifiers.insert(0, collectors)
         tenancy.forgetful.append(collectors.changed)
         tls = self._settings.grpc.tls
@@ -141,6 +144,20 @@ class Certificates:
         assert tls.certificate_file is not None
         assert tls.key_file is not None
         return FilesSource(tls.certificate_file, tls.key_file, self.authorities, more)
+
+    async def _tell_of_orphans(self, collectors: Collectors) -> None:
+        """Say so where collectors can't come in, because the CA that signed their certificates is lost."""
+        trusted = {one.facts.fingerprint for one in await asyncio.to_thread(self.authorities.all)}
+        orphans = collectors.orphans(trusted)
+        ORPHANS.set(len(orphans))
+        if orphans:
+            logger.error(
+                "%d collectors have certificates of a CA that isn't in %s, and can't come in (%s): restore that folder from"
+                " its backup, or invite them again",
+                len(orphans),
+                self._settings.authority_path,
+                ", ".join(orphans[:_NAMED]),
+            )
 
     async def _keep_up(self, enrolments: EnrolmentStore) -> None:
         """Forget what expired long ago, and seal the CA's key with the newest master key."""

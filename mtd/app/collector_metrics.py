@@ -5,6 +5,10 @@ from __future__ import annotations
 from mtd.core.metrics import Counter, Gauge
 
 COLLECTORS = Gauge("mtd_app_collectors", "Collectors that may call.")
+ORPHANS = Gauge(
+    "mtd_app_collectors_of_lost_authorities",
+    "Collectors that can't come in, as the CA that signed their certificates isn't there; looked at when the daemon starts.",
+)
 COLLECTORS_REFUSED = Counter(
     "mtd_app_collectors_refused_total",
     "Certificates of collectors that were refused: revoked, expired, not known (unknown), of one that is disabled, or "

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from typing import TYPE_CHECKING
 
 from mtd.api.access.interfaces import Credentials, Tenants
@@ -16,7 +16,7 @@ from mtd.api.access.running import RunningCalls
 from mtd.app.collector_metrics import COLLECTORS, COLLECTORS_REFUSED
 from mtd.core.backoff import Backoff
 from mtd.core.clock import SYSTEM_CLOCK, Clock
-from mtd.core.errors import MtdError, Unauthenticated
+from mtd.core.errors import MtdError, Retryable, Unauthenticated
 from mtd.core.service import TaskGroup
 from mtd.model.principal import CallerKind, Principal
 from mtd.security.ca import Revoked
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _LOOK_S = 60.0
+_WAIT_S = 5.0
 _PARSED = 4096
 _KIND = "certificate"
 
@@ -103,8 +104,7 @@ class Collectors:
             raise self._refusal("unreadable", "the certificate can't be read")
         if not facts.collector_id:
             return None  # the door wanted a certificate of some CA: who calls has to say otherwise who it is
-        if self._read < self._told:
-            await self._catch_up()
+        await self._fresh()
         member = self._member_of(facts)
         self._seen[member.collector_id] = (self._clock.now_us(), credentials.peer)
         tenant_id = member.tenants[0]
@@ -130,6 +130,17 @@ class Collectors:
             key=lambda one: one.serial,
         )
 
+    def orphans(self, authorities: Container[bytes]) -> list[str]:
+        """Return the collectors that have good certificates, and none of these CAs, by their fingerprints."""
+        now_us = self._clock.now_us()
+        good, known = set(), set()
+        for collector_id, one in self._known.certificates.values():
+            if one.revoked_us is None and one.not_after_us > now_us:
+                good.add(collector_id)
+                if one.authority in authorities:
+                    known.add(collector_id)
+        return sorted(self._known.members[one].name for one in good - known if one in self._known.members)
+
     def listen(self, read: Callable[[], None]) -> None:
         """Call a function whenever all was read again."""
         self._listeners.append(read)
@@ -138,6 +149,16 @@ class Collectors:
         """Return the tenants that a collector serves, its own first; none if it isn't known."""
         member = self._known.members.get(collector_id)
         return () if member is None else member.tenants
+
+    async def _fresh(self) -> None:
+        """Have read all that was told. Raises Retryable if that takes too long."""
+        if self._read >= self._told:
+            return
+        try:
+            async with asyncio.timeout(_WAIT_S):
+                await self._catch_up()
+        except TimeoutError:
+            raise Retryable(f"what changed about collectors can't be read within {_WAIT_S:g} s") from None
 
     def _member_of(self, facts: Facts) -> Member:
         """Return whose a certificate is. Raises Unauthenticated."""

@@ -16,7 +16,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from mtd.core.clock import SYSTEM_CLOCK, Clock
-from mtd.core.errors import AlreadyExists, Misconfigured, Refused
+from mtd.core.errors import AlreadyExists, Refused
 from mtd.security.ca import Authority, Revoked, pin_of
 from mtd.security.certificates import (
     Facts,
@@ -30,7 +30,7 @@ from mtd.security.certificates import (
 )
 from mtd.security.config import CertificatesConfig
 from mtd.security.errors import CertificateUnusable, KeyUnusable, NoAuthority
-from mtd.security.generations import Generations, replace_private
+from mtd.security.generations import Generations, make_private_folder, replace_private
 from mtd.security.keyfile import MasterKey
 from mtd.security.sealed_files import open_sealed, seal, sealed_with
 
@@ -187,7 +187,7 @@ class AuthorityStore:
                 return current  # another process was quicker
             signed = self.sign_server(names)
             doors = self._folder / "doors"
-            doors.mkdir(mode=0o700, exist_ok=True)
+            make_private_folder(doors)
             replace_private(doors / f"{door}.pem", signed.key + signed.chain)
         return signed
 
@@ -201,13 +201,8 @@ class AuthorityStore:
         """Write the list of revoked certificates for others to read. Raises NoAuthority, Misconfigured."""
         authority, _ = self._signing()
         content = authority.crl_pem(revoked, self._clock.now_us())
-        try:
-            replace_private(path, content)
-            path.chmod(0o644)
-        except OSError as error:
-            raise Misconfigured(
-                f"certificates.crl_file: {path} can't be written ({error.strerror})"
-            ) from None
+        replace_private(path, content)
+        path.chmod(0o644)  # it is our own by now
 
     # -- underneath --------------------------------------------------------------
 

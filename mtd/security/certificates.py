@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.x509.oid import NameOID
 
@@ -23,6 +23,7 @@ from mtd.security.errors import CertificateUnusable
 COLLECTOR_URI = "mtd://collector/"
 TENANT_URI = "mtd://tenant/"
 MOST_REQUEST_BYTES = 16 * 1024
+_LEAST_RSA_BITS = 2048
 _CURVES = (ec.SECP256R1, ec.SECP384R1)
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _MICROSECOND = dt.timedelta(microseconds=1)
@@ -129,6 +130,17 @@ def facts_of(certificate: x509.Certificate) -> Facts:
         )
     except ValueError as error:
         raise CertificateUnusable(f"a certificate can't be read: {error}") from None
+
+
+def refuse_weak(key: PrivateKeyTypes, where: str) -> None:
+    """Raise CertificateUnusable for a key that doors can't use: of a kind that clients don't take, or too short."""
+    if isinstance(key, ec.EllipticCurvePrivateKey) and isinstance(key.curve, (*_CURVES, ec.SECP521R1)):
+        return
+    if isinstance(key, rsa.RSAPrivateKey) and key.key_size >= _LEAST_RSA_BITS:
+        return
+    raise CertificateUnusable(
+        f"{where} holds a key that can't be used: take one on the curve P-256, or RSA with {_LEAST_RSA_BITS} bits or more"
+    )
 
 
 def fits(key: PrivateKeyTypes, certificate: x509.Certificate) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import secrets
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -52,7 +53,7 @@ class Generations:
             made = staging.rename(self.folder / str(number))
             sync_folder(self.folder)
         except OSError as error:
-            raise Misconfigured(f"{self.folder} can't be written ({error.strerror})") from None
+            raise _not_written(self.folder, error) from None
         return made
 
     def drop_before(self, kept: int) -> None:
@@ -63,13 +64,11 @@ class Generations:
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Keep others out, in this process and in others; makes the folder."""
+        make_private_folder(self.folder)
         try:
-            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             descriptor = os.open(self.folder / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
-            raise Misconfigured(
-                f"{self.folder} can't be written ({error.strerror}): run mtd as its owner"
-            ) from None
+            raise _not_written(self.folder, error) from None
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             yield
@@ -87,12 +86,26 @@ def write_private(path: Path, content: bytes) -> None:
 
 
 def replace_private(path: Path, content: bytes) -> None:
-    """Put a file in the place of another, whole."""
-    staging = path.with_name(f".{path.name}.{os.getpid()}.new")
-    staging.unlink(missing_ok=True)
-    write_private(staging, content)
-    staging.rename(path)
-    sync_folder(path.parent)
+    """Put a file in the place of another, whole. Raises Misconfigured."""
+    staging = path.with_name(f".{path.name}.{secrets.token_hex(4)}.new")
+    try:
+        try:
+            write_private(staging, content)
+            staging.rename(path)
+        except OSError:
+            staging.unlink(missing_ok=True)
+            raise
+        sync_folder(path.parent)
+    except OSError as error:
+        raise _not_written(path, error) from None
+
+
+def make_private_folder(folder: Path) -> None:
+    """Make a folder for its owner only, unless it is there. Raises Misconfigured."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise _not_written(folder, error) from None
 
 
 def sync_folder(folder: Path) -> None:
@@ -102,3 +115,7 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _not_written(path: Path, error: OSError) -> Misconfigured:
+    return Misconfigured(f"{path} can't be written ({error.strerror}): run mtd as its owner")

@@ -89,7 +89,9 @@ class Gate:
         if credentials.bearer or credentials.session:
             metrics.ACCESS_REFUSED.labels(reason="proof").inc()
             raise Unauthenticated("the token isn't one that mtd gave out, or it is no longer good")
-        if self._trust_loopback and not credentials.forwarded and is_loopback(credentials.peer):
+        here = is_loopback(credentials.peer) and not credentials.forwarded
+        # Who shows a certificate, if only that of another CA, isn't somebody who shows nothing.
+        if self._trust_loopback and here and credentials.certificate is None:
             return Principal(CallerKind.LOCAL, "", self._home, Role.SUPER_ADMIN, credentials.peer)
         return Principal(CallerKind.UNKNOWN, "", self._home, None, credentials.peer, "", frozenset())
 

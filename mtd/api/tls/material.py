@@ -14,7 +14,7 @@ from mtd.core.clock import SYSTEM_CLOCK, Clock
 from mtd.core.errors import Misconfigured
 from mtd.core.service import TaskGroup
 from mtd.security.ca_store import AuthorityStore
-from mtd.security.certificates import Facts, facts_of, fits, load_certificates, load_key
+from mtd.security.certificates import Facts, facts_of, fits, load_certificates, load_key, refuse_weak
 from mtd.security.errors import CertificateUnusable
 
 logger = logging.getLogger(__name__)
@@ -40,7 +40,10 @@ class Source(Protocol):
 
 
 class InternalSource:
-    """Certificates of the internal CA, which is made where there is none."""
+    """Certificates of the internal CA, which is made where there is none at the first reading.
+
+    Later one that is missing is a fault: of a disk, say. Another one in its place would shut all collectors out.
+    """
 
     def __init__(
         self, store: AuthorityStore, door: str, names: Sequence[str], more_authorities: Path | None = None
@@ -49,13 +52,15 @@ class InternalSource:
         self._door = door
         self._names = names
         self._more_authorities = more_authorities
+        self._may_make = True
 
     def read(self) -> Material:
         """Return the door's certificate, a new one where it is due."""
-        if self._store.init_unless_there("mtd internal CA"):
+        if self._may_make and self._store.init_unless_there("mtd internal CA"):
             logger.info(
                 "made the internal CA: back its folder up, or every collector has to enrol again if it is lost"
             )
+        self._may_make = False
         signed = self._store.door(self._door, self._names)
         authorities = self._store.bundle() + _more(self._more_authorities)
         return Material(signed.key, signed.chain, authorities, signed.facts)
@@ -79,12 +84,14 @@ class FilesSource:
     def read(self) -> Material:
         """Return what is in the files. Raises CertificateUnusable, also for a key of another certificate."""
         chain, key = _read(self._certificate_file), _read(self._key_file)
-        if self._key_file.stat().st_mode & 0o007:
+        if _mode(self._key_file) & 0o007:
             raise CertificateUnusable(
                 f"{self._key_file} can be read by everybody: run `chmod o-rwx {self._key_file}`"
             )
         certificate = load_certificates(chain, str(self._certificate_file))[0]
-        if not fits(load_key(key, str(self._key_file)), certificate):
+        loaded = load_key(key, str(self._key_file))
+        refuse_weak(loaded, str(self._key_file))
+        if not fits(loaded, certificate):
             raise CertificateUnusable(
                 f"the key in {self._key_file} isn't that of the certificate in {self._certificate_file}"
             )
@@ -132,11 +139,17 @@ class LiveMaterial:
         """Look now whether there is something newer."""
         try:
             await self._take()
-        except Misconfigured as wrong:
+        except Exception as wrong:
+            # Whatever it is, the next look may find it mended.
             metrics.TLS_RELOADS.labels(door=self._door, result="failed").inc()
             if str(wrong) != self._told:
                 self._told = str(wrong)
-                logger.error("the %s door goes on with the certificate that it has: %s", self._door, wrong)
+                logger.error(
+                    "the %s door goes on with the certificate that it has: %s",
+                    self._door,
+                    wrong,
+                    exc_info=not isinstance(wrong, Misconfigured),
+                )
 
     async def _take(self) -> None:
         found = await asyncio.to_thread(self._source.read)
@@ -179,6 +192,17 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise CertificateUnusable(
-            f"{path} can't be read ({error.strerror}): give another file, or the right to read it"
-        ) from None
+        raise _unreadable(path, error) from None
+
+
+def _mode(path: Path) -> int:
+    try:
+        return path.stat().st_mode
+    except OSError as error:
+        raise _unreadable(path, error) from None
+
+
+def _unreadable(path: Path, error: OSError) -> CertificateUnusable:
+    return CertificateUnusable(
+        f"{path} can't be read ({error.strerror}): give another file, or the right to read it"
+    )

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
 from OpenSSL import SSL
 
 from mtd.api.grpc.server import ServicePart
@@ -22,11 +23,12 @@ from mtd.api.http.server import HttpServer
 from mtd.api.tls.material import FilesSource, LiveMaterial
 from mtd.app.certificates import Certificates
 from mtd.core.errors import Misconfigured
+from mtd.pb.admin.v1 import collector_service_pb2 as pb
 from mtd.pb.admin.v1.collector_service_pb2_grpc import CollectorServiceStub
 from mtd.pb.ingest.v1 import ingest_service_pb2, ingest_service_pb2_grpc
 from mtd.pb.ingest.v1.enrollment_service_pb2_grpc import EnrollmentServiceStub
 from mtd.security.ca_store import AuthorityStore
-from mtd.security.certificates import facts_of, load_certificates
+from mtd.security.certificates import facts_of, key_pem, load_certificates
 from mtd.security.config import CertificatesConfig
 from mtd.security.errors import CertificateUnusable
 from mtd.testing import run_async
@@ -251,6 +253,40 @@ def test_names_of_the_certificate_may_be_called(tmp_path: Path) -> None:
     run_async(main(), timeout_s=60)
 
 
+def test_a_ca_that_vanishes_isn_t_replaced_by_another(tmp_path: Path) -> None:
+    async def main() -> None:
+        certificates = Certificates(http_settings(tmp_path / "data"), Hand())
+        async with http_of(certificates) as server:
+            ca = certificates.authorities.bundle()
+            (tmp_path / "data" / "ca").rename(tmp_path / "away")
+            failed = count("mtd_api_tls_reloads_total", door="http", result="failed")
+            assert certificates.http is not None
+            await certificates.http.refresh()
+            assert count("mtd_api_tls_reloads_total", door="http", result="failed") == failed + 1
+            await shaken(server.port, ca)
+            assert not certificates.authorities.exists()
+
+    run_async(main(), timeout_s=60)
+
+
+def test_collectors_of_a_ca_that_was_lost_are_named(
+    tmp_path: Path, postgres_dsn: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def before(hub: Hub) -> None:
+        await hub.collector("edge-1")
+        await hub.collector("edge-2")
+        await hub.admin.RevokeCollector(pb.RevokeCollectorRequest(collector="edge-2"))
+
+    async def after(hub: Hub) -> None:
+        assert count("mtd_app_collectors_of_lost_authorities") == 1
+        assert "restore that folder" in caplog.text
+        assert "(edge-1)" in caplog.text
+
+    with_hub(tmp_path / "one", postgres_dsn, before)
+    assert count("mtd_app_collectors_of_lost_authorities") == 0
+    with_hub(tmp_path / "two", postgres_dsn, after)
+
+
 # -- certificates of the operator's own ----------------------------------------------
 
 
@@ -307,7 +343,7 @@ def test_callers_of_the_internal_ca_come_to_a_door_with_files(tmp_path: Path, po
     with_hub(tmp_path, postgres_dsn, body, tls=tls)
 
 
-@pytest.mark.parametrize("fault", ["key of another", "open key", "no certificate", "no key"])
+@pytest.mark.parametrize("fault", ["key of another", "open key", "no certificate", "no key", "weak key"])
 def test_files_that_can_t_be_used_are_told_in_words(tmp_path: Path, fault: str) -> None:
     store = own_ca(tmp_path)
     certificate, key = write_own(store, tmp_path)
@@ -317,6 +353,8 @@ def test_files_that_can_t_be_used_are_told_in_words(tmp_path: Path, fault: str) 
         key.chmod(0o644)
     elif fault == "no certificate":
         certificate.write_text("not PEM")
+    elif fault == "weak key":
+        key.write_bytes(key_pem(ec.generate_private_key(ec.SECP224R1())))
     else:
         key.unlink()
     live = LiveMaterial("http", FilesSource(certificate, key), 10)

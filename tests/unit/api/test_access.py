@@ -7,7 +7,7 @@ from google.protobuf.descriptor_pb2 import MethodOptions
 
 from mtd.api.access.current import principal, serving, tenant_id
 from mtd.api.access.gate import Gate, is_loopback
-from mtd.api.access.interfaces import Credentials
+from mtd.api.access.interfaces import Certificate, Credentials
 from mtd.api.access.rules import Rule, rules_of
 from mtd.api.access.targets import changes_of, target_of
 from mtd.api.grpc.server import DESCRIPTORS
@@ -117,6 +117,9 @@ async def test_who_shows_nothing_on_this_machine_is_its_operator() -> None:
     here = Credentials("ipv4:127.0.0.1:4711")
     assert (await Gate(trust_loopback=True).admit(here)).role is Role.SUPER_ADMIN
     assert (await Gate(trust_loopback=False).admit(here)).kind is CallerKind.UNKNOWN
+    # With a certificate, of another CA: it came from somewhere, through something that forwards TCP.
+    shown = Credentials("ipv4:127.0.0.1:4711", certificate=Certificate(b"pem"))
+    assert (await Gate(trust_loopback=True).admit(shown)).kind is CallerKind.UNKNOWN
     passed_on = Credentials("ipv4:127.0.0.1:4711", forwarded=True)
     assert (await Gate(trust_loopback=True).admit(passed_on)).kind is CallerKind.UNKNOWN
 
@@ -146,7 +149,9 @@ async def test_callers_of_a_tenant_that_is_switched_off_are_refused() -> None:
     gone = Principal(CallerKind.COLLECTOR, "edge-1", "00000000-0000-4000-8000-000000000003", None)
     for caller in (shut_out, gone):
         with pytest.raises(Forbidden, match="switched off"):
-            await Gate([Shows(caller)], TwoTenants(), trust_loopback=True).admit(Credentials("", bearer="good"))
+            await Gate([Shows(caller)], TwoTenants(), trust_loopback=True).admit(
+                Credentials("", bearer="good")
+            )
     above = Principal(CallerKind.USER, "root", DEFAULT_TENANT_ID, Role.SUPER_ADMIN)
     gate = Gate([Shows(above)], TwoTenants(), trust_loopback=True)
     assert (await gate.admit(Credentials("", bearer="good", tenant="other"))).tenant_id == OTHER

@@ -31,6 +31,11 @@ def test_a_good_configuration(mtd: Commands, tmp_path: Path) -> None:
             '[database]\ndsn_file = "/nonexistent/dsn"\n',
             "4: database.dsn_file: value error, the file can't be read",
         ),
+        (
+            '[grpc.tls]\nmode = "files"\ncertificate_file = "/nonexistent/door.pem"\nkey_file = "/nonexistent/door.key"\n',
+            "grpc.tls: /nonexistent/door.pem can't be read",
+        ),
+        ('[http]\ntls = "files"\n', "4: http.tls: value error, mode is"),
         ('[database]\ndsn_file = "/dev/null"\n', "the file is empty"),
         ('[database]\ndsn = "pgsql//u:TOPSECRET@h/db"\n', "database.dsn isn't a connection string"),
         (
