@@ -201,6 +201,24 @@ class Examination:
             raise StatementRejected((str(error).strip() or type(error).__name__).splitlines()[0]) from error
 
 
+def door_login_problem(door_dsn: str) -> str:
+    """Return how the login of doors could pass the walls, as `refuse_open_login` sees it; empty if it couldn't.
+
+    Raises Misconfigured and StorageUnavailable.
+    """
+    with examination(door_dsn) as asked:
+        ((login, role, powerful, owns, writes),) = asked._rows(
+            "SELECT session_user::text, current_user::text, r.rolsuper OR r.rolbypassrls,"
+            " pg_has_role(session_user, c.relowner, 'MEMBER'), pg_has_role(session_user, %s, 'MEMBER')"
+            " FROM pg_roles r, pg_class c WHERE r.rolname = session_user AND c.oid = to_regclass('mtd.device')",
+            DatabaseRole.WRITER.value,
+        )
+    if powerful or owns or writes:
+        return f"{login} is a superuser, passes row-level security, or may become a role that does"
+    # As doors do: what isn't told by the options of the connection is the login's own setting.
+    return "" if role in (login, DatabaseRole.DOOR) else f"sessions of {login} begin as {role}"
+
+
 @contextmanager
 def examination(dsn: str) -> Iterator[Examination]:
     """Give a connection to ask on. Raises Misconfigured and StorageUnavailable."""

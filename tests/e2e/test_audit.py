@@ -52,7 +52,7 @@ def test_deeds_and_refusals_are_written_down_and_secrets_are_not(stage: Rig) -> 
             client.delete_device("nobody")
     found = [one for one in exported(stage) if one["action"].startswith("inventory.")]
     assert [(one["action"].partition("/")[2], one["outcome"], one["target"]) for one in found] == [
-        ("CreateDevice", "OK", "name=kept"),
+        ("CreateDevice", "OK", "name=kept host=192.0.2.1"),
         ("UpdateDevice", "OK", "device=kept"),
         ("DeleteDevice", "NOT_FOUND", "device=nobody"),
     ]
@@ -121,6 +121,22 @@ def test_the_client_reads_pages_and_reports(stage: Rig) -> None:
         assert last.report.ok, last.report
         with pytest.raises(MtdClientError, match="POSITION|position"):
             list(client.run(audit.verify({1: "ab"})))
+
+
+def test_the_doctor_knows_the_running_daemon(stage: Rig) -> None:
+    # The PostgreSQL of the tests doesn't wait for the disk: that fails, and so does the command.
+    told = json.loads(mtd(stage, "doctor", "--json", code=1).stdout)
+    verdicts = {one["check"]: one["verdict"] for one in told["checks"]}
+    assert verdicts["postgres.durability"] == "fail"
+    for name in (
+        "daemon.ready",
+        "audit.chain",
+        "audit.spool",
+        "retention.partitions",
+        "walls.tables",
+        "walls.roles",
+    ):
+        assert verdicts[name] == "pass", [one for one in told["checks"] if one["check"] == name]
 
 
 def test_a_log_that_was_tampered_with_is_told_with_and_without_the_daemon(stage: Rig) -> None:

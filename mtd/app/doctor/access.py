@@ -7,6 +7,7 @@ from mtd.app.doctor.patient import Patient, named
 from mtd.app.doctor.results import CHECKS, Result, failed, passed, warned
 from mtd.model.principal import Role
 from mtd.security.config import Personal
+from mtd.storage.examination import door_login_problem
 
 _ACCESS = "access"
 _WALLS = "tenants"
@@ -112,8 +113,13 @@ def database_roles(patient: Patient) -> Result:
             "ALTER ROLE ... NOLOGIN NOSUPERUSER NOBYPASSRLS",
         )
     settings = patient.settings.database
-    embedded = not settings.read_dsn()
-    if embedded or settings.read_door_dsn():
+    if not settings.read_dsn():
+        return passed("doors have a login of their own in mtd's PostgreSQL, which can't pass the walls")
+    door_dsn = settings.read_door_dsn()
+    if door_dsn:
+        problem = door_login_problem(door_dsn)
+        if problem:
+            return failed(problem, "give doors a login for this only: docs/tenants.md")
         return passed("doors have a login of their own, which can't pass the walls")
     return warned(
         "doors log in as the owner of the tables, and lay its rights down",

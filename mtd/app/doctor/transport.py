@@ -95,7 +95,7 @@ def collector_certificates(patient: Patient) -> Result:
     if over:
         return failed(
             f"{len(over)} of {len(ends)} have ended: {named(over)}",
-            "enrol them again: `mtd ca issue`, see docs/certificates.md; disable those that are no more",
+            "enrol them again: `mtd ca issue`, see docs/tls.md; disable those that are no more",
         )
     # They renew when a third is left: below half of that, it did not work.
     config = patient.settings

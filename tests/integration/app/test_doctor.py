@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import uuid
 from pathlib import Path
 
 import psycopg
 import pytest
 from click.testing import CliRunner
+from pydantic import SecretStr
 
 from mtd.app.config import Settings
 from mtd.app.doctor.examine import examine
@@ -85,6 +87,26 @@ def test_what_is_wrong_in_postgresql_is_found(tmp_path: Path, postgres_dsn: str)
     assert "never expire: endless; these may be used for anything: all" in found["access.tokens"].found
     assert found["tls.collectors"].verdict is Verdict.FAIL
     assert "edge-9" in found["tls.collectors"].found
+
+
+def test_a_login_of_doors_that_could_pass_the_walls_is_found(tmp_path: Path, postgres_dsn: str) -> None:
+    given = settings(tmp_path, postgres_dsn)
+    name = f"door_{uuid.uuid4().hex[:12]}"
+    door_dsn = psycopg.conninfo.make_conninfo(postgres_dsn, user=name, password="for-this-test")
+    given = given.model_copy(
+        update={"database": given.database.model_copy(update={"door_dsn": SecretStr(door_dsn)})}
+    )
+    with psycopg.connect(postgres_dsn, autocommit=True) as connection:
+        connection.execute(f"CREATE ROLE {name} LOGIN NOINHERIT PASSWORD 'for-this-test'")
+        try:
+            connection.execute(f"GRANT mtd_door TO {name}")
+            connection.execute(f"GRANT USAGE ON SCHEMA mtd TO {name}")
+            assert examined(given)["walls.roles"].verdict is Verdict.PASS, examined(given)["walls.roles"]
+            connection.execute(f"GRANT mtd_writer TO {name}")
+            assert examined(given)["walls.roles"].verdict is Verdict.FAIL
+        finally:
+            connection.execute(f"DROP OWNED BY {name}")
+            connection.execute(f"DROP ROLE {name}")
 
 
 def test_an_audit_log_that_was_changed_is_found(tmp_path: Path, postgres_dsn: str) -> None:

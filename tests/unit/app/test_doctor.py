@@ -5,11 +5,13 @@ from __future__ import annotations
 import datetime as dt
 import inspect
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
@@ -19,6 +21,7 @@ from mtd.app.doctor import guarding, machine
 from mtd.app.doctor.examine import MODULES, findings
 from mtd.app.doctor.patient import DaemonState, Patient, ask_daemon, named
 from mtd.app.doctor.results import AREAS, CHECKS, Finding, Verdict
+from mtd.cli import main
 from mtd.core.clock import Clock
 from mtd.core.config import load_config
 from mtd.core.errors import Bug
@@ -476,3 +479,26 @@ def test_a_certificate_is_good_for_its_time(rig: Rig) -> None:
     assert found.verdict is Verdict.PASS
     assert "100 days" in found.found
     assert dt.datetime.fromtimestamp(NOW_US / 1e6, dt.UTC).year == 2027
+
+
+ROOT = Path(__file__).parents[3]
+
+
+def test_what_is_said_to_mend_it_with_exists() -> None:
+    said = "\n".join(path.read_text() for path in (ROOT / "mtd/app/doctor").glob("*.py"))
+    for path in re.findall(r"docs/[a-z0-9-]+\.md", said):
+        assert (ROOT / path).exists(), path
+    commands = {word for word in re.findall(r"`mtd ([a-z-]+)", said)}
+    assert commands <= set(main.list_commands(click.Context(main))), commands
+    for section, key in re.findall(
+        r"\b(security|database|doctor|event_log|grpc|http|login|privacy)\.([a-z_]+) ?=", said
+    ):
+        model = Settings.model_fields[section].annotation
+        assert key in getattr(model, "model_fields", {}), f"{section}.{key}"
+
+
+def test_the_document_tells_of_every_check() -> None:
+    told = (ROOT / "docs/doctor.md").read_text()
+    for check in CHECKS:
+        group = check.name.partition(".")[0] + ".*"
+        assert f"`{check.name}`" in told or f"`{group}`" in told, check.name
