@@ -15,7 +15,7 @@ from mtd.api.console.config import ConsoleConfig
 from mtd.api.login.config import ENVIRONMENT as LOGIN_NAMES
 from mtd.api.login.config import LoginConfig, LoginMode, OidcConfig
 from mtd.app.auditing.config import AuditConfig
-from mtd.app.doctor.config import DoctorConfig
+from mtd.app.doctor_config import DoctorConfig
 from mtd.core.report import LogConfig
 from mtd.diagnostics.config import DiagnosticsConfig
 from mtd.discovery.config import DiscoveryConfig
