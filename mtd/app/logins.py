@@ -81,12 +81,13 @@ class Logins:
         config = self._oidc
         if not config.issuer:
             return None
-        secret, ca_pem = await asyncio.to_thread(_read_files, config)
+        secret, ca_pem = await asyncio.to_thread(read_oidc_files, config)
         provider = Provider(config, secret, WebClient(config.timeout_s, ca_pem), SYSTEM_CLOCK)
         return OidcLogins(config, provider, users, tenancy.directory, sessions, auditor, SYSTEM_CLOCK)
 
 
-def _read_files(config: OidcConfig) -> tuple[str, bytes]:
+def read_oidc_files(config: OidcConfig) -> tuple[str, bytes]:
+    """Return the secret of the client, and certificates, as the configuration names them. Raises Misconfigured."""
     secret = _read("oidc.client_secret_file", config.client_secret_file).decode("utf-8", "replace").strip()
     return secret or config.client_secret.get_secret_value(), _read("oidc.ca_file", config.ca_file)
 

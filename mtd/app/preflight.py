@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from mtd.api.tls.config import DoorTls, GrpcTls
 from mtd.api.tls.material import FilesSource
 from mtd.app.config import Settings
+from mtd.app.logins import read_oidc_files
 from mtd.app.secrets import KEY_VARIABLE, master_keys
 from mtd.core.config import ConfigProblem
 from mtd.core.errors import Misconfigured
@@ -16,7 +17,7 @@ from mtd.storage.dsn import parse_dsn
 
 def problems_of(settings: Settings) -> list[ConfigProblem]:
     """Return what is wrong with the files and the connection string that the settings name."""
-    return [*_data_dir(settings), *_master_key(settings), *_tls(settings), *_dsn(settings)]
+    return [*_data_dir(settings), *_master_key(settings), *_tls(settings), *_oidc(settings), *_dsn(settings)]
 
 
 def _data_dir(settings: Settings) -> Iterator[ConfigProblem]:
@@ -56,6 +57,13 @@ def _tls(settings: Settings) -> Iterator[ConfigProblem]:
             FilesSource(tls.certificate_file, tls.key_file, more_authorities=more).read()
         except Misconfigured as unusable:
             yield ConfigProblem(str(tls.certificate_file), f"{door}.tls", str(unusable))
+
+
+def _oidc(settings: Settings) -> Iterator[ConfigProblem]:
+    try:
+        read_oidc_files(settings.oidc)
+    except Misconfigured as unusable:
+        yield ConfigProblem("configuration", "oidc", str(unusable))
 
 
 def _dsn(settings: Settings) -> Iterator[ConfigProblem]:
