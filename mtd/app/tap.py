@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+# gRPC writes a line to standard error for each handshake that fails: scanners would fill the log. Read when it is imported.
+os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+
 
 class Options(usage.Options):
     """Command line of ``twistd mtd``."""

@@ -383,17 +383,7 @@ class Waiting(ingest_service_pb2_grpc.IngestServiceServicer):
 
 
 @pytest.mark.parametrize("how", ["revoked", "expired"])
-def test_streams_end_with_the_certificate(
-    tmp_path: Path, postgres_dsn: str, how: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import mtd.api.grpc.server as srv
-
-    if not any(one.name == "IngestService" for one in srv.DESCRIPTORS):
-        monkeypatch.setattr(
-            srv,
-            "DESCRIPTORS",
-            (*srv.DESCRIPTORS, ingest_service_pb2.DESCRIPTOR.services_by_name["IngestService"]),
-        )
+def test_streams_end_with_the_certificate(tmp_path: Path, postgres_dsn: str, how: str) -> None:
     servicer = Waiting()
     part = ServicePart(ingest_service_pb2_grpc.add_IngestServiceServicer_to_server, servicer)
 
