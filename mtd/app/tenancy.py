@@ -119,7 +119,7 @@ class Tenancy:
         sole: str = "",
     ) -> None:
         self._writer = writer
-        self._sole = sole
+        self.sole = sole
         self._welcome = welcome
         self.tenants = TenantStore(writer)
         self.tokens = TokenStore(doors, writer)
@@ -148,7 +148,7 @@ class Tenancy:
 
     def serves(self, tenant_id: str) -> bool:
         """Return whether this process serves a tenant."""
-        return self._sole in ("", tenant_id)
+        return self.sole in ("", tenant_id)
 
     async def start(self) -> None:
         """Welcome the tenants that there are, and follow changes."""

@@ -54,7 +54,9 @@ class IngestServicer(IngestServiceServicer):
         served: Served,
         config: PushConfig,
         auditor: Auditor,
+        sole: str = "",
     ) -> None:
+        self._sole = sole
         self._push = push
         self._copies = copies
         self._heartbeats = heartbeats
@@ -87,7 +89,7 @@ class IngestServicer(IngestServiceServicer):
     ) -> AsyncGenerator[pb.AppendResponse, None]:
         """Copy the log of a collector."""
         caller = principal()
-        stream = CopyStream(self._copies, await speaker_of(caller, self._served))
+        stream = CopyStream(self._copies, await speaker_of(caller, self._served, self._sole))
         responses = stream.responses(request)
         try:
             async for response in responses:

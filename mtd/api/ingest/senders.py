@@ -35,10 +35,13 @@ def sender_of(caller: Principal) -> Sender:
     return Sender(caller.tenant_id, caller.name or str(caller.kind), _id_of(caller))
 
 
-async def speaker_of(caller: Principal, served: Served) -> Speaker:
-    """Return who sends a log, with the tenants that it may speak for. Raises Retryable."""
+async def speaker_of(caller: Principal, served: Served, sole: str = "") -> Speaker:
+    """Return who sends a log, with the tenants that it may speak for: ``sole``, if that is the only one here.
+
+    Raises Retryable.
+    """
     if caller.crosses_tenants:
-        tenants = None
+        tenants = frozenset((sole,)) if sole else None
     elif caller.kind is CallerKind.COLLECTOR:
         tenants = frozenset((caller.tenant_id, *await served(caller.caller_id)))
     else:

@@ -204,7 +204,8 @@ SELECT mtd.open_view('mtd.device_address');
 
 -- ---------------------------------------------------------------------- partitions
 
--- Those that come are made like this: mtd/storage/partitioned.py.
+-- Those that come are made like this: mtd/storage/partitioned.py. Each takes a lock, of which there are some thousands: those
+-- that somebody was granted go first, the others are refused to all but the owner anyway.
 DO $$
 DECLARE
     part regclass;
@@ -212,6 +213,7 @@ BEGIN
     FOR part IN
         SELECT oid FROM pg_class WHERE relnamespace = 'mtd'::regnamespace AND relkind IN ('r', 'p')
            AND (relispartition OR relname ~ '^telemetry_frame_\d+_gone$')
+         ORDER BY relacl IS NULL, relname LIMIT 4000
     LOOP
         EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', part);
     END LOOP;
