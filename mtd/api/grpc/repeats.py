@@ -2,7 +2,7 @@
 
 Whoever got no answer to a request that makes something sends it again, with the
 id that it gave it, and gets the answer of the first time. An id belongs to one
-request of one tenant: with another content it is refused.
+request of one caller of a tenant: with another content it is refused.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 
 from mtd.api import metrics
-from mtd.api.access.current import tenant_id
+from mtd.api.access.current import principal
 from mtd.api.errors import TooManyRequests
 from mtd.core.errors import AlreadyExists, Conflict, Refused
+from mtd.model.principal import Principal
 from mtd.storage.stores.requests import StoredRequest
 
 FIELD = "request_id"
@@ -74,7 +75,8 @@ class Repeats:
     async def once(self, method: str, request: Message, work: Callable[[], Awaitable[Any]]) -> Any:
         """Return the answer of a request that has an id: of the first time, if it was done before."""
         request_id = _checked(getattr(request, FIELD))
-        tenant, digest = tenant_id(), digest_of(method, request)
+        caller = principal()
+        tenant, digest = caller.tenant_id, digest_of(method, request, caller)
         if len(self._under_way) >= MOST_UNDER_WAY:
             metrics.GRPC_REPEATS.labels(outcome="too_many").inc()
             raise TooManyRequests(f"{MOST_UNDER_WAY} requests with ids are being done")
@@ -109,13 +111,17 @@ def has_id(request: Any) -> bool:
     return bool(getattr(request, FIELD))
 
 
-def digest_of(method: str, request: Message) -> bytes:
-    """Return what tells one request from another. Secrets aren't in it: nobody can try them out on a copy."""
+def digest_of(method: str, request: Message, caller: Principal) -> bytes:
+    """Return what tells one request from another: what is asked, and who asks.
+
+    Another caller may not be let to see the answer. Secrets aren't in it: nobody can try them out on a copy.
+    """
     shown = type(request)()
     shown.CopyFrom(request)
     shown.ClearField(FIELD)
     _clear_secrets(shown)
-    return hashlib.sha256(method.encode() + b"\0" + shown.SerializeToString(deterministic=True)).digest()
+    who = f"{method}\0{caller.kind}\0{caller.caller_id or caller.name}\0"
+    return hashlib.sha256(who.encode() + shown.SerializeToString(deterministic=True)).digest()
 
 
 def holds_secrets(descriptor: Descriptor, seen: frozenset[str] = frozenset()) -> bool:

@@ -56,8 +56,9 @@ class World:
         work: Callable[[], Awaitable[Any]] | None = None,
         method: str = "Create",
         tenant: str = TENANT,
+        who: str = "",
     ) -> Any:
-        with serving(Principal(CallerKind.LOCAL, "", tenant, Role.ADMIN)):
+        with serving(Principal(CallerKind.LOCAL, who, tenant, Role.ADMIN)):
             return await self.repeats.once(method, request, work or self.work)
 
 
@@ -82,6 +83,8 @@ def test_another_request_with_the_id_is_refused() -> None:
         for request, method in ((asked("r2"), "Create"), (asked(), "Adopt")):
             with pytest.raises(RequestIdRefused, match="used by another request"):
                 await world.once(request, method=method)
+        with pytest.raises(RequestIdRefused, match="used by another request"):
+            await world.once(asked(), who="somebody else")
         with pytest.raises(RequestIdRefused, match="no UUID"):
             await world.once(asked(key="1"))
         assert world.done == 1
@@ -171,14 +174,17 @@ def test_answers_with_secrets_are_not_kept() -> None:
     run_async(main())
 
 
+def digest(request: Any, method: str = "m", who: str = "ann") -> bytes:
+    return digest_of(method, request, Principal(CallerKind.USER, who, TENANT, Role.ADMIN))
+
+
 def test_a_digest_tells_requests_apart_and_tells_no_secret() -> None:
-    plain = digest_of("m", asked())
-    assert plain == digest_of("m", asked(key=""))
-    assert plain == digest_of("m", asked(password="geheim"))
+    plain = digest(asked())
+    assert plain == digest(asked(key=""))
+    assert plain == digest(asked(password="geheim"))
     one, other = (asked(secrets=pb.DeviceSecrets(snmp_community=text)) for text in ("geheim", "other"))
-    assert digest_of("m", one) == digest_of("m", other)
-    assert plain != digest_of("n", asked())
-    assert plain != digest_of("m", asked("r2"))
+    assert digest(one) == digest(other)
+    assert len({plain, digest(asked(), "n"), digest(asked("r2")), digest(asked(), who="bob")}) == 4
 
 
 def test_what_has_an_id() -> None:
