@@ -330,6 +330,41 @@ def test_ingest_keys_are_rotated_and_revoked(stage: Rig) -> None:
     assert secret not in stage.daemon_log()
 
 
+def test_ingest_is_watched_and_compacted_like_what_is_polled(stage: Rig) -> None:
+    hours = 3 * 3600
+    rows = [
+        sample(0, hours + ago, device="other", **{CPU: ago, "iface.e1.rx_bytes_total": 2**53 + 1 - ago})
+        for ago in range(60)
+    ]
+    body = batch(*rows, sample(77.0, device="other"))
+    assert post(stage, "/ingest/v1/batch", body, **signed(stage, body)).body["accepted"] == 61
+    with stage.client() as client:
+        for seen in client.watch(devices=["other"], metrics=[CPU]):
+            assert seen.device == "other"
+            if seen.value == 77.0:
+                break
+
+    def stored() -> dict[int, float]:
+        start = NOW - dt.timedelta(hours=4)
+        with stage.client() as client:
+            found = client.query_range(
+                "other", ["iface.e1.rx_bytes_total"], start=start, end=NOW - dt.timedelta(hours=2)
+            )
+        return {
+            round(NOW.timestamp() - at_us / 1e6) - hours: value
+            for series in found.series
+            for at_us, value in zip(series.times_us, series.values, strict=True)
+        }
+
+    wanted = {ago: 2**53 + 1 - ago for ago in range(60)}
+    wait_for(lambda: len(stored()) == 60, "what was sent")
+    stage.mtd("storage", "compact", timeout_s=60)
+    blocks = "SELECT count(*) FROM telemetry_block b JOIN series s USING (series_id) WHERE s.poll_group = 'push:billing'"
+    wait_for(lambda: stage.value(blocks) > 0, "blocks of what was sent", timeout_s=30)
+    assert stored() == wanted
+    assert stage.value("SELECT count(*) FROM rollup_1m") > 0
+
+
 def guide(language: str, holding: str) -> str:
     """Return the example of the guide that holds something."""
     text = (Path(__file__).resolve().parents[2] / "docs/ingest.md").read_text(encoding="utf-8")

@@ -40,7 +40,7 @@ from mtd.ingest.push.keyring import Keyring, Signed
 from mtd.ingest.push.reading import BodyReader
 from mtd.ingest.push.rows import Problem, TooLarge
 from mtd.model.audit import entry_of, entry_of_unknown
-from mtd.model.principal import CallerKind, Principal
+from mtd.model.principal import Principal
 from mtd.model.tenant import NO_TENANT_ID
 
 logger = logging.getLogger(__name__)
@@ -159,10 +159,7 @@ class IngestPages:
             RULE.check(caller)
             return sender_of(caller)
         except (Unauthenticated, Forbidden) as error:
-            if caller.kind is not CallerKind.UNKNOWN:
-                parts.auditor.record(
-                    entry_of(caller, RULE.action, _word(error), detail={"reason": str(error)})
-                )
+            parts.auditor.record(entry_of(caller, RULE.action, _word(error), detail={"reason": str(error)}))
             raise
 
     async def _caller(

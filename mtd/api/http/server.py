@@ -48,7 +48,11 @@ class MountedSite(Site):
         self._doorkeeper = doorkeeper
         self._first = first.resource()
         super().__init__(  # type: ignore[no-untyped-call]
-            self._first, requestFactory=bounded_by(bodies), timeout=timeout
+            self._first,
+            requestFactory=bounded_by(bodies),
+            timeout=timeout,
+            # No page takes forms: reading one could hold the loop for seconds.
+            parsePOSTFormSubmission=False,
         )
         self._mounted: list[tuple[PageSet, IResource]] = [(first, self._first)]
 

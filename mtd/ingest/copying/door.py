@@ -106,17 +106,12 @@ class CopyDoor:
         """Begin to take a lane of a log; who carried it is ended. Raises Forbidden, Refused, Retryable."""
         log_id = _checked_id(log_id)
         lock = self._opening.setdefault(log_id, asyncio.Lock())
-        async with lock:
-            await self._logs.claim(log_id, speaker.tenant_id, speaker.name)
-            copied = self._known.get(log_id)
-            if copied is None or copied.outdated:
-                if copied is not None and copied.under_way:
-                    # Whatever comes of it has to be known before it is asked what is stored.
-                    await asyncio.wait(tuple(copied.under_way))
-                projected = await self._logs.projected(log_id)
-                taken = SeqRanges(projected)
-                taken.update(await self._log.stored_from(log_id))
-                copied = self._known[log_id] = CopiedLog(log_id, taken, projected)
+        try:
+            async with lock:
+                copied = await self._known_log(log_id, speaker)
+        finally:
+            if log_id not in self._known and not lock.locked():
+                self._opening.pop(log_id, None)
         before = copied.lanes.get(lane)
         if before is None and self._streams >= self.config.max_streams:
             raise QuotaExceeded(f"{self._streams} streams are open already", retry_after_s=30.0)
@@ -126,6 +121,20 @@ class CopyDoor:
         copied.lanes[lane] = stream
         self._streams += before is None
         metrics.STREAMS.labels(lane=lane).inc(before is None)
+        return copied
+
+    async def _known_log(self, log_id: str, speaker: Speaker) -> CopiedLog:
+        await self._logs.claim(log_id, speaker.tenant_id, speaker.caller_id)
+        copied = self._known.get(log_id)
+        if copied is not None and not copied.outdated:
+            return copied
+        if copied is not None and copied.under_way:
+            # Whatever comes of it has to be known before it is asked what is stored.
+            await asyncio.wait(tuple(copied.under_way))
+        projected = await self._logs.projected(log_id)
+        taken = SeqRanges(projected)
+        taken.update(await self._log.stored_from(log_id))
+        copied = self._known[log_id] = CopiedLog(log_id, taken, projected)
         return copied
 
     def close(self, stream: CopyStream, copied: CopiedLog, lane: str) -> None:
@@ -183,12 +192,10 @@ class CopyDoor:
                 else:
                     break
 
-    async def look_at_projected(self, copied: CopiedLog) -> bool:
-        """Look up what of a log is in the database; return whether that is more than it was."""
-        projected = await self._logs.projected(copied.log_id)
-        changed = projected != copied.projected
-        copied.projected = projected
-        return changed
+    async def look_at_projected(self, copied: CopiedLog) -> None:
+        """Look up what of a log is in the database, unless all that was taken is."""
+        if copied.projected != copied.taken:
+            copied.projected = await self._logs.projected(copied.log_id)
 
 
 def _checked_id(log_id: str) -> str:

@@ -13,10 +13,12 @@ from mtd.core.service import TaskGroup
 from mtd.ingest.copying import metrics
 from mtd.ingest.copying.check import Speaker, Stamped, stamp
 from mtd.ingest.copying.door import CopiedLog, CopyDoor, Durable
+from mtd.model.ranges import SeqRanges
 from mtd.pb.ingest.v1 import ingest_service_pb2 as pb
 
 logger = logging.getLogger(__name__)
 
+_MOST_ANSWERS = 100
 LANES = {pb.LANE_LIVE: "live", pb.LANE_BACKFILL: "backfill"}
 
 
@@ -42,6 +44,7 @@ class CopyStream:
         self._lane = ""
         self._next = 0
         self._asked_for = 0
+        self._told = SeqRanges()
         self._answers: deque[pb.AppendResponse] = deque()
         self._waiting: deque[_Waiting] = deque()
         self._unacked_bytes = 0
@@ -73,6 +76,7 @@ class CopyStream:
             while True:
                 while self._answers:
                     yield self._answers.popleft()
+                    self._room.set()
                 if self._failure is not None:
                     raise self._failure
                 if self._drained and not self._waiting:
@@ -109,6 +113,7 @@ class CopyStream:
 
     async def _read(self, requests: AsyncIterator[pb.AppendRequest]) -> None:
         async for request in requests:
+            await self._wait_until_heard()
             kind = request.WhichOneof("message")
             if kind == "open":
                 await self._open(request.open)
@@ -130,6 +135,7 @@ class CopyStream:
         copied = self._copied or await self._door.open(self, wanted.log_id, lane, self._speaker)
         self._copied, self._lane = copied, lane
         self._next, self._asked_for = wanted.next_seq, 0
+        self._told = copied.projected
         config = self._door.config
         self._answer(
             opened=pb.AppendOpened(
@@ -195,6 +201,12 @@ class CopyStream:
                 or self._unacked_bytes + size > config.window_bytes
             )
         ):
+            self._room.clear()
+            await self._room.wait()
+
+    async def _wait_until_heard(self) -> None:
+        """Wait while the sender doesn't read what it is answered."""
+        while len(self._answers) >= _MOST_ANSWERS and self._failure is None:
             self._room.clear()
             await self._room.wait()
 
@@ -266,11 +278,12 @@ class CopyStream:
             if self._copied is None:
                 continue
             try:
-                changed = await self._door.look_at_projected(self._copied)
+                await self._door.look_at_projected(self._copied)
             except Retryable as error:
                 logger.info("what of %s is projected can't be told now: %s", self._copied.log_id, error)
                 continue
-            if changed:
+            if self._copied.projected != self._told:
+                self._told = self._copied.projected
                 self._answer(projected=pb.AppendProjected(projected=_ranges(self._copied.projected)))
 
 

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping
 from contextlib import aclosing
 
 from mtd.core.clock import SYSTEM_CLOCK, Clock
-from mtd.core.errors import Retryable
+from mtd.core.errors import MtdError
 from mtd.core.service import TaskGroup
 from mtd.storage.stores.ingest_inventory import IngestInventoryStore
 
@@ -52,7 +52,7 @@ class KnownDevices:
                     async for _ in changes:
                         async with self._reading:
                             await self._read()
-            except Retryable as error:
+            except MtdError as error:
                 logger.warning("the devices that may be sent for can't be read: %s", error)
             await asyncio.sleep(_FOLLOW_RETRY_S)
 

@@ -8,6 +8,7 @@ sent, in hexadecimal digits.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime as dt
 import hashlib
 import hmac
@@ -18,7 +19,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from mtd.core.clock import SYSTEM_CLOCK, Clock
-from mtd.core.errors import QuotaExceeded, Retryable, Unauthenticated
+from mtd.core.errors import MtdError, QuotaExceeded, Retryable, Unauthenticated
 from mtd.core.service import TaskGroup
 from mtd.ingest.config import PushConfig
 from mtd.ingest.push import metrics
@@ -32,6 +33,8 @@ _NONCE = re.compile(r"[A-Za-z0-9_-]{16,64}", re.ASCII)
 _TIME = re.compile(r"[0-9]{1,12}", re.ASCII)
 _SIGNATURE = re.compile(r"v1=([0-9a-f]{64})", re.ASCII)
 _TOUCH_S = 30.0
+# Whatever is told, or not: a key that was revoked is gone after this.
+_LOOK_S = 60.0
 _RETRY_S = 2.0
 # Somebody who guesses keys learns nothing from how long it takes: as long as with a real one.
 _NO_SECRET = b"nobody's"
@@ -99,11 +102,12 @@ class Keyring:
         try:
             changed.set()
             while True:
-                await changed.wait()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(changed.wait(), _LOOK_S)
                 changed.clear()
                 try:
                     keys, problems = await self._store.load()
-                except Retryable as error:
+                except MtdError as error:
                     logger.warning("the ingest keys can't be read: %s", error)
                     changed.set()
                     await asyncio.sleep(_RETRY_S)

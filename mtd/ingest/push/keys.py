@@ -10,7 +10,7 @@ from typing import NamedTuple
 from mtd.model.metric import Metric
 
 KEY_CHARACTERS = 512
-_REMEMBERED = 200_000
+_REMEMBERED = 50_000
 
 
 class Meant(NamedTuple):

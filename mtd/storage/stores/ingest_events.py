@@ -58,7 +58,7 @@ class IngestEventStore:
             )
             return {str(event_id) for (event_id,) in tx.fetchall()}
 
-        return await self._db.run("ingest_events.known", read) if event_ids else set()
+        return await self._db.run("ingest_events.known", read, tenant=tenant_id) if event_ids else set()
 
     async def prune(self, days: float) -> int:
         """Forget UUIDs that were stored so many days ago; return how many there were."""

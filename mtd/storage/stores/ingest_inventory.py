@@ -61,7 +61,7 @@ class IngestInventoryStore:
                 found.setdefault(device_id, {})[device_id, scope, label] = instance
             return found
 
-        return await self._db.run("ingest_inventory.labels", read)
+        return await self._db.run("ingest_inventory.labels", read, tenant=tenant_id)
 
     async def put_agent(self, state: AgentState) -> bool:
         """Store what a program says of itself; false if the tenant has too many of them already."""
@@ -95,7 +95,7 @@ class IngestInventoryStore:
             )
             return tx.rowcount == 1
 
-        return await self._db.run("ingest_inventory.put_agent", write)
+        return await self._db.run("ingest_inventory.put_agent", write, tenant=state.tenant_id)
 
     async def watch(self) -> AsyncGenerator[None, None]:
         """Yield at the start, and whenever devices were added, changed or removed. Close it: it holds a connection."""

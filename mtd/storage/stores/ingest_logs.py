@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from mtd.core.errors import Forbidden
+from mtd.core.errors import Forbidden, QuotaExceeded
 from mtd.model.ranges import SeqRanges, Span
 from mtd.storage import literals
 from mtd.storage.pool import Database
 from mtd.storage.txn import Transaction
+
+MOST_LOGS = 1000
+"""Logs of one collector: it gets a new one when it is set up anew."""
 
 LogKey = tuple[str, str]
 """Tenant and log."""
@@ -21,9 +24,19 @@ class IngestLogStore:
         self._db = db
 
     async def claim(self, log_id: str, tenant_id: str, collector: str) -> None:
-        """Note that a log is a collector's. Raises Forbidden if it is somebody else's."""
+        """Note that a log is a collector's. Raises Forbidden if it is somebody else's, QuotaExceeded for too many."""
 
         async def put(tx: Transaction) -> bool:
+            await tx.execute(
+                "SELECT count(*) FROM ingest_log WHERE tenant_id = %s AND collector = %s AND log_id <> %s",
+                (tenant_id, collector, log_id),
+            )
+            (others,) = tx.fetchone() or (0,)
+            if others >= MOST_LOGS:
+                raise QuotaExceeded(
+                    f"this collector has sent {others} logs already: a collector keeps its log",
+                    hint="find out why its log is new each time",
+                )
             await tx.execute(
                 "INSERT INTO ingest_log AS l (tenant_id, log_id, collector) VALUES (%s, %s, %s)"
                 " ON CONFLICT (log_id) DO UPDATE SET tenant_id = excluded.tenant_id,"
@@ -33,8 +46,8 @@ class IngestLogStore:
             )
             return tx.rowcount == 1
 
-        if not await self._db.run("ingest_logs.claim", put):
-            raise Forbidden(f"the log {log_id} isn't one of {collector}'s: another collector sends it")
+        if not await self._db.run("ingest_logs.claim", put, tenant=tenant_id):
+            raise Forbidden(f"the log {log_id} isn't this collector's: another one sends it")
 
     async def projected(self, log_id: str) -> SeqRanges:
         """Return which events of a log are in this database, and will be after a crash of the server as well."""
