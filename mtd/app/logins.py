@@ -10,6 +10,7 @@ from mtd.api.http.access import Doorkeeper, Starting
 from mtd.api.http.cookies import Cookies
 from mtd.api.http.visits import OpenPages
 from mtd.api.login.local import LocalLogins
+from mtd.api.login.oidc.files import read_oidc_files
 from mtd.api.login.oidc.flow import OidcLogins
 from mtd.api.login.oidc.provider import Provider
 from mtd.api.login.oidc.web import WebClient
@@ -17,14 +18,10 @@ from mtd.api.login.pages import LoginPages, LoginParts
 from mtd.api.login.sessions import Sessions
 from mtd.api.login.throttle import Throttle
 from mtd.core.clock import SYSTEM_CLOCK
-from mtd.core.errors import Misconfigured
 from mtd.storage.stores.sessions import CHANNEL, SessionStore
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from mtd.api.access.interfaces import Auditor
-    from mtd.api.login.config import OidcConfig
     from mtd.app.config import Settings
     from mtd.app.identity import Identity
     from mtd.app.tenancy import Tenancy
@@ -84,18 +81,3 @@ class Logins:
         secret, ca_pem = await asyncio.to_thread(read_oidc_files, config)
         provider = Provider(config, secret, WebClient(config.timeout_s, ca_pem), SYSTEM_CLOCK)
         return OidcLogins(config, provider, users, tenancy.directory, sessions, auditor, SYSTEM_CLOCK)
-
-
-def read_oidc_files(config: OidcConfig) -> tuple[str, bytes]:
-    """Return the secret of the client, and certificates, as the configuration names them. Raises Misconfigured."""
-    secret = _read("oidc.client_secret_file", config.client_secret_file).decode("utf-8", "replace").strip()
-    return secret or config.client_secret.get_secret_value(), _read("oidc.ca_file", config.ca_file)
-
-
-def _read(setting: str, path: Path | None) -> bytes:
-    if path is None:
-        return b""
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise Misconfigured(f"{setting}: {path} can't be read: {error.strerror}") from None

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
+from mtd.api.login.oidc.files import read_oidc_files
 from mtd.api.tls.config import DoorTls, GrpcTls
 from mtd.api.tls.material import FilesSource
 from mtd.app.config import Settings
-from mtd.app.logins import read_oidc_files
 from mtd.app.secrets import KEY_VARIABLE, master_keys
 from mtd.core.config import ConfigProblem
 from mtd.core.errors import Misconfigured
