@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+from mtd.core.errors import Misconfigured
 from mtd.storage.config import StorageConfig
 from mtd.storage.pool import Database
 from mtd.storage.readers import Readers
@@ -34,9 +35,14 @@ class Pools:
 
     async def start(self) -> None:
         """Connect each once. Raises Retryable, and Misconfigured where doors could pass the walls or there are none."""
-        for pool in (self.owner, self.writer, self.across, self.doors):
+        for pool in (self.owner, self.writer, self.across):
             await pool.start()
         await self.owner.check(refuse_fallen_walls)
+        try:
+            await self.doors.start()
+        except Misconfigured as error:
+            name = "database.door_dsn" if self._door_login else "database.dsn"
+            raise Misconfigured(str(error).replace("database.dsn", name)) from None
         if self._door_login:
             await self.doors.check(refuse_open_login)
         else:

@@ -21,7 +21,7 @@ from mtd.storage import metrics
 from mtd.storage.config import StorageConfig
 from mtd.storage.dsn import parse_dsn
 from mtd.storage.errors import CommitUnknown, StorageUnavailable
-from mtd.storage.roles import DatabaseRole, role_options
+from mtd.storage.roles import DatabaseRole, role_options, with_role_hint
 from mtd.storage.txn import Broken, Transaction, run_once, settled
 
 logger = logging.getLogger(__name__)
@@ -269,7 +269,7 @@ class Database:
         except (psycopg2.Error, TimeoutError, OSError) as error:
             metrics.CONNECTS.labels(result="failed").inc()
             if _is_hopeless(error):
-                raise Misconfigured(f"database.dsn: {str(error).strip()}") from None
+                raise Misconfigured(f"database.dsn: {with_role_hint(str(error).strip())}") from None
             raise Broken(error, connection_lost=True) from None
         _widen(connection.fileno())
         metrics.CONNECTS.labels(result="ok").inc()

@@ -33,6 +33,15 @@ def role_options(role: DatabaseRole | None) -> str:
     return "" if role is None else f" -c role={role}"
 
 
+def with_role_hint(message: str) -> str:
+    """Return what PostgreSQL said, and what to do if it was about the roles."""
+    if "permission denied to set role" in message:
+        return f"{message}: let a superuser grant it to this login (docs/tenants.md)"
+    if f'role "{DatabaseRole.DOOR}" does' in message or f'role "{DatabaseRole.WRITER}" does' in message:
+        return f"{message}: `mtd migrate` makes it in a new database; make it yourself on a new server (docs/tenants.md)"
+    return message
+
+
 async def refuse_open_login(tx: Transaction) -> None:
     """Raise Misconfigured if who logged in could pass the walls by taking its role off."""
     await tx.execute(

@@ -23,7 +23,7 @@ from mtd.storage.errors import (
     StorageUnavailable,
     TooSlow,
 )
-from mtd.storage.roles import DatabaseRole, role_options
+from mtd.storage.roles import DatabaseRole, role_options, with_role_hint
 
 _CONNECT_TIMEOUT_S = 10
 _CANCEL_TIMEOUT_S = 1.0
@@ -78,7 +78,7 @@ class ColdConnection:
             except psycopg.OperationalError as error:
                 message = str(error).strip()
                 if any(text in message for text in _HOPELESS):
-                    raise Misconfigured(f"database.dsn: {message}") from None
+                    raise Misconfigured(f"database.dsn: {with_role_hint(message)}") from None
                 raise
         self._connection.isolation_level = IsolationLevel.REPEATABLE_READ
         self.execute("SELECT set_config('timezone', 'UTC', false)")

@@ -242,12 +242,24 @@ def test_a_login_of_doors_that_could_pass_is_refused(postgres_dsn: str) -> None:
             ask(postgres_dsn, mend.format(login))
         check(dsn)
         ask(postgres_dsn, f"REVOKE mtd_door FROM {login}")
-        with pytest.raises(Misconfigured, match='permission denied to set role "mtd_door"'):
+        with pytest.raises(Misconfigured, match='permission denied to set role "mtd_door": let a superuser'):
             check(dsn)
         with pytest.raises(Misconfigured, match='permission denied to set role "mtd_door"'):
             ColdConnection(dsn, role=DatabaseRole.DOOR)
     finally:
         ask(postgres_dsn, f"DROP OWNED BY {login} CASCADE; DROP ROLE {login}")
+
+
+@pytest.mark.parametrize("part", ["password=wrong", "user=nobody_at_all"])
+def test_a_login_of_doors_that_is_wrong_is_named(
+    postgres_dsn: str, postgres_server: EmbeddedPostgres, part: str
+) -> None:
+    async def body(pools: Pools) -> None:
+        raise AssertionError("it started")
+
+    login = postgres_server.door_dsn_of(psycopg2.extensions.parse_dsn(postgres_dsn)["dbname"])
+    with pytest.raises(Misconfigured, match=r"^database\.door_dsn: "):
+        with_pools(postgres_dsn, body, f"{login} {part}")
 
 
 def check(dsn: str) -> None:
