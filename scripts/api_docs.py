@@ -140,7 +140,7 @@ def page(package: str, found: Sequence[File]) -> str:
     lines = [f"# {package}", "", NOTICE]
     for file in found:
         about = file.comment(_PACKAGE)
-        lines += [f"`{file.proto.name}`{': ' + about if about else ''}", ""]
+        lines += [f"`proto/{file.proto.name}`{': ' + about if about else ''}", ""]
     for file in found:
         for number, service in enumerate(file.proto.service):
             lines += service_part(file, number, service)

@@ -11,7 +11,7 @@ import pytest
 from mtd.app.config import Settings
 from mtd.cli import main as program
 from mtd.core.config import load_config
-from scripts import gen_docs
+from scripts import api_docs, gen_docs
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted(
@@ -77,6 +77,17 @@ def test_generated_documents_are_fresh(name: str, monkeypatch: pytest.MonkeyPatc
     gen_docs.forget_environment(monkeypatch.delenv)
     text = gen_docs.DOCUMENTS[name]()
     assert (ROOT / name).read_text(encoding="utf-8") == text, "run `make docs`"
+
+
+def test_the_reference_of_the_protocol_is_fresh() -> None:
+    pages = api_docs.pages()
+    stale = [
+        name
+        for name, text in pages.items()
+        if not (ROOT / name).exists() or (ROOT / name).read_text() != text
+    ]
+    assert not stale, "run `make docs`"
+    assert gen_docs.leftovers(pages) == []
 
 
 def test_example_configuration_holds_the_defaults(tmp_path: Path) -> None:
