@@ -41,7 +41,7 @@ HINT_KEY = "mtd-hint"
 RETRY_KEY = "mtd-retry-after-s"
 
 # Trailing metadata have room for 8 KiB in all, and a text may be of a caller's making.
-_MOST_TEXT = 1500
+_MOST_TEXT = 1200
 
 # The nearest class wins.
 CODES: dict[type[BaseException], grpc.StatusCode] = {

@@ -8,7 +8,7 @@ import pytest
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
-from mtd.core.errors import QuotaExceeded, Refused
+from mtd.core.errors import QuotaExceeded
 from mtd.pb.inventory.v1 import inventory_service_pb2 as inventory_pb
 from mtd.pb.inventory.v1 import site_service_pb2 as site_pb
 from mtd.pb.inventory.v1.site_service_pb2_grpc import SiteServiceStub
@@ -145,9 +145,9 @@ def test_errors_have_details_that_programs_know() -> None:
 def test_a_long_text_doesnt_break_the_answer(character: str) -> None:
     async def main() -> None:
         async with opened() as door:
-            door.devices.error = Refused(character * 100_000)
+            door.devices.error = QuotaExceeded(character * 100_000, retry_after_s=1, hint=character * 100_000)
             failed = await fails(door.inventory.GetDevice(inventory_pb.GetDeviceRequest(device="r1")))
-            assert failed.code() is CODE.INVALID_ARGUMENT
+            assert failed.code() is CODE.RESOURCE_EXHAUSTED
             assert failed.details().startswith(character * 20)
             assert len(failed.details()) < 2000
 
