@@ -82,12 +82,12 @@ class AuditLog:
 
     async def stop(self) -> None:
         """Write all that was taken in, to PostgreSQL or to a file."""
-        await self._tasks.stop()
-        self._take_counted(at_once=True)
         try:
+            await self._tasks.stop()
+            self._take_counted(at_once=True)
             while self._waiting and await self._write():
                 pass
-        finally:
+        finally:  # also if the time for stopping is over
             self._leave()
 
     def _leave(self) -> None:

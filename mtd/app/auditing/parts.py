@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
 import socket
 from collections.abc import Sequence
@@ -16,6 +18,7 @@ from mtd.app.auditing.log import AuditLog
 from mtd.app.auditing.reads import AuditReads
 from mtd.app.auditing.upkeep import Upkeep
 from mtd.app.pools import Pools
+from mtd.core.errors import MtdError
 from mtd.model.audit import OK, AuditEntry
 from mtd.model.principal import CallerKind
 from mtd.model.tenant import NO_TENANT_ID
@@ -28,6 +31,7 @@ START = "daemon.start"
 STOP = "daemon.stop"
 RELOAD = "config.reload"
 REFUSED = "FAILED_PRECONDITION"
+_START_S = 5.0
 
 
 class Auditing:
@@ -65,8 +69,13 @@ class Auditing:
     async def started(self) -> None:
         """Write down that the daemon serves."""
         self._running = True
-        await self._log.record(own_entry(START, detail={"version": __version__, "pid": str(os.getpid())}))
-        await self._upkeep.anchor()
+        entry = own_entry(START, detail={"version": __version__, "pid": str(os.getpid())})
+        with contextlib.suppress(
+            TimeoutError, MtdError
+        ):  # told by /readyz, and no reason not to watch routers
+            async with asyncio.timeout(_START_S):
+                await self._log.record(entry)
+                await self._upkeep.anchor()
 
     def reloaded(self, changed: Sequence[str]) -> None:
         """Write down that the configuration was read again, and which sections changed: never what to."""

@@ -89,9 +89,11 @@ class AuditStore:
             await tx.execute(sql.LOCK_HEAD)
             await tx.execute(
                 "SELECT position, hash FROM mtd.audit_entry WHERE position < least("
-                "(SELECT position FROM mtd.audit_entry WHERE ts >= mtd.from_us(%s) ORDER BY position LIMIT 1),"
+                # By the earlier of two clocks: one that has gone wrong removes nothing.
+                "(SELECT position FROM mtd.audit_entry WHERE ts >= least(mtd.from_us(%s), now() - %s * interval '1 d')"
+                "  ORDER BY position LIMIT 1),"
                 " (SELECT min(position) + %s FROM mtd.audit_entry)) ORDER BY position DESC LIMIT 1",
-                (before_us, _PRUNED_AT_ONCE),
+                (before_us, keep_days, _PRUNED_AT_ONCE),
             )
             row = tx.fetchone()
             if row is None:

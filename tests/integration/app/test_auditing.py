@@ -28,7 +28,7 @@ from mtd.testing import run_async
 TENANT = "00000000-0000-4000-8000-000000000001"
 KEY = MasterKey.of(bytes(range(32)))
 DAY_US = 86_400_000_000
-NOW_US = 1_800_000_000_000_000
+NOW_US = 1_700_000_000_000_000
 
 
 def entry(target: object) -> AuditEntry:

@@ -12,6 +12,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from mtd.core.clock import SYSTEM_CLOCK
 from mtd.model.audit import AuditEntry
 from mtd.model.tenant import NO_TENANT_ID
 from mtd.security.audit_chain import GENESIS, ChainCheck, Deed, Head, Problem, clean, tells_of
@@ -27,7 +28,7 @@ TENANT = "00000000-0000-4000-8000-000000000001"
 OTHER = "00000000-0000-4000-8000-000000000002"
 ALL = AuditFilter(None)
 DAY_US = 86_400_000_000
-NOW_US = 1_800_000_000_000_000
+NOW_US = 1_700_000_000_000_000
 
 
 def deed(number: int, tenant_id: str = TENANT, **fields: Any) -> Deed:
@@ -291,6 +292,14 @@ async def test_pruning_keeps_the_chain_verifiable(store: AuditStore, postgres_ds
     await store.append([deed(10)])
     assert [link.position for link in await store.after(ALL, 100, 0)] == [8, 9]
     assert problems(postgres_dsn) == []
+
+
+@with_store
+async def test_a_clock_that_is_years_ahead_removes_nothing(store: AuditStore, postgres_dsn: str) -> None:
+    now_us = SYSTEM_CLOCK.now_us()
+    await store.append([deed(number, ts_us=now_us - DAY_US) for number in range(3)])
+    assert await store.prune(now_us + 3650 * DAY_US, 30) == 0
+    assert len(await store.after(ALL, 10, 0)) == 3
 
 
 @with_store
