@@ -19,6 +19,7 @@ from mtd.model.metric import Tier
 from mtd.model.observation import OutcomeReport
 from mtd.scheduler.device_loop import Parts
 from mtd.scheduler.service import Scheduler
+from mtd.sources.config_login import with_config_login
 from mtd.sources.ways import WaysSource
 
 if TYPE_CHECKING:
@@ -116,7 +117,9 @@ class Collecting:
                 settings=settings.scheduler,
                 clock=SYSTEM_CLOCK,
                 recorder=self._recorder,
-                make_source=lambda device: WaysSource(device, makers, retries=retries, gate=way_gate),
+                make_source=lambda device: with_config_login(
+                    WaysSource(device, makers, retries=retries, gate=way_gate), makers
+                ),
                 make_mapper=lambda device: self._plugins.mapper(
                     device,
                     t0=settings.t0,

@@ -37,7 +37,8 @@ class Command:
 
     ``path`` is the whole command, such as ``/interface/print``. ``queries``
     are query words without the leading ``?``, such as ``type=ether`` or
-    ``#!``. A reply over ``max_rows`` or ``max_bytes`` is cancelled.
+    ``#!``. A reply over ``max_rows`` or ``max_bytes`` is cancelled. ``document``:
+    it reads nothing but documents, such as what the router is set to.
     """
 
     path: str
@@ -46,6 +47,7 @@ class Command:
     arguments: tuple[tuple[str, str], ...] = ()
     max_rows: int = 10_000
     max_bytes: int = 8 * 1024 * 1024
+    document: bool = False
     # Each poll looks its commands up a dozen times.
     _hash: int = field(init=False, repr=False, compare=False)
     shape: Shape = field(init=False, repr=False, compare=False)

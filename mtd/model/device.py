@@ -130,12 +130,22 @@ class SnmpSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class Login:
+    """Who to log in as. ``problem``: why nobody can, and what to do about it."""
+
+    username: str
+    password: str = field(repr=False)
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Device:
     """A router to be polled: the part of the inventory that a collector needs.
 
     The password is here because a session needs it; ``repr`` leaves it out.
     ``ways`` are those that may be used, the best first; REST without a port is
     used once the router has said that it has it, SNMP if there are settings.
+    ``config_login``: its configuration is read as somebody else.
     """
 
     device_id: str
@@ -159,3 +169,4 @@ class Device:
     rest: RestSettings = RestSettings()
     snmp: SnmpSettings | None = None
     t0: T0Settings = T0Settings()
+    config_login: Login | None = None

@@ -408,7 +408,13 @@ class DeviceMapper:
                 and isinstance(menu, TableMenu)
                 and self._is_active(menu)
             }
-            plan = self._plans[tier] = build_plan(active, ids, self._presence.has, self._live.narrowed)
+            plan = self._plans[tier] = build_plan(
+                active,
+                ids,
+                self._presence.has,
+                self._live.narrowed,
+                mark_documents=self.device.config_login is not None,
+            )
         return plan
 
     def _is_active(self, mapped: AnyMenu) -> bool:

@@ -51,12 +51,15 @@ def build_plan(
     ids: Mapping[tuple[str, str], tuple[str, ...]],
     is_there: Callable[[Companion], bool] = lambda _: True,
     narrowed: Callable[[AnyMenu, Command], Command | None] = lambda _, command: command,
+    *,
+    mark_documents: bool = False,
 ) -> Plan:
     """Plan a poll. Menus that read the same thing share one command, which asks for all they need.
 
     ``ids`` are the row ids of menus, by collector and menu name; a menu whose
     numbers aren't known yet is left out, and so is a companion that isn't there.
     ``narrowed`` says which rows of a menu are read; None if there are none.
+    With ``mark_documents`` commands that read nothing but documents say so.
     """
     companions: dict[tuple[int, str], Step] = {}
     steps: dict[Command, Step] = {}
@@ -84,6 +87,8 @@ def build_plan(
         _step(steps, UPTIME_COMMAND)
     planned = list(steps.values())
     for step in planned:
+        if mark_documents and step.menus and all(isinstance(menu, SnapshotMenu) for menu in step.menus):
+            step.command = replace(step.command, document=True)
         step.command = shared_command(step.command)
         step.tells_uptime = step.command.path == UPTIME_COMMAND.path and UPTIME_FIELD in step.command.proplist
     by_command = {step.command: step for step in planned}

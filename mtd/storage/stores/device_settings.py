@@ -14,6 +14,7 @@ from mtd.model.credentials import Purpose
 from mtd.model.device import (
     Device,
     InterfaceNaming,
+    Login,
     RestSettings,
     SnmpAuth,
     SnmpPriv,
@@ -224,7 +225,14 @@ _READ: Mapping[str, Callable[[Any], Any]] = {
 }
 
 
-def to_device(record: DeviceRecord, password: str, secrets: Secrets, *, username: str = "") -> Device:
+def to_device(
+    record: DeviceRecord,
+    password: str,
+    secrets: Secrets,
+    *,
+    username: str = "",
+    config_login: Login | None = None,
+) -> Device:
     """Return the device as a collector polls it; as ``username``, where a set of credentials has one."""
     settings = record.settings
     return Device(
@@ -253,6 +261,7 @@ def to_device(record: DeviceRecord, password: str, secrets: Secrets, *, username
         ),
         snmp=_snmp(settings, secrets),
         t0=settings.t0,
+        config_login=config_login,
     )
 
 

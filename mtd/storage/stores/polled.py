@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from mtd.model.credentials import Purpose
-from mtd.model.device import DEFAULT_TENANT_ID, Device
+from mtd.model.device import DEFAULT_TENANT_ID, Device, Login
 from mtd.security.errors import SecretUnavailable, SecretUnreadable
 from mtd.security.interfaces import PASSWORD, Bond, IOpening, ISecretOpener
 from mtd.security.providers.resolver import Pending, SecretResolver
@@ -26,7 +26,10 @@ logger = logging.getLogger(__name__)
 
 CHANNEL = "mtd_device"
 
-_READONLY = COLUMNS.split(", ").index(Purpose.READONLY.setting)
+# Of the tools' sets the secrets are fetched when a tool is run.
+_FETCHED = tuple(
+    COLUMNS.split(", ").index(purpose.setting) for purpose in (Purpose.READONLY, Purpose.CONFIG_AUDIT)
+)
 _OWN = (
     "SELECT device_id::text, '" + PASSWORD + "', secret FROM device_credential {where}"
     " UNION ALL SELECT device_id::text, name, secret FROM device_secret {where}"
@@ -75,6 +78,9 @@ class _Login:
     own: Mapping[str, bytes]
     shared: _Set | None
     elsewhere: Mapping[str, str]  # what references stand for, now
+    audit: _Set | None = None
+    audit_elsewhere: Mapping[str, str] = field(default_factory=dict)
+    audit_problem: str = ""
 
 
 class PolledDevices:
@@ -93,8 +99,9 @@ class PolledDevices:
             device
             for _, login, device in self._known.values()
             if device.tenant_id == tenant_id
-            and login.shared is not None
-            and reference in login.shared.references.values()
+            and any(
+                reference in one.references.values() for one in (login.shared, login.audit) if one is not None
+            )
         ]
 
     async def polled(
@@ -192,8 +199,9 @@ class PolledDevices:
             tenant_id, device_id, _, _, _, name, *_ = columns
             try:
                 record = record_of(columns)
-                shared = _set_for(record, sets)
+                shared = _set_for(record, sets, Purpose.READONLY)
                 login = _Login(own.get(device_id, {}), shared, _values(tenant_id, shared, elsewhere))
+                _add_audit(login, record, sets, elsewhere)
                 before = self._known.get(device_id)
                 # Compared whole: someone may write rows without counting revisions.
                 if before is not None and before[:2] == (columns, login):
@@ -215,8 +223,8 @@ _Sets = Mapping[tuple[str, str], _Set]
 
 
 def _references(rows: Sequence[Row], sets: _Sets) -> set[tuple[str, str]]:
-    """Return the references of those sets that devices are polled with, by tenant."""
-    named = {(str(row[0]), row[_READONLY]) for row in rows if row[_READONLY]}
+    """Return the references of those sets that what polls logs in with, by tenant."""
+    named = {(str(row[0]), row[place]) for row in rows for place in _FETCHED if row[place]}
     return {
         (tenant_id, reference)
         for tenant_id, name in named & sets.keys()
@@ -234,14 +242,28 @@ async def _read_set(tx: Transaction, tenant_id: str, name: str) -> _Set | None:
     return found
 
 
-def _set_for(record: DeviceRecord, sets: _Sets) -> _Set | None:
-    name = record.settings.readonly_credentials
+def _set_for(record: DeviceRecord, sets: _Sets, purpose: Purpose) -> _Set | None:
+    name = getattr(record.settings, purpose.setting)
     if not name:
         return None
     found = sets.get((record.tenant_id, name))
     if found is None:  # it was renamed between two questions: the next snapshot is on its way
         raise SecretUnreadable(f"the set of credentials {name!r} is gone: name another, or none")
     return found
+
+
+def _add_audit(
+    login: _Login,
+    record: DeviceRecord,
+    sets: _Sets,
+    elsewhere: Mapping[tuple[str, str], str | Exception],
+) -> None:
+    """Add the login by which the configuration is read. What is wrong with it stops nothing else."""
+    try:
+        login.audit = _set_for(record, sets, Purpose.CONFIG_AUDIT)
+        login.audit_elsewhere = _values(record.tenant_id, login.audit, elsewhere)
+    except (Pending, SecretUnavailable, SecretUnreadable) as error:
+        login.audit_problem = str(error)
 
 
 def _by_device(rows: Sequence[Row]) -> Mapping[str, Mapping[str, bytes]]:
@@ -284,12 +306,43 @@ def _open(
 def _opened(record: DeviceRecord, login: _Login, opening: IOpening) -> Device:
     """Return a device with its secrets: those of the set, and its own for the rest. Raises SecretUnreadable."""
     shared, tenant_id = login.shared, record.tenant_id
-    theirs: dict[str, str] = dict(login.elsewhere)
-    if shared is not None:
-        theirs.update(_open(opening, tenant_id, CREDENTIAL, shared.credential_id, shared.sealed))
+    theirs = _secrets_of(shared, login.elsewhere, tenant_id, opening)
     # What the set has isn't looked for on the device: its own may be of another time.
     own = {kind: sealed for kind, sealed in login.own.items() if kind not in theirs}
     texts = {**_open(opening, tenant_id, DEVICE, record.device_id, own), **theirs}
     secrets = {secret: texts[secret.value] for secret in Secret if secret.value in texts}
-    username = "" if shared is None else shared.username
-    return to_device(record, texts.get(PASSWORD, ""), secrets, username=username)
+    return to_device(
+        record,
+        texts.get(PASSWORD, ""),
+        secrets,
+        username="" if shared is None else shared.username,
+        config_login=_config_login(record, login, opening),
+    )
+
+
+def _config_login(record: DeviceRecord, login: _Login, opening: IOpening) -> Login | None:
+    """Return who reads the configuration; None if who polls does."""
+    if login.audit is None and not login.audit_problem:
+        return None
+    username = record.settings.username if login.audit is None else login.audit.username
+    username = username or record.settings.username
+    if login.audit_problem:
+        return Login(username, "", login.audit_problem)
+    tenant_id = record.tenant_id
+    try:
+        password = _secrets_of(login.audit, login.audit_elsewhere, tenant_id, opening).get(PASSWORD)
+        if password is None:
+            own = {kind: sealed for kind, sealed in login.own.items() if kind == PASSWORD}
+            password = _open(opening, tenant_id, DEVICE, record.device_id, own).get(PASSWORD, "")
+    except SecretUnreadable as error:
+        return Login(username, "", str(error))
+    return Login(username, password)
+
+
+def _secrets_of(
+    shared: _Set | None, elsewhere: Mapping[str, str], tenant_id: str, opening: IOpening
+) -> dict[str, str]:
+    found = dict(elsewhere)
+    if shared is not None:
+        found.update(_open(opening, tenant_id, CREDENTIAL, shared.credential_id, shared.sealed))
+    return found

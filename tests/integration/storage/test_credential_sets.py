@@ -11,7 +11,7 @@ import pytest
 
 from mtd.core.errors import AlreadyExists, Conflict, NotFound, Refused
 from mtd.model.credentials import Purpose
-from mtd.model.device import SnmpVersion
+from mtd.model.device import Login, SnmpVersion
 from mtd.storage.errors import StatementRejected
 from mtd.storage.stores.credential_sets import SetSecret, SetSettings
 from mtd.storage.stores.device_settings import Secret
@@ -205,5 +205,41 @@ def test_a_secret_of_a_set_in_the_place_of_another_is_not_opened(postgres_dsn: s
         found = await world.polled.snapshot()
         assert [device.name for device in found.devices] == ["r2"]
         assert [(one.name, "damaged" in one.reason) for one in found.unreadable] == [("r1", True)]
+
+    in_world(postgres_dsn, tmp_path, body)
+
+
+def test_who_reads_the_configuration(postgres_dsn: str, tmp_path: Path) -> None:
+    async def body(world: World) -> None:
+        audit = SetSettings("auditor", Purpose.CONFIG_AUDIT, "auditor")
+        await world.sets.create(TENANT, audit, {"password": SetSecret("audit password")})
+        await world.sets.create(TENANT, replace(audit, name="same", username=""))
+        await world.sets.create(
+            TENANT, replace(audit, name="away"), {"password": SetSecret(reference="env:X")}
+        )
+        for name in ("auditor", "same", "away", ""):
+            await world.devices.create(settings(f"r-{name}", config_audit_credentials=name), "own password")
+        found = {device.name: device for device in (await world.polled.snapshot()).devices}
+        assert {device.password for device in found.values()} == {"own password"}
+        assert found["r-auditor"].config_login == Login("auditor", "audit password")
+        assert found["r-same"].config_login == Login("own", "own password")
+        assert found["r-"].config_login is None
+        # What is wrong with it stops nothing else, and is told where it matters.
+        away = found["r-away"].config_login
+        assert away is not None
+        assert (away.username, away.password, "env:X" in away.problem) == ("auditor", "", True)
+
+    in_world(postgres_dsn, tmp_path, body)
+
+
+def test_what_is_damaged_of_it_stops_no_poll(postgres_dsn: str, tmp_path: Path) -> None:
+    async def body(world: World) -> None:
+        audit = SetSettings("auditor", Purpose.CONFIG_AUDIT)
+        await world.sets.create(TENANT, audit, {"password": SetSecret("audit password")})
+        await world.devices.create(settings("r1", config_audit_credentials="auditor"), "own password")
+        world.sql("UPDATE credential_secret SET secret = secret || 'x'")
+        (device,) = (await world.polled.snapshot()).devices
+        assert device.config_login is not None
+        assert "damaged" in device.config_login.problem
 
     in_world(postgres_dsn, tmp_path, body)
