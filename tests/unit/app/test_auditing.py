@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from mtd.app.auditing import log as audit_log
 from mtd.app.auditing.coalescing import SEVERAL, Coalescer, host_of
 from mtd.app.auditing.config import AuditConfig
 from mtd.app.auditing.log import AuditLog, AuditUnavailable
@@ -67,6 +68,13 @@ def refusal(
     peer: str = "ipv4:192.0.2.1:4711", reason: str = "no such token", action: str = "x.Y/Do"
 ) -> AuditEntry:
     return entry_of_unknown(action, "UNAUTHENTICATED", NO_TENANT_ID, peer, reason)
+
+
+@pytest.fixture(autouse=True)
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What failed is tried again soon."""
+    monkeypatch.setattr(audit_log, "_RETRY_S", 0.02)
+    monkeypatch.setattr(audit_log, "_TICK_S", 0.02)
 
 
 def with_log(
