@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_UPKEEP_S = 3600.0
+_UPKEEP_S = 600.0
 _CRL_S = 86_400.0
 _RETRY_S = 60.0
 _NAMED = 10

@@ -42,6 +42,7 @@ def enrol(
         raise AlreadyExists(
             f"this collector has enrolled already, see {files.folder}: to enrol anew, add --replace"
         )
+    server = _with_port(server)
     key = new_key()
     issued = _ask(server, token, request_pem(key, socket.gethostname()), trust)
     if not trusts(issued.authorities, token.pin):
@@ -109,6 +110,12 @@ def _shake_hands(connection: SSL.Connection, raw: socket.socket) -> None:
                 raise TimeoutError("it didn't shake hands in time") from None
         else:
             return
+
+
+def _with_port(server: str) -> str:
+    """Return where a hub is, with the usual port if none was named: gRPC would take 443."""
+    host, port = _address(server)
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _address(server: str) -> tuple[str, int]:
