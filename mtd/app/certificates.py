@@ -14,10 +14,10 @@ from mtd.api.grpc.collectors import collector_parts
 from mtd.api.loopback import is_loopback_host
 from mtd.api.tls.config import ClientAuth, DoorTls, GrpcTls, TlsMode
 from mtd.api.tls.material import FilesSource, InternalSource, LiveMaterial, Source
-from mtd.app.collector_metrics import ORPHANS
 from mtd.app.collectors import Collectors
 from mtd.app.enrolment import CollectorAdmin, Enrolment
 from mtd.app.identity_files import IdentityFiles
+from mtd.app.metrics import ORPHANS
 from mtd.app.renewal import IdentityKeeper, Tell
 from mtd.app.secrets import master_keys
 from mtd.core.clock import SYSTEM_CLOCK, Clock

@@ -8,12 +8,13 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Container
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mtd.api.access.interfaces import Credentials, Tenants
 from mtd.api.access.running import RunningCalls
-from mtd.app.collector_metrics import COLLECTORS, COLLECTORS_REFUSED
+from mtd.app.metrics import COLLECTORS, COLLECTORS_REFUSED
 from mtd.core.backoff import Backoff
 from mtd.core.clock import SYSTEM_CLOCK, Clock
 from mtd.core.errors import MtdError, Retryable, Unauthenticated
@@ -34,6 +35,7 @@ _LOOK_S = 60.0
 _WAIT_S = 5.0
 _PARSED = 4096
 _KIND = "certificate"
+_HINTS = {"disabled": "ask an admin of its tenant: mtd collector enable"}
 
 
 class Collectors:
@@ -112,13 +114,9 @@ class Collectors:
             wanted = await self._tenants.tenant_id(credentials.tenant)
             # Another one is the gate's to refuse.
             tenant_id = wanted if wanted in member.tenants else tenant_id
-        return Principal(
-            CallerKind.COLLECTOR,
-            member.name,
-            tenant_id,
-            None,
-            credentials.peer,
-            member.collector_id,
+        return replace(
+            _principal_of(member, tenant_id),
+            peer=credentials.peer,
             proof=f"{_KIND} {facts.fingerprint.hex()}",
         )
 
@@ -145,11 +143,6 @@ class Collectors:
         """Call a function whenever all was read again."""
         self._listeners.append(read)
 
-    def tenants_of(self, collector_id: str) -> Sequence[str]:
-        """Return the tenants that a collector serves, its own first; none if it isn't known."""
-        member = self._known.members.get(collector_id)
-        return () if member is None else member.tenants
-
     async def _fresh(self) -> None:
         """Have read all that was told. Raises Retryable if that takes too long."""
         if self._read >= self._told:
@@ -171,23 +164,30 @@ class Collectors:
                 "unknown", f"the certificate {facts.serial} isn't one that mtd knows: enrol again"
             )
         _, certificate = found
+        claimed = _principal_of(member, member.tenants[0])
         if certificate.revoked_us is not None:
             raise self._refusal(
-                "revoked", f"the certificate {facts.serial} of the collector {member.name!r} was revoked"
+                "revoked",
+                f"the certificate {facts.serial} of the collector {member.name!r} was revoked: enrol again",
+                claimed,
             )
         if certificate.not_after_us <= self._clock.now_us():
             raise self._refusal(
                 "expired",
                 f"the certificate {facts.serial} of the collector {member.name!r} has expired: enrol again",
+                claimed,
             )
         if not member.enabled:
-            raise self._refusal("disabled", f"the collector {member.name!r} is disabled")
+            raise self._refusal("disabled", f"the collector {member.name!r} is disabled", claimed)
         return member
 
     @staticmethod
-    def _refusal(reason: str, text: str) -> Unauthenticated:
+    def _refusal(reason: str, text: str, claimed: Principal | None = None) -> Unauthenticated:
         COLLECTORS_REFUSED.labels(reason=reason).inc()
-        return Unauthenticated(text)
+        error = Unauthenticated(text)
+        error.hint = _HINTS.get(reason, "enrol the collector again: mtd collector invite, mtd enroll")
+        error.claimed = claimed
+        return error
 
     async def _catch_up(self) -> None:
         told = self._told
@@ -244,6 +244,10 @@ class Collectors:
         except MtdError as error:
             self._seen = {**seen, **self._seen}
             logger.warning("can't write down when collectors were seen: %s", error)
+
+
+def _principal_of(member: Member, tenant_id: str) -> Principal:
+    return Principal(CallerKind.COLLECTOR, member.name, tenant_id, role=None, caller_id=member.collector_id)
 
 
 def _facts(pem: bytes) -> Facts | None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mtd.api.access.interfaces import Auditor, Tenants
-from mtd.app.collector_metrics import CERTIFICATES_ISSUED, ENROLMENTS_REFUSED
+from mtd.app.metrics import CERTIFICATES_ISSUED, ENROLMENTS_REFUSED
 from mtd.core.clock import SYSTEM_CLOCK, Clock
 from mtd.core.errors import Misconfigured, NotFound, QuotaExceeded, Refused, Unauthenticated
 from mtd.core.limits import Gate

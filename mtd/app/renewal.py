@@ -8,8 +8,8 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from mtd.app.collector_metrics import IDENTITY_DAYS_LEFT, IDENTITY_RENEWALS
 from mtd.app.identity_files import Identity, IdentityFiles, Trust
+from mtd.app.metrics import IDENTITY_DAYS_LEFT, IDENTITY_RENEWALS
 from mtd.client import AsyncMtdClient, MtdClientError
 from mtd.client.collectors import renew
 from mtd.core.clock import SYSTEM_CLOCK, Clock

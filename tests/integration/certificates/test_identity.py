@@ -10,9 +10,9 @@ from pathlib import Path
 import grpc
 import pytest
 
-from mtd.app.collector_metrics import IDENTITY_DAYS_LEFT
 from mtd.app.enrolling import enrol
 from mtd.app.identity_files import Identity, IdentityFiles, Trust
+from mtd.app.metrics import IDENTITY_DAYS_LEFT
 from mtd.app.renewal import EXPIRING, RENEWED, HubClient, IdentityKeeper
 from mtd.client import MtdClientError
 from mtd.client.collectors import renew

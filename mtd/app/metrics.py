@@ -1,4 +1,4 @@
-"""What is counted of collectors: at the hub, and at the collector itself."""
+"""What the application counts itself: of collectors, at the hub and at the collector itself."""
 
 from __future__ import annotations
 
