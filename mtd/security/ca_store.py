@@ -201,8 +201,7 @@ class AuthorityStore:
         """Write the list of revoked certificates for others to read. Raises NoAuthority, Misconfigured."""
         authority, _ = self._signing()
         content = authority.crl_pem(revoked, self._clock.now_us())
-        replace_private(path, content)
-        path.chmod(0o644)  # it is our own by now
+        replace_private(path, content, mode=0o644)
 
     # -- underneath --------------------------------------------------------------
 

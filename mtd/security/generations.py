@@ -85,12 +85,16 @@ def write_private(path: Path, content: bytes) -> None:
         os.fsync(file.fileno())
 
 
-def replace_private(path: Path, content: bytes) -> None:
-    """Put a file in the place of another, whole. Raises Misconfigured."""
+def replace_private(path: Path, content: bytes, *, mode: int = 0o600) -> None:
+    """Put a file in the place of another, whole; for its owner only, unless ``mode`` says otherwise.
+
+    Raises Misconfigured.
+    """
     staging = path.with_name(f".{path.name}.{secrets.token_hex(4)}.new")
     try:
         try:
             write_private(staging, content)
+            staging.chmod(mode)
             staging.rename(path)
         except OSError:
             staging.unlink(missing_ok=True)
