@@ -149,6 +149,10 @@ class LimitedFactory(WrappingFactory):
             protocol.transport.abortConnection()
 
 
+def _authority(name: str, port: int) -> str:
+    return f"[{name}]:{port}" if ":" in name else f"{name}:{port}"
+
+
 def _path(request: Request) -> str:
     return request.path.decode("ascii", "replace")
 
@@ -172,7 +176,8 @@ class HttpServer:
         self._config = config or HttpConfig()
         self._tls = tls
         names = [*self._config.allowed_hosts, *([public_host] if public_host else [])]
-        names += [f"{name}:{self._config.port}" for name in self._config.tls.names]
+        # Whoever calls by them verified the certificate, which a name of somebody else's isn't in.
+        names += [_authority(name, self._config.port) for name in self._config.tls.names]
         self._site = MountedSite(
             Pages(readiness, registry, __version__),
             Guard(names),

@@ -32,6 +32,7 @@ from mtd.security.certificates import facts_of, key_pem, load_certificates
 from mtd.security.config import CertificatesConfig
 from mtd.security.errors import CertificateUnusable
 from mtd.testing import run_async
+from mtd.testing.harness import free_port
 from tests.integration.certificates.kit import (
     CODE,
     DAY_US,
@@ -234,10 +235,16 @@ def test_the_http_door_takes_a_new_certificate_while_it_is_open(tmp_path: Path) 
 
 def test_names_of_the_certificate_may_be_called(tmp_path: Path) -> None:
     async def main() -> None:
-        certificates = Certificates(http_settings(tmp_path, names=["hub.example"]), Hand())
+        port = free_port()
+        settings = http_settings(tmp_path, names=["hub.example", "2001:db8::1"])
+        settings.http.port = port
+        certificates = Certificates(settings, Hand())
         async with http_of(certificates) as server:
             context = ssl.create_default_context(cadata=certificates.authorities.bundle().decode())
             for host, status in (
+                (f"hub.example:{port}", b"200"),
+                (f"[2001:db8::1]:{port}", b"200"),
+                ("hub.example", b"403"),
                 (f"localhost:{server.port}", b"200"),
                 ("localhost", b"403"),
                 ("evil.example", b"403"),
