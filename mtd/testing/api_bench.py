@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,12 @@ import grpc.aio
 import numpy as np
 
 from mtd.client import MtdClient
+from mtd.model.device import DEFAULT_TENANT_ID
+from mtd.model.events import Origin, frame_event, layout_event
+from mtd.model.layout import Layout, Series
+from mtd.model.metric import Lane
+from mtd.model.observation import FrameValues
+from mtd.pb.ingest.v1 import ingest_service_pb2 as ingest
 from mtd.pb.inventory.v1 import inventory_service_pb2 as inventory
 from mtd.pb.telemetry.v1 import telemetry_service_pb2 as telemetry
 from mtd.testing.end_to_end import Plan, accounts, wait_for_first_polls, wait_until_live
@@ -22,10 +28,13 @@ _OPTIONS = (("grpc.enable_http_proxy", 0), ("grpc.max_receive_message_length", -
 # gRPC shares connections between channels of the same arguments: each of these is to have its own.
 _OWN = (*_OPTIONS, ("grpc.use_local_subchannel_pool", 1))
 _WARM_UP_CALLS = 50
+_LOG_ID = "00000000-0000-4000-8000-00000000be9c"
+_BATCHES, _FRAMES_PER_BATCH, _SERIES = 100, 200, 120
 _CONNECTIONS = 20
 _OPENING_S = 5.0
 
 INVENTORY = "/mtd.pb.inventory.v1.InventoryService/"
+INGEST = "/mtd.pb.ingest.v1.IngestService/"
 TELEMETRY = "/mtd.pb.telemetry.v1.TelemetryService/"
 
 
@@ -49,6 +58,8 @@ def measure_api(
     for name, path, request in _unary_calls(devices[0][0]):
         say(f"timing {name}")
         figures[name] = asyncio.run(_time_calls(stage.server, path, request, unary))
+    say("appending frames, as an edge does")
+    figures["append"] = asyncio.run(_append(stage, devices[0][1]))
     say("measuring what polling alone costs")
     alone_before, alone_started = accounts(stage), time.monotonic()
     time.sleep(min(plan.seconds, 15.0))  # noqa: TID251 - a script's own wait, no reactor here
@@ -115,6 +126,75 @@ async def _timed(
 
 def _quantile_ms(seconds: Sequence[float], percent: float) -> float:
     return round(float(np.percentile(seconds, percent)) * 1000, 2)
+
+
+async def _append(stage: Stage, device_id: str) -> dict[str, Any]:
+    """Copy a log of frames into the hub's over one connection; return how fast it took them."""
+    requests = list(_batches(device_id))
+    before = accounts(stage)
+    async with grpc.aio.insecure_channel(stage.server, options=_OWN) as channel:
+        plain: Any = channel
+        stream = plain.stream_stream(INGEST + "Append")()
+        await stream.write(_append_open())
+        opened = ingest.AppendResponse.FromString(await stream.read()).opened
+        began = time.perf_counter()
+        waiting = 0
+        for request in requests:
+            if waiting == opened.window_batches:
+                waiting -= await _acknowledged(stream)
+            await stream.write(request)
+            waiting += 1
+        while waiting:
+            waiting -= await _acknowledged(stream)
+        took_s = time.perf_counter() - began
+        stream.cancel()
+    after = accounts(stage)
+    frames = _BATCHES * _FRAMES_PER_BATCH
+    return {
+        "frames": frames,
+        "series_per_frame": _SERIES,
+        "bytes_per_frame": round(sum(map(len, requests)) / frames),
+        "window_batches": opened.window_batches,
+        "frames_per_s": round(frames / took_s),
+        "daemon_cpu_us_per_frame": round((after["daemon"].cpu_s - before["daemon"].cpu_s) / frames * 1e6, 1),
+    }
+
+
+async def _acknowledged(stream: Any) -> int:
+    """Return how many batches the next message of the hub acknowledges."""
+    answer = ingest.AppendResponse.FromString(await stream.read())
+    if answer.WhichOneof("message") == "resend":
+        raise HarnessFailed(f"the hub asks for {answer.resend.next_seq} again: a batch got lost on the way")
+    return int(answer.WhichOneof("message") == "ack")
+
+
+def _append_open() -> bytes:
+    request = ingest.AppendRequest()
+    request.open.log_id, request.open.lane, request.open.next_seq = _LOG_ID, ingest.LANE_BACKFILL, 1
+    return request.SerializeToString()
+
+
+def _batches(device_id: str) -> Iterator[bytes]:
+    """Yield a log that a collector could have written: a layout, and a frame each second of the last hours."""
+    counters = [Series("iface.rx_bytes_total", f"*{number}", Lane.COUNTER) for number in range(_SERIES)]
+    layout = Layout("t0", counters)
+    origin = Origin(DEFAULT_TENANT_ID, "bench", device_id)
+    first_us = time.time_ns() // 1000 - _BATCHES * _FRAMES_PER_BATCH * 1_000_000
+    seq = 1
+    for number in range(_BATCHES):
+        request = ingest.AppendRequest()
+        request.batch.first_seq = seq
+        if not number:
+            request.batch.events.append(layout_event(origin, layout, first_us, first_us))
+        for step in range(_FRAMES_PER_BATCH):
+            second = number * _FRAMES_PER_BATCH + step
+            at_us = first_us + second * 1_000_000
+            values = [10**12 + second * 125_000 + one for one in range(_SERIES)]
+            frame = FrameValues(layout, at_us, counters=values, gauges=[], rates=[], poll_duration_us=900)
+            request.batch.events.append(frame_event(origin, frame, at_us))
+        seq += len(request.batch.events)
+        request.batch.last_seq = seq - 1
+        yield request.SerializeToString()
 
 
 @dataclass(slots=True)
