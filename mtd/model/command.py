@@ -131,6 +131,7 @@ class Rows:
 CANCELLED_TOO_LARGE = -1
 CANCELLED_TIMED_OUT = -2
 NOT_SERVED = -3
+NO_LOGIN = -4
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +140,8 @@ class Trap:
 
     Categories below 0 aren't RouterOS's: we cancelled the command, because its
     reply went over its limits (-1) or over its deadline (-2); or we didn't ask,
-    because the way that serves has no words for the command (-3).
+    because the way that serves has no words for the command (-3), or because
+    the login for what it reads doesn't work (-4).
     """
 
     message: str
@@ -169,6 +171,11 @@ class Trap:
     def not_served(self) -> bool:
         """Whether no way that is open could ask: it says nothing about the router."""
         return self.category == NOT_SERVED
+
+    @property
+    def no_login(self) -> bool:
+        """Whether it wasn't asked because the login that is meant for it doesn't work; the message says why."""
+        return self.category == NO_LOGIN
 
 
 @dataclass(slots=True)

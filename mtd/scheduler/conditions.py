@@ -55,8 +55,11 @@ class Conditions:
         if not refused and not self._health.degraded:
             return
         causes: dict[Outcome, list[str]] = {}
+        no_login = ""
         for reply in refused:
-            if reply.trap is not None and not (reply.trap.no_such_command or reply.trap.not_served):
+            if reply.trap is not None and reply.trap.no_login:
+                no_login = reply.trap.message
+            elif reply.trap is not None and not (reply.trap.no_such_command or reply.trap.not_served):
                 causes.setdefault(_outcome_of(reply.trap), []).append(reply.command.path)
         for outcome, advice in _REFUSAL_ADVICE.items():
             if outcome in causes:
@@ -64,6 +67,10 @@ class Conditions:
                 self.set(f"{outcome}.{tier}", outcome, text)
             else:
                 self.clear(f"{outcome}.{tier}")
+        if no_login:
+            self.set(f"no_login.{tier}", Outcome.LOGIN_FAILED, no_login)
+        else:
+            self.clear(f"no_login.{tier}")
 
     def follow_slowness(self, passed: int, interval_s: float) -> None:
         """Degrade after polls in a row that took longer than their interval."""

@@ -11,7 +11,7 @@ from zope.interface import implementer
 
 from mtd.core.clock import SYSTEM_CLOCK
 from mtd.core.service import TaskGroup
-from mtd.model.command import Reply, Rows, Trap
+from mtd.model.command import NO_LOGIN, Reply, Rows, Trap
 from mtd.model.device import Way
 from mtd.sources.errors import SessionFailed
 from mtd.sources.interfaces import IDeviceSource
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 # The documents of a tier are asked for a few at a time, one batch soon after the other.
 _IDLE_S = 10.0
+# A login that was refused is tried again so much later: routers lock users out, and log each attempt.
+_RETRY_S = 60.0
 
 
 def with_config_login(source: IDeviceSource, makers: Mapping[Way, MakeWay]) -> IDeviceSource:
@@ -53,8 +55,12 @@ class ConfigLoginSource:
         *,
         problem: str = "",
         idle_s: float = _IDLE_S,
+        retry_s: float = _RETRY_S,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
+        self._retry_s = retry_s
+        self._failed = ""
+        self._try_at = 0.0
         self._problem = problem
         self._source = source
         self._config = config
@@ -139,18 +145,22 @@ class ConfigLoginSource:
         async with self._turn:
             if self._closing is not None:
                 self._closing.cancel()
+            if self._failed and self._clock.monotonic() < self._try_at:
+                return [self._refused(command, self._failed) for command in commands]
             try:
                 if not self._config.connected:
                     await self._config.connect()
+                self._failed = ""
                 return list(await self._config.run(commands, timeout_s))
             except SessionFailed as failure:
+                self._failed, self._try_at = failure.reason, self._clock.monotonic() + self._retry_s
                 await self._end()
                 return [self._refused(command, failure.reason) for command in commands]
             finally:
                 self._closing = self._tasks.spawn("idle", self._end_when_idle())
 
     def _refused(self, command: Command, reason: str) -> Reply:
-        trap = Trap(f"as {self._config.device.username!r}, who reads the configuration: {reason}")
+        trap = Trap(f"as {self._config.device.username!r}, who reads the configuration: {reason}", NO_LOGIN)
         return Reply(
             command, Rows(), self._clock.monotonic(), self._clock.now_us(), 0.0, trap=trap, way=Way.API
         )

@@ -26,11 +26,11 @@ AUDITED = replace(DEVICE, config_login=Login("auditor", "audit secret"))
 class Both:
     """The ways of polling, and the one of the configuration."""
 
-    def __init__(self, *, problem: str = "", idle_s: float = 60.0) -> None:
+    def __init__(self, *, problem: str = "", idle_s: float = 60.0, retry_s: float = 0.0) -> None:
         self.polling, self.config = World(), World()
         self.own = FakeWay(replace(DEVICE, username="auditor"), Way.API, self.config)
         self.source = ConfigLoginSource(
-            self.polling.source(AUDITED), self.own, problem=problem, idle_s=idle_s
+            self.polling.source(AUDITED), self.own, problem=problem, idle_s=idle_s, retry_s=retry_s
         )
 
     async def run(self, *commands: Command) -> list[Reply]:
@@ -90,6 +90,7 @@ def test_a_login_that_fails_refuses_documents_and_nothing_else() -> None:
         names, rules = await both.run(NAMES, RULES)
         assert names.trap is None
         assert rules.trap is not None
+        assert rules.trap.no_login
         assert "as 'auditor', who reads the configuration: api refuses" in rules.trap.message
         assert both.source.connected
         assert both.source.outcome is None
@@ -97,6 +98,18 @@ def test_a_login_that_fails_refuses_documents_and_nothing_else() -> None:
         assert (await both.run(RULES))[0].trap is None
 
     with_both(body)
+
+
+def test_a_login_that_was_refused_is_not_tried_again_at_once() -> None:
+    async def body(both: Both) -> None:
+        both.config.closed[Way.API] = refused(Way.API, Outcome.LOGIN_FAILED)
+        for _ in range(5):
+            (rules,) = await both.run(RULES)
+            assert rules.trap is not None
+            assert "api refuses" in rules.trap.message
+        assert both.config.connects == [Way.API]
+
+    with_both(body, retry_s=60.0)
 
 
 def test_a_session_that_is_lost_is_opened_anew_at_the_next_read() -> None:
