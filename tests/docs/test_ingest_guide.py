@@ -9,6 +9,8 @@ from pathlib import Path
 from mtd.api.http.bodies import BATCH, KEY_HEADER
 from mtd.api.http.ingest_pages import HEARTBEAT, NONCE_HEADER, TIME_HEADER
 from mtd.api.http.shown import SIGNATURE_HEADER
+from mtd.app.config import Settings
+from mtd.core.config import load_config
 from mtd.ingest.config import IngestConfig
 from mtd.ingest.push.payload import read_payload
 
@@ -50,3 +52,9 @@ def test_ingest_guide_has_the_figures_and_names_of_the_code() -> None:
         assert name.lower() in GUIDE.lower()
     for block in blocks("python"):
         compile(block, "docs/ingest.md", "exec")
+
+
+def test_ingest_bound_of_bodies_may_come_from_the_environment() -> None:
+    assert "INGEST_MAX_BODY_BYTES" in GUIDE
+    assert load_config(Settings, None, {}).ingest.max_body_bytes == 10_485_760
+    assert load_config(Settings, None, {"INGEST_MAX_BODY_BYTES": "2048"}).ingest.max_body_bytes == 2048
