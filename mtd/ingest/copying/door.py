@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from mtd.core.clock import SYSTEM_CLOCK, Clock
 from mtd.core.errors import Conflict, QuotaExceeded, Refused, Retryable
+from mtd.core.limits import TokenBucket
 from mtd.eventlog.errors import LogUnavailable, SourceStored
 from mtd.eventlog.interfaces import AppendResult, Source
 from mtd.ingest.config import AppendConfig
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from mtd.pb.events.v1.envelope_pb2 import Envelope
 
 logger = logging.getLogger(__name__)
+
+# Lines about events that are left out: of a device that was removed, each batch has some.
+_COMPLAINTS_PER_S, _COMPLAINTS_AT_ONCE = 0.2, 5.0
 
 Durable: TypeAlias = "asyncio.Future[None]"
 
@@ -48,6 +52,13 @@ class CopiedLog:
         self.lanes: dict[str, CopyStream] = {}
         self.under_way: dict[Durable, Span] = {}
         self.outdated = False
+
+    def stored(self) -> SeqRanges:
+        """Return what is durable: what is taken, but for what is on its way."""
+        found = SeqRanges(self.taken)
+        for span in self.under_way.values():
+            found.remove(*span)
+        return found
 
     def claim(self, first: int, last: int) -> tuple[list[Durable], list[Durable]]:
         """Take what of some positions isn't taken yet; return that, and what is under way of the rest."""
@@ -101,10 +112,13 @@ class CopyDoor:
         self._opening: dict[str, asyncio.Lock] = {}
         self._streams = 0
         self._appending: set[Durable] = set()
+        self.complaints = TokenBucket(_COMPLAINTS_PER_S, _COMPLAINTS_AT_ONCE, clock=clock)
 
     async def open(self, stream: CopyStream, log_id: str, lane: str, speaker: Speaker) -> CopiedLog:
-        """Begin to take a lane of a log; who carried it is ended. Raises Forbidden, Refused, Retryable."""
-        log_id = _checked_id(log_id)
+        """Begin to take a lane of a log; who carried it is ended. Raises Forbidden, Refused, Retryable.
+
+        ``log_id`` as `checked_id` returns it.
+        """
         lock = self._opening.setdefault(log_id, asyncio.Lock())
         try:
             async with lock:
@@ -198,7 +212,8 @@ class CopyDoor:
             copied.projected = await self._logs.projected(copied.log_id)
 
 
-def _checked_id(log_id: str) -> str:
+def checked_id(log_id: str) -> str:
+    """Return the id of a log in its usual form. Raises Refused."""
     try:
         return str(uuid.UUID(log_id))
     except ValueError:

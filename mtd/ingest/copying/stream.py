@@ -12,7 +12,7 @@ from mtd.core.errors import Forbidden, Refused, Retryable
 from mtd.core.service import TaskGroup
 from mtd.ingest.copying import metrics
 from mtd.ingest.copying.check import Speaker, Stamped, stamp
-from mtd.ingest.copying.door import CopiedLog, CopyDoor, Durable
+from mtd.ingest.copying.door import CopiedLog, CopyDoor, Durable, checked_id
 from mtd.model.ranges import SeqRanges
 from mtd.pb.ingest.v1 import ingest_service_pb2 as pb
 
@@ -130,16 +130,17 @@ class CopyStream:
             raise Refused("lane: say live or backfill")
         if wanted.next_seq < 1:
             raise Refused(f"next_seq {wanted.next_seq}: positions begin with 1")
-        if self._copied is not None and (lane, wanted.log_id) != (self._lane, self._copied.log_id):
+        log_id = checked_id(wanted.log_id)
+        if self._copied is not None and (lane, log_id) != (self._lane, self._copied.log_id):
             raise Refused("a stream carries one lane of one log: open another stream")
-        copied = self._copied or await self._door.open(self, wanted.log_id, lane, self._speaker)
+        copied = self._copied or await self._door.open(self, log_id, lane, self._speaker)
         self._copied, self._lane = copied, lane
         self._next, self._asked_for = wanted.next_seq, 0
         self._told = copied.projected
         config = self._door.config
         self._answer(
             opened=pb.AppendOpened(
-                stored=_ranges(copied.taken),
+                stored=_ranges(copied.stored()),
                 projected=_ranges(copied.projected),
                 window_batches=config.window_batches,
                 window_bytes=config.window_bytes,
@@ -234,7 +235,7 @@ class CopyStream:
         metrics.EVENTS.labels(outcome="stored").inc(len(envelopes) - left_out)
         waiting.left_out += left_out
         waiting.duplicates -= len(envelopes)
-        if left_out:
+        if left_out and self._door.complaints.take():
             logger.warning(
                 "of the log %s of %s, %d event(s) are left out: %s",
                 copied.log_id,

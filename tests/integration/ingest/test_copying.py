@@ -356,12 +356,16 @@ def test_ingest_append_reads_no_more_than_its_window(postgres_dsn: str) -> None:
         sending = asyncio.ensure_future(send())
         while log.waiting < window:
             await asyncio.sleep(0.005)
+        other = hub.stream(LOG.upper(), lane=pb.LANE_BACKFILL)
+        assert list((await other.open()).stored) == []  # on its way isn't there
+        await other.close()
         for _ in range(20):
             await asyncio.sleep(0)
         assert log.waiting == window
         log.gate.set()
         for seq in range(1, 31):
             await stream.acked(seq, seq)
+        assert ranges((await stream.open(31)).stored) == [(1, 30)]
         await sending
         await stream.close()
 
