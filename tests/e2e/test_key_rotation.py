@@ -33,7 +33,8 @@ SHARED = ("shared-1", "shared-2")
 
 @pytest.fixture(scope="module")
 def stage() -> Iterator[Rig]:
-    with rig(SCENARIO) as running:
+    settings = {"scheduler.intervals_s": {"t1": 1.0, "t2": 1.0, "t3": 1.0}}
+    with rig(SCENARIO, settings=settings) as running:
         with running.client() as client:
             made = credential_sets.create_set("noc", "readonly", secrets={"password": "shared password"})
             client.ask(made)
@@ -127,6 +128,20 @@ def test_a_device_goes_from_a_set_to_its_own_login(stage: Rig) -> None:
     assert "a device uses the set 'noc'" in refused.err
     refused = stage.mtd("device", "set", "own", "credentials.diagnostics=noc", code=1)
     assert "is a set for readonly, not for diagnostics" in refused.err
+
+
+def test_the_configuration_is_read_as_somebody_else(stage: Rig) -> None:
+    reason = "SELECT reason FROM device_status JOIN device USING (device_id) WHERE name = 'own'"
+    kinds = "SELECT count(DISTINCT kind) FROM snapshot JOIN device USING (device_id) WHERE name = 'own'"
+    with stage.client() as client:
+        client.ask(credential_sets.create_set("auditor", "config-audit", secrets={"password": "wrong"}))
+        client.update_device("own", config_audit_credentials="auditor")
+        wait_for(lambda: "who reads the configuration" in stage.value(reason), "the login is refused", 30)
+        before = polls(stage)["own"]
+        wait_for(lambda: polls(stage)["own"] > before + 2, "it is polled all the same", 20)
+        client.ask(credential_sets.update_set("auditor", {}, secrets={"password": "own password"}))
+        wait_for(lambda: stage.value(reason) == "polled in time", "the configuration is read", 30)
+    wait_for(lambda: stage.value(kinds) > 100, "there are documents", 30)
 
 
 def test_the_newest_master_key_alone_opens_all(stage: Rig) -> None:
