@@ -69,7 +69,7 @@ class IngestServicer(IngestServiceServicer):
         sender = sender_of(principal())
         self._push.rates.take_request(sender.tenant_id, sender.caller_id)
         with self._push.holding(sender, request.ByteSize()):
-            with self._push.reading():
+            with self._push.reading(sender):
                 batch = await asyncio.to_thread(batch_of, request, self._config)
             result = await self._push.push(sender, batch)
         return pb.IngestResponse(

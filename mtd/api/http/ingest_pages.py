@@ -125,7 +125,7 @@ class IngestPages:
         body = _body(request)
         sender = await self._sender(parts, request, body)
         parts.push.rates.take_request(sender.tenant_id, sender.caller_id)
-        with parts.push.reading():
+        with parts.push.reading(sender):
             batch = await parts.reader.read(body, packed=packed)
         return _accepted(request, await parts.push.push(sender, batch))
 

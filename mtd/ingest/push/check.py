@@ -67,15 +67,17 @@ class Checker:
         self._book = book
         self._max_series = settings.max_series
 
-    def scopes(self, batch: PushBatch) -> set[tuple[str, str]]:
-        """Return of which devices, by the names that the batch uses, it names things, and of which scopes."""
-        found: set[tuple[str, str]] = set()
+    def named(self, batch: PushBatch) -> tuple[set[str], set[str]]:
+        """Return which devices a batch names, and of which of them it names things."""
+        devices = {row.device for row in batch.samples} | {row.device for row in batch.events}
+        with_things: set[str] = set()
         for sample in batch.samples:
-            for key in sample.metrics:
-                meant = self._book.meaning(key) if len(key) <= KEY_CHARACTERS else None
-                if meant is not None and meant.label:
-                    found.add((sample.device, meant.metric.scope))
-        return found
+            if sample.device in with_things:
+                continue
+            meanings = (self._book.meaning(key) for key in sample.metrics if len(key) <= KEY_CHARACTERS)
+            if any(meant is not None and meant.label for meant in meanings):
+                with_things.add(sample.device)
+        return devices, with_things
 
     def check(self, batch: PushBatch, devices: DeviceIds, labels: Labels, bounds: Bounds) -> Checked:
         """Return what a batch means, and which rows are wrong. ``problems`` has those of the batch as well."""

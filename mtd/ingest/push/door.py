@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import uuid
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -136,10 +136,14 @@ class PushDoor:
             self.places.release(sender.caller_id, size)
 
     @contextmanager
-    def reading(self) -> Iterator[None]:
-        """Read a batch within it: one that can't be read is counted."""
+    def reading(self, sender: Sender) -> Iterator[None]:
+        """Read a batch within it, at one of the tenant's places: one that can't be read is counted.
+
+        Raises QuotaExceeded if the tenant has none left.
+        """
         try:
-            yield
+            with self.places.working(sender.tenant_id):
+                yield
         except MtdError as error:
             metrics.BATCHES.labels(outcome=_outcome(error)).inc()
             raise
@@ -169,9 +173,9 @@ class PushDoor:
             raise QuotaExceeded("the log is behind with what mtd observes itself", retry_after_s=_RETRY_S)
         await self.rates.take_values(sender.tenant_id, sender.caller_id, batch.size)
         tenant_id, now_us = sender.tenant_id, self._clock.now_us()
-        names = {row.device for row in batch.samples} | {row.device for row in batch.events}
+        names, labelled_names = await asyncio.to_thread(self._checker.named, batch)
         devices = await self._devices.of_tenant(tenant_id, names)
-        labelled = {devices[name] for name, _ in self._checker.scopes(batch) if name in devices}
+        labelled = {devices[name] for name in labelled_names if name in devices}
         labels = await self._devices.labels(tenant_id, labelled)
         newest_us = now_us + int(self._settings.max_future_s * 1e6)
         bounds = Bounds(self._oldest_us(now_us), newest_us, now_us)
@@ -305,8 +309,10 @@ def _batch_id(sender: Sender, batch: PushBatch) -> bytes:
 
 
 def _count(problems: Sequence[Problem]) -> None:
-    for problem in problems:
-        metrics.ROWS.labels(kind=problem.row.partition("/")[0], outcome=problem.reason).inc()
+    for (kind, outcome), count in Counter(
+        (one.row.partition("/")[0], one.reason) for one in problems
+    ).items():
+        metrics.ROWS.labels(kind=kind, outcome=outcome).inc(count)
 
 
 def _outcome(error: BaseException) -> str:

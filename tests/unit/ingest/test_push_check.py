@@ -141,9 +141,11 @@ def test_ingest_names_of_things_become_what_is_stored_of_them() -> None:
     assert {name[1] for name in checked.frames["d1", NOW]} == {"*1"}
     doubled = check(("r", NOW, {"iface.uplink.rx_bps": 5, "iface.*1.rx_bps": 6}), labels=labels)
     assert [one.reason for one in doubled.problems] == ["repeated"]
-    assert CHECKER.scopes(PushBatch(b"", samples=[SampleRow(0, "r", NOW, {"iface.x.rx_bps": 1})])) == {
-        ("r", "iface")
-    }
+    things = [
+        SampleRow(0, "r", NOW, {"iface.x.rx_bps": 1}),
+        SampleRow(1, "s", NOW, {"system.cpu.load_pct": 1}),
+    ]
+    assert CHECKER.named(PushBatch(b"", samples=things)) == ({"r", "s"}, {"r"})
 
 
 def test_ingest_caps_the_values_of_one_time() -> None:
