@@ -25,9 +25,8 @@ from mtd.api.http.pages import JSON, TEXT, answer
 from mtd.api.http.shown import bearer_of, credentials_of
 from mtd.core.errors import Forbidden, MtdError, QuotaExceeded, Retryable, Unauthenticated
 from mtd.core.service import TaskGroup
-from mtd.model.audit import entry_of, entry_of_unknown
+from mtd.model.audit import entry_of, entry_of_refused
 from mtd.model.principal import CallerKind, Principal, Role
-from mtd.model.tenant import NO_TENANT_ID
 
 logger = logging.getLogger(__name__)
 
@@ -177,14 +176,17 @@ class Doorkeeper:
             caller = await self.gate.admit(credentials)
         except (Unauthenticated, Forbidden) as error:
             self._note(
-                entry_of_unknown(rule.action, _word(error), NO_TENANT_ID, credentials.peer, str(error))
+                entry_of_refused(error.claimed, rule.action, _word(error), credentials.peer, str(error))
             )
             raise
         if access.page and caller.kind is CallerKind.UNKNOWN:
             raise Unauthenticated("log in")  # as people do: nothing to write down
         try:
             rule.check(caller)
-        except (Unauthenticated, Forbidden) as error:
+        except Unauthenticated as error:
+            self._note(entry_of_refused(None, rule.action, _word(error), credentials.peer, str(error)))
+            raise
+        except Forbidden as error:
             self._note(entry_of(caller, rule.action, _word(error), detail={"reason": str(error)}))
             raise
         return caller
@@ -264,6 +266,7 @@ class _Guarded(Resource):
     async def _render(self, request: Request) -> None:
         try:
             caller = await self._doorkeeper.caller(self._access, request)
+            await self._doorkeeper.written_down(self._access, caller, request)
         except MtdError as error:
             self._refuse(request, error)
             return

@@ -10,10 +10,9 @@ from mtd.api.access.interfaces import Auditor, Tenants
 from mtd.api.login import metrics
 from mtd.api.login.sessions import Origin, Sessions
 from mtd.api.login.throttle import Throttle
-from mtd.core.errors import Forbidden, MtdError, QuotaExceeded, Unauthenticated
-from mtd.model.audit import AuditEntry, entry_of_unknown
-from mtd.model.principal import CallerKind
-from mtd.model.tenant import NO_TENANT_ID
+from mtd.core.errors import MtdError, QuotaExceeded, Unauthenticated
+from mtd.model.audit import AuditEntry, entry_of, entry_of_refused
+from mtd.model.principal import CallerKind, Principal
 from mtd.security.attempts import peer_host
 from mtd.storage.stores.users import Login, UserRecord
 
@@ -92,20 +91,21 @@ class LocalLogins:
         if wait_s > 0:
             metrics.LOGINS.labels(method="password", outcome="throttled").inc()
             if self._throttle.is_first_refusal(who, where):  # or the audit log would grow as fast as they ask
-                self._refused(name, origin, "RESOURCE_EXHAUSTED", "too many failures before")
+                self._refused(None, name, origin, "RESOURCE_EXHAUSTED", "too many failures before")
             raise QuotaExceeded("too many wrong passwords", retry_after_s=wait_s, hint="wait, then try again")
         self._throttle.begin(who, where)
         try:
             found = await self._find(name, password, tenant)
-        except MtdError as error:
-            if not isinstance(error, Unauthenticated | Forbidden):
-                self._throttle.take_back(who, where)
-                metrics.LOGINS.labels(method="password", outcome="failed").inc()
-                raise
+        except Unauthenticated as error:
             metrics.LOGINS.labels(method="password", outcome="refused").inc()
-            self._refused(name, origin, "UNAUTHENTICATED", str(error))
+            self._refused(error.claimed, name, origin, "UNAUTHENTICATED", str(error))
+            raise
+        except MtdError:
+            self._throttle.take_back(who, where)
+            metrics.LOGINS.labels(method="password", outcome="failed").inc()
             raise
         self._throttle.succeeded(who, where)
+        self._auditor.ready()  # nobody gets in unnoticed
         session_id = await self._sessions.begin(found.user, "password", origin)
         await self._users.logged_in(found.user)
         await self._auditor.record(entry_of_user(found.user, ACTION, origin))
@@ -122,7 +122,10 @@ class LocalLogins:
         if not candidates:
             await self._passwords.verify("", password)  # nobody learns by the time which names there are
         if not good:
-            raise Unauthenticated(WRONG)
+            refusal = Unauthenticated(WRONG)
+            # For the audit log of its tenant. Where several have the name, none is told of the others.
+            refusal.claimed = principal_of_user(candidates[0].user, "") if len(candidates) == 1 else None
+            raise refusal
         if len(good) > 1:
             raise Unauthenticated(f"several tenants have a user {name!r} with this password: give the tenant")
         (found,) = good
@@ -147,20 +150,17 @@ class LocalLogins:
         except MtdError as error:
             logger.info("a password stays hashed with older parameters: %s", error)
 
-    def _refused(self, name: str, origin: Origin, outcome: str, reason: str) -> None:
-        entry = entry_of_unknown(ACTION, outcome, NO_TENANT_ID, origin.peer, reason, f"user={name}")
-        self._auditor.record(entry)
+    def _refused(
+        self, claimed: Principal | None, name: str, origin: Origin, outcome: str, reason: str
+    ) -> None:
+        self._auditor.record(entry_of_refused(claimed, ACTION, outcome, origin.peer, reason, f"user={name}"))
+
+
+def principal_of_user(user: UserRecord, peer: str) -> Principal:
+    """Return a user as the audit log names it."""
+    return Principal(CallerKind.USER, user.name, user.tenant_id, user.role, peer, user.user_id)
 
 
 def entry_of_user(user: UserRecord, action: str, origin: Origin) -> AuditEntry:
     """Return the entry of what a user did at the login."""
-    return AuditEntry(
-        action,
-        "OK",
-        user.tenant_id,
-        str(CallerKind.USER),
-        user.name,
-        user.user_id,
-        user.role.word,
-        origin.peer,
-    )
+    return entry_of(principal_of_user(user, origin.peer), action)

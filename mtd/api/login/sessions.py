@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+from collections import OrderedDict
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Protocol
@@ -23,6 +24,7 @@ logger = logging.getLogger(__name__)
 
 SWEEP_S = 600.0
 _FAILURE_PAUSE_S = 1.0
+_MOST_RECENT = 10_000
 
 
 class Listens(Protocol):
@@ -71,6 +73,7 @@ class Sessions:
         self._tasks = TaskGroup("api.sessions")
         self._pages: dict[bytes, set[Callable[[str], None]]] = {}
         self._look = asyncio.Event()
+        self._recent: OrderedDict[bytes, Principal] = OrderedDict()
 
     def start(self) -> None:
         """Begin to watch."""
@@ -111,8 +114,22 @@ class Sessions:
             return None
         found = await self._store.find(credentials.session)
         if found is None:
-            raise Unauthenticated("the session is over: log in again")
-        return principal_of(found, credentials.peer)
+            raise self._over(credentials.session)
+        return self._remembered(principal_of(found, credentials.peer), credentials.session)
+
+    def _remembered(self, caller: Principal, session_id: str) -> Principal:
+        """Keep whose a session is: of one that has ended, PostgreSQL doesn't know it any more."""
+        key = session_hash(session_id)
+        self._recent[key] = caller
+        self._recent.move_to_end(key)
+        while len(self._recent) > _MOST_RECENT:
+            self._recent.popitem(last=False)
+        return caller
+
+    def _over(self, session_id: str) -> Unauthenticated:
+        error = Unauthenticated("the session is over: log in again")
+        error.claimed = self._recent.get(session_hash(session_id))
+        return error
 
     async def end(self, session_id: str) -> SessionRecord | None:
         """Log out; return who that was."""

@@ -28,6 +28,7 @@ NO_CHANNEL = (
     r"console error: WebSocket connection to '.+/console/live' failed: .*",
     r"failed: GET .+/console/.+: net::ERR_ABORTED",
 )
+SMALL = {"viewport": {"width": 320, "height": 640}}
 PHONE = {"viewport": {"width": 360, "height": 780}, "has_touch": True, "is_mobile": True}
 
 
@@ -120,8 +121,8 @@ def test_login_and_logout(browser: BrowserThread, postgres_dsn: str) -> None:
 
 @pytest.mark.parametrize(
     "look",
-    [{"color_scheme": "light"}, {"color_scheme": "dark"}, PHONE],
-    ids=["light", "dark", "phone"],
+    [{"color_scheme": "light"}, {"color_scheme": "dark"}, PHONE, SMALL],
+    ids=["light", "dark", "phone", "small"],
 )
 def test_the_login_page_shuts_nobody_out(browser: BrowserThread, postgres_dsn: str, look: Any) -> None:
     def work(seat: Seat) -> None:

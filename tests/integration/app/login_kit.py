@@ -64,6 +64,9 @@ class Audit:
     def __init__(self) -> None:
         self.entries: list[AuditEntry] = []
 
+    def ready(self) -> None:
+        """Take whatever comes."""
+
     def record(self, entry: AuditEntry) -> asyncio.Future[None]:
         self.entries.append(entry)
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()

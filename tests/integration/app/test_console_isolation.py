@@ -25,6 +25,7 @@ PATHS: Mapping[str, Sequence[str]] = {
     "/": ["/"],
     "/healthz": ["/healthz"],
     "/readyz": ["/readyz"],
+    "/openapi.json": ["/openapi.json"],
     "/metrics": ["/metrics"],
     "/metrics/devices": ["/metrics/devices", "/metrics/devices?target={device}&tenant={tenant}"],
     "/probe": ["/probe?target={device}", "/probe?target={name}", "/probe?target={name}.example.net", "/probe"],

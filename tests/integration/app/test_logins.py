@@ -163,8 +163,14 @@ def test_all_that_is_wrong_is_told_in_the_same_words(postgres_dsn: str) -> None:
             assert answer.status == 401, (name, tenant)
             told.add(answer.body)
         assert len(told) == 1
-        outcomes = {entry.outcome for entry in home.audit.of("login.password")}
-        assert outcomes == {"UNAUTHENTICATED"}
+        entries = home.audit.of("login.password")
+        assert {entry.outcome for entry in entries} == {"UNAUTHENTICATED"}
+        # Whose user it was is told to its tenant, who is nobody's to none.
+        assert {entry.tenant_id for entry in entries if entry.target == "user=ann"} == {
+            DEFAULT_TENANT_ID,
+            NO_TENANT_ID,
+        }
+        assert {entry.tenant_id for entry in entries if entry.target == "user=nobody"} == {NO_TENANT_ID}
         assert "horse" not in str(home.audit.entries)
 
     at_home(postgres_dsn, body, login={"free_failures": 50})

@@ -78,7 +78,7 @@ def test_every_rule_has_a_path() -> None:
 
 def test_what_is_open_is_meant_to_be() -> None:
     assert {route for route, access in ROUTES.items() if access.rule.open} == {
-        *("/", "/healthz", "/readyz"),
+        *("/", "/healthz", "/readyz", "/openapi.json"),
         *("/console/assets", "/console/login", "/console/login/oidc", "/console/login/callback"),
         *("/console/api/v1/login", "/console/api/v1/logout"),
         *("/ingest/v1/batch", "/ingest/v1/heartbeat"),

@@ -13,14 +13,14 @@ from typing import Any, Protocol
 from mtd.api.access.interfaces import Auditor, Tenants
 from mtd.api.login import metrics
 from mtd.api.login.config import OidcConfig
-from mtd.api.login.local import entry_of_user
+from mtd.api.login.local import entry_of_user, principal_of_user
 from mtd.api.login.oidc.provider import BadToken, Provider, Secrets
 from mtd.api.login.oidc.rules import Place, name_of, place_of
 from mtd.api.login.sessions import Origin, Sessions
 from mtd.core.clock import Clock
 from mtd.core.errors import AlreadyExists, MtdError, Refused, Retryable
-from mtd.model.audit import AuditEntry, entry_of_unknown
-from mtd.model.principal import CallerKind, Role
+from mtd.model.audit import entry_of, entry_of_unknown
+from mtd.model.principal import Role
 from mtd.model.tenant import NAME_CHARACTERS, NO_TENANT_ID
 from mtd.storage.stores.users import NewUser, UserRecord
 
@@ -154,6 +154,7 @@ class OidcLogins:
             raise
         except Refused as error:
             raise BadLogin("nobody", str(error)) from None  # the last super-admin stays one
+        self._auditor.ready()  # nobody gets in unnoticed
         session_id = await self._sessions.begin(user, "oidc", origin)
         await self._people.logged_in(user)
         await self._auditor.record(entry_of_user(user, ACTION, origin))
@@ -211,10 +212,6 @@ class OidcLogins:
         raise Retryable(f"too many users are called {name!r}")
 
     def _note(self, user: UserRecord, action: str, origin: Origin) -> None:
-        target = f"user={user.name}"
         self._auditor.record(
-            AuditEntry(
-                action, "OK", user.tenant_id, str(CallerKind.USER), user.name, user.user_id, user.role.word,
-                origin.peer, target,
-            )
-        )  # fmt: skip
+            entry_of(principal_of_user(user, origin.peer), action, target=f"user={user.name}")
+        )

@@ -22,7 +22,7 @@ from joserfc.jws import JWSRegistry
 
 from mtd.api.login.config import OidcConfig
 from mtd.core.clock import Clock
-from mtd.core.errors import MtdError, Retryable
+from mtd.core.errors import Refused, Retryable
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ ALGORITHMS = (
 )
 
 
-class BadToken(MtdError):
+class BadToken(Refused):
     """What a provider answered is no login."""
 
     def __init__(self, reason: str, message: str) -> None:
