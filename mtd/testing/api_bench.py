@@ -176,8 +176,8 @@ def _append_open() -> bytes:
 
 def _batches(device_id: str) -> Iterator[bytes]:
     """Yield a log that a collector could have written: a layout, and a frame each second of the last hours."""
-    counters = [Series("iface.rx_bytes_total", f"*{number}", Lane.COUNTER) for number in range(_SERIES)]
-    layout = Layout("t0", counters)
+    counters = (Series("iface.rx_bytes_total", f"*{number}", Lane.COUNTER) for number in range(_SERIES))
+    layout = Layout.of("t0", tuple(counters))
     origin = Origin(DEFAULT_TENANT_ID, "bench", device_id)
     first_us = time.time_ns() // 1000 - _BATCHES * _FRAMES_PER_BATCH * 1_000_000
     seq = 1
