@@ -67,7 +67,7 @@ def handshake(
             context.maximum_version = most
         context.set_ciphers("ALL:@SECLEVEL=0")
     with (
-        socket.create_connection(("127.0.0.1", port), 10) as raw,
+        socket.create_connection(("127.0.0.1", port), 60) as raw,
         context.wrap_socket(raw, server_hostname="localhost") as tls,
     ):
         der = tls.getpeercert(binary_form=True)
@@ -77,7 +77,7 @@ def handshake(
 
 def chain_of(port: int) -> list[str]:
     """Return the subjects of what a door sends."""
-    raw = socket.create_connection(("127.0.0.1", port), 10)
+    raw = socket.create_connection(("127.0.0.1", port), 60)
     connection = SSL.Connection(SSL.Context(SSL.TLS_CLIENT_METHOD), raw)
     connection.set_alpn_protos([b"h2"])
     connection.set_tlsext_host_name(b"localhost")
@@ -87,7 +87,7 @@ def chain_of(port: int) -> list[str]:
             connection.do_handshake()
             break
         except SSL.WantReadError:  # a socket with a timeout doesn't wait by itself
-            select.select([raw], [], [], 10)
+            select.select([raw], [], [], 60)
     chain = connection.get_peer_cert_chain(as_cryptography=True)
     connection.close()
     return [one.subject.rfc4514_string() for one in chain]
@@ -199,7 +199,7 @@ def test_the_grpc_door_sends_its_ca_and_speaks_nothing_old(tmp_path: Path, postg
 
 
 def in_the_clear(port: int) -> None:
-    with socket.create_connection(("127.0.0.1", port), 10) as raw:
+    with socket.create_connection(("127.0.0.1", port), 60) as raw:
         raw.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
         if raw.recv(100).startswith((b"", b"\x15")):
             raise OSError("closed")
