@@ -84,6 +84,8 @@ TESTING = [
 DEV = [
     *GENERATOR,
     "RouterOS-api>=0.21",
+    # Fuzzing that looks at which branches an input reaches; there are no wheels for newer Pythons yet.
+    "atheris>=3; python_version < '3.14'",
     # axe-core, which looks for what shuts people out.
     "axe-playwright-python>=0.1.7",
     "buf-bin==1.75.0",
@@ -104,6 +106,8 @@ DEV = [
     # An agent that nobody here wrote, for recorded walks; it can't do without pysmi, and doesn't say so.
     "pysmi>=1.6",
     "ruff==0.17.5",
+    # The OpenAPI document, held against what the door answers.
+    "schemathesis>=4.20,<5",
     "snmpsim>=1.2",
     "towncrier>=24.8",
     "types-Authlib>=1.6",

@@ -7,6 +7,7 @@ import contextlib
 import datetime as dt
 import logging
 from collections import OrderedDict
+from dataclasses import replace
 
 from mtd.api.access.interfaces import Credentials, Tenants
 from mtd.api.access.running import RunningCalls
@@ -69,23 +70,24 @@ class TokenVerifier:
         token = parse_token(credentials.bearer)
         if token is None or token.digest not in self._good:
             self._attempts.check(peer)
-        found = None if token is None else await self._lookup(token)
-        if token is None or found is None:
+        proof = None if token is None else await self._lookup(token)
+        if token is None or proof is None or not _is_good(proof, token.digest, self._now()):
             self._attempts.failed(peer)
-            raise Unauthenticated(_REFUSAL)
-        self._note(found)
+            error = Unauthenticated(_REFUSAL)
+            if token is not None and proof is not None and proof.knows(token.digest):
+                error.claimed = self._principal_of(proof.token, credentials.peer)
+            raise error
+        self._note(proof.token)
+        return replace(
+            self._principal_of(proof.token, credentials.peer),
+            proof=f"{_KIND} {token.token_id} {token.digest.hex()}",
+        )
+
+    def _principal_of(self, found: TokenRecord, peer: str) -> Principal:
         # Super-admins belong to no tenant: they work for the home unless they say for which.
         tenant_id = self._home if found.tenant_id == NO_TENANT_ID else found.tenant_id
-        proof = f"{_KIND} {found.token_id} {token.digest.hex()}"
         return Principal(
-            CallerKind.TOKEN,
-            found.name,
-            tenant_id,
-            found.role,
-            credentials.peer,
-            found.token_id,
-            found.scopes,
-            proof,
+            CallerKind.TOKEN, found.name, tenant_id, found.role, peer, found.token_id, found.scopes
         )
 
     def forget(self) -> None:
@@ -129,8 +131,8 @@ class TokenVerifier:
         tenant = await self._tenants.tenant(found.token.tenant_id)
         return tenant is not None and tenant.enabled
 
-    async def _lookup(self, token: Token) -> TokenRecord | None:
-        """Return the token if it is good."""
+    async def _lookup(self, token: Token) -> TokenProof | None:
+        """Return what is known of a token, whether or not it is good; None if there is none of its id."""
         kept = self._found.peek(token.token_id)
         if kept is not None and _is_good(kept, token.digest, self._now()):
             proof: TokenProof | None = kept
@@ -140,12 +142,12 @@ class TokenVerifier:
             proof = await self._found.get(token.token_id, lambda: self._store.find(token.token_id))
         if proof is None or not _is_good(proof, token.digest, self._now()):
             self._good.pop(token.digest, None)
-            return None
+            return proof
         self._good[token.digest] = None
         self._good.move_to_end(token.digest)
         while len(self._good) > _MOST:
             self._good.popitem(last=False)
-        return proof.token
+        return proof
 
     def _now(self) -> dt.datetime:
         return dt.datetime.fromtimestamp(self._clock.now_us() / 1e6, dt.UTC)

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mtd.model.principal import Principal
+
 
 class MtdError(Exception):
     """Base of the errors that mtd raises on purpose.
@@ -33,11 +38,18 @@ class AlreadyExists(Conflict):
 
 
 class Unauthenticated(Refused):
-    """Who calls didn't prove who they are."""
+    """Who calls didn't prove who they are.
+
+    ``claimed``: whose proof it was that is no longer good. For the audit log: the caller isn't told.
+    """
+
+    claimed: Principal | None = None
 
 
 class Forbidden(Refused):
-    """Who calls is known, and may not do this."""
+    """Who calls is known, and may not do this. ``claimed``: who that is, where the error leaves those who know it."""
+
+    claimed: Principal | None = None
 
 
 class QuotaExceeded(Refused):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from mtd.model.principal import CallerKind, Principal
+from mtd.model.tenant import NO_TENANT_ID
 
 OK = "OK"
 STARTED = "STARTED"
@@ -68,3 +69,12 @@ def entry_of_unknown(
         target=target,
         detail={"reason": reason},
     )
+
+
+def entry_of_refused(
+    claimed: Principal | None, action: str, outcome: str, peer: str, reason: str, target: str = ""
+) -> AuditEntry:
+    """Return the entry of somebody who wasn't let in: with whom they claimed to be, and for that tenant, if that is known."""
+    if claimed is None:
+        return entry_of_unknown(action, outcome, NO_TENANT_ID, peer, reason, target)
+    return entry_of(replace(claimed, peer=peer), action, outcome, target, {"reason": reason})

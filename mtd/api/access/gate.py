@@ -65,17 +65,15 @@ class Gate:
             return caller
         if not caller.crosses_tenants:
             # The same words for a tenant that isn't there: nobody learns by trying which there are.
-            metrics.ACCESS_REFUSED.labels(reason="tenant").inc()
-            raise Forbidden(f"{caller} may not work for the tenant {credentials.tenant[:100]!r}")
+            raise _forbidden(caller, f"{caller} may not work for the tenant {credentials.tenant[:100]!r}")
         if wanted is None:
-            raise Forbidden(f"there is no tenant {credentials.tenant[:100]!r}")
+            raise _forbidden(caller, f"there is no tenant {credentials.tenant[:100]!r}")
         return replace(caller, tenant_id=wanted)
 
     async def _refuse_disabled(self, caller: Principal) -> None:
         tenant = await self._tenants.tenant(caller.tenant_id)
         if tenant is None or not tenant.enabled:
-            metrics.ACCESS_REFUSED.labels(reason="tenant").inc()
-            raise Forbidden(f"{caller} belongs to a tenant that is switched off, or not served here")
+            raise _forbidden(caller, f"{caller} belongs to a tenant that is switched off, or not served here")
 
     async def _who(self, credentials: Credentials) -> Principal:
         for verifier in self._verifiers:
@@ -94,6 +92,13 @@ class Gate:
         if self._trust_loopback and here and credentials.certificate is None:
             return Principal(CallerKind.LOCAL, "", self._home, Role.SUPER_ADMIN, credentials.peer)
         return Principal(CallerKind.UNKNOWN, "", self._home, None, credentials.peer, "", frozenset())
+
+
+def _forbidden(caller: Principal, text: str) -> Forbidden:
+    metrics.ACCESS_REFUSED.labels(reason="tenant").inc()
+    error = Forbidden(text)
+    error.claimed = caller
+    return error
 
 
 def is_loopback(peer: str) -> bool:

@@ -20,10 +20,9 @@ from mtd.api.access.targets import changes_of, target_of
 from mtd.api.grpc.status import status_of
 from mtd.api.grpc.types import Context
 from mtd.core.clock import Clock
-from mtd.core.errors import Forbidden, Retryable
-from mtd.model.audit import OK, STARTED, entry_of, entry_of_unknown
+from mtd.core.errors import Forbidden, Retryable, Unauthenticated
+from mtd.model.audit import OK, STARTED, entry_of, entry_of_refused
 from mtd.model.principal import Principal
-from mtd.model.tenant import NO_TENANT_ID
 
 _WAIT_S = 10.0
 
@@ -67,13 +66,15 @@ class Trail:
             raise
         await self._durable(record(OK))
 
-    def refused(self, rule: Rule, credentials: Credentials, request: Any, error: Exception) -> None:
-        """Write down that somebody who isn't known was refused: for no tenant, as none is known either."""
+    def refused(
+        self, rule: Rule, credentials: Credentials, request: Any, error: Unauthenticated | Forbidden
+    ) -> None:
+        """Write down that somebody wasn't let in; of no tenant, unless it is known who that was."""
         self._auditor.record(
-            entry_of_unknown(
+            entry_of_refused(
+                error.claimed,
                 rule.action,
                 status_of(error).code.name,
-                NO_TENANT_ID,
                 credentials.peer,
                 str(error),
                 target_of(request),

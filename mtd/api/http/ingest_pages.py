@@ -16,6 +16,7 @@ from klein import Klein
 from twisted.web.resource import IResource
 from twisted.web.server import Request
 
+from mtd.api import metrics
 from mtd.api.access.interfaces import Auditor, Credentials, Gatekeeper, Tenants
 from mtd.api.http.bodies import BATCH, KEY_HEADER, BoundedRequest
 from mtd.api.http.cookies import Cookies
@@ -36,12 +37,11 @@ from mtd.core.errors import (
     Unauthenticated,
 )
 from mtd.ingest.push.door import NoRowGood, PushDoor, PushResult, Sender
-from mtd.ingest.push.keyring import Keyring, Signed
+from mtd.ingest.push.keyring import BadSignature, Keyring, Signed
 from mtd.ingest.push.reading import BodyReader
 from mtd.ingest.push.rows import Problem, TooLarge
-from mtd.model.audit import entry_of, entry_of_unknown
+from mtd.model.audit import entry_of_refused
 from mtd.model.principal import Principal
-from mtd.model.tenant import NO_TENANT_ID
 
 logger = logging.getLogger(__name__)
 
@@ -150,8 +150,8 @@ class IngestPages:
             caller = await self._caller(parts, request, body, credentials)
         except (Unauthenticated, Forbidden) as error:
             parts.auditor.record(
-                entry_of_unknown(
-                    RULE.action, _word(error), NO_TENANT_ID, credentials.peer, str(error), _key(request)
+                entry_of_refused(
+                    error.claimed, RULE.action, _word(error), credentials.peer, str(error), _key(request)
                 )
             )
             raise
@@ -159,7 +159,10 @@ class IngestPages:
             RULE.check(caller)
             return sender_of(caller)
         except (Unauthenticated, Forbidden) as error:
-            parts.auditor.record(entry_of(caller, RULE.action, _word(error), detail={"reason": str(error)}))
+            known = None if isinstance(error, Unauthenticated) else caller
+            parts.auditor.record(
+                entry_of_refused(known, RULE.action, _word(error), credentials.peer, str(error))
+            )
             raise
 
     async def _caller(
@@ -184,14 +187,25 @@ class IngestPages:
             request.method.decode("ascii", "replace"),
             request.path.decode("ascii", "replace"),
         )
-        key = parts.keyring.verify(signed, digest)
+        try:
+            key = parts.keyring.verify(signed, digest)
+        except BadSignature as bad:
+            bad.claimed = None if bad.key is None else principal_of(bad.key, credentials.peer)
+            raise
         caller = principal_of(key, credentials.peer)
         tenant = await parts.tenants.tenant(key.tenant_id)
         if tenant is None or not tenant.enabled:
-            raise Forbidden(f"{caller} belongs to a tenant that is switched off")
+            raise _not_of_it(caller, f"{caller} belongs to a tenant that is switched off")
         if credentials.tenant and await parts.tenants.tenant_id(credentials.tenant) != key.tenant_id:
-            raise Forbidden(f"{caller} may not work for the tenant {credentials.tenant[:100]!r}")
+            raise _not_of_it(caller, f"{caller} may not work for the tenant {credentials.tenant[:100]!r}")
         return caller
+
+
+def _not_of_it(caller: Principal, text: str) -> Forbidden:
+    metrics.ACCESS_REFUSED.labels(reason="tenant").inc()
+    error = Forbidden(text)
+    error.claimed = caller
+    return error
 
 
 def _body(request: Request) -> bytes:

@@ -52,6 +52,15 @@ class Signed:
     path: str
 
 
+class BadSignature(Unauthenticated):
+    """A signature that isn't good. ``key``: the key that did make it, some other time."""
+
+    def __init__(self, text: str, key: GoodKey | None = None, hint: str = "") -> None:
+        super().__init__(text)
+        self.key = key
+        self.hint = hint
+
+
 def text_of(method: str, path: str, time: str, nonce: str, digest: str) -> bytes:
     """Return what is signed; ``digest`` is the body's SHA-256, in hexadecimal digits."""
     return "\n".join((VERSION, method, path, time, nonce, digest)).encode()
@@ -125,43 +134,42 @@ class Keyring:
             raise self._refusal("starting", Retryable("mtd is starting and doesn't know its keys yet"))
         signature = _SIGNATURE.fullmatch(signed.signature)
         if not (signature and _TIME.fullmatch(signed.time) and _NONCE.fullmatch(signed.nonce)):
-            raise self._refusal(
-                "malformed", Unauthenticated("the headers of the signature aren't well formed")
-            )
+            raise self._refusal("malformed", BadSignature("the headers of the signature aren't well formed"))
         now_s = self._clock.now_us() / 1e6
         key = self._keys.get(signed.key_id)
         text = text_of(signed.method, signed.path, signed.time, signed.nonce, digest)
         if not _matches(key, text, signature[1], now_s) or key is None:
             # The same words for both: nobody learns which keys there are.
             outcome = "unknown_key" if key is None else "wrong"
-            raise self._refusal(outcome, Unauthenticated("the signature isn't one of a key that is good"))
-        self._check_time(int(signed.time), now_s)
-        self._use(signed, int(signed.time), now_s)
+            raise self._refusal(outcome, BadSignature("the signature isn't one of a key that is good"))
+        self._check_time(key, int(signed.time), now_s)
+        self._use(signed, key, now_s)
         self._used[key.key_id] = dt.datetime.fromtimestamp(now_s, dt.UTC)
         metrics.SIGNATURES.labels(outcome="good").inc()
         return key
 
-    def _check_time(self, time_s: int, now_s: float) -> None:
+    def _check_time(self, key: GoodKey, time_s: int, now_s: float) -> None:
         off_s = time_s - now_s
         if abs(off_s) > self._config.clock_tolerance_s:
-            error = Unauthenticated(
-                f"the signature's time is {abs(off_s):,.0f} s {'ahead of' if off_s > 0 else 'behind'} mtd's clock"
+            error = BadSignature(
+                f"the signature's time is {abs(off_s):,.0f} s {'ahead of' if off_s > 0 else 'behind'} mtd's clock",
+                key,
+                "set the sender's clock, and sign each request as it is sent",
             )
-            error.hint = "set the sender's clock, and sign each request as it is sent"
             raise self._refusal("stale", error)
         if time_s < self._began_s:
             raise self._refusal(
                 "starting", Retryable("mtd has started since this was signed: sign it again, and send it")
             )
 
-    def _use(self, signed: Signed, time_s: int, now_s: float) -> None:
+    def _use(self, signed: Signed, key: GoodKey, now_s: float) -> None:
         """Remember a nonce. Raises Unauthenticated if it was used."""
         while self._nonces and next(iter(self._nonces.values())) < now_s:
             self._nonces.popitem(last=False)
         name = (signed.key_id, signed.nonce)
         if name in self._nonces:
             raise self._refusal(
-                "replayed", Unauthenticated("the nonce was used before: sign each request anew")
+                "replayed", BadSignature("the nonce was used before: sign each request anew", key)
             )
         if len(self._nonces) >= self._config.nonces:
             raise self._refusal(

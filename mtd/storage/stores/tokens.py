@@ -63,6 +63,14 @@ class TokenProof:
         until = self.token.previous_until
         return until is not None and now < until and hmac.compare_digest(digest, self.previous_digest)
 
+    def knows(self, digest: bytes) -> bool:
+        """Whether a digest is that of a secret that the token has, or had last, good or not."""
+        now, before = (
+            hmac.compare_digest(digest, self.digest),
+            hmac.compare_digest(digest, self.previous_digest),
+        )
+        return now or before
+
 
 class TokenStore:
     """Creates, reads, rotates and revokes tokens.
