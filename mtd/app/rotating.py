@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import getpass
+import os
 import socket
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -100,12 +101,19 @@ async def _audit(
         outcome,
         tenant_id,
         str(CallerKind.LOCAL),
-        getpass.getuser(),
+        _operator(),
         peer=socket.gethostname(),
         target=target,
         detail=dict(detail or {}),
     )
     await asyncio.to_thread(audit_blocking, dsn, entry)
+
+
+def _operator() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a user of a container may have no name
+        return f"uid {os.getuid()}"
 
 
 def _figures(done: Rotated) -> dict[str, str]:

@@ -95,11 +95,11 @@ class SecretResolver:
         return found
 
     def keep(self, used: AbstractSet[tuple[str, str]]) -> None:
-        """Forget all references but those that are used."""
+        """Forget all references but those that are used, and those that somebody waits for."""
         for key in self._kept.keys() - used:
-            kept = self._kept.pop(key)
-            if kept.task is not None:
-                kept.task.cancel()
+            task = self._kept[key].task
+            if task is None or task.done():
+                del self._kept[key]
         metrics.REFERENCES.set(len(self._kept))
 
     def _wanted(self, tenant_id: str, reference: str) -> _Kept | SecretUnavailable:
