@@ -404,3 +404,21 @@ def test_ingest_examples_of_the_guide_work(stage: Rig) -> None:
     )
     assert json.loads(done.stdout)["accepted"] == 1, done
     assert len(wait_for(lambda: points(stage, CPU, "core-1"), "what the guide sent")) >= 1
+
+
+def test_ingest_over_the_quota_of_the_tenant_is_told_when_to_come_again(stage: Rig) -> None:
+    stage.mtd("tenant", "set", "default", "--ingest-points-per-s", "1")
+    try:
+
+        def refused() -> Answer | None:
+            body = batch(*(sample(1.0, 10_000 + secrets.randbelow(10**6)) for _ in range(50)))
+            answer = post(stage, "/ingest/v1/batch", body, **signed(stage, body))
+            return answer if answer.code == 429 else None
+
+        answer = wait_for(refused, "the quota to be used up")
+        assert int(answer.headers["retry-after"]) >= 1
+        assert "the tenant has sent more than 1 values per second" in answer.body["error"]
+        limited = 'mtd_ingest_push_limited_total{limit="tenant_values"}'
+        assert limited in stage.http("/metrics")
+    finally:
+        stage.mtd("tenant", "set", "default", "--ingest-points-per-s", "none")
