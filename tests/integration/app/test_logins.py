@@ -77,6 +77,8 @@ def test_in_and_out(postgres_dsn: str) -> None:
         assert (me["name"], me["role"], me["tenant"]["id"]) == ("ann", "viewer", DEFAULT_TENANT_ID)
         assert (me["tenants"], me["can_log_out"]) == (None, True)
         assert (await browser.get("/console/api/v1/events")).status == 200
+        (looked,) = home.audit.of("HTTP /console/api/v1/events")  # what is audited is written down
+        assert (looked.caller, looked.outcome) == ("ann", "OK")
 
         # Nothing that is stored lets anybody in.
         session = browser.jar["mtd_session"]

@@ -84,14 +84,13 @@ class _Body(Protocol):
     def __init__(self) -> None:
         self._parts: list[bytes] = []
         self._size = 0
-        self.done: Deferred[bytes] = Deferred()
+        self.done: Deferred[bytes] = Deferred(lambda _: self._hang_up())
 
     def dataReceived(self, data: bytes) -> None:
         """Take some."""
         self._size += len(data)
         if self._size > MOST_BYTES:
-            transport: Any = self.transport
-            transport.abortConnection()
+            self._hang_up()
             self._end(ValueError(f"the answer is longer than {MOST_BYTES} bytes"))
             return
         self._parts.append(data)
@@ -103,6 +102,11 @@ class _Body(Protocol):
                 self.done.callback(b"".join(self._parts))
         else:
             self._end(reason.value or ConnectionError("cut off"))
+
+    def _hang_up(self) -> None:
+        transport: Any = self.transport  # a stand-in of the connection, which knows a few words
+        if transport is not None:
+            transport.stopProducing()
 
     def _end(self, error: BaseException) -> None:
         if not self.done.called:
