@@ -25,7 +25,7 @@ from mtd.api.grpc.malformed import or_malformed, readable
 from mtd.api.grpc.status import status_of
 from mtd.api.grpc.types import Context, Handler, Interceptor
 from mtd.core.clock import Clock
-from mtd.core.errors import Forbidden, Unauthenticated
+from mtd.core.errors import Bug, Forbidden, Unauthenticated
 from mtd.model.principal import Principal
 
 logger = logging.getLogger(__name__)
@@ -160,10 +160,12 @@ class CallInterceptor(Interceptor):
         self, method: str, request: Any, context: Context, *, stream: bool = False
     ) -> AsyncIterator[None]:
         """Find out who calls, refuse who may not, and write down what is to be known later."""
-        rule = self._rules.get(method)
-        if rule is None:  # health and reflection: they tell nothing of anybody
+        if method.startswith(QUIET_PREFIXES):  # they tell nothing of anybody
             yield
             return
+        rule = self._rules.get(method)
+        if rule is None:
+            raise Bug(f"{method} is served, and nothing says who may call it: add its service to DESCRIPTORS")
         caller = await self._caller(rule, request, context)
         async with self._trail.deed(caller, rule, request, context, stream=stream):
             with serving(caller):

@@ -5,21 +5,25 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+from dataclasses import replace
 from typing import Any
 
+import grpc
+import grpc.aio
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from prometheus_client import REGISTRY
 
-from mtd.api.grpc.server import build_server
+from mtd.api.grpc.server import ServicePart, build_server
 from mtd.core.errors import Bug, Misconfigured, Retryable
 from mtd.pb.common.v1 import device_pb2
 from mtd.pb.inventory.v1 import inventory_service_pb2 as inventory_pb
 from mtd.testing import run_async
-from tests.integration.api.door import CODE, calls, fails, metadata_of, opened
+from tests.integration.api.door import CODE, Door, calls, fails, metadata_of, opened
 from tests.unit.api.fakes import (
     TENANT,
+    FakeInventory,
     FakeTelemetry,
     context,
 )
@@ -304,5 +308,35 @@ def test_two_daemons_never_share_a_port() -> None:
             second = build_server(context(FakeTelemetry(), port=door.server.port))
             with pytest.raises(Misconfigured):
                 await second.start()
+
+    run_async(main())
+
+
+def test_a_service_that_nobody_was_given_a_rule_for_serves_nobody() -> None:
+    """Such as one that was added to the server and forgotten in the list of services."""
+    called: list[bytes] = []
+
+    async def answer(request: bytes, _: Any) -> bytes:
+        called.append(request)
+        return b"secret"
+
+    def add(_: object, server: grpc.aio.Server) -> None:
+        handlers = {"Tell": grpc.unary_unary_rpc_method_handler(answer)}
+        server.add_generic_rpc_handlers(
+            (grpc.method_handlers_generic_handler("forgotten.Service", handlers),)
+        )
+
+    async def main() -> None:
+        telemetry, inventory = FakeTelemetry(), FakeInventory()
+        api = context(telemetry, inventory)
+        door = Door(replace(api, parts=[*api.parts, ServicePart(add, None)]), telemetry, inventory)
+        await door.open()
+        try:
+            failed = await fails(door.channel.unary_unary("/forgotten.Service/Tell")(b"?", timeout=20))
+            assert failed.code() is CODE.INTERNAL
+            assert not called
+        finally:
+            await door.channel.close()
+            await door.server.stop()
 
     run_async(main())
