@@ -9,13 +9,14 @@ from collections.abc import Collection, Iterable, Mapping
 from contextlib import aclosing
 
 from mtd.core.clock import SYSTEM_CLOCK, Clock
-from mtd.core.errors import MtdError
+from mtd.core.errors import MtdError, Retryable
 from mtd.core.service import TaskGroup
 from mtd.storage.stores.ingest_inventory import IngestInventoryStore
 
 logger = logging.getLogger(__name__)
 
 _LOOK_AGAIN_S = 0.5
+_DEADLINE_S = 5.0
 _LABELS_S = 30.0
 _LABELS_CACHED = 5000
 _FOLLOW_RETRY_S = 2.0
@@ -74,11 +75,14 @@ class KnownDevices:
         Who sends for what isn't there can't make us read all the time.
         """
         asked_at = self._clock.monotonic()
-        async with self._reading:
-            if self._read_at > asked_at:
-                return  # somebody else did meanwhile
-            await asyncio.sleep(max(0.0, self._read_at + _LOOK_AGAIN_S - asked_at))
-            await self._read()
+        try:
+            async with asyncio.timeout(_DEADLINE_S), self._reading:
+                if self._read_at > asked_at:
+                    return  # somebody else did meanwhile
+                await asyncio.sleep(max(0.0, self._read_at + _LOOK_AGAIN_S - asked_at))
+                await self._read()
+        except TimeoutError:
+            raise Retryable("the inventory can't be read now, and a device isn't known") from None
 
     async def _read(self) -> None:
         began = self._clock.monotonic()
@@ -102,10 +106,26 @@ class KnownDevices:
             else:
                 found.update(labels)
         if missing:
-            read = await self._store.labels(tenant_id, missing)
-            for device_id in missing:
-                self._remember(device_id, now, read.get(device_id, {}))
-                found.update(read.get(device_id, {}))
+            found.update(await self._read_labels(tenant_id, missing, now))
+        return found
+
+    async def _read_labels(
+        self, tenant_id: str, device_ids: Collection[str], now: float
+    ) -> Mapping[tuple[str, str, str], str]:
+        found: dict[tuple[str, str, str], str] = {}
+        try:
+            async with asyncio.timeout(_DEADLINE_S):
+                read = await self._store.labels(tenant_id, device_ids)
+        except (Retryable, TimeoutError):
+            if not self._labels.keys() >= set(device_ids):
+                raise Retryable("what things are called can't be read now") from None
+            # What they were called of late: batches are taken while PostgreSQL is away.
+            for device_id in device_ids:
+                found.update(self._labels[device_id][1])
+            return found
+        for device_id in device_ids:
+            self._remember(device_id, now, read.get(device_id, {}))
+            found.update(read.get(device_id, {}))
         return found
 
     def _remember(self, device_id: str, now: float, labels: Mapping[tuple[str, str, str], str]) -> None:

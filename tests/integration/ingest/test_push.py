@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import uuid
+from collections import OrderedDict
 from typing import Any
 
 import grpc
@@ -192,7 +193,8 @@ def test_ingest_knows_a_device_that_was_added_in_this_moment(postgres_dsn: str) 
 
 def test_ingest_goes_on_while_the_database_is_away(postgres_dsn: str) -> None:
     async def body(hub: Hub) -> None:
-        await ingest(hub, request(1.0, ago_s=60))  # the devices are known
+        named = "iface.e1.rx_bps"
+        await ingest(hub, request(1.0, ago_s=60, key=named))  # the device is known, and what is on it
 
         async def away(*_: Any, **__: Any) -> Any:
             from mtd.storage.errors import StorageUnavailable
@@ -201,8 +203,10 @@ def test_ingest_goes_on_while_the_database_is_away(postgres_dsn: str) -> None:
 
         run, hub.world.db.run = hub.world.db.run, away  # type: ignore[method-assign]
         try:
-            answer = await ingest(hub, request(2.0))
-            assert answer.accepted == 1
+            hub.devices._labels = OrderedDict(
+                {key: (0.0, was) for key, (_, was) in hub.devices._labels.items()}
+            )
+            assert (await ingest(hub, request(2.0, key=named))).accepted == 1
             one = uuid.uuid4()
             assert (await ingest(hub, pb.IngestRequest(events=[event(one)]))).accepted == 1
             # Of a device that it doesn't know it can't tell whether there is one: nobody is told that there isn't.
