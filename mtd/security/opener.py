@@ -49,7 +49,8 @@ class Opening:
             return self._first_cipher(bond, master_key_of(sealed) or b"")
         tenant_id, cipher = self._ciphers.get(key_id, ("", None))
         if cipher is None:
-            raise SecretUnreadable(f"{bond} can't be opened: {self._missing[key_id]}, or set it again")
+            why = self._missing.get(key_id, f"its data key {key_id} wasn't asked for")
+            raise SecretUnreadable(f"{bond} can't be opened: {why}, or set it again")
         if tenant_id != bond.tenant_id:
             raise SecretUnreadable(f"{bond} was sealed for another tenant: set it again")
         return cipher

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
 
@@ -39,7 +40,8 @@ class VaultConfig(BaseModel):
     def _can_log_in(self) -> VaultConfig:
         if not self.url:
             return self
-        if not self.url.startswith(("https://", "http://127.0.0.1", "http://localhost", "http://[::1]")):
+        where = urlsplit(self.url)
+        if where.scheme != "https" and (where.scheme != "http" or where.hostname not in _LOOPBACK):
             raise ValueError("url must begin with https://: secrets cross the network in clear otherwise")
         if (self.token_file is None) == (not self.role_id):
             raise ValueError("give token_file, or role_id with secret_id_file")

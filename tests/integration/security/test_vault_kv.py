@@ -275,6 +275,8 @@ def test_a_tenant_has_paths_of_its_own() -> None:
     "settings",
     [
         {"url": "http://vault.example.net", "token_file": "t"},
+        {"url": "http://127.0.0.1.example.net", "token_file": "t"},
+        {"url": "ftp://127.0.0.1", "token_file": "t"},
         {"url": "https://vault.example.net"},
         {"url": "https://vault.example.net", "token_file": "t", "role_id": "r", "secret_id_file": "s"},
         {"url": "https://vault.example.net", "role_id": "r"},
