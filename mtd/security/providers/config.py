@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
 
+_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _TENANT = (
     " `{tenant}` stands for the tenant's id: without it, the admins of all tenants may use what is there."
 )
