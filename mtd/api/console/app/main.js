@@ -23,12 +23,12 @@ async function open() {
   store.listenTo(live);
   const who = new Who(http, window);
   // A browser doesn't tell a page why it has no channel: whether it is for lack of a login shows here.
-  live.on("break", () => who.load());
+  live.on("break", () => who.check());
+  live.on("phase", (phase) => phase === "live" && who.load());
   const env = { clock, http, store, live, router, theme, who, loadChart, list: { place: { scrollTop: 0, cursor: null } } };
   await whenReady();
   clock.start();
   live.open();
-  who.load();
   const app = new App(Shell, { env, templates, name: "mtd console" });
   await app.mount(document.body);
   document.getElementById("boot")?.remove();

@@ -15,6 +15,7 @@ export class Who extends Emitter {
     this._http = http;
     this._window = window;
     this._loading = false;
+    this._checking = false;
     this._leaves = false;
     this.me = null;
     this._others = typeof BroadcastChannel === "undefined" ? null : new BroadcastChannel(CHANNEL);
@@ -33,6 +34,20 @@ export class Who extends Emitter {
       // The daemon is away, or the login page comes.
     } finally {
       this._loading = false;
+    }
+  }
+
+  /** Go to the login if the daemon doesn't know (any more) who looks. One that is away, or starts, knows nobody yet. */
+  async check() {
+    if (this._checking || this._leaves) return;
+    this._checking = true;
+    try {
+      const { known, starting } = await this._http.get("login");
+      if (!known && !starting) toLogin(this._window);
+    } catch {
+      // It is away: the channel tries again, and so does this.
+    } finally {
+      this._checking = false;
     }
   }
 
