@@ -3,26 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import json
 import logging
-import os
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from pathlib import Path
 
-from mtd import __version__
-from mtd.api.console.own import Process
 from mtd.api.console.pages import ConsolePages
-from mtd.api.console.parts import ConsoleParts
-from mtd.api.console.reading import Reading
 from mtd.api.console.worlds import Worlds
 from mtd.api.grpc.event_feed import EventFeeds
+from mtd.api.grpc.place_parts import place_parts
 from mtd.api.grpc.server import ApiContext, GrpcServer
 from mtd.api.grpc.stream_hub import StreamHub
-from mtd.api.http.device_metrics import DeviceMetrics
-from mtd.api.http.prometheus_pages import PrometheusPages
-from mtd.api.http.roster import Rosters
 from mtd.api.http.server import HttpServer
 from mtd.api.interfaces import ReadyCheck
 from mtd.app.auditing.parts import Auditing
@@ -30,27 +20,29 @@ from mtd.app.backends import Inventory, Telemetry
 from mtd.app.certificates import Certificates
 from mtd.app.collecting import RELOADED, Collecting
 from mtd.app.config import Settings
-from mtd.app.console_reads import CHART_POINTS, ConsoleReads
+from mtd.app.console_reads import CHART_POINTS
 from mtd.app.credentials import credential_parts
 from mtd.app.discovering import Finding
+from mtd.app.folder import RuntimeFile, make_data_dir
 from mtd.app.identity import Identity
 from mtd.app.ingesting import Ingesting
 from mtd.app.logins import Logins
-from mtd.app.places import place_parts
 from mtd.app.pools import Pools
 from mtd.app.requests import RequestPruner
 from mtd.app.secrets import Secrets
+from mtd.app.showing import Showing, Shown
+from mtd.app.stages import Stages
 from mtd.app.tenancy import sole_tenant
 from mtd.app.ways import way_testers
 from mtd.compaction.service import CompactionService
 from mtd.core.clock import SYSTEM_CLOCK
-from mtd.core.errors import Misconfigured, MtdError, Retryable
+from mtd.core.errors import MtdError, Retryable
 from mtd.core.garbage import QuietGarbage
 from mtd.core.report import configure_logging
 from mtd.core.service import TaskGroup
 from mtd.eventlog.sqlite.log import SqliteEventLog
 from mtd.ingest.recorder import Recorder
-from mtd.model.device import DEFAULT_TENANT_ID, Device, DeviceStatus
+from mtd.model.device import DEFAULT_TENANT_ID, Device
 from mtd.model.metric import Tier
 from mtd.model.tenant import Quota
 from mtd.model.watching import started
@@ -62,8 +54,6 @@ from mtd.queries.limits import TenantLimits
 from mtd.queries.overview import OverviewQueries
 from mtd.queries.ranges import RangeQueries
 from mtd.queries.tables import TableQueries
-from mtd.scheduler.account import Account
-from mtd.scheduler.costs import Cost
 from mtd.security.page_key import page_key_of
 from mtd.security.pseudonyms import Pseudonyms
 from mtd.storage.embedded.server import EmbeddedPostgres
@@ -82,9 +72,6 @@ _CATCH_UP_S = 1.5
 _RETRY_S = 2.0
 _HELLO_S = 2.0
 _HELLO_DEADLINE_S = 2.0
-_LEAST_STOP_S = 0.1
-
-Stop = Callable[[], Awaitable[object]]
 
 
 class Daemon:
@@ -95,10 +82,10 @@ class Daemon:
 
     def __init__(self, settings: Settings, plugins: PluginManager | None = None) -> None:
         self._settings = settings
-        self._stops: list[tuple[str, Stop]] = []
+        self._stages = Stages()
+        self._runtime = RuntimeFile(settings.daemon.data_dir)
         self._tasks = TaskGroup("app")
         self._garbage = QuietGarbage()
-        self._starting = "the configuration"
         self._database_failure = ""
         self._given_plugins = plugins
         self._plugins = PluginManager.of()
@@ -114,133 +101,46 @@ class Daemon:
         Raises Misconfigured if the operator has to change something first. A
         database that is away is waited for: ``/readyz`` says so meanwhile.
         """
-        settings = self._settings
-        _make_data_dir(settings.daemon.data_dir)
-        await self._begin("certificates", self._certificates.start(), self._certificates.stop)
-        http = HttpServer(
-            self,
-            settings.http,
-            doorkeeper=self._logins.doorkeeper,
-            public_host=self._logins.public_host,
-            tls=self._certificates.http,
-            bodies=self._ingesting.bodies,
-        )
-        http.mount(self._ingesting.pages)
-        self._console = ConsolePages(settings.console)
-        if settings.console.enabled:
-            http.mount(self._logins.pages)  # before what is below /console/
-            http.mount(self._console)
-            await self._console.start()
-        await self._begin("http", http.start(), http.stop)
-        self._plugins = self._given_plugins or PluginManager.load(settings=settings.plugins)
+        make_data_dir(self._settings.daemon.data_dir)
+        http = await self._start_http()
+        self._plugins = self._given_plugins or PluginManager.load(settings=self._settings.plugins)
         self._database = await self._start_database()
-        sole = await sole_tenant(settings.daemon.tenant, TenantStore(self._database))
-        if sole:
-            settings = settings.of_tenant(sole)
-        self._home = sole or DEFAULT_TENANT_ID
-        log_config = settings.event_log.model_copy(update={"path": settings.event_log_path})
-        self._log = SqliteEventLog(log_config)
-        await self._begin("event log", self._log.start(), self._log.stop)
-        watched_until_us = self._log.stats().newest_us
-        # A new key where passwords are stored could open none of them: it was lost, and has to come back.
-        may_make = not await has_secrets(self._database)
-        self._secrets = await Secrets.of(settings, self._plugins, self._database, may_make=may_make)
-        self._auditing = Auditing(
-            self._database, settings.daemon.data_dir, settings.audit, self._secrets.masters.all
-        )
-        await self._begin("audit log", self._auditing.start(), self._auditing.stop)
-        self._store = DeviceStore(self._pools.doors, self._secrets.sealer)
-        # Of the oldest: a rotation puts another on top.
-        oldest = self._secrets.masters.oldest
-        self._pseudonyms = Pseudonyms(oldest, settings.privacy)
-        self._page_key = page_key_of(oldest)
-        self._identity = Identity(
-            self._readers,
-            self._database,
-            settings,
-            self._plugins.catalogue,
-            self._certificates.running,
-            sole,
-        )
-        await self._begin("tenants", self._identity.start(), self._identity.stop)
-        await self._begin(
-            "collectors",
-            self._certificates.start_collectors(
-                self._readers, self._database, self._identity.tenancy, self._auditing.auditor
-            ),
-            self._certificates.stop_collectors,
-        )
-        self._limits = TenantLimits(settings.queries)
-        self._telemetry = Telemetry(
-            self._readers,
-            self._pools.across,
-            self._ranges(settings.grpc.max_points_per_answer),
-            OverviewQueries(self._readers, self._arrays, settings.queries, limits=self._limits),
-        )
-        self._recorder = Recorder(
-            self._log, collector_id=settings.daemon.collector_id, settings=settings.ingest
-        )
-        self._finding = self._find_and_look()
+        sole = await sole_tenant(self._settings.daemon.tenant, TenantStore(self._database))
+        settings = self._settings.of_tenant(sole) if sole else self._settings
+        watched_until_us = await self._start_log(settings)
+        await self._start_secrets(settings)
+        await self._start_identity(settings, sole)
+        self._make_readers(settings)
         await self._start_projections()
-        await self._begin(
-            "ingest of what is sent",
-            self._ingesting.start(
-                self._log,
-                self._recorder,
-                self._pools,
-                self._secrets,
-                self._identity,
-                self._plugins.catalogue,
-                self._auditing.auditor,
-            ),
-            self._ingesting.stop,
-        )
+        await self._start_ingest()
         await self._start_grpc()
         await self._begin(
             "logins",
             self._logins.start(self._database, self._identity, self._auditing.auditor),
             self._logins.stop,
         )
-        await self._start_console()
-        http.mount(self._prometheus_pages())
+        self._start_showing(http, home=sole or DEFAULT_TENANT_ID)
         self._garbage.start()  # before anything is polled: it takes some 50 ms
         self._tasks.spawn("garbage", self._garbage.keep_young_few())
         await self._start_collecting(watched_until_us)
         await self._auditing.started()
-        self._write_runtime(http.port)
-        self._starting = ""
-        logger.info(
-            "mtd is ready: gRPC on port %d, HTTP on port %d",
-            self._grpc.port,
-            http.port,
-        )
+        self._runtime.write(self._dsn, self._grpc.port, http.port)
+        self._stages.waiting_for = ""
+        logger.info("mtd is ready: gRPC on port %d, HTTP on port %d", self._grpc.port, http.port)
 
     async def stop(self) -> None:
         """Stop polling, write down what was observed, close everything. Bounded in time."""
-        self._starting = "the end: it is stopping"
+        self._stages.waiting_for = "the end: it is stopping"
         self._garbage.stop()
-        with contextlib.suppress(OSError):  # the data folder may be why it stops
-            self._runtime_path.unlink()
+        self._runtime.remove()
         started = SYSTEM_CLOCK.monotonic()
-        deadline = started + self._settings.daemon.drain_timeout_s
-        while self._stops:
-            name, stop = self._stops.pop()
-            # One time for all: a part that hangs takes it from the others, but for a moment each.
-            left = max(_LEAST_STOP_S, deadline - SYSTEM_CLOCK.monotonic())
-            try:
-                async with asyncio.timeout(left):
-                    await stop()
-            except TimeoutError:
-                logger.warning("%s did not stop within %.1f s", name, left)
-            except Exception:
-                # The other parts still have to be stopped.
-                logger.exception("%s did not stop as it should", name)
+        await self._stages.stop(self._settings.daemon.drain_timeout_s)
         await self._tasks.stop()
         logger.info("stopped within %.1f s", SYSTEM_CLOCK.monotonic() - started)
 
     def reload_refused(self, problems: int) -> None:
         """Write down that changed settings could not be used."""
-        if not self._starting:
+        if not self._stages.waiting_for:
             self._auditing.reload_refused(problems)
 
     def request_reload(self, settings: Settings) -> None:
@@ -257,14 +157,14 @@ class Daemon:
             logger.warning("changes of %s take effect at the next start", ", ".join(waiting))
         if changed & RELOADED and self._collecting is not None:
             await self._collecting.reload(settings)
-        if not self._starting:
+        if not self._stages.waiting_for:
             self._auditing.reloaded(sorted(changed))
         logger.info("configuration reloaded; changed: %s", ", ".join(sorted(changed)) or "nothing")
 
     def checks(self) -> Sequence[ReadyCheck]:
         """Return the state of each part, for ``/readyz``."""
-        if self._starting:
-            return [ReadyCheck("start", ready=False, reason=f"waiting for {self._starting}")]
+        if self._stages.waiting_for:
+            return [ReadyCheck("start", ready=False, reason=f"waiting for {self._stages.waiting_for}")]
         stats = self._log.stats()
         return [
             ReadyCheck("database", not self._database_failure, self._database_failure),
@@ -281,17 +181,101 @@ class Daemon:
     def _following_failure(self) -> str:
         return "" if self._collecting is None else self._collecting.failure
 
-    @property
-    def _runtime_path(self) -> Path:
-        return self._settings.daemon.data_dir / "runtime.json"
-
     # -- starting -------------------------------------------------------------
 
-    async def _begin(self, name: str, start: Awaitable[object], stop: Stop) -> None:
-        self._starting = name
-        # Registered before it started: a part that fails half-way is stopped, too.
-        self._stops.append((name, stop))
-        await start
+    async def _begin(
+        self, name: str, start: Awaitable[object], stop: Callable[[], Awaitable[object]]
+    ) -> None:
+        await self._stages.begin(name, start, stop)
+
+    async def _start_http(self) -> HttpServer:
+        """Open the HTTP door: it answers ``/readyz`` while the rest comes up."""
+        settings = self._settings
+        await self._begin("certificates", self._certificates.start(), self._certificates.stop)
+        http = HttpServer(
+            self,
+            settings.http,
+            doorkeeper=self._logins.doorkeeper,
+            public_host=self._logins.public_host,
+            tls=self._certificates.http,
+            bodies=self._ingesting.bodies,
+        )
+        http.mount(self._ingesting.pages)
+        self._console = ConsolePages(settings.console)
+        if settings.console.enabled:
+            http.mount(self._logins.pages)  # before what is below /console/
+            http.mount(self._console)
+            await self._console.start()
+        await self._begin("http", http.start(), http.stop)
+        return http
+
+    async def _start_log(self, settings: Settings) -> int:
+        """Open the event log; return the time of its newest event, 0 if it has none."""
+        log_config = settings.event_log.model_copy(update={"path": settings.event_log_path})
+        self._log = SqliteEventLog(log_config)
+        await self._begin("event log", self._log.start(), self._log.stop)
+        newest_us = self._log.stats().newest_us
+        self._recorder = Recorder(
+            self._log, collector_id=settings.daemon.collector_id, settings=settings.ingest
+        )
+        return newest_us
+
+    async def _start_secrets(self, settings: Settings) -> None:
+        # A new key where passwords are stored could open none of them: it was lost, and has to come back.
+        may_make = not await has_secrets(self._database)
+        self._secrets = await Secrets.of(settings, self._plugins, self._database, may_make=may_make)
+        self._auditing = Auditing(
+            self._database, settings.daemon.data_dir, settings.audit, self._secrets.masters.all
+        )
+        await self._begin("audit log", self._auditing.start(), self._auditing.stop)
+        self._store = DeviceStore(self._pools.doors, self._secrets.sealer)
+        # Of the oldest: a rotation puts another on top.
+        oldest = self._secrets.masters.oldest
+        self._pseudonyms = Pseudonyms(oldest, settings.privacy)
+        self._page_key = page_key_of(oldest)
+
+    async def _start_identity(self, settings: Settings, sole: str) -> None:
+        self._identity = Identity(
+            self._readers,
+            self._database,
+            settings,
+            self._plugins.catalogue,
+            self._certificates.running,
+            sole,
+        )
+        await self._begin("tenants", self._identity.start(), self._identity.stop)
+        await self._begin(
+            "collectors",
+            self._certificates.start_collectors(
+                self._readers, self._database, self._identity.tenancy, self._auditing.auditor
+            ),
+            self._certificates.stop_collectors,
+        )
+
+    def _make_readers(self, settings: Settings) -> None:
+        self._limits = TenantLimits(settings.queries)
+        self._telemetry = Telemetry(
+            self._readers,
+            self._pools.across,
+            self._ranges(settings.grpc.max_points_per_answer),
+            OverviewQueries(self._readers, self._arrays, settings.queries, limits=self._limits),
+        )
+        self._finding = self._find_and_look()
+
+    async def _start_ingest(self) -> None:
+        await self._begin(
+            "ingest of what is sent",
+            self._ingesting.start(
+                self._log,
+                self._recorder,
+                self._pools,
+                self._secrets,
+                self._identity,
+                self._plugins.catalogue,
+                self._auditing.auditor,
+            ),
+            self._ingesting.stop,
+        )
 
     async def _start_database(self) -> Database:
         settings = self._settings
@@ -301,7 +285,7 @@ class Daemon:
             embedded = EmbeddedPostgres(settings.daemon.data_dir / "postgres", settings.database.embedded)
             await self._begin("PostgreSQL", embedded.start(), embedded.stop)
             self._dsn, door_dsn = embedded.dsn, embedded.door_dsn
-        self._starting = "the database"
+        self._stages.waiting_for = "the database"
         await _until_available(lambda: migrate(self._dsn), "migrating the database")
         self._pools = Pools(self._dsn, door_dsn, settings.database)
         await self._begin("database", _until_available(self._pools.start, "the database"), self._pools.stop)
@@ -416,57 +400,24 @@ class Daemon:
     def _intervals_s(self) -> dict[Tier, float]:
         return {tier: self._settings.scheduler.intervals_s.of(tier) for tier in Tier}
 
-    def _prometheus_pages(self) -> PrometheusPages:
-        metrics = DeviceMetrics(
+    def _start_showing(self, http: HttpServer, home: str) -> None:
+        shown = Shown(
+            self._readers,
+            self._ranges(CHART_POINTS),
+            self._inventory,
+            self._telemetry,
             self._hub,
+            self._feeds,
             self._plugins.catalogue,
-            self._settings.http,
-            SYSTEM_CLOCK,
+            self,
             self._intervals_s,
-            self._cost_of,
         )
-        self._hub.listen(metrics)
-        return PrometheusPages(Rosters(self._inventory, SYSTEM_CLOCK), metrics)
-
-    async def _start_console(self) -> None:
-        config = self._settings.console
-        if not config.enabled:
-            return  # nothing of it: nobody could look at what it follows
-        backend = ConsoleReads(self._readers, self._ranges(CHART_POINTS))
-        process = Process(
-            __version__, self._settings.daemon.collector_id, self, self._statuses, self._accounts
-        )
-        parts = ConsoleParts(
-            self._hub, self._feeds, self._telemetry, backend, process, self._default_intervals_s
-        )
-        self._worlds = worlds = Worlds(parts, config, home=self._home)
-        worlds.start()
-        self._stops.append(("console", worlds.stop))
-        reading = Reading(
-            backend,
-            self._plugins.catalogue,
-            worlds.own,
-            self._default_intervals_s,
-            config.deadline_s,
-            account=self._account,
-        )
-        self._console.serve(worlds, reading, self._logins.visits.visit)
-
-    def _statuses(self, tenant_id: str) -> Mapping[DeviceStatus, int]:
-        return {} if self._collecting is None else self._collecting.scheduler.statuses(tenant_id)
-
-    def _accounts(self) -> Sequence[tuple[Device, Account]]:
-        return [] if self._collecting is None else self._collecting.scheduler.accounts()
-
-    def _account(self, device_id: str) -> Account | None:
-        return None if self._collecting is None else self._collecting.scheduler.account(device_id)
-
-    def _cost_of(self, device_id: str) -> Cost | None:
-        account = self._account(device_id)
-        return None if account is None else account.costs.total()
-
-    def _default_intervals_s(self) -> dict[str, float]:
-        return {tier.value: seconds for tier, seconds in self._intervals_s().items()}
+        showing = Showing(self._settings, shown, lambda: self._collecting)
+        if self._settings.console.enabled:  # else nothing of it: nobody could look at what it follows
+            self._worlds = showing.console(self._console, home, self._logins.visits.visit)
+            self._worlds.start()
+            self._stages.add("console", self._worlds.stop)
+        http.mount(showing.prometheus_pages())
 
     async def _wait_until_projected(self) -> None:
         """Wait until everything observed so far is in PostgreSQL."""
@@ -486,7 +437,7 @@ class Daemon:
             self._certificates.stop_identity,
         )
         await self._begin("discovery", self._finding.start(), self._finding.stop)
-        self._stops.append(("secrets", self._secrets.stop))
+        self._stages.add("secrets", self._secrets.stop)
         self._secrets.start(self._recorder)
         if watched_until_us:
             collector, now_us = settings.daemon.collector_id, SYSTEM_CLOCK.now_us()
@@ -502,7 +453,7 @@ class Daemon:
             self._identity.tenancy.shut_tenants,
             self._identity.tenancy.serves,
         )
-        self._stops.append(("polling", self._collecting.stop))
+        self._stages.add("polling", self._collecting.stop)
         self._collecting.start()
         self._tasks.spawn("database", self._watch_database())
 
@@ -523,31 +474,6 @@ class Daemon:
                 self._database_failure = ""
             await self._grpc.set_serving(all(check.ready for check in self.checks()))
             await asyncio.sleep(_HELLO_S)
-
-    def _write_runtime(self, http_port: int) -> None:
-        """Tell other programs of this machine's operator where the daemon is to be found."""
-        path = self._runtime_path
-        content = {"pid": os.getpid(), "dsn": self._dsn, "grpc_port": self._grpc.port, "http_port": http_port}
-        temporary = path.with_suffix(".tmp")
-        # The DSN holds a password: nobody else may read it, at no moment.
-        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            json.dump(content, file)
-        temporary.rename(path)
-
-
-def _make_data_dir(path: Path) -> None:
-    """Make the data folder unless it is there; Misconfigured if it can't be used."""
-    try:
-        # Under root, PostgreSQL runs as another user and has to pass through; it can't list what is there.
-        path.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise Misconfigured(
-            f"daemon.data_dir: {path} can't be made ({error.strerror}): give another folder, or the right to make it"
-        ) from None
-    if not os.access(path, os.R_OK | os.W_OK | os.X_OK):
-        raise Misconfigured(
-            f"daemon.data_dir: {path} can't be read and written by this user: change its owner, or give another folder"
-        )
 
 
 async def _until_available(attempt: Callable[[], Awaitable[object]], what: str) -> None:
