@@ -16,6 +16,7 @@ from mtd.api.login.config import ENVIRONMENT as LOGIN_NAMES
 from mtd.api.login.config import LoginConfig, LoginMode, OidcConfig
 from mtd.app.auditing.config import AuditConfig
 from mtd.app.doctor_config import DoctorConfig
+from mtd.core.report import ENVIRONMENT as LOG_NAMES
 from mtd.core.report import LogConfig
 from mtd.diagnostics.config import DiagnosticsConfig
 from mtd.discovery.config import DiscoveryConfig
@@ -31,6 +32,7 @@ from mtd.security.config import CertificatesConfig, PrivacyConfig, SecurityConfi
 from mtd.sources.rest.config import RestConfig
 from mtd.sources.routeros_api.config import RouterOsApiConfig
 from mtd.sources.snmp.config import SnmpConfig
+from mtd.storage.config import ENVIRONMENT as DATABASE_NAMES
 from mtd.storage.config import StorageConfig
 
 MASTER_KEY_FILE_VARIABLE = "ENCRYPTION_MASTER_KEY_FILE"
@@ -72,7 +74,12 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    environment_names: ClassVar[Mapping[str, str]] = {**LOGIN_NAMES, **INGEST_NAMES}
+    environment_names: ClassVar[Mapping[str, str]] = {
+        **LOG_NAMES,
+        **DATABASE_NAMES,
+        **LOGIN_NAMES,
+        **INGEST_NAMES,
+    }
     """Names of the environment beside MTD__SECTION__KEY, and which settings they are."""
 
     daemon: DaemonConfig = Field(default_factory=DaemonConfig, description="The process as a whole.")

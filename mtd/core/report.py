@@ -7,11 +7,19 @@ import functools
 import json
 import logging
 import sys
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 _PLAIN = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
+
+
+ENVIRONMENT = {"LOG_LEVEL": "log.level"}
+"""A name that the environment may have, as other programs' configurations do, and which setting it is."""
+
+
+def _lower(level: object) -> object:
+    return level.lower() if isinstance(level, str) else level
 
 
 class LogConfig(BaseModel):
@@ -19,7 +27,7 @@ class LogConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    level: Literal["debug", "info", "warning", "error"] = Field(
+    level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)] = Field(
         default="info", description="Lowest level that is written."
     )
     format: Literal["text", "json"] = Field(

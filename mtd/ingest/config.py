@@ -37,7 +37,7 @@ class PushConfig(BaseModel):
         default=50.0, gt=0, description="Batches and heartbeats per second of one key, token or collector."
     )
     tenant_values_per_s: float = Field(
-        default=100_000.0,
+        default=1_000_000.0,
         gt=0,
         description="Values and events per second of one tenant that has no quota of its own.",
     )

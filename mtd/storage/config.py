@@ -7,6 +7,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
+from mtd.storage.dsn import with_password
+
 
 class EmbeddedConfig(BaseModel):
     """The PostgreSQL that mtd brings along and runs itself."""
@@ -183,6 +185,13 @@ class BlocksConfig(BaseModel):
     )
 
 
+ENVIRONMENT = {
+    "DATABASE_URL": "database.dsn",
+    "POSTGRES_PASSWORD_FILE": "database.password_file",
+}
+"""Names that the environment may have, as other programs' configurations do, and which settings they are."""
+
+
 class StorageConfig(BaseModel):
     """Where PostgreSQL is and how it is used."""
 
@@ -192,6 +201,9 @@ class StorageConfig(BaseModel):
         SecretStr(""), description="Connection string of a PostgreSQL >= 15; mtd runs its own if empty."
     )
     dsn_file: Path | None = Field(None, description="File that holds the connection string.")
+    password_file: Path | None = Field(
+        None, description="File that holds the password of the connection string, which has none itself then."
+    )
     door_dsn: SecretStr = Field(
         SecretStr(""),
         description="Connection string of a login for doors (API, console) that can become the role `mtd_door` and"
@@ -230,7 +242,7 @@ class StorageConfig(BaseModel):
     retry_first_s: float = Field(0.05, gt=0, description="Wait after the first failure of a transaction.")
     retry_cap_s: float = Field(2.0, gt=0, description="Longest wait between tries.")
 
-    @field_validator("dsn_file", "door_dsn_file")
+    @field_validator("dsn_file", "door_dsn_file", "password_file")
     @classmethod
     def _can_be_read(cls, path: Path | None) -> Path | None:
         if path is None:
@@ -242,7 +254,7 @@ class StorageConfig(BaseModel):
         except UnicodeDecodeError:
             raise ValueError("the file isn't UTF-8 text") from None
         if not text.strip():
-            raise ValueError("the file is empty; it should hold a connection string")
+            raise ValueError("the file is empty; it should hold a connection string, or a password")
         return path
 
     @model_validator(mode="after")
@@ -281,9 +293,13 @@ class StorageConfig(BaseModel):
 
     def read_dsn(self) -> str:
         """Return the connection string; empty if mtd is to run its own PostgreSQL."""
+        dsn = self.dsn.get_secret_value()
         if self.dsn_file is not None:
-            return self.dsn_file.read_text(encoding="utf-8").strip()
-        return self.dsn.get_secret_value()
+            dsn = self.dsn_file.read_text(encoding="utf-8").strip()
+        if not dsn or self.password_file is None:
+            return dsn
+        password = self.password_file.read_text(encoding="utf-8").rstrip("\r\n")
+        return with_password(dsn, password)
 
     def read_door_dsn(self) -> str:
         """Return the connection string of the doors' login; empty if there is none."""

@@ -26,3 +26,14 @@ def parse_dsn(dsn: str) -> dict[str, str]:
         # Part of a password that isn't escaped: it must not go on to where errors name hosts and ports.
         raise Misconfigured(f"host or port in database.dsn can't be: expected {_EXPECTED}")
     return given
+
+
+def with_password(dsn: str, password: str) -> str:
+    """Return a connection string with a password, which nobody has to escape. Raises Misconfigured."""
+    given = parse_dsn(dsn)
+    if given.get("password"):
+        raise Misconfigured(
+            "database.dsn holds a password, and so does database.password_file: leave one of them away"
+        )
+    made: str = psycopg2.extensions.make_dsn(**given, password=password)
+    return made

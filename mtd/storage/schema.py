@@ -20,7 +20,7 @@ from mtd.core.errors import Bug, Misconfigured, MtdError
 from mtd.storage.dsn import parse_dsn
 from mtd.storage.errors import SchemaTooNew, SchemaTooOld, StorageUnavailable
 
-COMPATIBLE_VERSION = 2
+COMPATIBLE_VERSION = 10
 """Lowest version of this code that can work on a schema migrated by this code."""
 
 _NAME = re.compile(r"(\d{4})_([a-z0-9_]+)\.sql")

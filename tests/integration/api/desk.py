@@ -15,8 +15,8 @@ from prometheus_client import REGISTRY, CollectorRegistry
 
 from mtd.api.config import HttpConfig
 from mtd.api.console.config import ConsoleConfig
-from mtd.api.console.pages import ConsolePages
 from mtd.api.console.live import Live
+from mtd.api.console.pages import ConsolePages
 from mtd.api.console.parts import ConsoleParts
 from mtd.api.console.reading import Reading
 from mtd.api.console.static import Assets

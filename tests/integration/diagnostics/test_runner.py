@@ -245,9 +245,7 @@ def test_who_goes_away_has_the_tool_stopped_and_the_session_closed() -> None:
         got = asyncio.Event()
 
         async def watch() -> None:
-            async for _ in bench.runner.run(
-                DEFAULT_TENANT_ID, "gw", Ping("192.0.2.7", interval_ms=10), ANN
-            ):
+            async for _ in bench.runner.run(DEFAULT_TENANT_ID, "gw", Ping("192.0.2.7", interval_ms=10), ANN):
                 got.set()
 
         task = asyncio.ensure_future(watch())
@@ -307,9 +305,7 @@ def test_at_the_end_of_the_daemon_runs_are_ended_and_told() -> None:
         got = asyncio.Event()
 
         async def watch() -> None:
-            async for _ in bench.runner.run(
-                DEFAULT_TENANT_ID, "gw", Ping("192.0.2.7", interval_ms=10), ANN
-            ):
+            async for _ in bench.runner.run(DEFAULT_TENANT_ID, "gw", Ping("192.0.2.7", interval_ms=10), ANN):
                 got.set()
 
         task = asyncio.ensure_future(watch())

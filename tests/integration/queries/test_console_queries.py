@@ -274,7 +274,9 @@ def test_another_collector_s_stop_says_nothing(postgres_dsn: str) -> None:
         await world.project(outcome(at, Outcome.OK, DeviceStatus.UP, "polled in time", device_id))
         await world.project(began(at + 40 * SECOND, at + 10 * SECOND))
         await world.ask("UPDATE event SET log_id = gen_random_uuid() RETURNING 1")
-        span = await ConsoleReads(world.doors, ranges_of(world)).health(TENANT, device_id, at, at + 90 * SECOND)
+        span = await ConsoleReads(world.doors, ranges_of(world)).health(
+            TENANT, device_id, at, at + 90 * SECOND
+        )
         assert [one.status for one in span.segments] == [DeviceStatus.UP]
 
     in_world(postgres_dsn, body)

@@ -1,2 +1,0 @@
--- Runs of tools, and what they found.
-SELECT 1;
