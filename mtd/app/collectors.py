@@ -66,7 +66,7 @@ class Collectors:
         self._tasks = TaskGroup("app.collectors")
         self._listening: Listening | None = None
         self._following = False
-        self._facts = functools.lru_cache(maxsize=_PARSED)(_facts)
+        self._facts = functools.lru_cache(maxsize=_PARSED)(facts_in)
         running.judge(_KIND, self._is_good)
 
     async def start(self) -> None:
@@ -250,7 +250,8 @@ def _principal_of(member: Member, tenant_id: str) -> Principal:
     return Principal(CallerKind.COLLECTOR, member.name, tenant_id, role=None, caller_id=member.collector_id)
 
 
-def _facts(pem: bytes) -> Facts | None:
+def facts_in(pem: bytes) -> Facts | None:
+    """Return what a certificate says; None if it can't be read."""
     try:
         return facts_of(load_certificates(pem, "the certificate")[0])
     except CertificateUnusable:

@@ -95,11 +95,17 @@ def read_rows(file: Path, *, required: Sequence[str] = REQUIRED) -> list[Row]:
     UTF-8, with or without a mark at its beginning; separated by commas,
     semicolons or tabs. Raises ClickException if it isn't what it should be.
     """
-    text = _text_of(file)
+    return rows_in(_text_of(file), file, required=required)
+
+
+def rows_in(text: str, file: Path, *, required: Sequence[str] = REQUIRED) -> list[Row]:
+    """Return the rows of a text, which is that of a file."""
     line = 1
     if text[: len(_SEP)].lower() == _SEP:
         head, _, text = text.partition("\n")
         delimiter, line = head.strip()[len(_SEP) :] or ",", 2
+        if len(delimiter) > 1:
+            raise click.ClickException(f"{file}:1: cells are separated by one character, not by {delimiter!r}")
     else:
         first = text.partition("\n")[0]
         delimiter = max(_DELIMITERS, key=first.count)

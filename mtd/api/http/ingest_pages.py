@@ -134,7 +134,7 @@ class IngestPages:
             raise NotJson("a heartbeat isn't packed")
         body = _body(request)
         sender = await self._sender(parts, request, body)
-        found = await parts.heartbeats.take(sender, _beat(body))
+        found = await parts.heartbeats.take(sender, beat_of(body))
         told = {
             "server_time": dt.datetime.fromtimestamp(found.server_us / 1e6, dt.UTC).isoformat(),
             "clock_ahead_s": found.clock_ahead_s,
@@ -299,7 +299,8 @@ def _told(request: Request, code: int, error: str, hint: str, **more: Any) -> by
     return answer(request, code, JSON, orjson.dumps({"error": error, "hint": hint, **more}))
 
 
-def _beat(body: bytes) -> Heartbeat:
+def beat_of(body: bytes) -> Heartbeat:
+    """Return what the body of a heartbeat says. Raises Refused."""
     try:
         found = orjson.loads(body)
     except orjson.JSONDecodeError as error:

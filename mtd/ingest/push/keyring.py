@@ -121,12 +121,16 @@ class Keyring:
                     changed.set()
                     await asyncio.sleep(_RETRY_S)
                     continue
-                self._keys = keys
-                metrics.KEYS.set(len(keys))
+                self.use(keys)
                 for problem in problems:
                     logger.error("%s", problem)
         finally:
             await listening.stop()
+
+    def use(self, keys: Mapping[str, GoodKey]) -> None:
+        """Hold signatures against these keys from now on."""
+        self._keys = keys
+        metrics.KEYS.set(len(keys))
 
     def verify(self, signed: Signed, digest: str) -> GoodKey:
         """Return the key that signed a body, of which the digest is given. Raises Unauthenticated, and Retryable or QuotaExceeded if it can't be told."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -22,6 +24,10 @@ from mtd.testing.harness import HarnessFailed, Stage, memory_of
 MIB = 2**20
 _FIRST_SHARE = 0.1  # caches fill, and pools open, with the first requests
 _READY_AGAIN_S = 30.0
+_LONGEST_PARSER_S = 900.0
+_EXAMPLES = 1000
+EACH = "each"
+_ROUNDS = 9
 _ROUTERS = ("--scenario", "fleet", "--routers", "2", "--interfaces", "4")
 
 PATHS = (
@@ -52,11 +58,18 @@ def fuzz(stage: Stage, count: int, seed: int, say: Callable[[str], None]) -> dic
     say(f"the first {first:,} requests")
     _round(stage, first, seed)
     before = memory_of(daemon.pid)
-    say(f"{count - first:,} more requests")
-    figures = _round(stage, count - first, seed + first)
-    daemon.check()
-    grown = (memory_of(daemon.pid) - before) / MIB
-    figures |= {"first_requests": first, "memory_grown_mb": round(grown, 1)}
+    figures: dict[str, Any] = {"first_requests": first}
+    grown_mb = []
+    done = first
+    for number in range(1, _ROUNDS + 1):
+        until = first + (count - first) * number // _ROUNDS
+        say(f"{done:,} of {count:,} requests")
+        _add(figures, _round(stage, until - done, seed + done))
+        daemon.check()
+        done = until
+        grown_mb.append(round((memory_of(daemon.pid) - before) / MIB, 1))
+    grown = grown_mb[-1]
+    figures["memory_grown_mb"] = grown_mb
     deadline = time.monotonic() + _READY_AGAIN_S
     while not stage.is_ready():
         if time.monotonic() > deadline:
@@ -68,6 +81,15 @@ def fuzz(stage: Stage, count: int, seed: int, say: Callable[[str], None]) -> dic
     if grown > 256:
         raise HarnessFailed(f"the daemon grew by {grown:.0f} MB: {json.dumps(figures)}")
     return figures
+
+
+def _add(figures: dict[str, Any], more: dict[str, Any]) -> None:
+    """Add up the figures of rounds."""
+    for name, value in more.items():
+        if isinstance(value, dict):
+            _add(figures.setdefault(name, {}), value)
+        else:
+            figures[name] = figures.get(name, 0) + value
 
 
 def _tracebacks(log: str) -> str:
@@ -110,10 +132,27 @@ def _round(stage: Stage, count: int, seed: int) -> dict[str, Any]:
     show_default=True,
     help="Requests, of both doors.",
 )
+@click.option(
+    "--parsers",
+    is_flag=False,
+    flag_value=EACH,
+    metavar="[NAME]",
+    help="Instead: what reads bytes of strangers, one parser or each, guided by which branches inputs reach.",
+)
+@click.option(
+    "--runs", type=click.IntRange(min=1), default=200_000, show_default=True, help="Inputs of each parser."
+)
+@click.option(
+    "--openapi",
+    is_flag=True,
+    help="Instead: ask for what the OpenAPI document describes, 1000 times each operation, and compare.",
+)
 @click.option("--seed", type=int, default=None, help="Begin with this number, as an earlier run told it.")
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as one line of JSON.")
 @click.option("--keep", is_flag=True, help="Keep the folder with logs and data.")
-def main(inputs: int, seed: int | None, as_json: bool, keep: bool) -> None:
+def main(
+    inputs: int, parsers: str | None, runs: int, openapi: bool, seed: int | None, as_json: bool, keep: bool
+) -> None:
     """Send malformed requests to a daemon with lab routers and PostgreSQL, on this machine.
 
     Well-formed requests with values that make no sense, requests that were good and
@@ -121,9 +160,17 @@ def main(inputs: int, seed: int | None, as_json: bool, keep: bool) -> None:
     HTTP door. None may be answered by a fault of the daemon's own (INTERNAL, UNKNOWN,
     500), none may make it log a traceback, and it may not grow without bound. Exits
     with 1 where that isn't so, and tells the seeds: --seed N --inputs 100 does it again.
+
+    Parsers are fuzzed by atheris, each in a process of its own, and may refuse an
+    input only by the errors that they are known for: see mtd/testing/fuzz/parsers.py.
     """
     console = Console(stderr=True)
     begin = seed if seed is not None else int.from_bytes(os.urandom(4)) & 0x7FFFFFFF
+    if openapi:
+        sys.exit(_hold_against_document())
+    if parsers is not None:
+        _fuzz_parsers(console, parsers, runs=runs, seed=begin, as_json=as_json, keep=keep)
+        return
     settings = {"grpc": {"max_streams": 64}, "database.embedded": {"durable": False, "shared_buffers_mb": 64}}
     with folder(console, keep=keep) as place, console.status("starting") as status:
         stage = Stage(place, settings=settings)
@@ -133,6 +180,24 @@ def main(inputs: int, seed: int | None, as_json: bool, keep: bool) -> None:
             stage.add_devices(lab["endpoints"])
             figures = {"seed": begin} | fuzz(stage, inputs, begin, status.update)
     show(console, figures, as_json=as_json)
+
+
+def _fuzz_parsers(console: Console, wanted: str, *, runs: int, seed: int, as_json: bool, keep: bool) -> None:
+    from mtd.testing.fuzz.coverage import fuzz_parsers, names_of
+
+    names = names_of(wanted)
+    with folder(console, keep=keep) as place, console.status("parsers"):
+        figures = fuzz_parsers(names, runs=runs, seed=seed, folder=place, most_s=_LONGEST_PARSER_S)
+    show(console, {"seed": seed, "parsers": figures}, as_json=as_json)
+
+
+def _hold_against_document() -> int:
+    """Run the test that does it, with more examples."""
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "--timeout=3600", "tests/e2e/test_openapi.py"],
+        env={**os.environ, "MTD_FUZZ_EXAMPLES": str(_EXAMPLES)},
+        check=False,
+    ).returncode
 
 
 if __name__ == "__main__":

@@ -200,6 +200,13 @@ def test_without_the_daemon_a_dry_run_checks_what_it_can(mtd: Commands, tmp_path
     assert "can't reach mtd" in mtd("device", "import", path, "--server", "127.0.0.1:9", code=1).output
 
 
+def test_cells_are_separated_by_one_character(tmp_path: Path) -> None:
+    path = tmp_path / "r.csv"
+    path.write_text("sep=;;\nname;;host\n")
+    with pytest.raises(click.ClickException, match="one character, not by ';;'"):
+        read_rows(path)
+
+
 @pytest.mark.parametrize("content", [
     "sep=;\r\nname;host;username;password;connect_timeout_s\r\nKöln;h;u;p;2,5\r\n",
     "\ufeffname;host;username;password;connect_timeout_s\r\nKöln;h;u;p;2,5\r\n;;;;\r\n",

@@ -143,19 +143,20 @@ class Provider:
         algorithms = self._algorithms(await self.metadata())
         keys = await self._key_set()
         try:
-            decoded = await asyncio.to_thread(_decoded, token, keys, algorithms)
+            decoded = await asyncio.to_thread(decoded_token, token, keys, algorithms)
         except InvalidKeyIdError:
             # Providers change their keys, and tokens name the key that signed them.
             keys = await self._key_set(again=True)
             try:
-                decoded = await asyncio.to_thread(_decoded, token, keys, algorithms)
+                decoded = await asyncio.to_thread(decoded_token, token, keys, algorithms)
             except (JoseError, ValueError) as error:
                 raise BadToken("signature", f"the token isn't signed by the provider: {error}") from None
         except (JoseError, ValueError) as error:
             raise BadToken("signature", f"the token isn't signed by the provider: {error}") from None
-        return self._checked(decoded, nonce, access_token)
+        return self.checked(decoded, nonce, access_token)
 
-    def _checked(self, decoded: jwt.Token, nonce: str, access_token: Any) -> dict[str, Any]:
+    def checked(self, decoded: jwt.Token, nonce: str, access_token: Any) -> dict[str, Any]:
+        """Return the claims of a token that is the provider's, if it is for this login. Raises BadToken."""
         client_id = self._config.client_id
         params = {"nonce": nonce, "client_id": client_id}
         if isinstance(access_token, str):
@@ -234,7 +235,8 @@ class _Client:
     client_secret: str
 
 
-def _decoded(token: str, keys: KeySet, algorithms: Sequence[str]) -> jwt.Token:
+def decoded_token(token: str, keys: KeySet, algorithms: Sequence[str]) -> jwt.Token:
+    """Return a token that one of the keys has signed. Raises JoseError, ValueError."""
     registry = JWSRegistry(algorithms=list(algorithms), strict_check_header=False)
     return jwt.decode(token, keys, registry=registry)
 

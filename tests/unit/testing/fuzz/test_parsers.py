@@ -1,0 +1,39 @@
+"""Parsers of strangers' bytes refuse in their own words, or take it: a few hundred inputs each, and what was found once."""
+
+from __future__ import annotations
+
+import pytest
+
+from mtd.testing.fuzz.parsers import TARGETS
+from mtd.testing.fuzz.values import Values
+
+INPUTS = 300
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_good_inputs_are_taken(name: str) -> None:
+    target = TARGETS[name]
+    taken = 0
+    for seed in target.seeds():
+        try:
+            target.read(seed)
+        except target.allowed:
+            continue
+        taken += 1
+    assert taken or name in ("signature", "oidc-token"), "every seed is refused: nothing behind is reached"
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_broken_inputs_are_refused_in_words_of_its_own(name: str) -> None:
+    target = TARGETS[name]
+    seeds = list(target.seeds())
+    for number in range(INPUTS):
+        values = Values(number)
+        good = seeds[number % len(seeds)]
+        target.try_out(values.blob() if number % 20 == 0 else values.broken(good))
+
+
+def test_an_error_that_is_not_named_is_a_finding() -> None:
+    target = TARGETS["mndp"]
+    with pytest.raises(ValueError, match="too short"):
+        type(target)(target.read, target.seeds).try_out(b"\1")
