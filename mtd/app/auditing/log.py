@@ -178,6 +178,7 @@ class AuditLog:
             stored = not self._behind and await self._store_now(deeds)
             if not stored and not await self._keep(deeds):
                 return False
+        self._stuck = ""
         metrics.WRITE_SECONDS.observe(self._clock.monotonic() - started)
         for one in group:
             self._waiting.popleft()
@@ -205,7 +206,7 @@ class AuditLog:
                 logger.error("entries of the audit log can be written nowhere: %s", error)
             self._stuck = str(error)
             return False
-        self._behind, self._stuck = True, ""
+        self._behind = True
         self._kept.set()
         return True
 

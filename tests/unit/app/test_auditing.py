@@ -338,3 +338,22 @@ def test_a_file_that_can_not_be_written_is_told(tmp_path: Path) -> None:
         Spool(tmp_path / FOLDER, 4000).append([Deed(clean(deed_entry(1)), 1)])
     with pytest.raises(SpoolFull, match="can't be written"):
         spool_once(tmp_path / FOLDER, [Deed(clean(deed_entry(1)), 1)])
+
+
+def test_once_postgresql_is_back_deeds_are_done_again_though_no_file_could_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def full(self: Spool, deeds: Sequence[Deed]) -> None:
+        raise SpoolFull("the disk is full")
+
+    async def body(log: AuditLog, store: MemoryStore) -> None:
+        monkeypatch.setattr(Spool, "append", full)
+        store.away = True
+        waiting = log.record(deed_entry(1))
+        await until(lambda: "can be written nowhere" in caplog.text)
+        store.away = False
+        await waiting
+        assert store.targets == ["1"]
+        log.ready()
+
+    with_log(tmp_path, body)
