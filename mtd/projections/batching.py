@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -32,11 +32,15 @@ _LARGE_KINDS = frozenset({"table_delta", "snapshot"})  # one alone may take a sl
 
 @dataclass(slots=True)
 class Batch:
-    """Events of one transaction, as each projection writes them."""
+    """Events of one transaction, as each projection writes them.
+
+    ``unfit``: projection, tenant and why, for each event of a collector that wasn't taken in.
+    """
 
     events: Sequence[NumberedEvent]
     writers: list[tuple[str, Any]] = field(default_factory=list)
     dead: list[DeadLetter] = field(default_factory=list)
+    unfit: list[tuple[str, str, str]] = field(default_factory=list)
 
     async def prepare(self) -> None:
         """Do what must be done before the transaction."""
@@ -69,11 +73,13 @@ async def build(
     slice_s: float,
     clock: Clock,
     excluded: Collection[str] = (),
+    suspected: Mapping[tuple[str, str], str] | None = None,
 ) -> Batch:
     """Give the events to the projections, in slices: other work of the loop runs in between.
 
     An event that a projection can't take in becomes a dead letter of it; the
-    other projections keep it. ``excluded`` projections get nothing.
+    other projections keep it. ``excluded`` projections get nothing; of ``suspected``
+    projections and tenants, what collectors sent becomes dead letters untried.
     """
     batch = Batch(events)
     frames = FrameEncoder()
@@ -89,6 +95,11 @@ async def build(
     for number, (seq, envelope) in enumerate(events, start=1):
         kind = payload_kind(envelope)
         for name, add in takers.get(kind, ()):
+            if suspected and envelope.source_seq and (name, envelope.tenant_id) in suspected:
+                metrics.DEAD_LETTERS.labels(projection=name).inc()
+                reason = suspected[name, envelope.tenant_id]
+                batch.dead.append(dead_letter(name, seq, envelope, reason))
+                continue
             _offer(batch, name, add, seq, envelope)
         if number % _EVENTS_PER_LOOK == 0 or kind in _LARGE_KINDS:
             now = clock.monotonic()
@@ -112,6 +123,8 @@ def _offer(
         metrics.DEAD_LETTERS.labels(projection=name).inc()
         logger.exception("event %d can't be projected by %s", seq, name)
         batch.dead.append(dead_letter(name, seq, envelope, f"{type(error).__name__}: {error}"))
+        if envelope.source_seq:
+            batch.unfit.append((name, envelope.tenant_id, type(error).__name__))
 
 
 def dead_letter(projection: str, seq: int, envelope: Envelope, reason: str) -> DeadLetter:

@@ -12,6 +12,7 @@ from mtd.projections import metrics
 from mtd.projections.batching import NumberedEvent, build, dead_letter
 from mtd.projections.config import ProjectionsConfig
 from mtd.projections.errors import CantProject, Poisoned, PositionMoved
+from mtd.projections.suspects import Suspects
 from mtd.storage.pool import Database
 from mtd.storage.stores.positions import DeadLetter, PositionStore
 from mtd.storage.txn import Transaction
@@ -32,6 +33,7 @@ class Committer:
         self._config = config
         self._clock = clock
         self._poisoned: dict[str, int] = {}  # events in a row that a projection could not take
+        self._suspects = Suspects(clock)
 
     async def commit(
         self, projections: Sequence[Any], old: int, events: Sequence[NumberedEvent], committed: Committed
@@ -65,7 +67,8 @@ class Committer:
         poisoned = first
         while True:
             name = poisoned.projection
-            self._judge(name, poisoned)
+            if not envelope.source_seq:
+                self._judge(name, poisoned)
             if name in dead:
                 raise poisoned  # it is excluded and fails all the same: not the event's fault
             dead[name] = dead_letter(name, seq, envelope, str(poisoned))
@@ -76,7 +79,11 @@ class Committer:
             else:
                 break
         for name, letter in dead.items():
-            self._poisoned[name] = self._poisoned.get(name, 0) + 1
+            if envelope.source_seq:
+                # Whatever a collector sends must not stop the others.
+                self._suspects.failed(name, envelope.tenant_id, letter.reason)
+            else:
+                self._poisoned[name] = self._poisoned.get(name, 0) + 1
             metrics.DEAD_LETTERS.labels(projection=name).inc()
             logger.error(
                 "event %d can't be projected by %s, kept as a dead letter: %s", seq, name, letter.reason
@@ -111,6 +118,7 @@ class Committer:
             slice_s=self._config.slice_s,
             clock=self._clock,
             excluded=excluded,
+            suspected=self._suspects.now(),
         )
         batch.dead += (dead or {}).values()
         names = [projection.name for projection in projections]
@@ -129,4 +137,6 @@ class Committer:
         # keeps it until it has settled (see ProjectionRunner).
         await self._db.run("projections.write", write, durable=False)
         metrics.BATCH_EVENTS.observe(len(events))
+        for name, tenant_id, reason in batch.unfit:
+            self._suspects.failed(name, tenant_id, reason)
         self._took([projection for projection in projections if projection.name not in excluded], events)

@@ -32,7 +32,8 @@ class StatementRejected(Refused):
         """Whether the values are the cause; otherwise the schema or the rights don't fit, whatever the values."""
         if self.sqlstate == "23514":  # by a CHECK, if one is named; otherwise no partition holds the row
             return bool(self.constraint)
-        return not self.sqlstate or self.sqlstate[:2] == "22" or self.sqlstate == "23502"
+        # 21000: two keys are the same once they are stored; 54000: one is too long for an index.
+        return not self.sqlstate or self.sqlstate[:2] == "22" or self.sqlstate in ("21000", "23502", "54000")
 
     @property
     def no_partition(self) -> bool:

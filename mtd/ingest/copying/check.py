@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mtd.core.errors import Forbidden
+from mtd.ingest.validate import EARLIEST_US
 from mtd.model.events import layout_of
 from mtd.model.layout import Layout
 from mtd.pb.events.v1.envelope_pb2 import Envelope
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Set
 
 _EVENT_ID_BYTES = (0, 16)
+_MOST_SEVERITY = 2**15 - 1  # newer collectors may know more of them
+_MOST_POSITION = 2**15 - 1
+_LATEST_US = 253_402_300_799_000_000  # of the year 9999
 
 
 class NotItsOwn(Forbidden):
@@ -90,7 +94,7 @@ def _problem(envelope: Envelope, tenants_of: Mapping[str, str]) -> str:
     """Return the short name of why an event can't be stored; empty if it can."""
     if envelope.device_id and envelope.device_id not in tenants_of:
         return "unknown_device"
-    if len(envelope.event_id) not in _EVENT_ID_BYTES:
+    if len(envelope.event_id) not in _EVENT_ID_BYTES or not _fits(envelope):
         return "malformed"
     if envelope.HasField("series_layout"):
         declared = layout_of(envelope.series_layout)
@@ -98,6 +102,17 @@ def _problem(envelope: Envelope, tenants_of: Mapping[str, str]) -> str:
         if Layout.of(declared.poll_group, declared.series).layout_id != declared.layout_id:
             return "malformed"
     return ""
+
+
+def _fits(envelope: Envelope) -> bool:
+    """Return whether the numbers of an event are such as tables hold; the rest is for projections to judge."""
+    if not EARLIEST_US <= envelope.collected_at_us < _LATEST_US:
+        return False
+    if envelope.HasField("state_changed"):
+        return 0 <= envelope.state_changed.severity <= _MOST_SEVERITY
+    if envelope.HasField("frame"):
+        return all(position < _MOST_POSITION for position in envelope.frame.low_confidence)
+    return True
 
 
 def _points(envelope: Envelope) -> int:

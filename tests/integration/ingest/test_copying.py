@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +17,7 @@ from mtd.eventlog.memory import MemoryEventLog
 from mtd.eventlog.sqlite import SqliteEventLog
 from mtd.model.layout import Layout
 from mtd.pb.ingest.v1 import ingest_service_pb2 as pb
+from mtd.projections.suspects import MOST_FAILURES
 from tests.integration.ingest.hub import (
     OTHER_DEVICE,
     OTHER_TENANT,
@@ -27,7 +29,7 @@ from tests.integration.ingest.hub import (
     stored,
     with_hub,
 )
-from tests.integration.projections.kit import DEVICE, LAYOUT, declare, frame, now_us
+from tests.integration.projections.kit import DEVICE, LAYOUT, declare, frame, now_us, table
 
 LOG = str(uuid.UUID(int=0xE1))
 STATUS = grpc.StatusCode
@@ -324,17 +326,51 @@ def test_ingest_append_leaves_out_what_can_t_be_stored_and_keeps_its_place(postg
         gone = events(2, 1, device=str(uuid.UUID(int=0xDEAD)))
         lying = declare(LAYOUT)
         lying.series_layout.layout_id = Layout.of("t0", ()).layout_id  # another layout's name
+        grave, ancient, low = events(4, 1)[0], events(5, 1)[0], frame(now_us())
+        grave.state_changed.severity = 40_000  # type: ignore[assignment]
+        ancient.collected_at_us = -(2**62)
+        low.frame.low_confidence[:] = [2**31]
         stream = hub.stream(LOG)
         await stream.open()
-        ack = await stream.store(1, [*events(1, 1), *gone, lying, *events(4, 1)])
-        assert ack.dropped == 2
+        ack = await stream.store(1, [*events(1, 1), *gone, lying, grave, ancient, low, *events(7, 1)])
+        assert ack.dropped == 5
         await hub.world.project()
-        assert await stored(hub.world) == ["event-1", "event-4"]
+        assert await stored(hub.world) == ["event-1", "event-7"]
         assert await hub.world.value("SELECT count(*) FROM series_layout") == 0
         assert await hub.world.value("SELECT count(*) FROM dead_letter") == 0
         # They count as told: or the collector could never forget them.
-        assert ranges((await stream.read("projected")).projected.projected) == [(1, 4)]
+        assert ranges((await stream.read("projected")).projected.projected) == [(1, 7)]
         await stream.close()
+
+    with_hub(postgres_dsn, body)
+
+
+def test_ingest_append_of_what_no_table_takes_holds_up_nobody_else(postgres_dsn: str) -> None:
+    """However much of it comes: the tenant of who sends it is left out for a while, its own observations are not."""
+
+    async def body(hub: Hub) -> None:
+        hub.world.config.poisoned_in_a_row = 5
+        key = secrets.token_urlsafe(20_000)  # no index holds that
+        bad = [table(now_us(), {f"{key}{number}": {"name": "x"}}) for number in range(MOST_FAILURES + 4)]
+        bad.insert(0, table(now_us(), {"x\0": {"name": "x"}, "x\N{REPLACEMENT CHARACTER}": {"name": "x"}}))
+        stream = hub.stream(LOG)
+        await stream.open()
+        await stream.store(1, bad)
+        theirs = hub.stream(str(uuid.UUID(int=0xE2)), who="edge-b")
+        await theirs.open()
+        good = table(now_us(), {"*1": {"name": "ether1"}})
+        good.tenant_id, good.device_id = OTHER_TENANT, OTHER_DEVICE
+        await theirs.store(1, [good])
+        own = table(now_us(), {"*2": {"name": "ether2"}})
+        await hub.world.project(own)
+        rows = await hub.world.ask("SELECT tenant_id::text, row_key FROM state_row ORDER BY row_key")
+        assert rows == [(OTHER_TENANT, "*1"), (TENANT, "*2")]
+        letters = await hub.world.ask(
+            "SELECT starts_with(reason, 'not tried'), count(*) FROM dead_letter GROUP BY 1 ORDER BY 1"
+        )
+        assert letters == [(False, MOST_FAILURES), (True, 5)]
+        await stream.close()
+        await theirs.close()
 
     with_hub(postgres_dsn, body)
 
