@@ -30,6 +30,9 @@ logger = logging.getLogger(__name__)
 # Lines about events that are left out: of a device that was removed, each batch has some.
 _COMPLAINTS_PER_S, _COMPLAINTS_AT_ONCE = 0.2, 5.0
 
+MOST_RANGES = 1000
+"""Ranges of one log, which each transaction writes anew: its gaps are what its collector lost before a hub had it."""
+
 Durable: TypeAlias = "asyncio.Future[None]"
 
 
@@ -59,6 +62,14 @@ class CopiedLog:
         for span in self.under_way.values():
             found.remove(*span)
         return found
+
+    def check_gaps(self, first: int, last: int) -> None:
+        """Raise Refused if these positions would leave one gap too many: each is kept for good."""
+        if len(self.taken) >= MOST_RANGES and not self.taken.overlaps(first - 1, last + 1):
+            raise Refused(
+                f"{len(self.taken)} ranges of the log {self.log_id} are here, with gaps between them:"
+                " send what is missing, or begin a new log"
+            )
 
     def claim(self, first: int, last: int) -> tuple[list[Durable], list[Durable]]:
         """Take what of some positions isn't taken yet; return that, and what is under way of the rest."""

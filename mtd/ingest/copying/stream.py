@@ -160,6 +160,7 @@ class CopyStream:
         if batch.first_seq > expected:
             self._ask_for(expected)
             return
+        copied.check_gaps(batch.first_seq, batch.last_seq)
         self._asked_for = 0
         self._next = max(self._next, batch.last_seq + 1)
         claimed, others = copied.claim(batch.first_seq, batch.last_seq)

@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+import pytest
 
 from mtd.eventlog.config import EventLogConfig
 from mtd.eventlog.errors import LogUnavailable
 from mtd.eventlog.memory import MemoryEventLog
 from mtd.eventlog.sqlite import SqliteEventLog
+from mtd.ingest.copying import door
 from mtd.model.layout import Layout
 from mtd.pb.ingest.v1 import ingest_service_pb2 as pb
 from mtd.projections.suspects import MOST_FAILURES
@@ -440,6 +442,30 @@ def test_ingest_append_refuses_what_makes_no_sense(postgres_dsn: str) -> None:
         stranger = hub.stream(LOG, who="feed")
         assert (await stranger.fails()).code() is STATUS.PERMISSION_DENIED
         assert hub.world.log.stats().last_seq == 0
+
+    with_hub(postgres_dsn, body)
+
+
+def test_ingest_append_of_a_log_full_of_gaps_is_refused(
+    postgres_dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of them costs every transaction of the projections."""
+    monkeypatch.setattr(door, "MOST_RANGES", 3)
+
+    async def body(hub: Hub) -> None:
+        stream = hub.stream(LOG)
+        await stream.open(20)
+        for seq in (1, 3, 5):
+            await stream.store(seq, events(seq, 1))
+        await stream.send(7, events(7, 1))
+        refused = await stream.fails()
+        assert refused.code() is STATUS.INVALID_ARGUMENT
+        assert "3 ranges" in (refused.details() or "")
+        stream = hub.stream(LOG)
+        await stream.open(6)
+        await stream.store(6, events(6, 2))  # goes on
+        await stream.store(2, events(2, 1))  # and what is missing
+        await stream.close()
 
     with_hub(postgres_dsn, body)
 
