@@ -100,6 +100,18 @@ class Audit:
             [self._log_id, *span],
         )
 
+    def told_before(self, given: Mapping[int, tuple[str, str]]) -> set[int]:
+        """Return those events, by tenant and UUID, whose UUID is another event's: they have no row on purpose."""
+        if not given:
+            return set()
+        tenants, ids = zip(*given.values(), strict=True)
+        rows = self._rows(
+            "SELECT t.seq FROM unnest(%s::int8[], %s::uuid[], %s::uuid[]) AS t (seq, tenant_id, event_id)"
+            " JOIN mtd.ingest_event e USING (tenant_id, event_id) WHERE (e.log_id, e.seq) <> (%s, t.seq)",
+            [list(given), list(tenants), list(ids), self._log_id],
+        )
+        return {int(seq) for (seq,) in rows}
+
     def compacted(self, polls: Mapping[int, Poll]) -> set[int]:
         """Return which polls, by any number, the axes of blocks hold: to the millisecond, as blocks do."""
         if not polls:

@@ -263,11 +263,14 @@ def test_what_is_not_stored_on_purpose_is_no_error(place: Place) -> None:
         at,
         at,
     )
-    place.project([*day(at), future, ancient, broken])
+    told, again = (day(at)[-1] for _ in range(2))
+    told.event_id = again.event_id = uuid.uuid4().bytes
+    place.project([*day(at), future, ancient, broken, told, again])
     found = place.compare()
     assert found.ok, found
     assert found.tables["telemetry_frame"].refused == 2
     assert found.tables["device_health"].refused == 1
+    assert found.tables["event"].refused == 1
     assert found.dead_letters == {"events": 1}
     assert "1 dead letters" in found.describe()
 
