@@ -31,7 +31,7 @@ GRACE_S = 3600
 sealed anew, and open it after."""
 
 _NIL = "00000000-0000-0000-0000-000000000000"
-_MASTER_LOCK = 0x6D746402
+_MASTER_LOCK = 0x6D746403  # 6D746402 is that of compaction, which holds it for hours
 _COMMITS = 3  # unknown ones that are tried again
 
 

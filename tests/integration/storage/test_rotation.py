@@ -12,6 +12,8 @@ from mtd.model.credentials import Purpose
 from mtd.model.device import SnmpVersion
 from mtd.security.sealed import data_key_of
 from mtd.security.vault import Vault
+from mtd.storage.cold.connection import ColdConnection
+from mtd.storage.cold.upkeep import one_round
 from mtd.storage.stores.credential_sets import SetSecret, SetSettings
 from mtd.storage.stores.data_keys import DataKeys
 from mtd.storage.stores.device_settings import Secret
@@ -152,6 +154,21 @@ def test_the_master_key(postgres_dsn: str, tmp_path: Path) -> None:
         # The old line is taken out: nothing needs it.
         world.path.write_text(lines[0] + "\n")
         assert await opened(world) == {**ALL, "later": ("later password", "")}
+
+    in_world(postgres_dsn, tmp_path, body)
+
+
+def test_a_rotation_waits_for_no_compaction(postgres_dsn: str, tmp_path: Path) -> None:
+    """Whose round may take hours."""
+
+    async def body(world: World) -> None:
+        await fill(world)
+        compacting = await asyncio.to_thread(ColdConnection, postgres_dsn, "mtd compact")
+        with one_round(compacting, lambda _: None, lambda: False, lambda *_: None) as turn:
+            assert turn
+            async with asyncio.timeout(20):
+                await world.rotation().master_key()
+        compacting.close()
 
     in_world(postgres_dsn, tmp_path, body)
 
