@@ -18,7 +18,10 @@ class DiagnosticsConfig(BaseModel):
         default=list(ToolName), description="Tools that may be run; an empty list forbids all."
     )
     max_runs: int = Field(
-        default=5, ge=1, le=100, description="Runs at a time on all routers; on one router it is one."
+        default=8, ge=1, le=100, description="Runs at a time on all routers; on one router it is one."
+    )
+    max_tenant_runs: int = Field(
+        default=5, ge=1, le=100, description="Runs of one tenant at a time, so that others find a place."
     )
     max_runs_per_hour: int = Field(
         default=60, ge=1, le=100_000, description="Runs that one caller may begin within an hour."

@@ -119,7 +119,7 @@ class ToolRunner:
             shared_patterns(),
             reactor if reactor is not None else default_reactor(),
         )
-        self._running: dict[str, str] = {}  # tool by device id
+        self._running: dict[str, tuple[str, str]] = {}  # tenant and tool by device id
         self._callers = Callers()
 
     def runs_within_hour(self, tenant_id: str) -> int:
@@ -168,10 +168,14 @@ class ToolRunner:
         """Hold the router for one run."""
         busy = self._running.get(device.device_id)
         if busy is not None:
-            raise ToolBusy(f"{device.name} runs {busy} already")
+            raise ToolBusy(f"{device.name} runs {busy[1]} already")
+        own = [tool for tenant_id, tool in self._running.values() if tenant_id == device.tenant_id]
+        if len(own) >= self._config.max_tenant_runs:
+            raise ToolBusy(f"{len(own)} tools of your tenant run already: {', '.join(own)}")
         if len(self._running) >= self._config.max_runs:
-            raise ToolBusy(f"{len(self._running)} tools run already, on {', '.join(self._running.values())}")
-        self._running[device.device_id] = plan.tool.name
+            # Not which: they may be another tenant's.
+            raise ToolBusy(f"{len(self._running)} tools run already")
+        self._running[device.device_id] = device.tenant_id, plan.tool.name
         metrics.RUNNING.set(len(self._running))
         try:
             yield

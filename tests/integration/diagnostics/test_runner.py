@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
@@ -229,6 +230,24 @@ def test_one_tool_at_a_time_on_a_router_and_so_many_in_all() -> None:
             other = replace(bench._devices[0], name="other", device_id="00000000-0000-4000-8000-0000000000aa")
             bench._devices = (*bench._devices, other)
             await body(bench, lab)
+
+    run_async(main())
+
+
+def test_one_tenant_takes_not_all_places() -> None:
+    async def main() -> None:
+        async with lab_bench({"max_runs": 2, "max_tenant_runs": 1}) as (bench, _):
+            wish, gateway = Ping("192.0.2.7", interval_ms=10), bench._devices[0]
+            other = replace(gateway, name="other", device_id=str(uuid.UUID(int=0xAA)))
+            theirs = replace(other, device_id=str(uuid.UUID(int=0xBB)), tenant_id=OTHER_TENANT)
+            bench._devices = (*bench._devices, other)
+            async with aclosing(bench.runner.run(DEFAULT_TENANT_ID, "gw", wish, ANN)) as first:
+                await anext(first)
+                with pytest.raises(ToolBusy, match="1 tools of your tenant run already: ping"):
+                    await bench.all(wish, "other")
+                bench._devices = (theirs,)
+                async with aclosing(bench.runner.run(OTHER_TENANT, "other", wish, ANN)) as second:
+                    await anext(second)
 
     run_async(main())
 
