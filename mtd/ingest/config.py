@@ -73,7 +73,8 @@ class PushConfig(BaseModel):
     nonces: int = Field(
         default=500_000,
         ge=1000,
-        description="Signatures that are remembered, so that none is good twice; more at a time are refused.",
+        description="Signatures that are remembered, so that none is good twice, a quarter of them of one tenant at the most; "
+        "more at a time are refused.",
     )
     event_memory_days: float = Field(
         default=30.0, gt=0, description="How long an event that is sent again is recognised by its UUID."

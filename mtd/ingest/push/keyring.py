@@ -14,7 +14,7 @@ import hashlib
 import hmac
 import logging
 import re
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -88,7 +88,8 @@ class Keyring:
         self._clock = clock
         self._tasks = TaskGroup("ingest.keyring")
         self._keys: Mapping[str, GoodKey] | None = None
-        self._nonces: OrderedDict[tuple[str, str], float] = OrderedDict()
+        self._nonces: OrderedDict[tuple[str, str], tuple[float, str]] = OrderedDict()  # until when, of whom
+        self._nonces_of: Counter[str] = Counter()  # by tenant
         self._began_s = clock.now_us() // 1_000_000
         self._used: dict[str, dt.datetime] = {}
 
@@ -167,20 +168,24 @@ class Keyring:
             )
 
     def _use(self, signed: Signed, key: GoodKey, now_s: float) -> None:
-        """Remember a nonce. Raises Unauthenticated if it was used."""
-        while self._nonces and next(iter(self._nonces.values())) < now_s:
-            self._nonces.popitem(last=False)
+        """Remember a nonce. Raises Unauthenticated if it was used, QuotaExceeded if there are too many."""
+        while self._nonces and next(iter(self._nonces.values()))[0] < now_s:
+            _, (_, tenant_id) = self._nonces.popitem(last=False)
+            self._nonces_of[tenant_id] -= 1
         name = (signed.key_id, signed.nonce)
         if name in self._nonces:
             raise self._refusal(
                 "replayed", BadSignature("the nonce was used before: sign each request anew", key)
             )
-        if len(self._nonces) >= self._config.nonces:
+        # A tenant that signs and signs leaves room for the others.
+        own_most = self._config.nonces // 4
+        if len(self._nonces) >= self._config.nonces or self._nonces_of[key.tenant_id] >= own_most:
             raise self._refusal(
                 "full", QuotaExceeded("too many signatures are remembered already", retry_after_s=1.0)
             )
         # All as long as the one that is good the longest, so that the oldest leaves first.
-        self._nonces[name] = now_s + 2 * self._config.clock_tolerance_s
+        self._nonces[name] = now_s + 2 * self._config.clock_tolerance_s, key.tenant_id
+        self._nonces_of[key.tenant_id] += 1
 
     @staticmethod
     def _refusal(outcome: str, error: Exception) -> Exception:

@@ -127,12 +127,31 @@ def test_ingest_signature_from_before_the_start_has_to_be_made_again() -> None:
 
 def test_ingest_signatures_are_remembered_up_to_a_bound() -> None:
     ring, clock = keyring(nonces=1000)
-    for number in range(1000):
-        ring.verify(signed(nonce=f"n{number:020}"), DIGEST)
+    ring._keys |= {f"ik_{n}": GoodKey(f"ik_{n}", f"t{n // 2}", "x", [(b"new", None)]) for n in range(10)}  # type: ignore[operator]
+    for key in range(0, 8, 2):
+        for number in range(250):
+            ring.verify(signed(nonce=f"n{number:020}", key_id=f"ik_{key}"), DIGEST)
     with pytest.raises(QuotaExceeded):
         ring.verify(signed(nonce="one-more-than-that"), DIGEST)
     clock.now_s += 601
     ring.verify(signed(at=BEGAN + 601, nonce="one-more-than-that"), DIGEST)
+
+
+def test_ingest_signatures_of_one_tenant_leave_room_for_the_others() -> None:
+    ring, clock = keyring(nonces=1000)
+    ring._keys |= {  # type: ignore[operator]
+        "ik_b": GoodKey("ik_b", "t", "b", [(b"new", None)]),
+        "ik_c": GoodKey("ik_c", "u", "c", [(b"new", None)]),
+    }
+    for number in range(250):
+        ring.verify(signed(nonce=f"n{number:020}"), DIGEST)
+    for key in ("ik_a", "ik_b"):
+        with pytest.raises(QuotaExceeded):
+            ring.verify(signed(nonce="one-more-than-that", key_id=key), DIGEST)
+    ring.verify(signed(nonce="one-more-than-that", key_id="ik_c"), DIGEST)
+    clock.now_s += 601
+    for number in range(250):
+        ring.verify(signed(at=BEGAN + 601, nonce=f"n{number:020}", key_id="ik_b"), DIGEST)
 
 
 def test_ingest_secrets_are_in_no_repr() -> None:
