@@ -105,7 +105,9 @@ def load_certificates(pem: bytes, where: str) -> list[x509.Certificate]:
     """Read the certificates of a PEM text, one at least. Raises CertificateUnusable."""
     try:
         return list(x509.load_pem_x509_certificates(pem))
-    except ValueError:
+    except Exception as error:  # see `requested_key`
+        if isinstance(error, MemoryError):
+            raise
         raise CertificateUnusable(f"{where} doesn't hold a certificate in PEM") from None
 
 
@@ -128,7 +130,9 @@ def facts_of(certificate: x509.Certificate) -> Facts:
             uris,
             names,
         )
-    except ValueError as error:
+    except Exception as error:  # see `requested_key`
+        if isinstance(error, MemoryError):
+            raise
         raise CertificateUnusable(f"a certificate can't be read: {error}") from None
 
 

@@ -60,6 +60,8 @@ class PageSeal:
             if len(token) > LONGEST_TOKEN:
                 raise ValueError("too long")
             sealed = base64.b64decode(token.encode("ascii"), altchars=b"-_", validate=True)
+            if base64.urlsafe_b64encode(sealed).decode() != token:
+                raise ValueError("another spelling")  # of bits that say nothing
             found, raw = sealed[:_SEAL_BYTES], sealed[_SEAL_BYTES:]
             if not hmac.compare_digest(found, self._seal_of(method, tenant_id, request, raw)):
                 raise ValueError("not our seal")

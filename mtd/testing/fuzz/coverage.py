@@ -34,8 +34,6 @@ def fuzz_parser(name: str, *, runs: int, seed: int, folder: Path, most_s: float)
     """Try so many inputs on a parser, or for so long. Raises HarnessFailed with a finding and its input."""
     corpus, found = folder / f"{name}.corpus", folder / f"{name}."
     corpus.mkdir(parents=True, exist_ok=True)
-    for number, good in enumerate(TARGETS[name].seeds()):
-        (corpus / f"seed-{number}").write_bytes(good)
     flags = {
         "runs": runs,
         "seed": seed & 0x7FFFFFFF or 1,
@@ -46,7 +44,7 @@ def fuzz_parser(name: str, *, runs: int, seed: int, folder: Path, most_s: float)
         "artifact_prefix": found,
         "print_final_stats": 1,
     }
-    command = [sys.executable, "-m", "mtd.testing.fuzz.child", name, *_written(flags), str(corpus)]
+    command = [sys.executable, "-m", "mtd.testing.fuzz.child", name, str(corpus), *_written(flags)]
     log = folder / f"{name}.log"
     with log.open("wb") as output:
         try:
