@@ -201,7 +201,8 @@ class Enrolment:
     async def renew(self, caller: Principal, request: bytes) -> IssuedCertificate:
         """Return the next certificate of a collector: the same one, whatever it asks for."""
         signer = _Signer(self._authorities, await asyncio.to_thread(requested_key, request), self._clock)
-        found = await self._enrolments.renew(caller.caller_id, self._clock.now_us(), signer.sign)
+        shown = bytes.fromhex(caller.proof.rpartition(" ")[2])
+        found = await self._enrolments.renew(caller.caller_id, shown, self._clock.now_us(), signer.sign)
         await self._collectors.refresh()
         CERTIFICATES_ISSUED.labels(how="renewed").inc()
         return await self._issued(found, signer.signed)

@@ -13,6 +13,7 @@ from mtd.api.login.throttle import Throttle
 from mtd.core.errors import MtdError, QuotaExceeded, Unauthenticated
 from mtd.model.audit import AuditEntry, entry_of, entry_of_refused
 from mtd.model.principal import CallerKind, Principal
+from mtd.model.tenant import NO_TENANT_ID
 from mtd.security.attempts import peer_host
 from mtd.storage.stores.users import Login, UserRecord
 
@@ -20,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 ACTION = "login.password"
 MOST_NAMESAKES = 4
-"""Tenants in which a name is looked for; where more have it, the tenant has to be given."""
+"""Tenants in which a name is looked for; where more have it, the tenant has to be given, but for super-admins."""
 
 WRONG = "the name or the password is wrong"
 _NAME_CHARACTERS = 100
@@ -104,7 +105,11 @@ class LocalLogins:
             self._throttle.take_back(who, where)
             metrics.LOGINS.labels(method="password", outcome="failed").inc()
             raise
-        self._throttle.succeeded(who, where)
+        if len(await self._namesakes.tenants_of(name, 2)) > 1:
+            # Whoever has the same name elsewhere may be whom somebody guesses the password of.
+            self._throttle.take_back(who, where)
+        else:
+            self._throttle.succeeded(who, where)
         self._auditor.ready()  # nobody gets in unnoticed
         session_id = await self._sessions.begin(found.user, "password", origin)
         await self._users.logged_in(found.user)
@@ -141,7 +146,8 @@ class LocalLogins:
             return () if tenant_id is None else [await self._users.login(tenant_id, name)]
         tenants = await self._namesakes.tenants_of(name, MOST_NAMESAKES + 1)
         if len(tenants) > MOST_NAMESAKES:
-            return ()
+            # A super-admin has no tenant to give, and what others are called must not shut it out.
+            tenants = [one for one in tenants if one == NO_TENANT_ID]
         return [await self._users.login(tenant_id, name) for tenant_id in tenants]
 
     async def _hash_anew(self, login: Login, password: str) -> None:

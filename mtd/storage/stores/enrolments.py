@@ -6,7 +6,7 @@ import enum
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from mtd.core.errors import NotFound, QuotaExceeded
+from mtd.core.errors import NotFound, QuotaExceeded, Unauthenticated
 from mtd.model.collector import CollectorCertificate
 from mtd.storage.pool import Database
 from mtd.storage.stores.collectors import CERTIFICATE_COLUMNS, certificates_of
@@ -72,6 +72,12 @@ class EnrolmentStore:
         """
 
         async def change(tx: Transaction) -> RefusedToken | Member:
+            # Held until it is stored, as those who shut a collector out hold it: what they did isn't undone here.
+            await tx.execute(
+                "SELECT 1 FROM collector WHERE collector_id = (SELECT collector_id FROM enrolment_token"
+                " WHERE token_id = %s AND secret_hash = %s) FOR UPDATE",
+                [token_id, secret_hash],
+            )
             # One statement decides: of two who come at once with the same token, one finds it used.
             await tx.execute(
                 "UPDATE enrolment_token t SET used_at = from_us(%(now)s), used_by_peer = %(peer)s FROM collector c"
@@ -99,25 +105,30 @@ class EnrolmentStore:
 
         return await self._writer.run("collectors.enrol", change)
 
-    async def renew(self, collector_id: str, now_us: int, sign: Sign) -> Member:
-        """Store a further certificate of a collector.
+    async def renew(self, collector_id: str, shown: bytes, now_us: int, sign: Sign) -> Member:
+        """Store a further certificate of a collector, which showed the one with the fingerprint ``shown``.
 
-        Raises NotFound if it isn't there or shut out, QuotaExceeded if it has plenty that are good.
+        Raises NotFound if it isn't there or shut out, Unauthenticated if what it showed was revoked meanwhile, and
+        QuotaExceeded if it has plenty that are good.
         """
 
         async def change(tx: Transaction) -> Member:
+            # Whoever revokes all holds it, too: what is stored here is then among them, or isn't stored.
+            await tx.execute("SELECT 1 FROM collector WHERE collector_id = %s FOR UPDATE", [collector_id])
             member = await _member(tx, collector_id)
             if not member.enabled:
                 raise NotFound("the collector is shut out")
             await tx.execute(
-                "SELECT count(*) FROM certificate WHERE collector_id = %s AND revoked_at IS NULL"
+                "SELECT fingerprint FROM certificate WHERE collector_id = %s AND revoked_at IS NULL"
                 " AND not_after > from_us(%s)",
                 [collector_id, now_us],
             )
-            good = tx.fetchone()
-            if good is not None and good[0] >= MOST_GOOD:
+            good = {bytes(row[0]) for row in tx.fetchall()}
+            if shown not in good:
+                raise Unauthenticated("the certificate was revoked or has expired: enrol again")
+            if len(good) >= MOST_GOOD:
                 raise QuotaExceeded(
-                    f"the collector {member.name!r} has {good[0]} certificates that are good: it needs no more",
+                    f"the collector {member.name!r} has {len(good)} certificates that are good: it needs no more",
                     hint="an administrator can end those that aren't used: mtd collector revoke",
                 )
             await _insert(tx, member, await sign(member))

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import websockets
 
+from mtd.api.login.local import MOST_NAMESAKES
 from mtd.model.device import DEFAULT_TENANT_ID
 from mtd.model.principal import Role
 from mtd.model.tenant import NO_TENANT_ID
@@ -199,6 +200,50 @@ def test_names_that_several_tenants_have(postgres_dsn: str) -> None:
         assert (await browser.me())["tenant"]["name"] == "beta"
 
     at_home(postgres_dsn, body)
+
+
+def test_users_of_tenants_shut_no_super_admin_out(postgres_dsn: str) -> None:
+    """Whatever they are called, and however often."""
+
+    async def body(home: House) -> None:
+        for number in range(MOST_NAMESAKES + 1):
+            tenant = await home.identity.tenancy.tenants.create(f"tenant-{number}")
+            made = await home.user(tenant.tenant_id, "root")
+            await home.identity.users.set_password(
+                tenant.tenant_id, made, await home.identity.passwords.hash("another long one")
+            )
+        await home.identity.tenancy.welcome_new()
+        browser = home.browser()
+        assert (await browser.log_in("root")).status == 200
+        assert (await browser.me())["role"] == "super-admin"
+        # The others are too many to be tried: they say which they are.
+        assert (await browser.log_in("root", "another long one")).status == 401
+        assert (await browser.log_in("root", "another long one", "tenant-3")).status == 200
+
+    at_home(postgres_dsn, body)
+
+
+@pytest.mark.parametrize("tenant", ["", "beta"])
+def test_a_namesake_forgives_nobody_s_failures(postgres_dsn: str, tenant: str) -> None:
+    """Or an admin of some tenant could guess the password of a super-admin, and log in as a namesake in between."""
+
+    async def body(home: House) -> None:
+        made = await home.user(home.beta, "root")
+        await home.identity.users.set_password(
+            home.beta, made, await home.identity.passwords.hash("another long one")
+        )
+        addresses = (f"198.51.100.{number}" for number in range(1, 250))
+
+        async def log_in(password: str, tenant: str = "") -> int:
+            browser = home.browser(x_forwarded_for=next(addresses))
+            return (await browser.log_in("root", password, tenant)).status
+
+        assert [await log_in("wrong") for _ in range(2)] == [401, 401]
+        assert await log_in("another long one", tenant) == 200
+        assert await log_in("wrong") == 401
+        assert await log_in("wrong") == 429
+
+    at_home(postgres_dsn, body, login={"free_failures": 3, "first_wait_s": 200.0})
 
 
 def test_who_guesses_has_to_wait(postgres_dsn: str) -> None:

@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+import pytest
 from cryptography import x509
 
+from mtd.core.errors import Unauthenticated
+from mtd.model.collector import CollectorCertificate, CollectorState
 from mtd.model.tenant import Quotas
 from mtd.pb.admin.v1 import collector_service_pb2 as pb
 from mtd.pb.ingest.v1 import enrollment_service_pb2 as enrollment_pb
@@ -22,6 +25,9 @@ from mtd.security.certificates import (
     new_key,
     request_pem,
 )
+from mtd.security.enrolment import parse_token
+from mtd.storage.stores.collectors import CollectorStore
+from mtd.storage.stores.enrolments import EnrolmentStore, Member
 from tests.integration.certificates.kit import (
     CODE,
     DAY_US,
@@ -35,6 +41,8 @@ from tests.integration.certificates.kit import (
     until,
     with_hub,
 )
+
+WAITING = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 
 
 def serial_of(shown: Shown) -> str:
@@ -259,6 +267,63 @@ def test_revoking_all_ends_invitations_too(tmp_path: Path, postgres_dsn: str) ->
         assert (await fails(hub.enrol(waiting))).code() is CODE.UNAUTHENTICATED
         again, _ = await hub.collector("edge-1")
         await hub.renew(again)
+
+    with_hub(tmp_path, postgres_dsn, body)
+
+
+@pytest.mark.parametrize("how", ["disable", "revoke"])
+def test_who_is_shut_out_meanwhile_stays_out(tmp_path: Path, postgres_dsn: str, how: str) -> None:
+    """What an administrator does while a certificate is being signed counts."""
+
+    async def body(hub: Hub) -> None:
+        shown, issued = await hub.collector("edge-1")
+        token = parse_token(await hub.invite("edge-1"))
+        assert shown.chain is not None
+        assert token is not None
+        fingerprint = facts_of(load_certificates(shown.chain, "chain")[0]).fingerprint
+        now_us, made = hub.clock.now_us(), CollectorStore(hub.doors)
+        ended: list[asyncio.Task[Any]] = []
+
+        async def sign(member: Member) -> CollectorCertificate:
+            if how == "disable":
+                ended.append(asyncio.create_task(made.disable(HOME, "edge-1", now_us)))
+            else:
+                ended.append(asyncio.create_task(made.revoke(HOME, "edge-1", "", "stolen", now_us)))
+            async with asyncio.timeout(15):
+                # It is done, or waits for who is being let in.
+                while not ended[0].done() and not await asyncio.to_thread(rows, postgres_dsn, WAITING):
+                    await asyncio.sleep(0.01)
+            return CollectorCertificate(b"f" * 32, "1", b"a" * 32, now_us, now_us + DAY_US)
+
+        store = EnrolmentStore(hub.writer)
+        if how == "disable":
+            await store.enrol(token.token_id, token.secret_hash, "peer", now_us, sign)
+        else:
+            await store.renew(issued.collector_id, fingerprint, now_us, sign)
+        await ended[0]
+        found = await made.get(HOME, "edge-1", now_us)
+        if how == "disable":
+            assert found.state is CollectorState.DISABLED
+        else:
+            assert [one.serial for one in found.certificates if one.revoked_us is None] == []
+
+    with_hub(tmp_path, postgres_dsn, body)
+
+
+def test_what_was_revoked_renews_nothing(tmp_path: Path, postgres_dsn: str) -> None:
+    """Though it let its collector in a moment ago."""
+
+    async def body(hub: Hub) -> None:
+        shown, issued = await hub.collector("edge-1")
+        assert shown.chain is not None
+        fingerprint = facts_of(load_certificates(shown.chain, "chain")[0]).fingerprint
+        await hub.admin.RevokeCollector(pb.RevokeCollectorRequest(collector="edge-1"))
+
+        async def sign(member: Member) -> CollectorCertificate:
+            raise AssertionError("signed for one that was revoked")
+
+        with pytest.raises(Unauthenticated, match="revoked"):
+            await EnrolmentStore(hub.writer).renew(issued.collector_id, fingerprint, hub.clock.now_us(), sign)
 
     with_hub(tmp_path, postgres_dsn, body)
 
