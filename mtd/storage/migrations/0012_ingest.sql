@@ -8,7 +8,8 @@ CREATE TABLE mtd.ingest_key (
     created_at      timestamptz NOT NULL DEFAULT now(),
     rotated_at      timestamptz NOT NULL DEFAULT now(),
     revoked_at      timestamptz,
-    last_used_at    timestamptz
+    last_used_at    timestamptz,
+    CONSTRAINT ingest_key_of_tenant_key UNIQUE (tenant_id, key_id)
 );
 -- The name of a key that was revoked may be given again.
 CREATE UNIQUE INDEX ingest_key_name_key ON mtd.ingest_key (tenant_id, name) WHERE revoked_at IS NULL;
@@ -16,12 +17,13 @@ CREATE UNIQUE INDEX ingest_key_name_key ON mtd.ingest_key (tenant_id, name) WHER
 -- Their secrets, sealed; after a rotation the one before stays good for a while.
 CREATE TABLE mtd.ingest_key_secret (
     tenant_id   uuid NOT NULL,
-    key_id      text NOT NULL REFERENCES mtd.ingest_key,
+    key_id      text NOT NULL,
     generation  text NOT NULL,
     secret      bytea NOT NULL,
     good_until  timestamptz,  -- null: for as long as the key is
     made_at     timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (key_id, generation)
+    PRIMARY KEY (key_id, generation),
+    FOREIGN KEY (tenant_id, key_id) REFERENCES mtd.ingest_key (tenant_id, key_id)
 );
 
 -- Those who verify signatures know all keys, and hear of changes.

@@ -321,6 +321,20 @@ def test_a_key_of_another_is_not_taken_over_by_a_conflict(filled: str, door: Doo
     assert ask(filled, "SELECT count(*) FROM mtd.device WHERE host = 'taken'") == [(0,)]
 
 
+def test_no_row_of_a_door_hangs_on_one_of_another_tenant(filled: str) -> None:
+    """Foreign keys are looked up as the owner, who passes the walls: they have to name the tenant."""
+    keys = ask(
+        filled,
+        "SELECT k.conrelid::regclass::text, k.conname, EXISTS (SELECT FROM unnest(k.conkey, k.confkey) AS p (own, theirs)"
+        "  JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = p.own AND a.attname = 'tenant_id'"
+        "  JOIN pg_attribute b ON b.attrelid = k.confrelid AND b.attnum = p.theirs AND b.attname = 'tenant_id')"
+        " FROM pg_constraint k WHERE k.contype = 'f' AND k.connamespace = 'mtd'::regnamespace"
+        " AND k.confrelid <> 'mtd.tenant'::regclass AND has_table_privilege('mtd_door', k.conrelid, 'INSERT, UPDATE')",
+    )
+    assert len(keys) > 5
+    assert [(table, name) for table, name, by_tenant in keys if not by_tenant] == []
+
+
 def test_the_writer_writes_for_all_and_the_owner_copies(filled: str, door: Doors) -> None:
     for table in tables(filled):
         if table == "mtd.schema_version":
