@@ -39,6 +39,9 @@ TENANT_KEY = "mtd-tenant"
 # What proxies add: what they pass on isn't of this machine, wherever they run.
 _FORWARDED_KEYS = frozenset({"forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via"})
 
+_NO_ANSWER: Any = b""
+"""Goes with a status other than OK, and isn't sent."""
+
 OURS = frozenset({grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN, grpc.StatusCode.DATA_LOSS})
 
 
@@ -101,12 +104,14 @@ class CallInterceptor(Interceptor):
         answered = self._conventions.around(method, behaviour)
 
         async def call(requests: Any, context: Context) -> Any:
+            answer = _NO_ANSWER  # if it fails, which becomes a status
             async with self._account(method, context):
                 request = await self._taken(requests, one=one)
                 async with self._admitted(method, request, context):
                     # A deadline of the caller's own is kept by gRPC, which cancels us.
                     async with asyncio.timeout(self._deadlines.unary_s(context.time_remaining())):
-                        return await answered(self._begun(request), context)
+                        answer = await answered(self._begun(request), context)
+            return answer
 
         return call
 
@@ -151,7 +156,11 @@ class CallInterceptor(Interceptor):
             if status.code in OURS:
                 logger.exception("%s failed", method)
             self._ended(method, status.code, started, context)
-            await context.abort(status.code, status.message, status.metadata())
+            # Not context.abort: what it raises holds the call, and the call it, until the garbage collector
+            # gets that far. A caller who is refused all the time would cost hundreds of megabytes meanwhile.
+            context.set_code(status.code)
+            context.set_details(status.message)
+            context.set_trailing_metadata(status.metadata())
         else:
             self._ended(method, grpc.StatusCode.OK, started, context)
 

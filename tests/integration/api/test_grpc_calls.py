@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import socket
 from dataclasses import replace
@@ -16,7 +17,7 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from prometheus_client import REGISTRY
 
 from mtd.api.grpc.server import ServicePart, build_server
-from mtd.core.errors import Bug, Misconfigured, Retryable
+from mtd.core.errors import Bug, Misconfigured, NotFound, Retryable
 from mtd.pb.common.v1 import device_pb2
 from mtd.pb.inventory.v1 import inventory_service_pb2 as inventory_pb
 from mtd.testing import run_async
@@ -308,6 +309,26 @@ def test_two_daemons_never_share_a_port() -> None:
             second = build_server(context(FakeTelemetry(), port=door.server.port))
             with pytest.raises(Misconfigured):
                 await second.start()
+
+    run_async(main())
+
+
+def test_refused_calls_leave_nothing_to_collect() -> None:
+    """Else a caller who is refused all the time costs hundreds of megabytes, until a full collection."""
+
+    async def main() -> None:
+        async with opened() as door:
+            request = inventory_pb.GetDeviceRequest(device="nobody's")
+            await fails(door.inventory.GetDevice(request))
+            gc.collect()
+            gc.disable()
+            try:
+                for _ in range(50):
+                    assert (await fails(door.inventory.GetDevice(request))).code() is CODE.NOT_FOUND
+                left = sum(isinstance(one, NotFound) for one in gc.get_objects())
+            finally:
+                gc.enable()
+            assert left < 10
 
     run_async(main())
 

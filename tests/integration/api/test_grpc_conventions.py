@@ -224,9 +224,9 @@ def test_a_caller_that_sends_nothing_has_its_call_ended(method: str) -> None:
 
     async def main() -> None:
         async with opened(first_message_deadline_s=0.05, max_concurrent_calls=3) as door:
-            silent = [door.channel.stream_stream(f"/{method}")() for _ in range(3)]
+            silent = [door.channel.stream_unary(f"/{method}")() for _ in range(3)]
             for call in silent:
-                failed = await fails(call.read())
+                failed = await fails(call)
                 assert failed.code() is CODE.INVALID_ARGUMENT
                 assert "nothing was sent" in failed.details()
                 assert metadata_of(failed)["mtd-reason"] == "FIRST_MESSAGE_LATE"
