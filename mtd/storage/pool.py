@@ -7,7 +7,8 @@ import ipaddress
 import logging
 import os
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, TypeVar
 
 import psycopg2
@@ -22,6 +23,7 @@ from mtd.storage.config import StorageConfig
 from mtd.storage.dsn import parse_dsn
 from mtd.storage.errors import CommitUnknown, StorageUnavailable
 from mtd.storage.roles import DatabaseRole, role_options, with_role_hint
+from mtd.storage.shares import Shares
 from mtd.storage.txn import Broken, Transaction, run_once, settled
 
 logger = logging.getLogger(__name__)
@@ -76,8 +78,8 @@ class Listening:
 class Database:
     """Runs named transactions on a pool of connections.
 
-    At most ``pool_size`` run at a time, the others wait (in the order of their
-    calls) until their deadline. Nothing is kept of a connection on which an
+    At most ``pool_size`` run at a time, in a pool of doors one less of one tenant; the others wait (in the
+    order of their calls) until their deadline. Nothing is kept of a connection on which an
     error of the connection, a timeout or a cancellation occurred.
 
     ``role``: what the sessions work as; None: as who logs in, the owner of the tables.
@@ -98,6 +100,8 @@ class Database:
         self._config = config or StorageConfig()
         self._clock = clock
         self._slots = asyncio.Semaphore(self._config.pool_size)
+        # Of doors: who asks for much leaves a connection to the other tenants.
+        self._shares = Shares(max(1, self._config.pool_size - 1)) if role is DatabaseRole.DOOR else None
         self._idle: list[_Connection] = []
         self._tasks = TaskGroup("storage.listen")
         self._stopped = False
@@ -216,12 +220,7 @@ class Database:
         if tenant is not None:
             begin += "; SELECT set_config('app.tenant_id', %s, true)"
             params.append(tenant)
-        metrics.CONNECTIONS_WAITING.inc()
-        try:
-            await self._slots.acquire()
-        finally:
-            metrics.CONNECTIONS_WAITING.dec()
-        try:
+        async with self._slot(tenant):
             connection = await self._take()
             keep = False
             try:
@@ -238,8 +237,19 @@ class Database:
                 raise
             finally:
                 self._give_back(connection, keep)
-        finally:
-            self._slots.release()
+
+    @asynccontextmanager
+    async def _slot(self, tenant: str | None) -> AsyncIterator[None]:
+        """Wait for a place in the pool, and hold it."""
+        async with AsyncExitStack() as stack:
+            metrics.CONNECTIONS_WAITING.inc()
+            try:
+                if self._shares is not None and tenant is not None:
+                    await stack.enter_async_context(self._shares.turn(tenant))
+                await stack.enter_async_context(self._slots)
+            finally:
+                metrics.CONNECTIONS_WAITING.dec()
+            yield
 
     async def _take(self) -> _Connection:
         if self._stopped:

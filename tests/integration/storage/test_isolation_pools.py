@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import uuid
 from collections.abc import Awaitable, Callable
@@ -106,6 +107,26 @@ def test_a_door_names_its_tenant(postgres_dsn: str) -> None:
         for tenant in (None, ""):
             with pytest.raises(Bug, match=r"test\.rows: a door asks for no tenant"):
                 await rows(pools.doors, "SELECT 1", tenant=tenant)
+
+    with_pools(postgres_dsn, body)
+
+
+def test_a_tenant_that_asks_for_much_leaves_a_door_to_the_others(postgres_dsn: str) -> None:
+    async def body(pools: Pools) -> None:
+        released = asyncio.Event()
+
+        async def slow(tx: Transaction) -> None:
+            await tx.execute("SELECT 1")
+            await released.wait()
+
+        asked = [asyncio.ensure_future(pools.doors.run("test.slow", slow, tenant=A)) for _ in range(5)]
+        async with asyncio.timeout(20):
+            assert await rows(pools.doors, "SELECT 1", tenant=B) == [(1,)]
+        assert not any(one.done() for one in asked)
+        released.set()
+        await asyncio.gather(*asked)
+        assert pools.doors._shares is not None
+        assert not pools.doors._shares._turns
 
     with_pools(postgres_dsn, body)
 
