@@ -65,7 +65,12 @@ def add(
     server: Connection,
     as_json: bool,
 ) -> None:
-    """Add the user NAME."""
+    r"""Add the user NAME, who logs in to the console; asks for the password unless a file holds it.
+
+    \b
+    mtd user add alice --role operator
+    mtd user add root --super-admin              across all tenants: the first one of a new mtd
+    """
     if super_admin == (role is not None):
         raise click.UsageError("say what it may do: --role viewer, operator or admin, or --super-admin")
     without = no_password or bool(oidc_issuer)
