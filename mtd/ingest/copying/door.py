@@ -27,8 +27,12 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_RETRY_S = 30.0
 # Lines about events that are left out: of a device that was removed, each batch has some.
 _COMPLAINTS_PER_S, _COMPLAINTS_AT_ONCE = 0.2, 5.0
+
+MOST_STREAMS = 8
+"""Streams of one collector: it has two, and others are to find room as well."""
 
 MOST_RANGES = 1000
 """Ranges of one log, which each transaction writes anew: its gaps are what its collector lost before a hub had it."""
@@ -138,8 +142,8 @@ class CopyDoor:
             if log_id not in self._known and not lock.locked():
                 self._opening.pop(log_id, None)
         before = copied.lanes.get(lane)
-        if before is None and self._streams >= self.config.max_streams:
-            raise QuotaExceeded(f"{self._streams} streams are open already", retry_after_s=30.0)
+        if before is None:
+            self._refuse_too_many(speaker)
         if before is not None and before is not stream:
             metrics.ENDED.inc()
             before.end(TakenOver(f"a newer stream carries the lane {lane} of this log"))
@@ -147,6 +151,15 @@ class CopyDoor:
         self._streams += before is None
         metrics.STREAMS.labels(lane=lane).inc(before is None)
         return copied
+
+    def _refuse_too_many(self, speaker: Speaker) -> None:
+        """Raise QuotaExceeded for a stream more than there may be."""
+        if self._streams >= self.config.max_streams:
+            raise QuotaExceeded(f"{self._streams} streams are open already", retry_after_s=_RETRY_S)
+        streams = (one for copied in self._known.values() for one in copied.lanes.values())
+        own = sum(one.speaker.caller_id == speaker.caller_id for one in streams)
+        if speaker.tenants is not None and own >= MOST_STREAMS:  # who may speak for all is the operator
+            raise QuotaExceeded(f"{own} streams of this collector are open already", retry_after_s=_RETRY_S)
 
     async def _known_log(self, log_id: str, speaker: Speaker) -> CopiedLog:
         await self._logs.claim(log_id, speaker.tenant_id, speaker.caller_id)

@@ -39,7 +39,7 @@ class CopyStream:
 
     def __init__(self, door: CopyDoor, speaker: Speaker) -> None:
         self._door = door
-        self._speaker = speaker
+        self.speaker = speaker
         self._copied: CopiedLog | None = None
         self._lane = ""
         self._next = 0
@@ -133,7 +133,7 @@ class CopyStream:
         log_id = checked_id(wanted.log_id)
         if self._copied is not None and (lane, log_id) != (self._lane, self._copied.log_id):
             raise Refused("a stream carries one lane of one log: open another stream")
-        copied = self._copied or await self._door.open(self, log_id, lane, self._speaker)
+        copied = self._copied or await self._door.open(self, log_id, lane, self.speaker)
         self._copied, self._lane = copied, lane
         self._next, self._asked_for = wanted.next_seq, 0
         self._told = copied.projected
@@ -227,9 +227,9 @@ class CopyStream:
         tenants_of = await self._door.devices.tenants_of(named)
         now_us = self._door.clock.now_us()
         stamped: Stamped = await asyncio.to_thread(
-            stamp, envelopes, copied.id_bytes, first, self._speaker, tenants_of, now_us
+            stamp, envelopes, copied.id_bytes, first, self.speaker, tenants_of, now_us
         )
-        await self._door.wait_for_rate(self._speaker, stamped.points.items())
+        await self._door.wait_for_rate(self.speaker, stamped.points.items())
         for reason, count in stamped.left_out.items():
             metrics.EVENTS.labels(outcome=reason).inc(count)
         left_out = stamped.left_out.total()
@@ -240,7 +240,7 @@ class CopyStream:
             logger.warning(
                 "of the log %s of %s, %d event(s) are left out: %s",
                 copied.log_id,
-                self._speaker.name,
+                self.speaker.name,
                 left_out,
                 ", ".join(f"{reason} {count}" for reason, count in stamped.left_out.items()),
             )

@@ -446,6 +446,25 @@ def test_ingest_append_refuses_what_makes_no_sense(postgres_dsn: str) -> None:
     with_hub(postgres_dsn, body)
 
 
+def test_ingest_append_by_one_collector_leaves_streams_to_the_others(postgres_dsn: str) -> None:
+    async def body(hub: Hub) -> None:
+        streams = [hub.stream(str(uuid.UUID(int=0xE10 + number))) for number in range(door.MOST_STREAMS)]
+        for stream in streams:
+            await stream.open()
+        again = hub.stream(str(uuid.UUID(int=0xE10)))  # a newer one of the same lane takes its place
+        await again.open()
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await hub.stream(LOG).open()
+        assert refused.value.code() is STATUS.RESOURCE_EXHAUSTED
+        assert "of this collector" in (refused.value.details() or "")
+        theirs = hub.stream(str(uuid.UUID(int=0xE2)), who="edge-b")
+        await theirs.open()
+        await streams[-1].close()
+        await hub.stream(LOG).open()
+
+    with_hub(postgres_dsn, body)
+
+
 def test_ingest_append_of_a_log_full_of_gaps_is_refused(
     postgres_dsn: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
