@@ -99,7 +99,8 @@ class HttpConfig(BaseModel):
     allowed_hosts: list[str] = Field(
         default=[],
         description="Names, with a port where it isn't 80 or 443, by which browsers and scrapers may call the door "
-        "beside this machine's own (localhost, 127.0.0.1): those of a proxy or of the near end of a tunnel.",
+        "beside this machine's own (localhost, 127.0.0.1): those of a proxy or of the near end of a tunnel. Who calls by "
+        "them is taken for nobody until they say who they are, `security.trust_loopback` or not.",
     )
     max_connections: int = Field(
         default=500, ge=1, description="Connections at a time, open consoles included; more are closed."

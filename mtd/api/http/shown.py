@@ -8,6 +8,7 @@ from twisted.web.http import Request
 from mtd.api.access.gate import is_loopback
 from mtd.api.access.interfaces import Certificate, Credentials
 from mtd.api.http.cookies import SESSION, TENANT, Cookies
+from mtd.api.loopback import is_loopback_host
 
 TENANT_HEADER = "mtd-tenant"
 """By which a caller says which tenant it works for: those who may choose. As gRPC's metadata have it."""
@@ -41,8 +42,14 @@ def bearer_of(request: Request) -> str:
 
 
 def is_forwarded(request: Request) -> bool:
-    """Return whether a proxy passed a request on."""
-    return any(request.getHeader(name) is not None for name in FORWARDED)
+    """Return whether a proxy passed a request on: it says so, or the name that was called isn't this machine's own."""
+    return any(request.getHeader(name) is not None for name in FORWARDED) or not _is_called_here(request)
+
+
+def _is_called_here(request: Request) -> bool:
+    authority = (request.getHeader("host") or "").lower()
+    bracketed, _, _ = authority.removeprefix("[").partition("]")
+    return is_loopback_host(bracketed if authority.startswith("[") else authority.partition(":")[0])
 
 
 def peer_of(request: Request) -> str:

@@ -20,6 +20,11 @@ def loopback(patient: Patient) -> Result:
     """Trusted, they are super-admins without saying who they are."""
     if not patient.settings.security.trust_loopback:
         return passed("they have to say who they are, as all others")
+    if patient.settings.login.public_base_url:
+        return failed(
+            "browsers come through a proxy: what it passes on from this machine, and doesn't say so, is super-admin",
+            "make a super-admin user or token, then set security.trust_loopback = false (docs/tls.md)",
+        )
     return warned(
         "whoever may run programs on this machine is super-admin, and in the audit log without a name",
         "make a super-admin user or token, then set security.trust_loopback = false",
@@ -34,7 +39,7 @@ def users(patient: Patient) -> Result:
     words = ", ".join(f"{count} {role}" for role, count in counts.items()) or "no users"
     if counts.get(Role.SUPER_ADMIN.word) or tokens.super_admins:
         return passed(words)
-    mend = "make a super-admin: `mtd user add NAME --role super-admin`"
+    mend = "make a super-admin: `mtd user add NAME --super-admin`"
     if patient.settings.security.trust_loopback:
         return warned(f"{words}: only programs of this machine may administrate", mend)
     return failed(

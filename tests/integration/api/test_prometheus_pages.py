@@ -154,7 +154,6 @@ def test_probes_answer_everyone(reason: str) -> None:
         {},
         {"host": "127.0.0.1:PORT"},
         {"host": "[::1]:PORT"},
-        {"host": "scrape.example.net:19470"},
         {"origin": "http://localhost:PORT"},
         {"sec_fetch_site": "none"},
         {"sec_fetch_site": "same-origin"},
@@ -168,6 +167,14 @@ def test_who_may_come_in(headers: Mapping[str, str]) -> None:
             port = str(door.server.port)
             given = {name: value.replace("PORT", port) for name, value in headers.items()}
             assert (await door.get("/sd", **given))[0] == 200
+
+    run_async(main())
+
+
+def test_who_comes_by_another_name_says_who_they_are() -> None:
+    async def main() -> None:
+        async with opened(allowed_hosts=["scrape.example.net:19470"]) as door:
+            assert (await door.get("/sd", host="scrape.example.net:19470"))[0] == 401
 
     run_async(main())
 

@@ -338,6 +338,12 @@ def test_loopback_is_trusted_unless_a_proxy_passed_it_on(postgres_dsn: str) -> N
             proxied = home.browser(**{name: "192.0.2.1"})
             assert (await proxied.get("/console/api/v1/me")).status == 401, name
             assert (await proxied.get("/metrics")).status == 401, name
+        # By a name that only a proxy can have brought: one that forgot to say so makes nobody an operator.
+        by_name = home.browser(host="mtd.example.net")
+        assert (await by_name.get("/console/api/v1/me")).status == 401
+        assert (await by_name.get("/metrics")).status == 401
+        for own in (f"localhost:{home.server.port}", f"[::1]:{home.server.port}"):
+            assert (await home.browser(host=own).me())["kind"] == "local", own
         # Who logged in is who logged in; a session that is over is told, and then it is the operator again.
         await browser.log_in("ann")
         assert (await browser.me())["name"] == "ann"
@@ -345,7 +351,12 @@ def test_loopback_is_trusted_unless_a_proxy_passed_it_on(postgres_dsn: str) -> N
         assert (await browser.get("/console/")).headers["location"] == "/console/login"
         assert (await browser.me())["kind"] == "local"
 
-    at_home(postgres_dsn, body, security={"trust_loopback": True})
+    at_home(
+        postgres_dsn,
+        body,
+        security={"trust_loopback": True},
+        login={"public_base_url": "http://mtd.example.net"},
+    )
 
 
 def test_behind_https_cookies_are_for_https_only(postgres_dsn: str) -> None:

@@ -236,6 +236,13 @@ def test_without_trust_in_loopback_only_users_and_tokens_help(rig: Rig) -> None:
     assert rig.finding("access.users").verdict is Verdict.WARN
 
 
+def test_trust_in_loopback_behind_a_proxy_is_a_failure(rig: Rig) -> None:
+    rig.set("security", trust_loopback=True)
+    rig.set("login", public_base_url="https://mtd.example.net")
+    found = rig.finding("access.loopback")
+    assert (found.verdict, "proxy" in found.found) == (Verdict.FAIL, True)
+
+
 def test_with_postgresql_away_all_else_is_looked_at(rig: Rig) -> None:
     patient = rig.patient()
     patient.examined = None
