@@ -84,8 +84,8 @@ TESTING = [
 DEV = [
     *GENERATOR,
     "RouterOS-api>=0.21",
-    # Fuzzing that looks at which branches an input reaches; there are no wheels for newer Pythons yet.
-    "atheris>=3; python_version < '3.14'",
+    # Fuzzing that looks at which branches an input reaches; there are no wheels for others yet.
+    "atheris>=3; sys_platform == 'linux' and platform_machine == 'x86_64' and python_version < '3.14'",
     # axe-core, which looks for what shuts people out.
     "axe-playwright-python>=0.1.7",
     "buf-bin==1.75.0",

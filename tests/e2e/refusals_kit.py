@@ -76,8 +76,9 @@ class Attacked:
             client.ask(identity.create_tenant(ALPHA))
             self.bravo_id = client.ask(identity.create_tenant(BRAVO)).id
         with self.as_operator() as client:
-            soon = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=2)
-            for name, expires in (("viewer", None), ("revoked", None), ("expired", soon)):
+            for name in ("viewer", "revoked", "expired"):
+                soon = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=5)
+                expires = soon if name == "expired" else None
                 made = client.ask(identity.create_token(name, "viewer", ["*"], expires_at=expires))
                 self.tokens[name] = made.secret
             client.ask(identity.revoke_token("revoked"))
@@ -93,7 +94,7 @@ class Attacked:
             self.session = self._log_in("mallory")
             client.ask(identity.update_user("mallory", enabled=False))
         over = max(soon, late.expires_at)
-        wait_for(lambda: dt.datetime.now(dt.UTC) > over, "what is to expire has expired")
+        wait_for(lambda: dt.datetime.now(dt.UTC) > over, "what is to expire has expired", 20)
 
     def _enrol(self, client: MtdClient, name: str) -> None:
         token = client.ask(collector_calls.invite(name)).token

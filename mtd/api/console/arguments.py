@@ -9,7 +9,7 @@ from mtd.core.errors import NotFound, Refused
 
 Arguments = Mapping[str, Sequence[str]]
 
-_INTEGER = re.compile(r"-?[0-9]{1,18}")
+_INTEGER = re.compile(r"-?[0-9]{1,19}")
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 

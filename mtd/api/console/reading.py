@@ -11,6 +11,16 @@ from mtd.api.console.encode import encode
 from mtd.api.console.events import event_object
 from mtd.api.console.objects import catalogue_object, device_object, health_object, history_object
 from mtd.api.console.own import OwnState
+from mtd.api.console_limits import (
+    DAY_S,
+    LAST_US,
+    MAX_EVENTS,
+    MAX_HEALTH_S,
+    MAX_HISTORY_S,
+    MAX_METRICS,
+    MAX_POINTS,
+    MAX_POSITION,
+)
 from mtd.api.interfaces import ConsoleBackend
 from mtd.core.clock import SYSTEM_CLOCK, Clock
 from mtd.core.errors import NotFound, Refused
@@ -18,15 +28,6 @@ from mtd.model.catalogue import Catalogue
 from mtd.model.principal import Principal
 from mtd.queries.patterns import check_patterns
 from mtd.scheduler.account import Account
-
-DAY_S = 86_400
-MAX_HISTORY_S = 90 * DAY_S
-MAX_HEALTH_S = 90 * DAY_S
-MAX_METRICS = 200
-MAX_POINTS = 2000
-MAX_EVENTS = 500
-MAX_POSITION = 2**63 - 1
-_LAST_US = 253_402_300_799_000_000  # of the year 9999
 
 Page = Callable[[Principal, Arguments], Awaitable[bytes]]
 DevicePage = Callable[[Principal, str, Arguments], Awaitable[bytes]]
@@ -138,7 +139,7 @@ class Reading:
 
     def _span(self, given: Arguments, default_s: int, most_s: int) -> tuple[int, int]:
         seconds = integer(given, "seconds", default_s, 1, most_s) or 1
-        end_us = integer(given, "end_us", None, 1, _LAST_US)
+        end_us = integer(given, "end_us", None, 1, LAST_US)
         if end_us is None:
             end_us = self._clock.now_us()
         return max(0, end_us - seconds * 1_000_000), end_us

@@ -9,9 +9,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mtd.api.console_limits import (
+    LAST_US,
+    MAX_EVENTS,
+    MAX_HISTORY_S,
+    MAX_METRICS,
+    MAX_POINTS,
+    MAX_POSITION,
+)
 from mtd.api.http.bodies import BATCH, KEY_HEADER
 from mtd.api.http.openapi_schemas import SCHEMAS
 from mtd.api.http.shown import SIGNATURE_HEADER, TENANT_HEADER
+from mtd.queries.patterns import MAX_LENGTH
 
 HEARTBEAT = "/ingest/v1/heartbeat"
 DOCUMENT = "/openapi.json"
@@ -229,6 +238,10 @@ def _coding() -> dict[str, Any]:
     )
 
 
+def _integer(least: int, most: int) -> dict[str, Any]:
+    return {"type": "integer", "minimum": least, "maximum": most}
+
+
 _PAGES = ("before", "limit")
 _SPAN = ("seconds", "end_us")
 _DEVICE_PAGES: Mapping[str, tuple[str, Sequence[str]]] = {
@@ -238,17 +251,25 @@ _DEVICE_PAGES: Mapping[str, tuple[str, Sequence[str]]] = {
     "/health": ("How it was", _SPAN),
 }
 _ARGUMENTS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
-    "before": ("Position that the events stand before.", {"type": "integer", "minimum": 0}),
-    "limit": ("Most events.", {"type": "integer", "minimum": 1}),
-    "seconds": ("How far back.", {"type": "integer", "minimum": 1}),
-    "end_us": ("Until when, microseconds since 1970.", {"type": "integer", "minimum": 1}),
-    "points": ("Most points of a series.", {"type": "integer", "minimum": 1}),
-    "metric": ("Patterns of keys.", {"type": "array", "items": {"type": "string"}}),
+    "before": ("Position that the events stand before.", _integer(0, MAX_POSITION)),
+    "limit": ("Most events.", _integer(1, MAX_EVENTS)),
+    "seconds": ("How far back.", _integer(1, MAX_HISTORY_S)),
+    "end_us": ("Until when, microseconds since 1970.", _integer(1, LAST_US)),
+    "points": ("Most points of a series.", _integer(1, MAX_POINTS)),
+    "metric": (
+        "Patterns of keys.",
+        {
+            "type": "array",
+            "minItems": 1,
+            "maxItems": MAX_METRICS,
+            "items": {"type": "string", "minLength": 1, "maxLength": MAX_LENGTH},
+        },
+    ),
 }
 
 
 def _arguments(names: Sequence[str]) -> list[dict[str, Any]]:
-    return [_query(name, *_ARGUMENTS[name]) for name in names]
+    return [_query(name, *_ARGUMENTS[name], required=name == "metric") for name in names]
 
 
 def _console() -> dict[str, Any]:

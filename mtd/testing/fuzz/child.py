@@ -14,7 +14,7 @@ import atheris
 def main() -> None:
     """Fuzz; ends the process, with another code than 0 upon a finding."""
     name, folder, *flags = sys.argv[1:]
-    with atheris.instrument_imports(include=["mtd"], enable_loader_override=False):
+    with atheris.instrument_imports(include=["mtd", "joserfc"], enable_loader_override=False):
         from mtd.testing.fuzz.parsers import TARGETS
     # Made here: keys that some of them are sealed with are those of this process.
     for number, good in enumerate(TARGETS[name].seeds()):
