@@ -132,6 +132,9 @@ def test_older_events_go_on_from_a_position() -> None:
     newest = (None, 1, None)
     assert backend.asked == [newest, (None, 2, None), (10, 5, None), newest, (None, 100, DEVICE)]
     assert "position" not in read("events", backend, before="10")
+    assert (
+        len(read("events", backend, before=str(2**63 - 1))["events"]) == 3
+    )  # the greatest position there can be
     assert read("events", FakeConsoleReads())["position"] == 0
 
 
