@@ -105,17 +105,23 @@ class LocalLogins:
             self._throttle.take_back(who, where)
             metrics.LOGINS.labels(method="password", outcome="failed").inc()
             raise
-        if len(await self._namesakes.tenants_of(name, 2)) > 1:
-            # Whoever has the same name elsewhere may be whom somebody guesses the password of.
-            self._throttle.take_back(who, where)
-        else:
-            self._throttle.succeeded(who, where)
+        await self._forgive(name, tenant, who, where)
         self._auditor.ready()  # nobody gets in unnoticed
         session_id = await self._sessions.begin(found.user, "password", origin)
         await self._users.logged_in(found.user)
         await self._auditor.record(entry_of_user(found.user, ACTION, origin))
         metrics.LOGINS.labels(method="password", outcome="ok").inc()
         return session_id
+
+    async def _forgive(self, name: str, tenant: str, who: str, where: str) -> None:
+        """Forget failures after a success, but not those of others who have the name: it may be them who are guessed."""
+        if len(await self._namesakes.tenants_of(name, 2)) <= 1:
+            self._throttle.succeeded(who, where)
+        elif tenant:
+            self._throttle.take_back(who, where)
+        else:
+            # The password was tried on all of them, and was wrong for the others.
+            self._throttle.take_back(where)
 
     async def _find(self, name: str, password: str, tenant: str) -> Login:
         good = []

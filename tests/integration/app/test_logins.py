@@ -240,7 +240,9 @@ def test_a_namesake_forgives_nobody_s_failures(postgres_dsn: str, tenant: str) -
 
         assert [await log_in("wrong") for _ in range(2)] == [401, 401]
         assert await log_in("another long one", tenant) == 200
-        assert await log_in("wrong") == 401
+        if tenant:
+            assert await log_in("wrong") == 401
+        # Without it the password was tried on the super-admin as well: that was the third one.
         assert await log_in("wrong") == 429
 
     at_home(postgres_dsn, body, login={"free_failures": 3, "first_wait_s": 200.0})
