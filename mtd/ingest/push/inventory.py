@@ -53,6 +53,8 @@ class KnownDevices:
                     async for _ in changes:
                         async with self._reading:
                             await self._read()
+                        # Of many changes, some are read at a time; what is new and named is looked up meanwhile.
+                        await asyncio.sleep(_LOOK_AGAIN_S)
             except MtdError as error:
                 logger.warning("the devices that may be sent for can't be read: %s", error)
             await asyncio.sleep(_FOLLOW_RETRY_S)
@@ -89,7 +91,9 @@ class KnownDevices:
         rows = await self._store.devices()
         self._by_tenant, self._tenants = await asyncio.to_thread(_by_name, rows)
         self._read_at = began
-        self._labels.clear()
+        # To be read again, and good as long as that can't be.
+        for device_id, (_, labels) in self._labels.items():
+            self._labels[device_id] = float("-inf"), labels
 
     async def labels(self, tenant_id: str, device_ids: Iterable[str]) -> Mapping[tuple[str, str, str], str]:
         """Return the instances that people's names for things stand for, by device, scope and name. Raises Retryable.

@@ -36,6 +36,8 @@ _TOUCH_S = 30.0
 # Whatever is told, or not: a key that was revoked is gone after this.
 _LOOK_S = 60.0
 _RETRY_S = 2.0
+# All keys of all tenants are read: who changes theirs all the time isn't to have us do nothing else.
+_PAUSE_S = 0.2
 # Somebody who guesses keys learns nothing from how long it takes: as long as with a real one.
 _NO_SECRET = b"nobody's"
 
@@ -125,6 +127,7 @@ class Keyring:
                 self.use(keys)
                 for problem in problems:
                     logger.error("%s", problem)
+                await asyncio.sleep(_PAUSE_S)
         finally:
             await listening.stop()
 
