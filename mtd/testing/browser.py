@@ -95,6 +95,7 @@ class Record:
     sent: list[dict[str, Any]] = field(default_factory=list)
     sockets: int = 0
     keep_messages: bool = True
+    expected: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         self.page.on("console", self._on_console)
@@ -109,6 +110,11 @@ class Record:
         expected = [one for one in self.complaints if any(re.fullmatch(text, one) for text in patterns)]
         self.complaints = [one for one in self.complaints if one not in expected]
         return expected
+
+    def expect(self, *patterns: str) -> None:
+        """Complain no more about what matches one of these patterns as a whole: neither of what was nor of what follows."""
+        self.forgive(*patterns)
+        self.expected += patterns
 
     def of_type(self, kind: str) -> list[dict[str, Any]]:
         """Return the live messages of a type."""
@@ -128,28 +134,32 @@ class Record:
 
     def _on_console(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning", "assert"):
-            self.complaints.append(f"console {message.type}: {message.text}")
+            self._complain(f"console {message.type}: {message.text}")
+
+    def _complain(self, text: str) -> None:
+        if not any(re.fullmatch(pattern, text) for pattern in self.expected):
+            self.complaints.append(text)
 
     def _on_error(self, error: Exception) -> None:
-        self.complaints.append(f"uncaught: {error}")
+        self._complain(f"uncaught: {error}")
 
     def _on_request(self, request: Request) -> None:
         if not request.url.startswith((self.origin, "data:", "blob:")):
-            self.complaints.append(f"left the origin: {request.url}")
+            self._complain(f"left the origin: {request.url}")
 
     def _on_failed(self, request: Request) -> None:
         if request.failure == "net::ERR_ABORTED":
             return  # the page called it off itself: it went elsewhere, or asked anew
-        self.complaints.append(f"failed: {request.method} {request.url}: {request.failure}")
+        self._complain(f"failed: {request.method} {request.url}: {request.failure}")
 
     def _on_response(self, response: Response) -> None:
         if response.status >= 400:
-            self.complaints.append(f"refused: {response.status} {response.url}")
+            self._complain(f"refused: {response.status} {response.url}")
 
     def _on_socket(self, socket: WebSocket) -> None:
         self.sockets += 1
         if not socket.url.startswith(self.origin.replace("http", "ws", 1)):
-            self.complaints.append(f"left the origin: {socket.url}")
+            self._complain(f"left the origin: {socket.url}")
         if self.keep_messages:
             socket.on("framereceived", lambda payload: self.messages.append(json.loads(payload)))
             socket.on("framesent", lambda payload: self.sent.append(json.loads(payload)))
