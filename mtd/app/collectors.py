@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import hashlib
 import logging
 from collections.abc import Callable, Container
 from dataclasses import replace
@@ -117,7 +118,7 @@ class Collectors:
         return replace(
             _principal_of(member, tenant_id),
             peer=credentials.peer,
-            proof=f"{_KIND} {facts.fingerprint.hex()}",
+            proof=f"{_KIND} {_tenants_word(member)} {facts.fingerprint.hex()}",
         )
 
     def revoked(self) -> list[Revoked]:
@@ -203,19 +204,30 @@ class Collectors:
             read()
 
     def _end_calls(self) -> None:
-        """End what is served for those who would not be let in now."""
+        """End what is served for those who would not be let in now, or not for the same tenants."""
         ended = self._running.look_again(_KIND)
         if ended:
-            logger.warning("ended %d calls of collectors whose certificates aren't good any more", ended)
+            logger.warning(
+                "ended %d calls of collectors whose certificates aren't good any more, or whose tenants changed",
+                ended,
+            )
 
     def _is_good(self, proof: str) -> bool:
-        found = self._known.certificates.get(bytes.fromhex(proof.partition(" ")[2]))
+        _, tenants, fingerprint = proof.split(" ")
+        found = self._known.certificates.get(bytes.fromhex(fingerprint))
         if found is None:
             return False
         collector_id, certificate = found
         member = self._known.members.get(collector_id)
-        good = certificate.revoked_us is None and certificate.not_after_us > self._clock.now_us()
-        return good and member is not None and member.enabled
+        if (
+            member is None or _tenants_word(member) != tenants
+        ):  # a stream goes on for those that it began with
+            return False
+        return (
+            member.enabled
+            and certificate.revoked_us is None
+            and certificate.not_after_us > self._clock.now_us()
+        )
 
     async def _follow(self) -> None:
         backoff = Backoff(first_s=0.1, cap_s=10.0)
@@ -244,6 +256,11 @@ class Collectors:
         except MtdError as error:
             self._seen = {**seen, **self._seen}
             logger.warning("can't write down when collectors were seen: %s", error)
+
+
+def _tenants_word(member: Member) -> str:
+    """Return a word for the tenants that a collector works for: another one when they change."""
+    return hashlib.sha256(" ".join(member.tenants).encode()).hexdigest()[:16]
 
 
 def _principal_of(member: Member, tenant_id: str) -> Principal:
