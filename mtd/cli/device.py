@@ -105,6 +105,9 @@ def show(name: str, server: Connection, as_json: bool) -> None:
     for key in ("routeros_version", "board_name", "identity", "site", "labels", "notes", "revision"):
         table.add_row(key.replace("_", " "), plain(getattr(found, key) or ""))
     table.add_row("groups", plain(", ".join(found.groups)))
+    for purpose in ("readonly", "diagnostics", "config_audit"):
+        if used := getattr(found, f"{purpose}_credentials"):
+            table.add_row(f"credentials.{purpose.replace('_', '-')}", plain(used))
     capabilities = [plain(f"{key} {detail}".strip()) for key, detail in sorted(found.capabilities.items())]
     table.add_row("can do", "\n".join(capabilities))
     table.add_row("ways", "\n".join(way_lines(found)))

@@ -155,7 +155,7 @@ def _show_status(found: SecretStatus) -> None:
         if key.problem:
             state = "[red]unusable[/]"
         keys.add_row(
-            *(key.tenant_id, key.key_id, key.master_key_id, state),
+            *(plain(key.tenant or key.tenant_id), key.key_id, key.master_key_id, state),
             *(_day(key.created_at), f"{key.secrets:,}"),
         )
     console.print(keys)

@@ -26,6 +26,9 @@ _out_option = click.option(
 _expires_option = click.option(
     "--expires", help="When it expires, counted from now: 12h, 90d. Default: never."
 )
+_new_expiry_option = click.option(
+    "--expires", help="When it expires, counted from now: 12h, 90d. Default: when it would have."
+)
 
 
 @click.group()
@@ -104,7 +107,7 @@ def list_tokens(revoked: bool, super_admin: bool, server: Connection, as_json: b
 @click.option(
     "--overlap", default="24h", show_default=True, help="How long the old secret stays good; 0s: not at all."
 )
-@_expires_option
+@_new_expiry_option
 @_super_admin_option
 @_out_option
 @server_option

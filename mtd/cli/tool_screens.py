@@ -45,7 +45,8 @@ class Screen(ABC, Generic[Row]):
         for place, row in enumerate(self.shown(), start=1):
             cells = self.cells(place, row)
             table.add_row(*(plain("" if cell is None else cell) for cell in cells))
-        return Group(table, Text(self.summary()))
+        summary = self.summary()
+        return Group(table, Text(summary)) if summary else Group(table)
 
     def shown(self) -> Sequence[Row]:
         """Return the rows that are shown: the newest."""

@@ -64,19 +64,29 @@ def _run(server: Connection, call: RunCall[Any], screen: Screen[Any], *, as_json
         pass  # the way to end it
 
 
+def _demand_address(address: str, *, from_collector: bool) -> None:
+    """Only the collector knows where to aim without an address: at the router itself."""
+    if not address and not from_collector:
+        raise click.UsageError("name the ADDRESS that the router is to reach, or say --from-collector")
+
+
 def _show(run: Any, screen: Screen[Any]) -> None:
     end, drawn = None, 0.0
-    with Live(console=console, auto_refresh=False) as live:
-        live.update(screen.draw(), refresh=True)
-        for part in run:
-            if isinstance(part, ToolEnd):
-                end = part
-                continue
-            screen.take(part)
-            if time.monotonic() - drawn >= _REDRAW_S:
-                drawn = time.monotonic()
-                live.update(screen.draw(), refresh=True)
-        live.update(screen.draw(), refresh=True)
+    try:
+        with Live(console=console, auto_refresh=False, transient=True) as live:
+            live.update(screen.draw(), refresh=True)
+            for part in run:
+                if isinstance(part, ToolEnd):
+                    end = part
+                    continue
+                screen.take(part)
+                if time.monotonic() - drawn >= _REDRAW_S:
+                    drawn = time.monotonic()
+                    live.update(screen.draw(), refresh=True)
+    finally:
+        # What came stays on the screen, however it ended; a refusal stands alone.
+        if screen.shown() or end is not None:
+            console.print(screen.draw())
     if end is not None and end.reason in _ENDS:
         console.print(f"It ended after {end.seconds:.1f} s: {_ENDS[end.reason]}.")
 
@@ -108,6 +118,7 @@ def ping(device: str, address: str, server: Connection, as_json: bool, **options
     mtd ping core-1 --from-collector
     mtd ping core-1 192.0.2.7 --count 100 --interval 50 --size 1500 --dont-fragment
     """
+    _demand_address(address, from_collector=options["from_collector"])
     _run(server, calls.ping(device, address, **options), PingScreen(), as_json=as_json)
 
 
@@ -123,6 +134,7 @@ def ping(device: str, address: str, server: Connection, as_json: bool, **options
 @explain_errors
 def traceroute(device: str, address: str, server: Connection, as_json: bool, **options: Any) -> None:
     """Trace the path from the router DEVICE to ADDRESS. The router's user needs the policy test."""
+    _demand_address(address, from_collector=options["from_collector"])
     _run(server, calls.traceroute(device, address, **options), TracerouteScreen(), as_json=as_json)
 
 

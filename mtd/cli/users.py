@@ -116,6 +116,8 @@ def list_users(super_admin: bool, server: Connection, as_json: bool) -> None:
             _when(one.logged_in_at),
         )
     console.print(table)
+    if not found and not super_admin:
+        console.print("No users here. Super-admins belong to no tenant: mtd user list --super-admin")
 
 
 @user.command("set")

@@ -124,8 +124,9 @@ def _list(*, as_json: bool) -> None:
 def _show(console: Console, running: Lab) -> None:
     endpoints = running.endpoints
     table = Table(title=f"Lab: {running.scenario.name}, {len(endpoints)} routers", title_justify="left")
-    for heading in ("router", "RouterOS", "address", "TLS", "interfaces", "user", "password"):
-        table.add_column(heading, no_wrap=heading == "address")
+    for heading in ("router", "RouterOS", "address", "TLS", "inter-\nfaces", "user", "password"):
+        # What people copy stays whole on a screen of 80 columns.
+        table.add_column(heading, no_wrap=heading in ("address", "password"))
     for item in endpoints[:_SHOWN_ROUTERS]:
         address = f"{item.host}:{item.port}"
         table.add_row(

@@ -34,7 +34,7 @@ class MasterUse:
 
 @dataclass(frozen=True, slots=True)
 class DataKeyUse:
-    """A data key, and the secrets that it has sealed. ``problem``: why it can't be used."""
+    """A data key, and the secrets that it has sealed. ``problem``: why it can't be used; ``tenant``: its name."""
 
     tenant_id: str
     key_id: str
@@ -44,6 +44,7 @@ class DataKeyUse:
     retired_at: dt.datetime | None
     secrets: int
     problem: str = ""
+    tenant: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +110,9 @@ async def secret_status(db: Database, vault: Vault) -> SecretStatus:
             *times,
             sealed_by[key.key_id],
             _problem(key, vault),
+            tenant,
         )
-        for key, times in keys
+        for key, times, tenant in keys
     ]
     first.pop("", None)
     return SecretStatus(
@@ -161,14 +163,15 @@ async def _look(
 Times = tuple[dt.datetime, dt.datetime | None, dt.datetime | None]
 
 
-async def _read_keys(tx: Transaction) -> list[tuple[WrappedKey, Times]]:
+async def _read_keys(tx: Transaction) -> list[tuple[WrappedKey, Times, str]]:
     await tx.execute(
-        "SELECT tenant_id::text, key_id::text, wrapped, master_key_id, created_at, complete_at, retired_at"
-        " FROM tenant_data_key ORDER BY tenant_id, created_at, key_id"
+        "SELECT tenant_id::text, key_id::text, wrapped, master_key_id, k.created_at, complete_at, retired_at,"
+        " coalesce(t.name, '') FROM tenant_data_key k LEFT JOIN tenant t USING (tenant_id)"
+        " ORDER BY tenant_id, k.created_at, key_id"
     )
     return [
-        (WrappedKey(tenant_id, key_id, bytes(wrapped), bytes(master_key_id)), (created, complete, retired))
-        for tenant_id, key_id, wrapped, master_key_id, created, complete, retired in tx.fetchall()
+        (WrappedKey(tenant_id, key_id, bytes(wrapped), bytes(master)), (made, complete, retired), tenant)
+        for tenant_id, key_id, wrapped, master, made, complete, retired, tenant in tx.fetchall()
     ]
 
 

@@ -81,6 +81,7 @@ def test_users(postgres_dsn: str, tmp_path: Path) -> None:
     async def body(mtd: Shell) -> None:
         file = str(tmp_path / "password")
         await mtd("user", "add", "root", "--super-admin", "--password-file", file)
+        assert "mtd user list --super-admin" in await mtd("user", "list")  # root is in no tenant
         login = await mtd.door.identity.users.login(NO_TENANT_ID, "root")
         assert login
         assert await mtd.door.identity.passwords.verify(login.password_hash, PASSWORD)

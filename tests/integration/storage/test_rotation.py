@@ -151,6 +151,8 @@ def test_the_master_key(postgres_dsn: str, tmp_path: Path) -> None:
         status = await secret_status(world.db, world.another_vault())
         new, older = status.master_keys
         assert (new.newest, new.data_keys, older.key_id, older.data_keys) == (True, 2, old.hex(), 0)
+        names = dict(world.sql("SELECT tenant_id::text, name FROM tenant"))
+        assert [key.tenant for key in status.data_keys] == [names[key.tenant_id] for key in status.data_keys]
         # The old line is taken out: nothing needs it.
         world.path.write_text(lines[0] + "\n")
         assert await opened(world) == {**ALL, "later": ("later password", "")}

@@ -77,6 +77,16 @@ def test_a_password_can_be_emptied(mtd: Commands, door: DoorInThread) -> None:
     assert list(door.inventory.passwords.values()) == [""]
 
 
+def test_shared_logins_are_shown(mtd: Commands, door: DoorInThread) -> None:
+    server = ("--server", door.target)
+    mtd("device", "add", "r1", "192.0.2.1", *LOGIN, *server)
+    assert "credentials" not in mtd("device", "show", "r1", *server).output
+    mtd("device", "set", "r1", "credentials.readonly=noc", "credentials.config-audit=audit", *server)
+    lines = [line.split() for line in mtd("device", "show", "r1", *server).output.splitlines()]
+    shown = {line[1]: line[3] for line in lines if "credentials" in "".join(line)}
+    assert shown == {"credentials.readonly": "noc", "credentials.config-audit": "audit"}
+
+
 def test_import_takes_what_it_can(mtd: Commands, door: DoorInThread, tmp_path: Path) -> None:
     path = write(
         tmp_path,

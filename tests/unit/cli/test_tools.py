@@ -73,7 +73,18 @@ def test_what_keeps_a_tool_from_running_is_told(
     mtd: Commands, door: DoorInThread, error: Exception, told: str
 ) -> None:
     door.tools.raises = error
-    assert told in mtd("ping", "gw", "192.0.2.1", "--server", door.target, code=1).output
+    output = mtd("ping", "gw", "192.0.2.1", "--server", door.target, code=1).output
+    assert told in output
+    assert "TTL" not in output  # no table of nothing beside the reason
+
+
+@pytest.mark.parametrize("tool", ["ping", "traceroute"])
+def test_a_router_has_to_be_told_where_to_aim(mtd: Commands, door: DoorInThread, tool: str) -> None:
+    told = mtd(tool, "core-1", "--server", door.target, code=2).output
+    assert "name the ADDRESS" in told
+    assert not door.tools.asked
+    mtd(tool, "core-1", "--from-collector", "--server", door.target)
+    assert door.tools.asked
 
 
 def test_a_ping_sums_up() -> None:
