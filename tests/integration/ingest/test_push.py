@@ -9,8 +9,11 @@ from typing import Any
 
 import grpc
 import grpc.aio
+import pytest
 
 from mtd.pb.ingest.v1 import ingest_service_pb2 as pb
+from mtd.storage.stores import ingest_events
+from mtd.storage.stores.ingest_events import IngestEventStore
 from tests.integration.ingest.hub import OTHER_TENANT, TENANT, Hub, counted, with_hub
 from tests.integration.ingest.test_copying import Forgetful
 
@@ -213,6 +216,24 @@ def test_ingest_goes_on_while_the_database_is_away(postgres_dsn: str) -> None:
         await hub.world.project()
         assert await hub.world.value("SELECT count(*) FROM telemetry_frame") == 2
         assert await hub.world.value("SELECT count(*) FROM event") == 1
+
+    with_hub(postgres_dsn, body)
+
+
+def test_ingest_forgets_old_events_a_portion_at_a_time(
+    postgres_dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ingest_events, "_PRUNED_AT_ONCE", 2)
+
+    async def body(hub: Hub) -> None:
+        await hub.world.ask(
+            "INSERT INTO ingest_event (tenant_id, event_id, log_id, seq, stored_at)"
+            " SELECT %s, gen_random_uuid(), gen_random_uuid(), age, now() - age * interval '1 day'"
+            " FROM generate_series(28, 34) age",
+            TENANT,
+        )
+        assert await IngestEventStore(hub.world.db).prune(29.5) == 5
+        assert await hub.world.value("SELECT array_agg(seq ORDER BY seq) FROM ingest_event") == [28, 29]
 
     with_hub(postgres_dsn, body)
 
