@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from mtd.api.access.rules import rules_of
 from mtd.api.access.running import RunningCalls
 from mtd.api.grpc.server import DESCRIPTORS, ServicePart
+from mtd.api.login.config import LoginMode
 from mtd.app.administration import Meter, admin_parts, known_scopes
 from mtd.app.quota_metrics import keep_measuring
 from mtd.app.tenancy import Tenancy
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from mtd.app.config import Settings
     from mtd.model.catalogue import Catalogue
     from mtd.storage.pool import Database
+
+logger = logging.getLogger(__name__)
 
 
 class Identity:
@@ -56,7 +60,18 @@ class Identity:
     async def start(self) -> None:
         """Prepare all tenants, and follow changes."""
         await self.tenancy.start()
+        await self.tell_if_locked_out()
         self._tasks.spawn("quotas", keep_measuring(self.tenancy.quotas))
+
+    async def tell_if_locked_out(self) -> None:
+        """Say so where nobody could change anything, and how to get in; an identity provider may still send somebody."""
+        settings = self._settings
+        trusted = settings.security.trust_loopback or settings.login.mode is LoginMode.OIDC
+        if not trusted and not await self.users.has_super_admin():
+            logger.warning(
+                "nobody may administrate this mtd: there is no super-admin, and security.trust_loopback is false; set"
+                " it to true, start again, run `mtd user add NAME --super-admin`, and set it back (docs/tenants.md)"
+            )
 
     async def stop(self) -> None:
         """Follow nothing any more."""

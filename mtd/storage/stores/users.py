@@ -184,6 +184,21 @@ class UserStore:
 
         await self._of(tenant_id).run("users.set_password", write, tenant=tenant_id)
 
+    async def has_super_admin(self) -> bool:
+        """Return whether a user or a token that is good may administrate all of mtd."""
+
+        async def read(tx: Transaction) -> bool:
+            await tx.execute(
+                "SELECT EXISTS (SELECT 1 FROM user_account WHERE tenant_id = %s AND enabled)"
+                " OR EXISTS (SELECT 1 FROM api_token WHERE tenant_id = %s AND revoked_at IS NULL"
+                " AND (expires_at IS NULL OR expires_at > now()))",
+                [NO_TENANT_ID, NO_TENANT_ID],
+            )
+            row = tx.fetchone()
+            return row is not None and bool(row[0])
+
+        return await self._writer.run("users.has_super_admin", read)
+
     # -- for logins: the tenant is what a stranger says it is ---------------------
 
     async def login(self, tenant_id: str, name: str) -> Login | None:

@@ -361,6 +361,23 @@ def test_loopback_is_trusted_unless_a_proxy_passed_it_on(postgres_dsn: str) -> N
     )
 
 
+def test_it_is_told_if_nobody_can_get_in(postgres_dsn: str, caplog: pytest.LogCaptureFixture) -> None:
+    async def body(home: House) -> None:
+        assert "nobody may administrate" in caplog.text  # there was no user at the start
+        caplog.clear()
+        await home.identity.tell_if_locked_out()
+        assert caplog.text == ""
+        await sql(home, "UPDATE user_account SET enabled = false")
+        await home.identity.tell_if_locked_out()
+        assert "mtd user add NAME --super-admin" in caplog.text
+        caplog.clear()
+        await home.token(NO_TENANT_ID, Role.SUPER_ADMIN)
+        await home.identity.tell_if_locked_out()
+        assert caplog.text == ""
+
+    at_home(postgres_dsn, body)
+
+
 def test_behind_https_cookies_are_for_https_only(postgres_dsn: str) -> None:
     async def body(home: House) -> None:
         browser = home.browser(host="mtd.example.net", x_forwarded_for="192.0.2.9")
