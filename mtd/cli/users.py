@@ -37,7 +37,7 @@ def user() -> None:
     \b
     mtd user add root --super-admin          the first one, on the daemon's machine
     mtd user add anna --role admin --tenant north
-    mtd user password                        your own
+    mtd user password anna                   another one: she forgot hers
     """
 
 
