@@ -103,6 +103,8 @@ DEV = [
     "pytest-cov>=6",
     "pytest-timeout>=2.3",
     "pytest-twisted>=1.14.3",
+    # The whole suite, on both cores.
+    "pytest-xdist>=3.8",
     # An agent that nobody here wrote, for recorded walks; it can't do without pysmi, and doesn't say so.
     "pysmi>=1.6",
     "ruff==0.17.5",
