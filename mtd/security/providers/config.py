@@ -81,4 +81,6 @@ class ProvidersConfig(BaseModel):
     )
     look_s: PositiveFloat = Field(1.0, description="Seconds between looks at what is due.")
     at_once: PositiveInt = Field(8, description="Secrets that are fetched at a time.")
-    most_references: PositiveInt = Field(10_000, description="References that are kept fresh at most.")
+    most_references: PositiveInt = Field(
+        20_000, description="References that are kept fresh at most; half of them of one tenant."
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
@@ -51,6 +52,7 @@ class SecretResolver:
         self._config = config or ProvidersConfig()
         self._clock = clock
         self._kept: dict[tuple[str, str], _Kept] = {}
+        self._kept_of: Counter[str] = Counter()  # how many, by tenant
         self._places = asyncio.Semaphore(self._config.at_once)
         self._tasks = TaskGroup("secrets")
         self.listeners: set[Callable[[], None]] = set()
@@ -100,6 +102,7 @@ class SecretResolver:
             task = self._kept[key].task
             if task is None or task.done():
                 del self._kept[key]
+                self._kept_of[key[0]] -= 1
         metrics.REFERENCES.set(len(self._kept))
 
     def _wanted(self, tenant_id: str, reference: str) -> _Kept | SecretUnavailable:
@@ -107,13 +110,16 @@ class SecretResolver:
         kept = self._kept.get(key)
         if kept is not None:
             return kept
-        if len(self._kept) >= self._config.most_references:
+        most, own = self._config.most_references, self._kept_of[tenant_id]
+        # Half of them at the most: a tenant that names and names leaves room for the others.
+        if len(self._kept) >= most or own >= max(1, most // 2):
             metrics.REFUSED.inc()
             return SecretUnavailable(
-                f"{reference} isn't fetched: there are {len(self._kept)} references already, see"
-                " security.providers.most_references"
+                f"{reference} isn't fetched: there are {own} references of the tenant already, or too many in all,"
+                " see security.providers.most_references"
             )
         kept = self._kept[key] = _Kept()
+        self._kept_of[tenant_id] += 1
         metrics.REFERENCES.set(len(self._kept))
         self._begin(key, kept)
         return kept
