@@ -17,7 +17,9 @@ from mtd.client.collectors import Collector
 
 @click.group()
 def collector() -> None:
-    """Collectors: they poll routers elsewhere, and bring what they learn to this hub.
+    """Collectors: daemons elsewhere that this hub knows by their certificates.
+
+    A hub takes the logs of those that it knows; `mtd run` doesn't send its own to one yet.
 
     \b
     mtd collector invite edge-1 --out edge-1.token    on the hub
