@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import grpc
-import pytest
 
 from mtd.eventlog.config import EventLogConfig
 from mtd.eventlog.errors import LogUnavailable
 from mtd.eventlog.memory import MemoryEventLog
 from mtd.eventlog.sqlite import SqliteEventLog
-from mtd.ingest.copying import door
 from mtd.model.layout import Layout
 from mtd.pb.ingest.v1 import ingest_service_pb2 as pb
-from mtd.projections.suspects import MOST_FAILURES
 from tests.integration.ingest.hub import (
     OTHER_DEVICE,
     OTHER_TENANT,
@@ -31,7 +27,7 @@ from tests.integration.ingest.hub import (
     stored,
     with_hub,
 )
-from tests.integration.projections.kit import DEVICE, LAYOUT, declare, frame, now_us, table
+from tests.integration.projections.kit import DEVICE, LAYOUT, declare, frame, now_us
 
 LOG = str(uuid.UUID(int=0xE1))
 STATUS = grpc.StatusCode
@@ -347,36 +343,6 @@ def test_ingest_append_leaves_out_what_can_t_be_stored_and_keeps_its_place(postg
     with_hub(postgres_dsn, body)
 
 
-def test_ingest_append_of_what_no_table_takes_holds_up_nobody_else(postgres_dsn: str) -> None:
-    """However much of it comes: the tenant of who sends it is left out for a while, its own observations are not."""
-
-    async def body(hub: Hub) -> None:
-        hub.world.config.poisoned_in_a_row = 5
-        key = secrets.token_urlsafe(20_000)  # no index holds that
-        bad = [table(now_us(), {f"{key}{number}": {"name": "x"}}) for number in range(MOST_FAILURES + 4)]
-        bad.insert(0, table(now_us(), {"x\0": {"name": "x"}, "x\N{REPLACEMENT CHARACTER}": {"name": "x"}}))
-        stream = hub.stream(LOG)
-        await stream.open()
-        await stream.store(1, bad)
-        theirs = hub.stream(str(uuid.UUID(int=0xE2)), who="edge-b")
-        await theirs.open()
-        good = table(now_us(), {"*1": {"name": "ether1"}})
-        good.tenant_id, good.device_id = OTHER_TENANT, OTHER_DEVICE
-        await theirs.store(1, [good])
-        own = table(now_us(), {"*2": {"name": "ether2"}})
-        await hub.world.project(own)
-        rows = await hub.world.ask("SELECT tenant_id::text, row_key FROM state_row ORDER BY row_key")
-        assert rows == [(OTHER_TENANT, "*1"), (TENANT, "*2")]
-        letters = await hub.world.ask(
-            "SELECT starts_with(reason, 'not tried'), count(*) FROM dead_letter GROUP BY 1 ORDER BY 1"
-        )
-        assert letters == [(False, MOST_FAILURES), (True, 5)]
-        await stream.close()
-        await theirs.close()
-
-    with_hub(postgres_dsn, body)
-
-
 def test_ingest_append_reads_no_more_than_its_window(postgres_dsn: str) -> None:
     async def body(hub: Hub) -> None:
         hub.world.log = log = Forgetful()
@@ -442,49 +408,6 @@ def test_ingest_append_refuses_what_makes_no_sense(postgres_dsn: str) -> None:
         stranger = hub.stream(LOG, who="feed")
         assert (await stranger.fails()).code() is STATUS.PERMISSION_DENIED
         assert hub.world.log.stats().last_seq == 0
-
-    with_hub(postgres_dsn, body)
-
-
-def test_ingest_append_by_one_collector_leaves_streams_to_the_others(postgres_dsn: str) -> None:
-    async def body(hub: Hub) -> None:
-        streams = [hub.stream(str(uuid.UUID(int=0xE10 + number))) for number in range(door.MOST_STREAMS)]
-        for stream in streams:
-            await stream.open()
-        again = hub.stream(str(uuid.UUID(int=0xE10)))  # a newer one of the same lane takes its place
-        await again.open()
-        with pytest.raises(grpc.aio.AioRpcError) as refused:
-            await hub.stream(LOG).open()
-        assert refused.value.code() is STATUS.RESOURCE_EXHAUSTED
-        assert "of this collector" in (refused.value.details() or "")
-        theirs = hub.stream(str(uuid.UUID(int=0xE2)), who="edge-b")
-        await theirs.open()
-        await streams[-1].close()
-        await hub.stream(LOG).open()
-
-    with_hub(postgres_dsn, body)
-
-
-def test_ingest_append_of_a_log_full_of_gaps_is_refused(
-    postgres_dsn: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Each of them costs every transaction of the projections."""
-    monkeypatch.setattr(door, "MOST_RANGES", 3)
-
-    async def body(hub: Hub) -> None:
-        stream = hub.stream(LOG)
-        await stream.open(20)
-        for seq in (1, 3, 5):
-            await stream.store(seq, events(seq, 1))
-        await stream.send(7, events(7, 1))
-        refused = await stream.fails()
-        assert refused.code() is STATUS.INVALID_ARGUMENT
-        assert "3 ranges" in (refused.details() or "")
-        stream = hub.stream(LOG)
-        await stream.open(6)
-        await stream.store(6, events(6, 2))  # goes on
-        await stream.store(2, events(2, 1))  # and what is missing
-        await stream.close()
 
     with_hub(postgres_dsn, body)
 
