@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
 from pathlib import Path
 
 import click
@@ -11,16 +10,11 @@ from rich.table import Table
 
 from mtd.cli.connection import Connection
 from mtd.cli.output import console, explain_errors, json_option, plain, print_json, server_option
+from mtd.cli.secret_files import out_option, refuse_existing, replace_option, write_secret
 from mtd.cli.times import duration_of
 from mtd.client import ingest as calls
 from mtd.client.identity import every
 from mtd.client.ingest import IngestKey, NewKey
-
-_out_option = click.option(
-    "--out",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="File to write the secret to, which only you can read. Default: it is printed.",
-)
 
 
 @click.group("ingest-key")
@@ -40,13 +34,13 @@ def ingest_key() -> None:
 
 @ingest_key.command()
 @click.argument("name")
-@_out_option
+@out_option
 @server_option
 @json_option
 @explain_errors
 def add(name: str, out: Path | None, server: Connection, as_json: bool) -> None:
     """Make the key NAME, for your tenant. Its secret is shown once."""
-    _refuse_existing(out)
+    refuse_existing(out)
     with server.client() as client:
         made = client.ask(calls.create_key(name))
     _give(made, out, as_json=as_json)
@@ -80,17 +74,20 @@ def list_keys(revoked: bool, server: Connection, as_json: bool) -> None:
     show_default=True,
     help="How long the old secret stays good, so that programs can be changed over; 0s: not at all.",
 )
-@_out_option
+@out_option
+@replace_option
 @server_option
 @json_option
 @explain_errors
-def rotate(name: str, overlap: str, out: Path | None, server: Connection, as_json: bool) -> None:
+def rotate(
+    name: str, overlap: str, out: Path | None, replace: bool, server: Connection, as_json: bool
+) -> None:
     """Give the KEY, by name or id, a new secret. It is shown once."""
     overlap_s = int(duration_of(overlap, "--overlap").total_seconds())
-    _refuse_existing(out)
+    refuse_existing(out, replace=replace)
     with server.client() as client:
         made = client.ask(calls.rotate_key(name, overlap_s))
-    _give(made, out, as_json=as_json)
+    _give(made, out, as_json=as_json, replace=replace)
 
 
 @ingest_key.command()
@@ -108,17 +105,9 @@ def revoke(name: str, server: Connection, as_json: bool) -> None:
         console.print(f"{plain(ended.name)} is revoked.")
 
 
-def _refuse_existing(out: Path | None) -> None:
-    """Refuse a file that is there before a secret is made that nobody would see."""
-    if out is not None and out.exists():
-        raise click.UsageError(f"{out} is there already: name another file, or remove it")
-
-
-def _give(made: NewKey, out: Path | None, *, as_json: bool) -> None:
+def _give(made: NewKey, out: Path | None, *, as_json: bool, replace: bool = False) -> None:
     if out is not None:
-        descriptor = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(made.secret + "\n")
+        write_secret(out, made.secret, replace=replace)
     if as_json:
         print_json({"key": made.key, "secret": made.secret} if out is None else {"key": made.key})
         return

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
 from pathlib import Path
 
 import click
@@ -11,17 +10,13 @@ from rich.table import Table
 
 from mtd.cli.connection import Connection
 from mtd.cli.output import console, explain_errors, json_option, plain, print_json, server_option
+from mtd.cli.secret_files import out_option, refuse_existing, replace_option, write_secret
 from mtd.cli.times import duration_of
 from mtd.client import identity as calls
 from mtd.client.identity import ROLES, ApiToken, NewSecret
 
 _super_admin_option = click.option(
     "--super-admin", is_flag=True, help="A token of super-admins, which belongs to no tenant."
-)
-_out_option = click.option(
-    "--out",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="File to write the secret to, which only you can read. Default: it is printed.",
 )
 _expires_option = click.option(
     "--expires", help="When it expires, counted from now: 12h, 90d. Default: never."
@@ -55,7 +50,7 @@ def token() -> None:
     help="What it is for; may be given several times. `*`: all.",
 )
 @_expires_option
-@_out_option
+@out_option
 @server_option
 @json_option
 @explain_errors
@@ -73,7 +68,7 @@ def add(
     A scope that isn't known is refused with the list of those that are.
     """
     expires_at = _expiry(expires)
-    _refuse_existing(out)
+    refuse_existing(out)
     with server.client() as client:
         made = client.ask(calls.create_token(name, role, scopes, expires_at=expires_at))
     _give(made, out, as_json=as_json)
@@ -109,7 +104,8 @@ def list_tokens(revoked: bool, super_admin: bool, server: Connection, as_json: b
 )
 @_new_expiry_option
 @_super_admin_option
-@_out_option
+@out_option
+@replace_option
 @server_option
 @json_option
 @explain_errors
@@ -119,16 +115,17 @@ def rotate(
     expires: str | None,
     super_admin: bool,
     out: Path | None,
+    replace: bool,
     server: Connection,
     as_json: bool,
 ) -> None:
     """Give the TOKEN, by name or id, a new secret. It is shown once."""
     overlap_s = int(duration_of(overlap, "--overlap").total_seconds())
     expires_at = _expiry(expires)
-    _refuse_existing(out)
+    refuse_existing(out, replace=replace)
     with server.client() as client:
         made = client.ask(calls.rotate_token(name, overlap_s, expires_at=expires_at, super_admin=super_admin))
-    _give(made, out, as_json=as_json)
+    _give(made, out, as_json=as_json, replace=replace)
 
 
 @token.command()
@@ -151,17 +148,9 @@ def _expiry(expires: str | None) -> dt.datetime | None:
     return None if expires is None else dt.datetime.now(dt.UTC) + duration_of(expires, "--expires")
 
 
-def _refuse_existing(out: Path | None) -> None:
-    """Refuse a file that is there before a secret is made that nobody would see."""
-    if out is not None and out.exists():
-        raise click.UsageError(f"{out} is there already: name another file, or remove it")
-
-
-def _give(made: NewSecret, out: Path | None, *, as_json: bool) -> None:
+def _give(made: NewSecret, out: Path | None, *, as_json: bool, replace: bool = False) -> None:
     if out is not None:
-        descriptor = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(made.secret + "\n")
+        write_secret(out, made.secret, replace=replace)
     if as_json:
         print_json({"token": made.token, "secret": made.secret} if out is None else {"token": made.token})
         return

@@ -147,6 +147,14 @@ def test_tokens(postgres_dsn: str, tmp_path: Path) -> None:
         assert (await mtd.json("whoami"))["name"] == "odoo"
         mtd.token = mtd.door.root_token
         assert "is there already" in await mtd("token", "rotate", "odoo", "--out", str(out), code=2)
+        assert "which file" in await mtd("token", "rotate", "odoo", "--replace", code=2)
+        await mtd("token", "rotate", "odoo", "--out", str(out), "--replace")
+        assert stat.S_IMODE(out.stat().st_mode) == 0o600
+        assert [file.name for file in tmp_path.iterdir() if "token" in file.name] == ["token"]
+        mtd.token = out.read_text().strip()
+        assert mtd.token != new
+        assert (await mtd.json("whoami"))["name"] == "odoo"
+        mtd.token = mtd.door.root_token
         await mtd("token", "revoke", "odoo")
         assert [one["name"] for one in await mtd.json("token", "list")] == ["grafana"]
         assert "revoked" in await mtd("token", "list", "--all")
