@@ -105,7 +105,9 @@ def rows_in(text: str, file: Path, *, required: Sequence[str] = REQUIRED) -> lis
         head, _, text = text.partition("\n")
         delimiter, line = head.strip()[len(_SEP) :] or ",", 2
         if len(delimiter) > 1:
-            raise click.ClickException(f"{file}:1: cells are separated by one character, not by {delimiter!r}")
+            raise click.ClickException(
+                f"{file}:1: cells are separated by one character, not by {delimiter!r}"
+            )
     else:
         first = text.partition("\n")[0]
         delimiter = max(_DELIMITERS, key=first.count)
