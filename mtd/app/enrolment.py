@@ -30,9 +30,8 @@ if TYPE_CHECKING:
     from mtd.security.config import CertificatesConfig
 
 _ACTION = "collector.enroll"
-_REFUSED = (
-    "the enrolment token isn't good: it was used, has expired, or was never given out; ask for another one"
-)
+_REFUSED = "the enrolment token isn't good: it was used, has expired, or was never given out"
+_ANOTHER = "ask for another one, which `mtd collector invite` makes on the hub"
 _MINUTE_US = 60_000_000
 _MINUTE_S = 60.0
 _AT_ONCE = 4
@@ -228,7 +227,9 @@ class Enrolment:
                 _ACTION, "UNAUTHENTICATED", found.tenant_id or NO_TENANT_ID, peer, reason, target
             )
         )
-        return Unauthenticated(_REFUSED)
+        refusal = Unauthenticated(_REFUSED)
+        refusal.hint = _ANOTHER
+        return refusal
 
 
 class _Signer:

@@ -27,7 +27,9 @@ class Bond:
     kind: str = PASSWORD
 
     def __str__(self) -> str:
-        return f"the {self.kind} of {self.owner} {self.owner_id}"
+        # Of a key of programs, a kind is only the number of a rotation.
+        kind = self.kind if self.owner in ("device", "credential") else "secret"
+        return f"the {kind} of {self.owner} {self.owner_id}"
 
 
 @dataclass(frozen=True, slots=True)

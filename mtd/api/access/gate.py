@@ -67,7 +67,9 @@ class Gate:
             # The same words for a tenant that isn't there: nobody learns by trying which there are.
             raise _forbidden(caller, f"{caller} may not work for the tenant {credentials.tenant[:100]!r}")
         if wanted is None:
-            raise _forbidden(caller, f"there is no tenant {credentials.tenant[:100]!r}")
+            error = _forbidden(caller, f"there is no tenant {credentials.tenant[:100]!r}")
+            error.hint = "`mtd tenant list` tells which there are"
+            raise error
         return replace(caller, tenant_id=wanted)
 
     async def _refuse_disabled(self, caller: Principal) -> None:

@@ -66,8 +66,9 @@ def test_a_super_admin_works_for_it_and_for_no_other(postgres_dsn: str) -> None:
             caller = await gate.admit(Credentials("192.0.2.1:1", bearer=door.root_token, tenant=tenant))
             assert caller.tenant_id == acme
         for tenant in ("default", DEFAULT_TENANT_ID, "nobody"):
-            with pytest.raises(Forbidden, match="there is no tenant"):
+            with pytest.raises(Forbidden, match="there is no tenant") as refused:
                 await gate.admit(Credentials("192.0.2.1:1", bearer=door.root_token, tenant=tenant))
+            assert "mtd tenant list" in refused.value.hint
 
     with_sole_door(postgres_dsn, body)
 

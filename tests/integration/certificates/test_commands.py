@@ -71,6 +71,7 @@ def test_a_collector_from_its_invitation_to_its_end(tmp_path: Path, postgres_dsn
         assert enrolled["collector"] == "edge-1"
         used_up = await mtd("enroll", "--token-file", str(token_file), "--replace", edge="edge-1", code=1)
         assert "isn't good" in used_up
+        assert "mtd collector invite" in used_up
         mtd.hub.clock.now += 1_000_000
         again = (await mtd("collector", "invite", "edge-1")).splitlines()[0]
         assert again.startswith("mtde_")

@@ -54,6 +54,11 @@ def box() -> Box:
     return Box()
 
 
+def test_a_bond_is_told_in_words() -> None:
+    assert str(BOND) == "the password of device device-1"
+    assert str(Bond(TENANT, "ingest key", "ik_1", "19185ccc1234d701")) == "the secret of ingest key ik_1"
+
+
 def test_each_half_is_what_it_says(box: Box) -> None:
     async def check() -> None:
         assert verifyObject(ISecretSealer, box.vault.sealer)
