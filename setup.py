@@ -79,6 +79,7 @@ TESTING = [
     "prometheus-client>=0.21",
     "pydantic>=2.10",
     "pytest>=8.4",
+    "zope.interface>=7",
 ]
 
 DEV = [
@@ -103,8 +104,6 @@ DEV = [
     "pytest-cov>=6",
     "pytest-timeout>=2.3",
     "pytest-twisted>=1.14.3",
-    # The whole suite, on both cores.
-    "pytest-xdist>=3.8",
     # An agent that nobody here wrote, for recorded walks; it can't do without pysmi, and doesn't say so.
     "pysmi>=1.6",
     "ruff==0.17.5",

@@ -63,8 +63,8 @@ EVENT_READ_FAILURES = Counter(
     "mtd_api_event_read_failures_total", "Reads of new events that failed; they are repeated."
 )
 
-TLS_DAYS_LEFT = Gauge(
-    "mtd_api_tls_certificate_days_left", "How long the certificate of a door is still good, days.", ["door"]
+TLS_LEFT_SECONDS = Gauge(
+    "mtd_api_tls_certificate_left_seconds", "How long the certificate of a door is still good.", ["door"]
 )
 TLS_RELOADS = Counter(
     "mtd_api_tls_reloads_total",

@@ -26,8 +26,8 @@ ENROLMENTS_REFUSED = Counter(
     "(replayed), its collector is disabled, the signing request is no good (request), or too many from there failed (limit).",
     ["reason"],
 )
-IDENTITY_DAYS_LEFT = Gauge(
-    "mtd_app_identity_days_left", "How long this collector's own certificate is still good, days."
+IDENTITY_LEFT_SECONDS = Gauge(
+    "mtd_app_identity_left_seconds", "How long this collector's own certificate is still good."
 )
 IDENTITY_RENEWALS = Counter(
     "mtd_app_identity_renewals_total",

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from mtd.app.identity_files import Identity, IdentityFiles, Trust
-from mtd.app.metrics import IDENTITY_DAYS_LEFT, IDENTITY_RENEWALS
+from mtd.app.metrics import IDENTITY_LEFT_SECONDS, IDENTITY_RENEWALS
 from mtd.client import AsyncMtdClient, MtdClientError
 from mtd.client.collectors import renew
 from mtd.core.clock import SYSTEM_CLOCK, Clock
@@ -128,7 +128,7 @@ class IdentityKeeper:
     def _measure(self, looked: Look) -> None:
         now_us = self._clock.now_us()
         days = self._identity.facts.days_left(now_us)
-        IDENTITY_DAYS_LEFT.set(days)
+        IDENTITY_LEFT_SECONDS.set(days * 86_400)
         if self._share_left() > _WARN_SHARE:
             if self._warned_us is not None:
                 self._warned_us = None

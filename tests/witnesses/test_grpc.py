@@ -224,7 +224,7 @@ def test_events(stage: Watched, answers: Json) -> None:
     assert [int(event["position"]) for event in theirs] == sorted(ours)[: len(theirs)]
     for event in theirs:
         mine = ours[int(event["position"])]
-        assert (event["deviceName"], event["eventType"], event["newValue"], event["message"]) == (
+        assert (event["deviceName"], event["eventType"], event.get("newValue", ""), event["message"]) == (
             mine.device_name,
             mine.event_type,
             mine.new_value,

@@ -155,7 +155,7 @@ class LiveMaterial:
         found = await asyncio.to_thread(self._source.read)
         self._told = ""
         days = found.facts.days_left(self._clock.now_us())
-        metrics.TLS_DAYS_LEFT.labels(door=self._door).set(days)
+        metrics.TLS_LEFT_SECONDS.labels(door=self._door).set(days * 86_400)
         if found == self._current:
             return
         first = self._current is None

@@ -70,7 +70,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     return True
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[BrowserThread]:
     if find_chromium() is None:
         skip_without(MISSING)
@@ -81,7 +81,7 @@ def browser() -> Iterator[BrowserThread]:
     thread.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def running(browser: BrowserThread) -> Iterator[Rig]:
     # Looked at before there was any device, and left open: what comes must appear there.
     with rig(SCENARIO, settings=QUICK_TIERS) as stage, desk_of(browser, stage) as first:

@@ -12,7 +12,7 @@ import pytest
 
 from mtd.app.enrolling import enrol
 from mtd.app.identity_files import Identity, IdentityFiles, Trust
-from mtd.app.metrics import IDENTITY_DAYS_LEFT
+from mtd.app.metrics import IDENTITY_LEFT_SECONDS
 from mtd.app.renewal import EXPIRING, RENEWED, HubClient, IdentityKeeper
 from mtd.client import MtdClientError
 from mtd.client.collectors import renew
@@ -125,7 +125,7 @@ def test_it_renews_when_a_third_is_left_and_its_clients_follow(tmp_path: Path, p
         looked = await keeper.look()
         assert (looked.renewed, looked.failure) == (True, "")
         assert count("mtd_app_identity_renewals_total", result="ok") == renewals + 1
-        assert round(IDENTITY_DAYS_LEFT._value.get()) == 30
+        assert round(IDENTITY_LEFT_SECONDS._value.get() / 86_400) == 30
         new = files.load()
         assert new == keeper.identity
         assert new is not None
