@@ -97,6 +97,11 @@ class AppendConfig(BaseModel):
         default=16 * MIB, ge=1024, description="Bytes of one stream that may wait for the log at a time."
     )
     max_streams: int = Field(default=2000, ge=1, description="Streams at a time; each collector has two.")
+    values_per_s: float = Field(
+        default=1_000_000.0,
+        gt=0,
+        description="Values and events per second of one collector: those of its routers, and what it sends again.",
+    )
     open_timeout_s: float = Field(
         default=30.0, gt=0, description="A stream that doesn't say what it carries within this is ended."
     )

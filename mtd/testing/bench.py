@@ -129,7 +129,9 @@ def api(
         lab_arguments=_fleet(routers, interfaces),
         settings={
             "grpc": {"max_streams": streams + 10, "max_concurrent_calls": streams + 100},
-            "ingest.push": {"tenant_values_per_s": 1e9},  # the hub itself is timed, not the limit of a tenant
+            # The hub itself is timed, not what a tenant or a collector may send.
+            "ingest.push": {"tenant_values_per_s": 1e9},
+            "ingest.append": {"values_per_s": 1e9},
         },
     )
     with (

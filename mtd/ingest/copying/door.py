@@ -221,7 +221,12 @@ class CopyDoor:
         for tenant_id, count in points:
             while True:
                 try:
-                    await self._rates.take_values(tenant_id, speaker.caller_id or speaker.name, count)
+                    await self._rates.take_values(
+                        tenant_id,
+                        speaker.caller_id or speaker.name,
+                        count,
+                        caller_rate=self.config.values_per_s,
+                    )
                 except QuotaExceeded as error:
                     if error.retry_after_s <= 0:
                         raise

@@ -86,8 +86,13 @@ class Rates:
             ("tenant_requests", tenant_id, self._config.tenant_requests_per_s),
         )
 
-    async def take_values(self, tenant_id: str, caller: str, values: int) -> None:
-        """Count values and events. Raises QuotaExceeded, with the time to come again."""
+    async def take_values(
+        self, tenant_id: str, caller: str, values: int, *, caller_rate: float | None = None
+    ) -> None:
+        """Count values and events. Raises QuotaExceeded, with the time to come again.
+
+        ``caller_rate``: what a caller that is no program that pushes may send per second.
+        """
         quota = await self._tenant_rate(tenant_id)
         if quota == 0:
             metrics.LIMITED.labels(limit="tenant_values").inc()
@@ -97,7 +102,7 @@ class Rates:
         rate = self._config.tenant_values_per_s if quota is None else quota
         self._take(
             values,
-            ("caller_values", caller, self._config.values_per_s),
+            ("caller_values", caller, self._config.values_per_s if caller_rate is None else caller_rate),
             ("tenant_values", tenant_id, rate),
         )
         tally = self._tallies.setdefault(tenant_id, _Tally())
