@@ -15,7 +15,7 @@ def test_a_small_table_is_measured(tmp_path: Path) -> None:
     assert figures["rows"] == 400
     assert figures["changes_per_cycle"] == 40
     assert figures["cycles"] >= 1
-    assert 0 < figures["rows_written_per_cycle"] < 400  # not all rows, however late the machine is
+    assert 0 < figures["rows_written_per_cycle"] < 200
     assert figures["table_is_right"]
     assert figures["names_stored"] == 0
     assert figures["memory_mb"]["start"] > 10
