@@ -1,0 +1,72 @@
+"""The ports of coordination: leases, and the seat of a polling process."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Collection, Sequence
+from typing import TYPE_CHECKING
+
+from zope.interface import Attribute, Interface
+
+if TYPE_CHECKING:
+    from mtd.model.assignment import Assignment, Lease, LeaseState
+
+
+class ILeaseStore(Interface):
+    """Named leases. All methods raise StorageUnavailable (Retryable) while the store can't be asked.
+
+    Whether a lease is over is judged by the store's clock alone, so that the
+    clocks of holders don't matter. A holder is a process, not a machine: it
+    has another name after each start.
+    """
+
+    async def start() -> None:
+        """Open the store."""
+
+    async def stop() -> None:
+        """Close it; leases go on until they are over."""
+
+    async def acquire(name: str, holder: str, ttl_s: float) -> Lease | None:
+        """Take a lease that nobody holds, or that this holder has already; None if somebody else does.
+
+        Taken from nobody or by another holder than the last one, its epoch is higher than any before.
+        """
+
+    async def renew(lease: Lease, ttl_s: float) -> Lease:
+        """Hold a lease for longer, from now on. Raises LeaseLost if it is over and was taken, or its epoch isn't the newest."""
+
+    async def release(lease: Lease) -> None:
+        """Let a lease go at once; nothing happens if it is lost already."""
+
+    async def read(name: str) -> LeaseState | None:
+        """Return the state of a lease; None if nobody ever held it."""
+
+    async def list(prefix: str) -> Sequence[LeaseState]:
+        """Return all leases whose names begin like this, by name."""
+
+
+class ISeat(Interface):
+    """What a polling process knows of what it is to poll."""
+
+    collector_id: str = Attribute("Who polls: what stands in events.")
+
+    async def start() -> None:
+        """Begin to take part. Doesn't wait for an assignment."""
+
+    async def stop() -> None:
+        """Give everything back, as far as somebody can be told within a second or two."""
+
+    def assignments() -> AsyncGenerator[Assignment, None]:
+        """Yield what is to be polled, at once if it is known, and again whenever it changed; the newest only.
+
+        Close it (``contextlib.aclosing``). Devices that are in it no more have
+        to be let go: end their loops, then call ``released``.
+        """
+
+    def may_poll(device_id: str) -> bool:
+        """Whether a device may be polled, and what it answered be recorded, at this moment. Cheap: asked at each poll."""
+
+    def epoch_of(device_id: str) -> int:
+        """Return the epoch under which a device is polled; 0 without assignments."""
+
+    async def released(device_ids: Collection[str]) -> None:
+        """Say that these devices are polled no more by this process: another one may have them."""

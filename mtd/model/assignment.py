@@ -1,0 +1,55 @@
+"""Which collector polls which devices, and for how long that is good."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from mtd.model.device import Device
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A name that somebody holds for a while.
+
+    ``epoch`` grows with each new holder: what an older one still does can be
+    told by it. ``good_until`` is monotonic time of this process, in seconds,
+    reckoned from when the lease was asked for; after it the holder must act as
+    if somebody else had it.
+    """
+
+    name: str
+    holder: str
+    epoch: int
+    good_until: float
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseState:
+    """A lease as its store has it. ``left_s``: what is left of it, by the store's clock; 0 if it is over."""
+
+    name: str
+    holder: str
+    epoch: int
+    left_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class AssignedDevice:
+    """A device that a collector is to poll.
+
+    ``epoch`` grows each time the device goes to another collector. ``exclusive``:
+    nobody else could poll it, so it is polled on without a lease.
+    """
+
+    device: Device
+    epoch: int
+    exclusive: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """All that a collector is to poll. ``revision`` grows with each change of it."""
+
+    revision: int
+    devices: Mapping[str, AssignedDevice] = field(default_factory=dict)
