@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Collection, Sequence
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from zope.interface import Attribute, Interface
 
 if TYPE_CHECKING:
-    from mtd.model.assignment import Assignment, Lease, LeaseState
+    from mtd.model.assignment import Assignment, CollectorFacts, Lease, LeaseState, Membership
 
 
 class ILeaseStore(Interface):
@@ -70,3 +70,25 @@ class ISeat(Interface):
 
     async def released(device_ids: Collection[str]) -> None:
         """Say that these devices are polled no more by this process: another one may have them."""
+
+
+class ICoordination(Interface):
+    """The hub's side of seats: whoever polls takes part through one of these, of whichever hub.
+
+    All methods raise StorageUnavailable (Retryable) while the store can't be asked.
+    """
+
+    async def join(facts: CollectorFacts) -> Membership:
+        """Let a collector take part. Another instance of the same collector that still does is superseded at once."""
+
+    async def renew(membership: Membership) -> Membership:
+        """Take part for longer. Raises LeaseLost: join again."""
+
+    async def leave(membership: Membership) -> None:
+        """Take part no more; all its devices are released."""
+
+    def assignments(membership: Membership) -> AsyncGenerator[Assignment, None]:
+        """Yield what a collector is to poll, at once and whenever it changed; the newest only. Close it."""
+
+    async def released(membership: Membership, epochs: Mapping[str, int]) -> None:
+        """Take note that devices, each under its epoch, are polled no more by this collector."""

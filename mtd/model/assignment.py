@@ -53,3 +53,26 @@ class Assignment:
 
     revision: int
     devices: Mapping[str, AssignedDevice] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class CollectorFacts:
+    """A polling process that takes part. ``tenants``: those that it may poll for; None: all.
+
+    ``instance_id`` is a UUID of this start of it; ``collector_id`` stays.
+    """
+
+    collector_id: str
+    name: str
+    instance_id: str
+    tenants: frozenset[str] | None
+    version: str = ""
+    edge: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """A collector that takes part, and the lease by which it does."""
+
+    facts: CollectorFacts
+    lease: Lease
