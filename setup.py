@@ -71,6 +71,12 @@ DAEMON = [
 # Parquet; CSV needs nothing.
 EXPORT = ["pyarrow>=17"]
 
+# Traces of mtd itself, to a collector of OpenTelemetry; off unless it is configured.
+TRACING = [
+    "opentelemetry-exporter-otlp-proto-grpc>=1.40,<2",
+    "opentelemetry-sdk>=1.40,<2",
+]
+
 # The contract that an egg is held to, for authors of eggs.
 TESTING = [
     "hypothesis>=6.120",
@@ -96,11 +102,14 @@ DEV = [
     # Reads details of errors as programs of others do.
     "grpcio-status>=1.85.1",
     "import-linter>=2.3",
+    # Reports of soaks: lines through samples, and their picture.
+    "matplotlib>=3.10",
     "mypy>=1.18",
     "mypy-zope>=1.0.14",
     # Its own driver, but no browser: the tests use the chromium of the machine.
     "playwright>=1.50",
     "pre-commit>=4",
+    "psutil>=7",
     "pytest-cov>=6",
     "pytest-timeout>=2.3",
     "pytest-twisted>=1.14.3",
@@ -109,6 +118,7 @@ DEV = [
     "ruff==0.17.5",
     # The OpenAPI document, held against what the door answers.
     "schemathesis>=4.20,<5",
+    "scipy>=1.15",
     "snmpsim>=1.2",
     "towncrier>=24.8",
     "types-Authlib>=1.6",
@@ -144,7 +154,8 @@ setup(
         "lab": LAB,
         "export": [*TERMINAL, *EXPORT],
         "testing": TESTING,
-        "dev": sorted({*DAEMON, *LAB, *EXPORT, *TESTING, *DEV}),
+        "tracing": TRACING,
+        "dev": sorted({*DAEMON, *LAB, *EXPORT, *TESTING, *TRACING, *DEV}),
     },
     entry_points={"console_scripts": ["mtd = mtd.cli:main"]},
     classifiers=[
