@@ -23,6 +23,7 @@ from mtd.client import MtdClient
 from mtd.testing.browser import MISSING, Footprint, Record, chromium, find_chromium
 from mtd.testing.crowd import Crowd
 from mtd.testing.end_to_end import Plan, running_stage, wait_for_first_polls
+from mtd.testing.endurance.command import daemon
 from mtd.testing.harness import Stage, memory_of
 from mtd.testing.replay import Replay, Tape, record, slope_per_step
 
@@ -95,9 +96,21 @@ def grown(values: list[float]) -> float:
     return slope_per_step(values) * (len(values) - 1)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class _DaemonByDefault(click.Group):
+    """``scripts/soak --hours 1`` is ``scripts/soak daemon --hours 1``."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if args and args[0].startswith("--") and args[0] not in ctx.help_option_names:
+            args = ["daemon", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group(cls=_DaemonByDefault, context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
-    """Use mtd for hours in minutes, and look whether anything grows."""
+    """Use mtd for hours, or for hours in minutes, and look whether anything grows."""
+
+
+main.add_command(daemon)
 
 
 @main.command()
