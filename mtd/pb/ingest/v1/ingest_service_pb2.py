@@ -28,7 +28,7 @@ from mtd.pb.common.v1 import device_pb2 as mtd_dot_pb_dot_common_dot_v1_dot_devi
 from mtd.pb.events.v1 import envelope_pb2 as mtd_dot_pb_dot_events_dot_v1_dot_envelope__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%mtd/pb/ingest/v1/ingest_service.proto\x12\x10mtd.pb.ingest.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dmtd/pb/common/v1/access.proto\x1a\x1dmtd/pb/common/v1/device.proto\x1a\x1fmtd/pb/events/v1/envelope.proto\"\xc3\x01\n\x06Sample\x12\x0e\n\x06\x64\x65vice\x18\x01 \x01(\t\x12(\n\x04time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x36\n\x07metrics\x18\x03 \x03(\x0b\x32%.mtd.pb.ingest.v1.Sample.MetricsEntry\x1aG\n\x0cMetricsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12&\n\x05value\x18\x02 \x01(\x0b\x32\x17.mtd.pb.ingest.v1.Value:\x02\x38\x01\"C\n\x05Value\x12\x10\n\x06number\x18\x01 \x01(\x01H\x00\x12\x0f\n\x05whole\x18\x02 \x01(\x03H\x00\x12\x0f\n\x05state\x18\x03 \x01(\tH\x00\x42\x06\n\x04kind\"\x9f\x02\n\x0bPushedEvent\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12\x0e\n\x06\x64\x65vice\x18\x02 \x01(\t\x12(\n\x04time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nevent_type\x18\x04 \x01(\t\x12,\n\x08severity\x18\x05 \x01(\x0e\x32\x1a.mtd.pb.common.v1.Severity\x12\x13\n\x0b\x65ntity_type\x18\x06 \x01(\t\x12\x11\n\tentity_id\x18\x07 \x01(\t\x12\x14\n\x0c\x65ntity_label\x18\x08 \x01(\t\x12\r\n\x05\x66ield\x18\t \x01(\t\x12\x11\n\told_value\x18\n \x01(\t\x12\x11\n\tnew_value\x18\x0b \x01(\t\x12\x0f\n\x07message\x18\x0c \x01(\t\"\x8a\x01\n\rIngestRequest\x12\x10\n\x08\x62\x61tch_id\x18\x01 \x01(\t\x12\r\n\x05group\x18\x02 \x01(\t\x12)\n\x07samples\x18\x03 \x03(\x0b\x32\x18.mtd.pb.ingest.v1.Sample\x12-\n\x06\x65vents\x18\x04 \x03(\x0b\x32\x1d.mtd.pb.ingest.v1.PushedEvent\"7\n\tRowResult\x12\x0b\n\x03row\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\r\n\x05\x65rror\x18\x03 \x01(\t\"\x9a\x01\n\x0eIngestResponse\x12\x10\n\x08\x62\x61tch_id\x18\x01 \x01(\t\x12\x10\n\x08\x61\x63\x63\x65pted\x18\x02 \x01(\x05\x12\x0f\n\x07refused\x18\x03 \x01(\x05\x12\x12\n\nduplicates\x18\x04 \x01(\x05\x12,\n\x07results\x18\x05 \x03(\x0b\x32\x1b.mtd.pb.ingest.v1.RowResult\x12\x11\n\tduplicate\x18\x06 \x01(\x08\"/\n\x08SeqRange\x12\x11\n\tfirst_seq\x18\x01 \x01(\x03\x12\x10\n\x08last_seq\x18\x02 \x01(\x03\"T\n\nAppendOpen\x12\x0e\n\x06log_id\x18\x01 \x01(\t\x12$\n\x04lane\x18\x02 \x01(\x0e\x32\x16.mtd.pb.ingest.v1.Lane\x12\x10\n\x08next_seq\x18\x03 \x01(\x03\"^\n\x0b\x41ppendBatch\x12\x11\n\tfirst_seq\x18\x01 \x01(\x03\x12\x10\n\x08last_seq\x18\x02 \x01(\x03\x12*\n\x06\x65vents\x18\x03 \x03(\x0b\x32\x1a.mtd.pb.events.v1.Envelope\"x\n\rAppendRequest\x12,\n\x04open\x18\x01 \x01(\x0b\x32\x1c.mtd.pb.ingest.v1.AppendOpenH\x00\x12.\n\x05\x62\x61tch\x18\x02 \x01(\x0b\x32\x1d.mtd.pb.ingest.v1.AppendBatchH\x00\x42\t\n\x07message\"\xb0\x01\n\x0c\x41ppendOpened\x12*\n\x06stored\x18\x01 \x03(\x0b\x32\x1a.mtd.pb.ingest.v1.SeqRange\x12-\n\tprojected\x18\x02 \x03(\x0b\x32\x1a.mtd.pb.ingest.v1.SeqRange\x12\x16\n\x0ewindow_batches\x18\x03 \x01(\x05\x12\x14\n\x0cwindow_bytes\x18\x04 \x01(\x03\x12\x17\n\x0fmax_batch_bytes\x18\x05 \x01(\x03\"U\n\tAppendAck\x12\x11\n\tfirst_seq\x18\x01 \x01(\x03\x12\x10\n\x08last_seq\x18\x02 \x01(\x03\x12\x12\n\nduplicates\x18\x03 \x01(\x05\x12\x0f\n\x07\x64ropped\x18\x04 \x01(\x05\" \n\x0c\x41ppendResend\x12\x10\n\x08next_seq\x18\x01 \x01(\x03\"@\n\x0f\x41ppendProjected\x12-\n\tprojected\x18\x01 \x03(\x0b\x32\x1a.mtd.pb.ingest.v1.SeqRange\"\xe3\x01\n\x0e\x41ppendResponse\x12\x30\n\x06opened\x18\x01 \x01(\x0b\x32\x1e.mtd.pb.ingest.v1.AppendOpenedH\x00\x12*\n\x03\x61\x63k\x18\x02 \x01(\x0b\x32\x1b.mtd.pb.ingest.v1.AppendAckH\x00\x12\x30\n\x06resend\x18\x03 \x01(\x0b\x32\x1e.mtd.pb.ingest.v1.AppendResendH\x00\x12\x36\n\tprojected\x18\x04 \x01(\x0b\x32!.mtd.pb.ingest.v1.AppendProjectedH\x00\x42\t\n\x07message\"\xb6\x01\n\x10HeartbeatRequest\x12\r\n\x05\x61gent\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12+\n\x07sent_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0c\x62uffer_depth\x18\x04 \x01(\x03\x12\x14\n\x0cjobs_running\x18\x05 \x01(\x05\x12\x13\n\x0bpoll_errors\x18\x06 \x01(\x03\x12\x14\n\x0c\x63\x61pabilities\x18\x07 \x03(\t\"o\n\x11HeartbeatResponse\x12/\n\x0bserver_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rclock_ahead_s\x18\x02 \x01(\x01\x12\x12\n\ninterval_s\x18\x03 \x01(\x01*>\n\x04Lane\x12\x14\n\x10LANE_UNSPECIFIED\x10\x00\x12\r\n\tLANE_LIVE\x10\x01\x12\x11\n\rLANE_BACKFILL\x10\x02\x32\xcd\x02\n\rIngestService\x12\x63\n\x06Ingest\x12\x1f.mtd.pb.ingest.v1.IngestRequest\x1a .mtd.pb.ingest.v1.IngestResponse\"\x16\xb2\xd2\x18\x12\x08\x01\x12\x0cingest.write \x01\x12i\n\x06\x41ppend\x12\x1f.mtd.pb.ingest.v1.AppendRequest\x1a .mtd.pb.ingest.v1.AppendResponse\"\x18\xb2\xd2\x18\x14\x08\x03\x12\x0cingest.write\x18\x01 \x01(\x01\x30\x01\x12l\n\tHeartbeat\x12\".mtd.pb.ingest.v1.HeartbeatRequest\x1a#.mtd.pb.ingest.v1.HeartbeatResponse\"\x16\xb2\xd2\x18\x12\x08\x01\x12\x0cingest.write \x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%mtd/pb/ingest/v1/ingest_service.proto\x12\x10mtd.pb.ingest.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dmtd/pb/common/v1/access.proto\x1a\x1dmtd/pb/common/v1/device.proto\x1a\x1fmtd/pb/events/v1/envelope.proto\"\xc3\x01\n\x06Sample\x12\x0e\n\x06\x64\x65vice\x18\x01 \x01(\t\x12(\n\x04time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x36\n\x07metrics\x18\x03 \x03(\x0b\x32%.mtd.pb.ingest.v1.Sample.MetricsEntry\x1aG\n\x0cMetricsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12&\n\x05value\x18\x02 \x01(\x0b\x32\x17.mtd.pb.ingest.v1.Value:\x02\x38\x01\"C\n\x05Value\x12\x10\n\x06number\x18\x01 \x01(\x01H\x00\x12\x0f\n\x05whole\x18\x02 \x01(\x03H\x00\x12\x0f\n\x05state\x18\x03 \x01(\tH\x00\x42\x06\n\x04kind\"\x9f\x02\n\x0bPushedEvent\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12\x0e\n\x06\x64\x65vice\x18\x02 \x01(\t\x12(\n\x04time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nevent_type\x18\x04 \x01(\t\x12,\n\x08severity\x18\x05 \x01(\x0e\x32\x1a.mtd.pb.common.v1.Severity\x12\x13\n\x0b\x65ntity_type\x18\x06 \x01(\t\x12\x11\n\tentity_id\x18\x07 \x01(\t\x12\x14\n\x0c\x65ntity_label\x18\x08 \x01(\t\x12\r\n\x05\x66ield\x18\t \x01(\t\x12\x11\n\told_value\x18\n \x01(\t\x12\x11\n\tnew_value\x18\x0b \x01(\t\x12\x0f\n\x07message\x18\x0c \x01(\t\"\x8a\x01\n\rIngestRequest\x12\x10\n\x08\x62\x61tch_id\x18\x01 \x01(\t\x12\r\n\x05group\x18\x02 \x01(\t\x12)\n\x07samples\x18\x03 \x03(\x0b\x32\x18.mtd.pb.ingest.v1.Sample\x12-\n\x06\x65vents\x18\x04 \x03(\x0b\x32\x1d.mtd.pb.ingest.v1.PushedEvent\"7\n\tRowResult\x12\x0b\n\x03row\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\r\n\x05\x65rror\x18\x03 \x01(\t\"\x9a\x01\n\x0eIngestResponse\x12\x10\n\x08\x62\x61tch_id\x18\x01 \x01(\t\x12\x10\n\x08\x61\x63\x63\x65pted\x18\x02 \x01(\x05\x12\x0f\n\x07refused\x18\x03 \x01(\x05\x12\x12\n\nduplicates\x18\x04 \x01(\x05\x12,\n\x07results\x18\x05 \x03(\x0b\x32\x1b.mtd.pb.ingest.v1.RowResult\x12\x11\n\tduplicate\x18\x06 \x01(\x08\"/\n\x08SeqRange\x12\x11\n\tfirst_seq\x18\x01 \x01(\x03\x12\x10\n\x08last_seq\x18\x02 \x01(\x03\"e\n\nAppendOpen\x12\x0e\n\x06log_id\x18\x01 \x01(\t\x12$\n\x04lane\x18\x02 \x01(\x0e\x32\x16.mtd.pb.ingest.v1.Lane\x12\x10\n\x08next_seq\x18\x03 \x01(\x03\x12\x0f\n\x07version\x18\x04 \x01(\t\"^\n\x0b\x41ppendBatch\x12\x11\n\tfirst_seq\x18\x01 \x01(\x03\x12\x10\n\x08last_seq\x18\x02 \x01(\x03\x12*\n\x06\x65vents\x18\x03 \x03(\x0b\x32\x1a.mtd.pb.events.v1.Envelope\"x\n\rAppendRequest\x12,\n\x04open\x18\x01 \x01(\x0b\x32\x1c.mtd.pb.ingest.v1.AppendOpenH\x00\x12.\n\x05\x62\x61tch\x18\x02 \x01(\x0b\x32\x1d.mtd.pb.ingest.v1.AppendBatchH\x00\x42\t\n\x07message\"\xd5\x01\n\x0c\x41ppendOpened\x12*\n\x06stored\x18\x01 \x03(\x0b\x32\x1a.mtd.pb.ingest.v1.SeqRange\x12-\n\tprojected\x18\x02 \x03(\x0b\x32\x1a.mtd.pb.ingest.v1.SeqRange\x12\x16\n\x0ewindow_batches\x18\x03 \x01(\x05\x12\x14\n\x0cwindow_bytes\x18\x04 \x01(\x03\x12\x17\n\x0fmax_batch_bytes\x18\x05 \x01(\x03\x12\x0f\n\x07version\x18\x06 \x01(\t\x12\x12\n\ntenant_ids\x18\x07 \x03(\t\"U\n\tAppendAck\x12\x11\n\tfirst_seq\x18\x01 \x01(\x03\x12\x10\n\x08last_seq\x18\x02 \x01(\x03\x12\x12\n\nduplicates\x18\x03 \x01(\x05\x12\x0f\n\x07\x64ropped\x18\x04 \x01(\x05\" \n\x0c\x41ppendResend\x12\x10\n\x08next_seq\x18\x01 \x01(\x03\"@\n\x0f\x41ppendProjected\x12-\n\tprojected\x18\x01 \x03(\x0b\x32\x1a.mtd.pb.ingest.v1.SeqRange\"\xe3\x01\n\x0e\x41ppendResponse\x12\x30\n\x06opened\x18\x01 \x01(\x0b\x32\x1e.mtd.pb.ingest.v1.AppendOpenedH\x00\x12*\n\x03\x61\x63k\x18\x02 \x01(\x0b\x32\x1b.mtd.pb.ingest.v1.AppendAckH\x00\x12\x30\n\x06resend\x18\x03 \x01(\x0b\x32\x1e.mtd.pb.ingest.v1.AppendResendH\x00\x12\x36\n\tprojected\x18\x04 \x01(\x0b\x32!.mtd.pb.ingest.v1.AppendProjectedH\x00\x42\t\n\x07message\"\xfd\x01\n\x10HeartbeatRequest\x12\r\n\x05\x61gent\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12+\n\x07sent_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0c\x62uffer_depth\x18\x04 \x01(\x03\x12\x14\n\x0cjobs_running\x18\x05 \x01(\x05\x12\x13\n\x0bpoll_errors\x18\x06 \x01(\x03\x12\x14\n\x0c\x63\x61pabilities\x18\x07 \x03(\t\x12\x32\n\x0elast_push_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tbacklog_s\x18\t \x01(\x01\"\x84\x01\n\x11HeartbeatResponse\x12/\n\x0bserver_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rclock_ahead_s\x18\x02 \x01(\x01\x12\x12\n\ninterval_s\x18\x03 \x01(\x01\x12\x13\n\x0bhub_version\x18\x04 \x01(\t*>\n\x04Lane\x12\x14\n\x10LANE_UNSPECIFIED\x10\x00\x12\r\n\tLANE_LIVE\x10\x01\x12\x11\n\rLANE_BACKFILL\x10\x02\x32\xcd\x02\n\rIngestService\x12\x63\n\x06Ingest\x12\x1f.mtd.pb.ingest.v1.IngestRequest\x1a .mtd.pb.ingest.v1.IngestResponse\"\x16\xb2\xd2\x18\x12\x08\x01\x12\x0cingest.write \x01\x12i\n\x06\x41ppend\x12\x1f.mtd.pb.ingest.v1.AppendRequest\x1a .mtd.pb.ingest.v1.AppendResponse\"\x18\xb2\xd2\x18\x14\x08\x03\x12\x0cingest.write\x18\x01 \x01(\x01\x30\x01\x12l\n\tHeartbeat\x12\".mtd.pb.ingest.v1.HeartbeatRequest\x1a#.mtd.pb.ingest.v1.HeartbeatResponse\"\x16\xb2\xd2\x18\x12\x08\x01\x12\x0cingest.write \x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -43,8 +43,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_INGESTSERVICE'].methods_by_name['Append']._serialized_options = b'\262\322\030\024\010\003\022\014ingest.write\030\001 \001'
   _globals['_INGESTSERVICE'].methods_by_name['Heartbeat']._loaded_options = None
   _globals['_INGESTSERVICE'].methods_by_name['Heartbeat']._serialized_options = b'\262\322\030\022\010\001\022\014ingest.write \001'
-  _globals['_LANE']._serialized_start=2346
-  _globals['_LANE']._serialized_end=2408
+  _globals['_LANE']._serialized_start=2493
+  _globals['_LANE']._serialized_end=2555
   _globals['_SAMPLE']._serialized_start=188
   _globals['_SAMPLE']._serialized_end=383
   _globals['_SAMPLE_METRICSENTRY']._serialized_start=312
@@ -62,25 +62,25 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SEQRANGE']._serialized_start=1099
   _globals['_SEQRANGE']._serialized_end=1146
   _globals['_APPENDOPEN']._serialized_start=1148
-  _globals['_APPENDOPEN']._serialized_end=1232
-  _globals['_APPENDBATCH']._serialized_start=1234
-  _globals['_APPENDBATCH']._serialized_end=1328
-  _globals['_APPENDREQUEST']._serialized_start=1330
-  _globals['_APPENDREQUEST']._serialized_end=1450
-  _globals['_APPENDOPENED']._serialized_start=1453
-  _globals['_APPENDOPENED']._serialized_end=1629
-  _globals['_APPENDACK']._serialized_start=1631
-  _globals['_APPENDACK']._serialized_end=1716
-  _globals['_APPENDRESEND']._serialized_start=1718
-  _globals['_APPENDRESEND']._serialized_end=1750
-  _globals['_APPENDPROJECTED']._serialized_start=1752
-  _globals['_APPENDPROJECTED']._serialized_end=1816
-  _globals['_APPENDRESPONSE']._serialized_start=1819
-  _globals['_APPENDRESPONSE']._serialized_end=2046
-  _globals['_HEARTBEATREQUEST']._serialized_start=2049
-  _globals['_HEARTBEATREQUEST']._serialized_end=2231
-  _globals['_HEARTBEATRESPONSE']._serialized_start=2233
-  _globals['_HEARTBEATRESPONSE']._serialized_end=2344
-  _globals['_INGESTSERVICE']._serialized_start=2411
-  _globals['_INGESTSERVICE']._serialized_end=2744
+  _globals['_APPENDOPEN']._serialized_end=1249
+  _globals['_APPENDBATCH']._serialized_start=1251
+  _globals['_APPENDBATCH']._serialized_end=1345
+  _globals['_APPENDREQUEST']._serialized_start=1347
+  _globals['_APPENDREQUEST']._serialized_end=1467
+  _globals['_APPENDOPENED']._serialized_start=1470
+  _globals['_APPENDOPENED']._serialized_end=1683
+  _globals['_APPENDACK']._serialized_start=1685
+  _globals['_APPENDACK']._serialized_end=1770
+  _globals['_APPENDRESEND']._serialized_start=1772
+  _globals['_APPENDRESEND']._serialized_end=1804
+  _globals['_APPENDPROJECTED']._serialized_start=1806
+  _globals['_APPENDPROJECTED']._serialized_end=1870
+  _globals['_APPENDRESPONSE']._serialized_start=1873
+  _globals['_APPENDRESPONSE']._serialized_end=2100
+  _globals['_HEARTBEATREQUEST']._serialized_start=2103
+  _globals['_HEARTBEATREQUEST']._serialized_end=2356
+  _globals['_HEARTBEATRESPONSE']._serialized_start=2359
+  _globals['_HEARTBEATRESPONSE']._serialized_end=2491
+  _globals['_INGESTSERVICE']._serialized_start=2558
+  _globals['_INGESTSERVICE']._serialized_end=2891
 # @@protoc_insertion_point(module_scope)

@@ -124,14 +124,16 @@ class SeqRange(_message.Message):
     def __init__(self, first_seq: _Optional[int] = ..., last_seq: _Optional[int] = ...) -> None: ...
 
 class AppendOpen(_message.Message):
-    __slots__ = ("log_id", "lane", "next_seq")
+    __slots__ = ("log_id", "lane", "next_seq", "version")
     LOG_ID_FIELD_NUMBER: _ClassVar[int]
     LANE_FIELD_NUMBER: _ClassVar[int]
     NEXT_SEQ_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
     log_id: str
     lane: Lane
     next_seq: int
-    def __init__(self, log_id: _Optional[str] = ..., lane: _Optional[_Union[Lane, str]] = ..., next_seq: _Optional[int] = ...) -> None: ...
+    version: str
+    def __init__(self, log_id: _Optional[str] = ..., lane: _Optional[_Union[Lane, str]] = ..., next_seq: _Optional[int] = ..., version: _Optional[str] = ...) -> None: ...
 
 class AppendBatch(_message.Message):
     __slots__ = ("first_seq", "last_seq", "events")
@@ -152,18 +154,22 @@ class AppendRequest(_message.Message):
     def __init__(self, open: _Optional[_Union[AppendOpen, _Mapping]] = ..., batch: _Optional[_Union[AppendBatch, _Mapping]] = ...) -> None: ...
 
 class AppendOpened(_message.Message):
-    __slots__ = ("stored", "projected", "window_batches", "window_bytes", "max_batch_bytes")
+    __slots__ = ("stored", "projected", "window_batches", "window_bytes", "max_batch_bytes", "version", "tenant_ids")
     STORED_FIELD_NUMBER: _ClassVar[int]
     PROJECTED_FIELD_NUMBER: _ClassVar[int]
     WINDOW_BATCHES_FIELD_NUMBER: _ClassVar[int]
     WINDOW_BYTES_FIELD_NUMBER: _ClassVar[int]
     MAX_BATCH_BYTES_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    TENANT_IDS_FIELD_NUMBER: _ClassVar[int]
     stored: _containers.RepeatedCompositeFieldContainer[SeqRange]
     projected: _containers.RepeatedCompositeFieldContainer[SeqRange]
     window_batches: int
     window_bytes: int
     max_batch_bytes: int
-    def __init__(self, stored: _Optional[_Iterable[_Union[SeqRange, _Mapping]]] = ..., projected: _Optional[_Iterable[_Union[SeqRange, _Mapping]]] = ..., window_batches: _Optional[int] = ..., window_bytes: _Optional[int] = ..., max_batch_bytes: _Optional[int] = ...) -> None: ...
+    version: str
+    tenant_ids: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, stored: _Optional[_Iterable[_Union[SeqRange, _Mapping]]] = ..., projected: _Optional[_Iterable[_Union[SeqRange, _Mapping]]] = ..., window_batches: _Optional[int] = ..., window_bytes: _Optional[int] = ..., max_batch_bytes: _Optional[int] = ..., version: _Optional[str] = ..., tenant_ids: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class AppendAck(_message.Message):
     __slots__ = ("first_seq", "last_seq", "duplicates", "dropped")
@@ -202,7 +208,7 @@ class AppendResponse(_message.Message):
     def __init__(self, opened: _Optional[_Union[AppendOpened, _Mapping]] = ..., ack: _Optional[_Union[AppendAck, _Mapping]] = ..., resend: _Optional[_Union[AppendResend, _Mapping]] = ..., projected: _Optional[_Union[AppendProjected, _Mapping]] = ...) -> None: ...
 
 class HeartbeatRequest(_message.Message):
-    __slots__ = ("agent", "version", "sent_at", "buffer_depth", "jobs_running", "poll_errors", "capabilities")
+    __slots__ = ("agent", "version", "sent_at", "buffer_depth", "jobs_running", "poll_errors", "capabilities", "last_push_time", "backlog_s")
     AGENT_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     SENT_AT_FIELD_NUMBER: _ClassVar[int]
@@ -210,6 +216,8 @@ class HeartbeatRequest(_message.Message):
     JOBS_RUNNING_FIELD_NUMBER: _ClassVar[int]
     POLL_ERRORS_FIELD_NUMBER: _ClassVar[int]
     CAPABILITIES_FIELD_NUMBER: _ClassVar[int]
+    LAST_PUSH_TIME_FIELD_NUMBER: _ClassVar[int]
+    BACKLOG_S_FIELD_NUMBER: _ClassVar[int]
     agent: str
     version: str
     sent_at: _timestamp_pb2.Timestamp
@@ -217,14 +225,18 @@ class HeartbeatRequest(_message.Message):
     jobs_running: int
     poll_errors: int
     capabilities: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, agent: _Optional[str] = ..., version: _Optional[str] = ..., sent_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., buffer_depth: _Optional[int] = ..., jobs_running: _Optional[int] = ..., poll_errors: _Optional[int] = ..., capabilities: _Optional[_Iterable[str]] = ...) -> None: ...
+    last_push_time: _timestamp_pb2.Timestamp
+    backlog_s: float
+    def __init__(self, agent: _Optional[str] = ..., version: _Optional[str] = ..., sent_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., buffer_depth: _Optional[int] = ..., jobs_running: _Optional[int] = ..., poll_errors: _Optional[int] = ..., capabilities: _Optional[_Iterable[str]] = ..., last_push_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., backlog_s: _Optional[float] = ...) -> None: ...
 
 class HeartbeatResponse(_message.Message):
-    __slots__ = ("server_time", "clock_ahead_s", "interval_s")
+    __slots__ = ("server_time", "clock_ahead_s", "interval_s", "hub_version")
     SERVER_TIME_FIELD_NUMBER: _ClassVar[int]
     CLOCK_AHEAD_S_FIELD_NUMBER: _ClassVar[int]
     INTERVAL_S_FIELD_NUMBER: _ClassVar[int]
+    HUB_VERSION_FIELD_NUMBER: _ClassVar[int]
     server_time: _timestamp_pb2.Timestamp
     clock_ahead_s: float
     interval_s: float
-    def __init__(self, server_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., clock_ahead_s: _Optional[float] = ..., interval_s: _Optional[float] = ...) -> None: ...
+    hub_version: str
+    def __init__(self, server_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., clock_ahead_s: _Optional[float] = ..., interval_s: _Optional[float] = ..., hub_version: _Optional[str] = ...) -> None: ...
