@@ -38,6 +38,7 @@ from mtd.compaction.service import CompactionService
 from mtd.core.clock import SYSTEM_CLOCK
 from mtd.core.errors import MtdError, Retryable
 from mtd.core.garbage import QuietGarbage
+from mtd.core.metrics import TASKS
 from mtd.core.report import configure_logging
 from mtd.core.service import TaskGroup
 from mtd.eventlog.sqlite.log import SqliteEventLog
@@ -464,6 +465,7 @@ class Daemon:
             await tx.execute("SELECT 1")
 
         while True:
+            TASKS.set(len(asyncio.all_tasks()))
             try:
                 await self._database.run("app.hello", hello, deadline_s=_HELLO_DEADLINE_S)
             except Retryable as error:

@@ -17,3 +17,4 @@ TASK_FAILURES = Counter(
 GATE_LIMIT = Gauge("mtd_core_gate_limit", "Tasks that a gate lets in at once.", ["gate"])
 GATE_IN_PROGRESS = Gauge("mtd_core_gate_in_progress", "Tasks inside a gate.", ["gate"])
 GATE_WAITING = Gauge("mtd_core_gate_waiting", "Tasks that wait before a gate.", ["gate"])
+TASKS = Gauge("mtd_core_tasks", "Tasks of the loop: they come and go, and must not pile up.")

@@ -112,8 +112,8 @@ def figures_of(samples: Sequence[Sample], warm_up_s: float, limits: Limits) -> d
         figures |= {
             "polls_per_s": round((kept[-1].polls - kept[0].polls) / seconds, 1),
             "polls_skipped": int(kept[-1].polls_skipped - kept[0].polls_skipped),
-            "dropped": int(np.nan_to_num(kept[-1].dropped)),
-            "lag_s_max": round(float(np.nanmax([sample.lag_s for sample in kept])), 2),
+            "dropped": int(kept[-1].dropped),
+            "lag_s_max": round(max(sample.lag_s for sample in kept), 2),
             "machine_load": round(float(np.mean([sample.machine_load for sample in kept])), 1),
         }
     figures["problems"] = problems_of(lines, limits)

@@ -82,12 +82,12 @@ def _metrics(page: str) -> dict[str, float]:
         name = name.partition("{")[0]
         if name in found:
             found[name].append(float(value))
-    return {
-        field: _together(field, found[name]) if found[name] else math.nan for field, name in _READ.items()
-    }
+    return {field: _together(field, found[name]) for field, name in _READ.items()}
 
 
 def _together(field: str, values: Sequence[float]) -> float:
+    if not values:  # a counter with labels isn't there before it counted
+        return 0.0 if _READ[field].endswith("_total") else math.nan
     return max(values) if field in _LABELLED_BY_PROJECTION else sum(values)
 
 
