@@ -1,0 +1,23 @@
+"""What breaks, broken on purpose: a kit for the tests in ``tests/faults`` and for ``scripts/bench faults``.
+
+A `Fleet` is lab routers, a daemon with a PostgreSQL of its own, and a `Supervisor` that starts the
+daemon again as systemd does. The daemon is the usual one; beside its log it writes each event that
+it was told is durable into a `ledger`, which has nothing to do with the log. A `Fault` strikes such
+a fleet, tells how one sees it, and how it ends. `strike` does all that and gives `Figures`: seconds until
+it was noticed, seconds until all was well again, and what the `judge` found: of the events in the ledger
+none may be missing in PostgreSQL, and none may be there twice.
+
+| module | what it has |
+| --- | --- |
+| ledger | what was acknowledged: written by the daemon's process, read by us |
+| launcher | the daemon with a ledger, on a clock that can be stepped |
+| fleet | routers, daemon, supervisor, and questions about them |
+| supervisor | starts again what died |
+| victims | the processes of a fleet, by what they are |
+| disks | small disks, full disks, disks that go read-only |
+| programs | programs of others that some faults need |
+| judge | what is lost, what is doubled |
+| fault | one fault, and how it is struck |
+| catalogue | all faults, by name |
+| kills | kills in a row, each in the middle of writing |
+"""

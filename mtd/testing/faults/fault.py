@@ -1,0 +1,102 @@
+"""One fault: how it strikes, how one sees it, and how one knows that it is over."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from typing import Any, Protocol
+
+from mtd.testing.faults.fleet import Fleet
+
+
+class Fault(Protocol):
+    """What the catalogue has of each fault. ``runbook`` is the page for who is on call."""
+
+    name: str
+    runbook: str
+
+    def strike(self, fleet: Fleet) -> None:
+        """Break it."""
+
+    def noticed(self, fleet: Fleet) -> bool:
+        """Return whether mtd tells of it: by a metric, by ``/readyz``, an event, or in its log."""
+
+    def mend(self, fleet: Fleet) -> None:
+        """Repair what only people repair: a disk, a router, a link. What mtd has to do by itself isn't done here."""
+
+    def recovered(self, fleet: Fleet) -> bool:
+        """Return whether all is well again."""
+
+
+@dataclass(slots=True)
+class Figures:
+    """What came of a fault. ``recover_s`` counts from the mending, or from the strike where nobody mends."""
+
+    fault: str
+    runbook: str
+    acknowledged: int = 0
+    lost: int = 0
+    doubled: int = 0
+    detect_s: float = 0.0
+    recover_s: float = 0.0
+    restarts: int = 0
+    examples: list[str] = field(default_factory=list)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it for JSON."""
+        return asdict(self)
+
+
+def strike(fleet: Fleet, fault: Fault, *, held_s: float = 0.0, timeout_s: float = 60.0) -> Figures:
+    """Let a fault strike a fleet that is well; wait until it was noticed, mended, and is over; judge.
+
+    ``held_s``: how long it lasts at least before it is mended.
+    """
+    figures = Figures(fault.name, fault.runbook)
+    restarts = fleet.supervisor.restarts if fleet.supervisor else 0
+    fleet.wait_for_writes()
+    began = time.monotonic()
+    fault.strike(fleet)
+    struck = time.monotonic()
+    fleet.wait_for(lambda: fault.noticed(fleet), f"{fault.name} is noticed", timeout_s)
+    figures.detect_s = round(time.monotonic() - struck, 2)
+    while time.monotonic() - began < held_s:
+        time.sleep(0.05)  # noqa: TID251 - no reactor here
+    fault.mend(fleet)
+    mended = time.monotonic()
+    fleet.wait_for(lambda: fault.recovered(fleet), f"{fault.name} is over", timeout_s)
+    figures.recover_s = round(time.monotonic() - mended, 2)
+    verdict = fleet.verdict()
+    figures.acknowledged, figures.lost, figures.doubled = verdict.acknowledged, verdict.lost, verdict.doubled
+    figures.examples = verdict.examples
+    figures.restarts = (fleet.supervisor.restarts if fleet.supervisor else 0) - restarts
+    return figures
+
+
+@dataclass(slots=True)
+class Simple:
+    """A fault made of functions."""
+
+    name: str
+    runbook: str
+    strikes: Callable[[Fleet], None]
+    notices: Callable[[Fleet], bool]
+    mends: Callable[[Fleet], None] = lambda _: None
+    recovers: Callable[[Fleet], bool] = lambda fleet: fleet.is_ready() and fleet.fresh()
+
+    def strike(self, fleet: Fleet) -> None:
+        """Break it."""
+        self.strikes(fleet)
+
+    def noticed(self, fleet: Fleet) -> bool:
+        """Return whether mtd tells of it."""
+        return self.notices(fleet)
+
+    def mend(self, fleet: Fleet) -> None:
+        """Repair it."""
+        self.mends(fleet)
+
+    def recovered(self, fleet: Fleet) -> bool:
+        """Return whether all is well again."""
+        return self.recovers(fleet)
