@@ -32,7 +32,10 @@ class ILeaseStore(Interface):
         """
 
     async def renew(lease: Lease, ttl_s: float) -> Lease:
-        """Hold a lease for longer, from now on. Raises LeaseLost if it is over and was taken, or its epoch isn't the newest."""
+        """Hold a lease for longer, from now on. Raises LeaseLost if it was released or taken, or its epoch isn't the newest.
+
+        One that is over and that nobody took goes on, with its epoch.
+        """
 
     async def release(lease: Lease) -> None:
         """Let a lease go at once; nothing happens if it is lost already."""
@@ -78,8 +81,12 @@ class ICoordination(Interface):
     All methods raise StorageUnavailable (Retryable) while the store can't be asked.
     """
 
-    async def join(facts: CollectorFacts) -> Membership:
-        """Let a collector take part. Another instance of the same collector that still does is superseded at once."""
+    async def join(facts: CollectorFacts, *, resumes: bool = False) -> Membership:
+        """Let a collector take part. Another instance of the same collector that still does is superseded at once.
+
+        ``resumes``: this instance took part before, and supersedes nobody: it raises Superseded if another one does
+        now. The first call of an instance is without.
+        """
 
     async def renew(membership: Membership) -> Membership:
         """Take part for longer. Raises LeaseLost: join again."""
@@ -88,7 +95,16 @@ class ICoordination(Interface):
         """Take part no more; all its devices are released."""
 
     def assignments(membership: Membership) -> AsyncGenerator[Assignment, None]:
-        """Yield what a collector is to poll, at once and whenever it changed; the newest only. Close it."""
+        """Yield what a collector is to poll, at once and whenever it changed; the newest only. Close it.
+
+        Say ``applied`` when the collector acts by one. Devices may have other settings at the same revision.
+        """
+
+    async def applied(membership: Membership, revision: int) -> None:
+        """Take note that a collector acts by this revision.
+
+        What was exclusive and is no more is polled under the lease from then on, and may fail over.
+        """
 
     async def released(membership: Membership, epochs: Mapping[str, int]) -> None:
         """Take note that devices, each under its epoch, are polled no more by this collector."""

@@ -37,6 +37,16 @@ class AlreadyExists(Conflict):
     """The name is taken."""
 
 
+class LeaseLost(Refused):
+    """A lease is held no more: somebody else may have it. Ask for it anew."""
+
+
+class Superseded(LeaseLost):
+    """Another process does the same under the same name: this one has to let go of everything."""
+
+    hint = "give each process a name of its own: daemon.collector_id; an edge enrols by itself"
+
+
 class Unauthenticated(Refused):
     """Who calls didn't prove who they are.
 
