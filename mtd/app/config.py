@@ -18,6 +18,7 @@ from mtd.app.auditing.config import AuditConfig
 from mtd.app.doctor_config import DoctorConfig
 from mtd.core.report import ENVIRONMENT as LOG_NAMES
 from mtd.core.report import LogConfig
+from mtd.core.tracing.config import TracingConfig
 from mtd.diagnostics.config import DiagnosticsConfig
 from mtd.discovery.config import DiscoveryConfig
 from mtd.eventlog.config import EventLogConfig
@@ -84,6 +85,9 @@ class Settings(BaseModel):
 
     daemon: DaemonConfig = Field(default_factory=DaemonConfig, description="The process as a whole.")
     log: LogConfig = Field(default_factory=LogConfig, description="What the process writes about itself.")
+    tracing: TracingConfig = Field(
+        default_factory=TracingConfig, description="Traces of mtd itself, over OpenTelemetry."
+    )
     scheduler: SchedulerConfig = Field(default_factory=SchedulerConfig, description="How routers are polled.")
     routeros_api: RouterOsApiConfig = Field(
         default_factory=RouterOsApiConfig, description="Sessions over the RouterOS API."

@@ -33,6 +33,7 @@ from mtd.app.secrets import Secrets
 from mtd.app.showing import Showing, Shown
 from mtd.app.stages import Stages
 from mtd.app.tenancy import sole_tenant
+from mtd.app.tracing import Tracing
 from mtd.app.ways import way_testers
 from mtd.compaction.service import CompactionService
 from mtd.core.clock import SYSTEM_CLOCK
@@ -95,6 +96,7 @@ class Daemon:
         self._logins = Logins(settings)
         self._certificates = Certificates(settings)
         self._ingesting = Ingesting(settings)
+        self._tracing = Tracing(settings.tracing, settings.daemon.collector_id)
 
     async def start(self) -> None:
         """Start all parts, each when what it needs is there.
@@ -103,6 +105,7 @@ class Daemon:
         database that is away is waited for: ``/readyz`` says so meanwhile.
         """
         make_data_dir(self._settings.daemon.data_dir)
+        await self._begin("traces", self._tracing.start(), self._tracing.stop)
         http = await self._start_http()
         self._plugins = self._given_plugins or PluginManager.load(settings=self._settings.plugins)
         self._database = await self._start_database()
@@ -377,6 +380,7 @@ class Daemon:
             ],
             running=self._certificates.running,
             tls=self._certificates.grpc,
+            follow_traces=self._settings.tracing.callers == "follow",
         )
         pruner = RequestPruner(self._database)
         await self._begin("ids of requests", pruner.start(), pruner.stop)

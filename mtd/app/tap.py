@@ -19,6 +19,7 @@ from twisted.python import usage
 from mtd.core.aio import as_deferred, install_reactor
 from mtd.core.config import ConfigInvalid, load_config
 from mtd.core.errors import MtdError
+from mtd.core.log_fields import describe_process
 from mtd.core.report import configure_logging
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ class DaemonService(Service):
         """Start the daemon in the background; a failure stops the reactor."""
         super().startService()  # type: ignore[no-untyped-call]
         configure_logging(self._settings.log)
+        describe_process(collector=self._settings.daemon.collector_id)
         loop = asyncio.get_event_loop()
         loop.add_signal_handler(signal.SIGHUP, self._reload)
         self._starting = loop.create_task(self._start())

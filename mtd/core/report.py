@@ -11,6 +11,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from mtd.core import log_fields
+
 _PLAIN = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
 
 
@@ -36,17 +38,22 @@ class LogConfig(BaseModel):
 
 
 class JsonFormatter(logging.Formatter):
-    """A record as one JSON object; fields given by ``extra=`` stand beside the message."""
+    """A record as one JSON object.
+
+    Beside the message stand the fields of whoever writes (`mtd.core.log_fields`), and those given by ``extra=``.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record as one line of JSON."""
         moment = datetime.datetime.fromtimestamp(record.created, datetime.UTC)
-        entry = {
+        entry: dict[str, object] = {
             "time": moment.isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
         }
+        # A record is written where it is made, so these are of the task, or the thread, that made it.
+        entry |= log_fields.fields()
         entry |= {key: value for key, value in record.__dict__.items() if key not in _PLAIN}
         if record.exc_info:
             entry["exception"] = self.formatException(record.exc_info)

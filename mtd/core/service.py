@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import logging
 from collections.abc import Coroutine
 from typing import Any
 
+from mtd.core import log_fields
 from mtd.core.metrics import TASK_FAILURES
 
 logger = logging.getLogger(__name__)
@@ -24,8 +26,15 @@ class TaskGroup:
         self._tasks: set[asyncio.Task[Any]] = set()
 
     def spawn(self, name: str, coroutine: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        """Run a coroutine in the background until it ends or ``stop`` is called."""
-        task = asyncio.get_running_loop().create_task(coroutine, name=f"{self._owner}.{name}")
+        """Run a coroutine in the background until it ends or ``stop`` is called.
+
+        It goes on when the request that began it is done: its lines in the log, and its spans, aren't of that request.
+        """
+        context = contextvars.copy_context()
+        context.run(log_fields.forget)
+        task = asyncio.get_running_loop().create_task(
+            coroutine, name=f"{self._owner}.{name}", context=context
+        )
         self._tasks.add(task)
         task.add_done_callback(self._ended)
         return task

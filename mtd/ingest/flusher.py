@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from mtd.core import tracing
 from mtd.core.backoff import Backoff
 from mtd.core.errors import Refused, Retryable
 from mtd.core.metrics import TASK_FAILURES
@@ -74,7 +75,7 @@ class Flusher:
             self._filled.clear()
             self._hurry.clear()
             while entries := self._buffer.take(self._settings.flush_events, self._settings.flush_bytes):
-                appended = await self._append(entries)
+                appended = await self._append_traced(entries)
                 self._settle(entries)
                 if appended and self._buffer.fill < _CALM_FILL:
                     self._incidents.append_succeeded()
@@ -99,6 +100,16 @@ class Flusher:
         # Who waits holds the old event; who comes later gets the new one.
         self._settled.set()
         self._settled = asyncio.Event()
+
+    async def _append_traced(self, entries: Sequence[Entry]) -> bool:
+        """Append entries as a step of the traces that their events belong to. See ``_append``."""
+        if not tracing.is_on():
+            return await self._append(entries)
+        envelopes = [envelope for entry in entries for envelope in entry.envelopes]
+        with tracing.each("append", envelopes, {"mtd.events": len(envelopes)}) as appends:
+            # Before they are appended: from then on they belong to all readers.
+            appends.hand_on(envelopes)
+            return await self._append(entries)
 
     async def _append(self, entries: Sequence[Entry]) -> bool:
         """Append entries as one batch, however long it takes; or one by one if the log refuses that.

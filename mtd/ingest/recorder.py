@@ -8,6 +8,7 @@ from collections.abc import Collection, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from mtd.core import tracing
 from mtd.core.clock import SYSTEM_CLOCK, Clock
 from mtd.core.limits import TokenBucket
 from mtd.core.service import TaskGroup
@@ -110,7 +111,7 @@ class Recorder:
         """Return the steps of ``record``, for an observation that may be large."""
         origin = self._origin(device)
         now_us = self._clock.now_us()
-        with self._accepting(origin):
+        with tracing.step("record"), self._accepting(origin):
             self._validator.check_time(observation.collected_us, now_us)
             urgency = Urgency.T1
             if observation.frame is not None:
@@ -238,6 +239,8 @@ class Recorder:
 
     def _add(self, urgency: Urgency, envelope: Envelope) -> None:
         """Put an event into the buffer. Raises NotAccepted if it is too large."""
+        if carried := tracing.carried():
+            envelope.trace_context = carried
         size = envelope.ByteSize()
         self._validator.check_size(size)
         metrics.recorded(payload_kind(envelope)).inc()

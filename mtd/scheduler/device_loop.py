@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NoReturn
 
+from mtd.core import log_fields, tracing
 from mtd.core.backoff import Backoff
 from mtd.core.breaker import Breaker
 from mtd.core.errors import Bug
@@ -117,6 +118,12 @@ class DeviceLoop:
         self._intervals_s = {
             tier: device.intervals_s.get(tier) or settings.intervals_s.of(tier) for tier in Tier
         }
+        named: tracing.Attributes = {
+            "mtd.device": device.name,
+            "mtd.device_id": device.device_id,
+            "mtd.tenant_id": device.tenant_id,
+        }
+        self._named = {tier: {**named, "mtd.tier": tier.value} for tier in Tier}  # in traces
         self._missed = MissedPolls(self._intervals_s)
         self._missed_live = 0  # T0 polls missed since the last report that told of them
         self._backoff = Backoff(settings.backoff_first_s, settings.backoff_cap_s, rng=parts.rng)
@@ -133,6 +140,8 @@ class DeviceLoop:
 
     async def run(self) -> None:
         """Poll until cancelled."""
+        device = self.device
+        log_fields.bind(device=device.name, device_id=device.device_id, tenant=device.tenant_id)
         self._missed.went_down(self._parts.clock.monotonic())
         try:
             await self._restore()
@@ -248,7 +257,8 @@ class DeviceLoop:
                 metrics.POLLS_SKIPPED.labels(tier=tier, reason=reason).inc()
                 self.account.polls_skipped += 1
             else:
-                await self._poll(tier, pacer.next_due)
+                with tracing.begin("poll", self._named[tier]):
+                    await self._poll(tier, pacer.next_due)
             passed = pacer.advance(clock.monotonic())
             if not spread:
                 spread = True
@@ -291,7 +301,8 @@ class DeviceLoop:
         started = clock.monotonic()
         owners = self._mapper.owners(tier)
         try:
-            replies = await self._run_in_turns(tier, commands, owners)
+            with tracing.step("ask"):
+                replies = await self._run_in_turns(tier, commands, owners)
             if tier is Tier.T0:
                 _expect_an_answer(replies)
         except SessionFailed as failure:
@@ -347,6 +358,7 @@ class DeviceLoop:
         self._last_polled = now
         self._ways.follow_condition(self._source.standing)
         if self.health.failures:
+            logger.info("%s is polled again, after %d failures", self.device.name, self.health.failures)
             missed, self._missed_live = self._missed_live, 0
             self._conditions.report(self.health.succeeded(Tier.T0, missed=missed))
         else:
@@ -426,9 +438,13 @@ class DeviceLoop:
         delay = max(self._backoff.next_delay(), self._breaker.wait_s(now))
         self._count_missed(self._missed.advance(now))
         missed, self._missed_live = self._missed_live, 0
-        self._conditions.report(
-            self.health.failed(failure.outcome, failure.reason, missed=missed, retry_in_s=delay)
+        report = self.health.failed(failure.outcome, failure.reason, missed=missed, retry_in_s=delay)
+        # Each failure is an event; a line is written for the first of a row.
+        level = logging.INFO if report.consecutive_failures == 1 else logging.DEBUG
+        logger.log(
+            level, "%s can't be polled: %s; next try in %.0f s", self.device.name, failure.reason, delay
         )
+        self._conditions.report(report)
         await asyncio.sleep(delay)
 
     def _count_missed(self, missed: Mapping[Tier, int]) -> None:

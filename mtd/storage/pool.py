@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import psycopg2
 from txpostgres import txpostgres
 
+from mtd.core import tracing
 from mtd.core.backoff import Backoff
 from mtd.core.clock import SYSTEM_CLOCK, Clock
 from mtd.core.errors import Bug, Misconfigured
@@ -174,7 +175,8 @@ class Database:
         """
         if self._role is DatabaseRole.DOOR and not tenant:
             raise Bug(f"{name}: a door asks for no tenant; what crosses tenants is for the writer's pool")
-        return await self._run(name, body, tenant, deadline_s, durable=durable)
+        with tracing.step("transaction", {"mtd.transaction": name}):
+            return await self._run(name, body, tenant, deadline_s, durable=durable)
 
     async def _run(
         self,

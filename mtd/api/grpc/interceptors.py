@@ -6,7 +6,7 @@ import asyncio
 import inspect
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from typing import Any
 from urllib.parse import unquote
 
@@ -24,6 +24,7 @@ from mtd.api.grpc.deadlines import AnswerClock, Deadlines, in_time, only_message
 from mtd.api.grpc.malformed import or_malformed, readable
 from mtd.api.grpc.status import status_of
 from mtd.api.grpc.types import Context, Handler, Interceptor
+from mtd.core import log_fields, tracing
 from mtd.core.clock import Clock
 from mtd.core.errors import Bug, Forbidden, Unauthenticated
 from mtd.model.principal import Principal
@@ -35,6 +36,11 @@ QUIET_PREFIXES = ("/grpc.health.", "/grpc.reflection.")
 
 TENANT_KEY = "mtd-tenant"
 """Metadata by which a caller says which tenant it works for: those who may choose."""
+
+REQUEST_KEY = "x-request-id"
+"""Metadata by which a caller names its call, to find it in our log."""
+
+TRACE_KEY = "traceparent"
 
 # What proxies add: what they pass on isn't of this machine, wherever they run.
 _FORWARDED_KEYS = frozenset({"forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via"})
@@ -57,6 +63,8 @@ class CallInterceptor(Interceptor):
         rules: Mapping[str, Rule],
         conventions: Conventions,
         running: RunningCalls,
+        *,
+        follow_traces: bool = True,
     ) -> None:
         self._deadlines = deadlines
         self._conventions = conventions
@@ -65,6 +73,7 @@ class CallInterceptor(Interceptor):
         self._trail = Trail(auditor, clock)
         self._rules = rules
         self._running = running
+        self._follow_traces = follow_traces
         self._wrapped: dict[str, Handler] = {}
 
     async def intercept_service(
@@ -105,7 +114,7 @@ class CallInterceptor(Interceptor):
 
         async def call(requests: Any, context: Context) -> Any:
             answer = _NO_ANSWER  # if it fails, which becomes a status
-            async with self._account(method, context):
+            async with self._noted(method, context), self._account(method, context):
                 request = await self._taken(requests, one=one)
                 async with self._admitted(method, request, context):
                     # A deadline of the caller's own is kept by gRPC, which cancels us.
@@ -126,7 +135,7 @@ class CallInterceptor(Interceptor):
 
     def _streaming(self, method: str, behaviour: Any, *, one: bool) -> Any:
         async def call(requests: Any, context: Context) -> None:
-            async with self._account(method, context):
+            async with self._noted(method, context, stream=True), self._account(method, context):
                 request = await self._taken(requests, one=one)
                 async with self._admitted(method, request, context, stream=True):
                     async with asyncio.timeout(self._deadlines.answer) as limit:
@@ -134,6 +143,23 @@ class CallInterceptor(Interceptor):
                         await _written(behaviour(self._begun(request), clock), clock)
 
         return call
+
+    @asynccontextmanager
+    async def _noted(self, method: str, context: Context, *, stream: bool = False) -> AsyncIterator[None]:
+        """Have all that is written meanwhile carry the call's id, and its trace go on here."""
+        given = metadata_of(context)
+        quiet = method.startswith(QUIET_PREFIXES)
+        parent = None
+        if self._follow_traces and (text := given.get(TRACE_KEY)):
+            parent = tracing.Link.from_traceparent(text)
+        span = nullcontext() if quiet else tracing.follow(method[1:], parent, {"rpc.system": "grpc"})
+        request_id = log_fields.request_id(given.get(REQUEST_KEY, ""))
+        with log_fields.bound(request_id=request_id, method=method), span as called:
+            if stream:
+                tracing.detached()  # it may last for days: what it asks in all that time is no one's trace
+            yield
+            if called is not None:
+                called.set("rpc.grpc.status_code", code_of(context).name)
 
     @asynccontextmanager
     async def _account(self, method: str, context: Context) -> AsyncIterator[None]:
@@ -176,6 +202,7 @@ class CallInterceptor(Interceptor):
         if rule is None:
             raise Bug(f"{method} is served, and nothing says who may call it: add its service to DESCRIPTORS")
         caller = await self._caller(rule, request, context)
+        log_fields.bind(tenant=caller.tenant_id)  # until the call is over
         async with self._trail.deed(caller, rule, request, context, stream=stream):
             with serving(caller):
                 async with self._running.serving(caller):
@@ -210,16 +237,22 @@ class CallInterceptor(Interceptor):
             code.name,
             seconds * 1000,
             context.peer(),
-            extra={"method": method, "code": code.name, "seconds": round(seconds, 6)},
+            extra={"code": code.name, "seconds": round(seconds, 6)},
         )
 
 
-def credentials_of(context: Context) -> Credentials:
-    """Return what a caller shows."""
+def metadata_of(context: Context) -> dict[str, str]:
+    """Return the texts among what a caller sends along."""
     given: dict[str, str] = {}
     for name, value in context.invocation_metadata() or ():
         if isinstance(value, str):
             given[name.lower()] = value
+    return given
+
+
+def credentials_of(context: Context) -> Credentials:
+    """Return what a caller shows."""
+    given = metadata_of(context)
     scheme, _, bearer = given.get("authorization", "").partition(" ")
     pem = list(context.auth_context().get("x509_pem_cert", ()))
     return Credentials(

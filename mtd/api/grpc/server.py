@@ -109,6 +109,7 @@ class ApiContext:
     clock: Clock = SYSTEM_CLOCK
     running: RunningCalls = field(default_factory=RunningCalls)
     tls: LiveMaterial | None = None
+    follow_traces: bool = True
 
 
 class GrpcServer:
@@ -134,6 +135,7 @@ class GrpcServer:
                     rules_of(DESCRIPTORS),
                     Conventions(PageSeal(self._context.page_key), Repeats(self._context.requests)),
                     self._context.running,
+                    follow_traces=self._context.follow_traces,
                 )
             ],
             options=_options(config),

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Set
 
 _EVENT_ID_BYTES = (0, 16)
+_TRACE_BYTES = (0, 24)
 _MOST_SEVERITY = 2**15 - 1  # newer collectors may know more of them
 _MOST_POSITION = 2**15 - 1
 _LATEST_US = 253_402_300_799_000_000  # of the year 9999
@@ -70,6 +71,8 @@ def stamp(
         else:
             emptied = envelope
             stamped.points[envelope.tenant_id] += _points(envelope)
+            if len(envelope.trace_context) not in _TRACE_BYTES:
+                envelope.ClearField("trace_context")
         emptied.source_log_id, emptied.source_seq = log, seq
         emptied.received_at_us = now_us
         if speaker.collector_id:

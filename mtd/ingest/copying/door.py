@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from mtd.core import tracing
 from mtd.core.clock import SYSTEM_CLOCK, Clock
 from mtd.core.errors import Conflict, QuotaExceeded, Refused, Retryable
 from mtd.core.limits import TokenBucket
@@ -192,15 +193,24 @@ class CopyDoor:
     def append(self, copied: CopiedLog, done: Durable, envelopes: Sequence[Envelope]) -> None:
         """Append what was claimed."""
         source = Source(copied.log_id, *copied.under_way[done])
+        appends = tracing.each("append", envelopes, {"mtd.source_log_id": copied.log_id})
+        appends.hand_on(envelopes)
         appending: asyncio.Future[AppendResult] = asyncio.ensure_future(
             self._log.append(envelopes, source=source)
         )
         self._appending.add(done)
-        appending.add_done_callback(lambda _: self._appended(copied, done, appending))
+        appending.add_done_callback(lambda _: self._appended(copied, done, appending, appends))
 
-    def _appended(self, copied: CopiedLog, done: Durable, appended: asyncio.Future[AppendResult]) -> None:
+    def _appended(
+        self,
+        copied: CopiedLog,
+        done: Durable,
+        appended: asyncio.Future[AppendResult],
+        appends: tracing.Group,
+    ) -> None:
         self._appending.discard(done)
         error = LogUnavailable("the append was given up") if appended.cancelled() else appended.exception()
+        appends.end("" if error is None else type(error).__name__)
         if isinstance(error, SourceStored):
             # Somebody appended it behind our back: what is stored is looked up anew.
             copied.outdated = True
