@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from mtd.app.identity_files import Identity, IdentityFiles, Trust
@@ -170,16 +170,20 @@ class IdentityKeeper:
 
 
 class HubClient:
-    """A client of the hub that follows the identity: ask `current` each time, and keep nothing that it gave for long.
+    """A client of a hub that follows the identity: ask `current` each time, and keep nothing that it gave for long.
 
-    The one before is closed when what it was asked had time to be answered.
+    With several ``targets``, `failed` goes on to the next one. The client before is closed when what it was asked had
+    time to be answered.
     """
 
-    def __init__(self, keeper: IdentityKeeper, grace_s: float = 60.0) -> None:
+    def __init__(self, keeper: IdentityKeeper, targets: Sequence[str] = (), grace_s: float = 60.0) -> None:
         self._keeper = keeper
+        self._targets = tuple(dict.fromkeys((keeper.identity.target, *targets)))
+        self._place = 0
         self._grace_s = grace_s
         self._tasks = TaskGroup("app.hub_client")
         self._client: AsyncMtdClient | None = None
+        self._failed: AsyncMtdClient | None = None
         self._replacing = asyncio.Lock()
 
     @property
@@ -190,7 +194,7 @@ class HubClient:
 
     async def start(self) -> None:
         """Read the certificate. Raises MtdClientError if that can't be."""
-        self._client = await asyncio.to_thread(_client_of, self._keeper.identity)
+        self._client = await asyncio.to_thread(_client_of, self._keeper.identity, self._targets[0])
         self._keeper.listen(self._changed)
 
     async def stop(self) -> None:
@@ -199,12 +203,20 @@ class HubClient:
         if self._client is not None:
             await self._client.close()
 
+    def failed(self, client: AsyncMtdClient) -> None:
+        """A hub couldn't be reached with a client: call the next one, unless somebody said so before."""
+        if len(self._targets) == 1 or client is not self._client or client is self._failed:
+            return
+        self._failed = client
+        self._place = (self._place + 1) % len(self._targets)
+        self._tasks.spawn("next", self._replace())
+
     def _changed(self, _identity: Identity) -> None:
         self._tasks.spawn("replace", self._replace())
 
     async def _replace(self) -> None:
         async with self._replacing:
-            made = await asyncio.to_thread(_client_of, self._keeper.identity)
+            made = await asyncio.to_thread(_client_of, self._keeper.identity, self._targets[self._place])
             before, self._client = self._client, made
         if before is None:
             return
@@ -214,9 +226,9 @@ class HubClient:
             await before.close()
 
 
-def _client_of(identity: Identity) -> AsyncMtdClient:
+def _client_of(identity: Identity, target: str = "") -> AsyncMtdClient:
     return AsyncMtdClient(
-        identity.target,
+        target or identity.target,
         timeout_s=_TIMEOUT_S,
         tls=True,
         ca_file=identity.ca_file,

@@ -59,6 +59,11 @@ class AsyncMtdClient:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed."""
+        return self._closed.is_set()
+
     async def close(self) -> None:
         """Close the connection; streams that tasks are reading end."""
         self._closed.set()
@@ -371,8 +376,27 @@ class AsyncMtdClient:
         metadata = self._credentials.metadata()
         return getattr(self._stub(service), method)(request, metadata=metadata, **bounds)
 
+    def raw_stream(self, method: str, read: Callable[[bytes], Any], *, compressed: bool = False) -> Any:
+        """Begin a stream both ways whose requests are bytes already; for what is built away from the loop."""
+        import grpc
+
+        self._connect()
+        assert self._channel is not None
+        made: Any = self._channel.stream_stream(
+            method, request_serializer=bytes, response_deserializer=read
+        )
+        compression = grpc.Compression.Gzip if compressed else None
+        return made(metadata=self._credentials.metadata(), compression=compression)
+
     def _stub(self, service: str) -> Any:
-        """Return a stub; connect upon the first call, in the process and on the loop that make it."""
+        """Return a stub; connect upon the first call."""
+        self._connect()
+        if service not in self._stubs:
+            self._stubs[service] = stub_on(self._channel, service)
+        return self._stubs[service]
+
+    def _connect(self) -> None:
+        """Have a channel, opened in the process and on the loop that make the first call."""
         if self._closed.is_set():
             raise closed_error()
         if self._channel is None:
@@ -383,6 +407,3 @@ class AsyncMtdClient:
             self._pid = os.getpid()
         elif self._pid != os.getpid():
             raise forked_error()
-        if service not in self._stubs:
-            self._stubs[service] = stub_on(self._channel, service)
-        return self._stubs[service]

@@ -36,6 +36,10 @@ class Known:
         self._layouts[owner, layout.layout_id] = now + interval * share
         self._sweep(now)
 
+    def forget_layouts(self) -> None:
+        """Have all layouts declared again, each in front of its next frame."""
+        self._layouts.clear()
+
     def document_changed(self, owner: _Owner, document: Document, now: float) -> bool:
         """Return whether a document differs from the one recorded last."""
         key = (owner, document.kind)

@@ -96,6 +96,10 @@ class Recorder:
         """Return when all that was recorded before is durable, or was given up."""
         await self._flusher.flush()
 
+    def redeclare(self) -> None:
+        """Declare all layouts again: who reads the log from now on may not have what was declared before."""
+        self._known.forget_layouts()
+
     @property
     def pressure(self) -> float:
         """How full the buffer is, 0 to 1: it fills while the log is slow or takes nothing."""

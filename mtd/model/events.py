@@ -208,6 +208,13 @@ def observation_events(
 # -- reading ------------------------------------------------------------------
 
 
+def emptied(envelope: Envelope, tenant_id: str) -> Envelope:
+    """Return what keeps the place of an event that can't be passed on: positions have no holes."""
+    kept = Envelope(tenant_id=tenant_id, collected_at_us=envelope.collected_at_us)
+    kept.collector_id = envelope.collector_id
+    return kept
+
+
 def payload_kind(envelope: Envelope) -> str:
     """Return what an event is: ``frame``, ``state_changed``, ...; empty if it is newer than we are."""
     return envelope.WhichOneof("payload") or ""
