@@ -34,7 +34,7 @@ class Pseudonyms:
     def __init__(self, key: MasterKey, config: PrivacyConfig) -> None:
         self._key = key
         self._config = config
-        self._made = functools.lru_cache(maxsize=256)(self._make)
+        self._made = functools.lru_cache(maxsize=256)(lambda tenant_id: pseudonym_by(self._derive(tenant_id)))
 
     def __repr__(self) -> str:
         return "Pseudonyms()"
@@ -45,14 +45,22 @@ class Pseudonyms:
             return None
         return self._made(tenant_id)
 
-    def _make(self, tenant_id: str) -> Pseudonym:
+    def key_of(self, tenant_id: str) -> bytes:
+        """Return the key of a tenant, for an edge that polls its devices; empty if its texts are kept."""
+        return b"" if self._config.of(tenant_id) is Personal.KEPT else self._derive(tenant_id)
+
+    def _derive(self, tenant_id: str) -> bytes:
         derived = HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=_PURPOSE + tenant_id.encode())
-        key = derived.derive(self._key.material)
+        return derived.derive(self._key.material)
 
-        def pseudonym(text: str) -> str:
-            if not text:
-                return text  # there is nothing to hide, and everyone would know it anyway
-            digest = hmac.digest(key, text.encode("utf-8", "surrogatepass"), "sha256")
-            return MARK + base64.b32encode(digest[:_BYTES]).decode().lower()
 
-        return pseudonym
+def pseudonym_by(key: bytes) -> Pseudonym:
+    """Return what makes a pseudonym of a text by a tenant's key."""
+
+    def pseudonym(text: str) -> str:
+        if not text:
+            return text  # there is nothing to hide, and everyone would know it anyway
+        digest = hmac.digest(key, text.encode("utf-8", "surrogatepass"), "sha256")
+        return MARK + base64.b32encode(digest[:_BYTES]).decode().lower()
+
+    return pseudonym

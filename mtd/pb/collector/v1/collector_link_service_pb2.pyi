@@ -97,6 +97,10 @@ class Released(_message.Message):
     epochs: _containers.ScalarMap[str, int]
     def __init__(self, sequence: _Optional[int] = ..., epochs: _Optional[_Mapping[str, int]] = ...) -> None: ...
 
+class Leave(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
 class ToolValue(_message.Message):
     __slots__ = ("text", "whole", "number", "large")
     TEXT_FIELD_NUMBER: _ClassVar[int]
@@ -211,18 +215,20 @@ class CommandUpdate(_message.Message):
     def __init__(self, command_id: _Optional[str] = ..., rows: _Optional[_Union[ToolRows, _Mapping]] = ..., tool_end: _Optional[_Union[ToolEnd, _Mapping]] = ..., refreshed: _Optional[_Union[RefreshedCapabilities, _Mapping]] = ..., tested: _Optional[_Union[TestedConnection, _Mapping]] = ..., failure: _Optional[_Union[CommandFailure, _Mapping]] = ...) -> None: ...
 
 class AttachRequest(_message.Message):
-    __slots__ = ("hello", "renew", "applied", "released", "command")
+    __slots__ = ("hello", "renew", "applied", "released", "command", "leave")
     HELLO_FIELD_NUMBER: _ClassVar[int]
     RENEW_FIELD_NUMBER: _ClassVar[int]
     APPLIED_FIELD_NUMBER: _ClassVar[int]
     RELEASED_FIELD_NUMBER: _ClassVar[int]
     COMMAND_FIELD_NUMBER: _ClassVar[int]
+    LEAVE_FIELD_NUMBER: _ClassVar[int]
     hello: Hello
     renew: Renew
     applied: Applied
     released: Released
     command: CommandUpdate
-    def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., renew: _Optional[_Union[Renew, _Mapping]] = ..., applied: _Optional[_Union[Applied, _Mapping]] = ..., released: _Optional[_Union[Released, _Mapping]] = ..., command: _Optional[_Union[CommandUpdate, _Mapping]] = ...) -> None: ...
+    leave: Leave
+    def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., renew: _Optional[_Union[Renew, _Mapping]] = ..., applied: _Optional[_Union[Applied, _Mapping]] = ..., released: _Optional[_Union[Released, _Mapping]] = ..., command: _Optional[_Union[CommandUpdate, _Mapping]] = ..., leave: _Optional[_Union[Leave, _Mapping]] = ...) -> None: ...
 
 class ServedTenant(_message.Message):
     __slots__ = ("tenant_id", "pseudonym_key", "names_kept")

@@ -1,0 +1,170 @@
+"""What an edge holds: devices, its lease, and what it has still to say of devices that it let go. No I/O."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Collection, Mapping
+
+from mtd.core.clock import LEASE_CLOCK, Clock
+from mtd.core.errors import Bug
+from mtd.link.kept import Kept, TenantKey
+from mtd.link.metrics import DEVICES, DEVICES_UNREADABLE
+from mtd.model.assignment import AssignedDevice, Assignment
+from mtd.security.pseudonyms import Pseudonym, pseudonym_by
+
+logger = logging.getLogger(__name__)
+
+
+class Holding:
+    """Tells whether a device may be polled. ``version`` grows with each change of what is held."""
+
+    def __init__(self, margin_s: float, clock: Clock = LEASE_CLOCK) -> None:
+        self._margin_s = margin_s
+        self._clock = clock
+        self._good_until = -math.inf
+        self._tenants: Mapping[str, TenantKey] = {}
+        self._pseudonyms: dict[str, Pseudonym] = {}
+        self._leaving: dict[str, int] = {}  # withdrawn, and maybe being polled at this moment
+        self._to_tell: dict[str, int] = {}  # let go, and the hub hasn't noted it
+        self.assignment = Assignment(0)
+        self.known = False
+        """Whether there is an assignment: a hub's, or one that was kept."""
+        self.version = 0
+
+    # -- what is asked at each poll -------------------------------------------
+
+    def may_poll(self, device_id: str) -> bool:
+        """Whether a device may be polled at this moment."""
+        assigned = self.assignment.devices.get(device_id)
+        if assigned is None:
+            return False
+        return assigned.exclusive or self._clock.monotonic() < self._good_until
+
+    def epoch_of(self, device_id: str) -> int:
+        """Return the epoch under which a device is held, or was until it is released; 0 if it isn't."""
+        assigned = self.assignment.devices.get(device_id)
+        return self._leaving.get(device_id, 0) if assigned is None else assigned.epoch
+
+    def pseudonym_of(self, tenant_id: str) -> Pseudonym | None:
+        """Return what replaces texts of a tenant that name people; None if they are kept."""
+        tenant = self._tenants.get(tenant_id)
+        if tenant is None:  # devices of others aren't taken
+            raise Bug(f"the hub told nothing of the tenant {tenant_id}: its names can't be replaced")
+        if not tenant.key:
+            return None
+        if tenant_id not in self._pseudonyms:
+            self._pseudonyms[tenant_id] = pseudonym_by(tenant.key)
+        return self._pseudonyms[tenant_id]
+
+    @property
+    def lease_left_s(self) -> float:
+        """What is left of the lease, in seconds; 0 when it is over."""
+        return max(0.0, self._good_until - self._clock.monotonic())
+
+    # -- what the hub tells ------------------------------------------------------
+
+    def leased(self, asked_at: float, lease_s: float) -> None:
+        """Take part for ``lease_s`` from when that was asked for, less the margin. Never for a shorter time than before."""
+        if lease_s > 0:
+            self._good_until = max(self._good_until, asked_at + lease_s - self._margin_s)
+
+    def take_tenants(self, tenants: Mapping[str, TenantKey]) -> None:
+        """Take the tenants that are polled for. Devices of others are let go."""
+        if tenants == self._tenants:
+            return
+        self._tenants, self._pseudonyms = tenants, {}
+        self.version += 1
+        if self.known:
+            self.take(self.assignment)
+
+    def take(self, assignment: Assignment) -> None:
+        """Hold what this says, and nothing else."""
+        devices = self._of_known_tenants(assignment)
+        for device_id, held in self.assignment.devices.items():
+            if device_id not in devices:
+                self._leaving[device_id] = held.epoch
+        for device_id in devices:
+            self._leaving.pop(device_id, None)
+        self.assignment = Assignment(assignment.revision, devices)
+        self.known = True
+        self.version += 1
+        exclusive = sum(one.exclusive for one in devices.values())
+        DEVICES.labels(kind="exclusive").set(exclusive)
+        DEVICES.labels(kind="leased").set(len(devices) - exclusive)
+
+    def end_lease(self) -> None:
+        """Hold no lease any more."""
+        self._good_until = -math.inf
+
+    def let_go(self) -> None:
+        """Hold nothing, and no lease."""
+        self.end_lease()
+        if self.assignment.devices:
+            self.take(Assignment(self.assignment.revision))
+
+    def noted(self, epochs: Mapping[str, int]) -> None:
+        """The hub has noted that these were let go."""
+        for device_id, epoch in epochs.items():
+            if self._to_tell.get(device_id) == epoch:
+                del self._to_tell[device_id]
+
+    def _of_known_tenants(self, assignment: Assignment) -> Mapping[str, AssignedDevice]:
+        known = {
+            device_id: one
+            for device_id, one in assignment.devices.items()
+            if one.device.tenant_id in self._tenants
+        }
+        if missing := len(assignment.devices) - len(known):
+            DEVICES_UNREADABLE.inc(missing)
+            logger.error(
+                "%d devices are of tenants of which the hub told nothing: they aren't polled", missing
+            )
+        return known
+
+    # -- what the hub is told ------------------------------------------------------
+
+    def release(self, device_ids: Collection[str]) -> bool:
+        """These aren't polled any more; return whether there is something to tell. Those held again are left out."""
+        released = {
+            device_id: self._leaving.pop(device_id) for device_id in device_ids if device_id in self._leaving
+        }
+        self._to_tell |= released
+        return bool(released)
+
+    @property
+    def to_tell(self) -> Mapping[str, int]:
+        """Epochs of what was let go, as far as the hub hasn't noted it."""
+        return dict(self._to_tell)
+
+    @property
+    def held(self) -> Mapping[str, AssignedDevice]:
+        """What is held."""
+        return self.assignment.devices
+
+    @property
+    def has_exclusive(self) -> bool:
+        """Whether something is polled without a lease."""
+        return any(one.exclusive for one in self.assignment.devices.values())
+
+    # -- what survives a restart ------------------------------------------------------
+
+    def kept(self, collector_id: str) -> Kept:
+        """Return what has to survive a restart."""
+        devices = {device_id: one for device_id, one in self.assignment.devices.items() if one.exclusive}
+        tenants = {one.device.tenant_id for one in devices.values()}
+        return Kept(
+            collector_id,
+            self.assignment.revision if devices else 0,
+            {tenant_id: key for tenant_id, key in self._tenants.items() if tenant_id in tenants},
+            devices,
+        )
+
+    def restore(self, kept: Kept) -> None:
+        """Hold what was kept: nothing but devices that need no lease."""
+        self._tenants = kept.tenants
+        self.take(
+            Assignment(
+                kept.revision, {device_id: one for device_id, one in kept.devices.items() if one.exclusive}
+            )
+        )
