@@ -21,6 +21,8 @@ from prometheus_client.metrics_core import CounterMetricFamily, HistogramMetricF
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
+from mtd.core.metrics import unit_of
+
 
 class _Child(Protocol):
     created: float
@@ -108,7 +110,9 @@ class LoopCounter(LoopMetric[Count]):
         return [family]
 
     def _family(self) -> CounterMetricFamily:
-        return CounterMetricFamily(self._name, self._documentation, labels=self.labelnames)
+        return CounterMetricFamily(
+            self._name, self._documentation, labels=self.labelnames, unit=unit_of(self._name)
+        )
 
 
 class LoopHistogram(LoopMetric[Spread]):
@@ -147,4 +151,6 @@ class LoopHistogram(LoopMetric[Spread]):
         return [family]
 
     def _family(self) -> HistogramMetricFamily:
-        return HistogramMetricFamily(self._name, self._documentation, labels=self.labelnames)
+        return HistogramMetricFamily(
+            self._name, self._documentation, labels=self.labelnames, unit=unit_of(self._name)
+        )

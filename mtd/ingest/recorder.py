@@ -113,9 +113,13 @@ class Recorder:
 
     def recording(self, device: Device, observation: Observation) -> Steps[None]:
         """Return the steps of ``record``, for an observation that may be large."""
+        steps = self._recording(device, observation)
+        return tracing.stepping("record", steps) if tracing.is_on() else steps
+
+    def _recording(self, device: Device, observation: Observation) -> Steps[None]:
         origin = self._origin(device)
         now_us = self._clock.now_us()
-        with tracing.step("record"), self._accepting(origin):
+        with self._accepting(origin):
             self._validator.check_time(observation.collected_us, now_us)
             urgency = Urgency.T1
             if observation.frame is not None:

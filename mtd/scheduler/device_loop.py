@@ -257,8 +257,7 @@ class DeviceLoop:
                 metrics.POLLS_SKIPPED.labels(tier=tier, reason=reason).inc()
                 self.account.polls_skipped += 1
             else:
-                with tracing.begin("poll", self._named[tier]):
-                    await self._poll(tier, pacer.next_due)
+                await self._poll_traced(tier, pacer.next_due)
             passed = pacer.advance(clock.monotonic())
             if not spread:
                 spread = True
@@ -287,6 +286,13 @@ class DeviceLoop:
         self._conditions.set(f"resting.{tier}", Outcome.TIMED_OUT, text)
         return "resting"
 
+    async def _poll_traced(self, tier: Tier, due: float) -> None:
+        if not tracing.is_on():  # some thousand times a second
+            await self._poll(tier, due)
+            return
+        with tracing.begin("poll", self._named[tier]):
+            await self._poll(tier, due)
+
     async def _poll(self, tier: Tier, due: float) -> None:
         source = self._source
         if tier is not Tier.T0:
@@ -301,8 +307,8 @@ class DeviceLoop:
         started = clock.monotonic()
         owners = self._mapper.owners(tier)
         try:
-            with tracing.step("ask"):
-                replies = await self._run_in_turns(tier, commands, owners)
+            asking = self._run_in_turns(tier, commands, owners)
+            replies = await (tracing.around("ask", asking) if tracing.is_on() else asking)
             if tier is Tier.T0:
                 _expect_an_answer(replies)
         except SessionFailed as failure:

@@ -13,6 +13,7 @@ from mtd.core.tracing.spans import (
     Group,
     Span,
     Tracer,
+    around,
     begin,
     carried,
     current,
@@ -21,6 +22,7 @@ from mtd.core.tracing.spans import (
     follow,
     is_on,
     step,
+    stepping,
     trace_id,
     use,
 )
@@ -32,6 +34,7 @@ __all__ = [
     "Link",
     "Span",
     "Tracer",
+    "around",
     "begin",
     "carried",
     "current",
@@ -40,6 +43,7 @@ __all__ = [
     "follow",
     "is_on",
     "step",
+    "stepping",
     "trace_id",
     "use",
 ]

@@ -8,14 +8,18 @@ carries the parent instead. Nothing here needs OpenTelemetry: ``export`` does.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Generator, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from types import MappingProxyType, TracebackType
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, TypeVar
 
 from mtd.core.tracing.link import Link
 from mtd.core.tracing.metrics import SPANS
+
+Y = TypeVar("Y")
+S = TypeVar("S")
+T = TypeVar("T")
 
 Attribute: TypeAlias = str | int | float | bool
 Attributes: TypeAlias = Mapping[str, Attribute]
@@ -123,6 +127,18 @@ def each(name: str, events: Iterable[Carrying], attributes: Attributes = _NONE) 
     return Group(
         _tracer, name, {context: context for event in events if (context := event.trace_context)}, attributes
     )
+
+
+async def around(name: str, work: Awaitable[T]) -> T:
+    """Await something as a step of the trace under way."""
+    with step(name):
+        return await work
+
+
+def stepping(name: str, steps: Generator[Y, S, T]) -> Generator[Y, S, T]:
+    """Return a generator that does the same as a step of the trace under way."""
+    with step(name):
+        return (yield from steps)
 
 
 class _Entered:
