@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import os
 import socket
 from collections.abc import Mapping
@@ -14,6 +15,7 @@ from mtd.api.config import GrpcConfig, HttpConfig
 from mtd.api.console.config import ConsoleConfig
 from mtd.api.login.config import ENVIRONMENT as LOGIN_NAMES
 from mtd.api.login.config import LoginConfig, LoginMode, OidcConfig
+from mtd.api.tls.config import TlsMode
 from mtd.app.auditing.config import AuditConfig
 from mtd.app.doctor_config import DoctorConfig
 from mtd.core.report import ENVIRONMENT as LOG_NAMES
@@ -22,6 +24,7 @@ from mtd.core.tracing.config import TracingConfig
 from mtd.diagnostics.config import DiagnosticsConfig
 from mtd.discovery.config import DiscoveryConfig
 from mtd.eventlog.config import EventLogConfig
+from mtd.forwarding.config import ForwardConfig, HubConfig
 from mtd.ingest.config import ENVIRONMENT as INGEST_NAMES
 from mtd.ingest.config import IngestConfig
 from mtd.model.tenant import NAME_CHARACTERS, name_problem
@@ -36,7 +39,18 @@ from mtd.sources.snmp.config import SnmpConfig
 from mtd.storage.config import ENVIRONMENT as DATABASE_NAMES
 from mtd.storage.config import StorageConfig
 
+HUBS_ONLY = frozenset({"database", "projections", "queries", "grpc", "login", "oidc", "console", "privacy"})
+"""Sections that a collector has no use for."""
+
 MASTER_KEY_FILE_VARIABLE = "ENCRYPTION_MASTER_KEY_FILE"
+
+
+class RoleName(enum.StrEnum):
+    """What a process of mtd does."""
+
+    ALL = "all"
+    HUB = "hub"
+    COLLECTOR = "collector"
 
 
 class DaemonConfig(BaseModel):
@@ -44,6 +58,11 @@ class DaemonConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
+    role: RoleName = Field(
+        default=RoleName.ALL,
+        description="all: polls routers and serves what they told. hub: serves, and leaves polling to others. collector: "
+        "polls at the edge, without a database, and sends what routers told to its hub; see docs/edges.md.",
+    )
     data_dir: Path = Field(
         default=Path("var/mtd"),
         description="Folder of everything that the daemon keeps: event log, master key, embedded PostgreSQL.",
@@ -127,6 +146,10 @@ class Settings(BaseModel):
         default_factory=OidcConfig, description="The identity provider: OpenID Connect, for login.mode oidc."
     )
     console: ConsoleConfig = Field(default_factory=ConsoleConfig, description="The browser console.")
+    hub: HubConfig = Field(default_factory=HubConfig, description="Collectors: where the hub is.")
+    forward: ForwardConfig = Field(
+        default_factory=ForwardConfig, description="Collectors: how the log is copied to the hub."
+    )
 
     @model_validator(mode="after")
     def _queries_have_connections(self) -> Settings:
@@ -138,6 +161,21 @@ class Settings(BaseModel):
                     " at a time than there are connections"
                 )
             self.queries = self.queries.model_copy(update={"max_concurrent": connections})
+        return self
+
+    @model_validator(mode="after")
+    def _roles_have_what_they_need(self) -> Settings:
+        if self.daemon.role is RoleName.COLLECTOR:
+            if misplaced := sorted(HUBS_ONLY & self.model_fields_set):
+                raise ValueError(
+                    f"a collector (daemon.role) has no database and serves no callers: remove [{'], ['.join(misplaced)}]"
+                )
+            if self.http.tls.mode is TlsMode.INTERNAL:
+                raise ValueError("a collector has no CA of its own: http.tls.mode can't be internal, files can")
+        elif misplaced := sorted({"hub", "forward"} & self.model_fields_set):
+            raise ValueError(
+                f"[{'], ['.join(misplaced)}] is for collectors, but daemon.role is {self.daemon.role.value}"
+            )
         return self
 
     @model_validator(mode="after")

@@ -23,25 +23,22 @@ from mtd.app.config import Settings
 from mtd.app.console_reads import CHART_POINTS
 from mtd.app.credentials import credential_parts
 from mtd.app.discovering import Finding
-from mtd.app.folder import RuntimeFile, make_data_dir
+from mtd.app.folder import make_data_dir
 from mtd.app.identity import Identity
 from mtd.app.ingesting import Ingesting
 from mtd.app.logins import Logins
 from mtd.app.pools import Pools
+from mtd.app.process import Process
 from mtd.app.requests import RequestPruner
 from mtd.app.secrets import Secrets
 from mtd.app.showing import Showing, Shown
-from mtd.app.stages import Stages
 from mtd.app.tenancy import sole_tenant
 from mtd.app.tracing import Tracing
 from mtd.app.ways import way_testers
 from mtd.compaction.service import CompactionService
 from mtd.core.clock import SYSTEM_CLOCK
 from mtd.core.errors import MtdError, Retryable
-from mtd.core.garbage import QuietGarbage
 from mtd.core.metrics import TASKS
-from mtd.core.report import configure_logging
-from mtd.core.service import TaskGroup
 from mtd.eventlog.sqlite.log import SqliteEventLog
 from mtd.ingest.recorder import Recorder
 from mtd.model.device import DEFAULT_TENANT_ID, Device
@@ -76,22 +73,19 @@ _HELLO_S = 2.0
 _HELLO_DEADLINE_S = 2.0
 
 
-class Daemon:
-    """Everything of one process. ``start`` returns when it polls; ``stop`` drains first.
+class Daemon(Process):
+    """Everything of one process, of the roles ``all`` and ``hub``. ``start`` returns when it does its work.
 
     ``plugins`` are used instead of those that are installed.
     """
 
+    reloaded = RELOADED | {"log"}
+
     def __init__(self, settings: Settings, plugins: PluginManager | None = None) -> None:
-        self._settings = settings
-        self._stages = Stages()
-        self._runtime = RuntimeFile(settings.daemon.data_dir)
-        self._tasks = TaskGroup("app")
-        self._garbage = QuietGarbage()
+        super().__init__(settings)
         self._database_failure = ""
         self._given_plugins = plugins
         self._plugins = PluginManager.of()
-        self._collecting: Collecting | None = None
         self._worlds: Worlds | None = None
         self._logins = Logins(settings)
         self._certificates = Certificates(settings)
@@ -132,38 +126,17 @@ class Daemon:
         self._stages.waiting_for = ""
         logger.info("mtd is ready: gRPC on port %d, HTTP on port %d", self._grpc.port, http.port)
 
-    async def stop(self) -> None:
-        """Stop polling, write down what was observed, close everything. Bounded in time."""
-        self._stages.waiting_for = "the end: it is stopping"
-        self._garbage.stop()
-        self._runtime.remove()
-        started = SYSTEM_CLOCK.monotonic()
-        await self._stages.stop(self._settings.daemon.drain_timeout_s)
-        await self._tasks.stop()
-        logger.info("stopped within %.1f s", SYSTEM_CLOCK.monotonic() - started)
-
     def reload_refused(self, problems: int) -> None:
         """Write down that changed settings could not be used."""
         if not self._stages.waiting_for:
             self._auditing.reload_refused(problems)
 
-    def request_reload(self, settings: Settings) -> None:
-        """Take changed settings, in the background; what comes of it is in the log."""
-        self._tasks.spawn("reload", self.reload(settings))
-
-    async def reload(self, settings: Settings) -> None:
-        """Take changed settings: logs and polling at once, the rest at the next start."""
-        old, self._settings = self._settings, settings
-        configure_logging(settings.log)
-        changed = {name for name in Settings.model_fields if getattr(old, name) != getattr(settings, name)}
-        waiting = sorted(changed - RELOADED - {"log"})
-        if waiting:
-            logger.warning("changes of %s take effect at the next start", ", ".join(waiting))
-        if changed & RELOADED and self._collecting is not None:
-            await self._collecting.reload(settings)
+    async def reload(self, settings: Settings) -> list[str]:
+        """Take changed settings, and write that down."""
+        changed = await super().reload(settings)
         if not self._stages.waiting_for:
-            self._auditing.reloaded(sorted(changed))
-        logger.info("configuration reloaded; changed: %s", ", ".join(sorted(changed)) or "nothing")
+            self._auditing.reloaded(changed)
+        return changed
 
     def checks(self) -> Sequence[ReadyCheck]:
         """Return the state of each part, for ``/readyz``."""
@@ -186,11 +159,6 @@ class Daemon:
         return "" if self._collecting is None else self._collecting.failure
 
     # -- starting -------------------------------------------------------------
-
-    async def _begin(
-        self, name: str, start: Awaitable[object], stop: Callable[[], Awaitable[object]]
-    ) -> None:
-        await self._stages.begin(name, start, stop)
 
     async def _start_http(self) -> HttpServer:
         """Open the HTTP door: it answers ``/readyz`` while the rest comes up."""
