@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from mtd.app.config import RoleName
 from mtd.app.ways import way_makers, way_retries
 from mtd.core.clock import SYSTEM_CLOCK
 from mtd.core.errors import Retryable
@@ -50,7 +51,7 @@ async def _none_shut() -> Collection[str]:
 
 
 class Collecting:
-    """Polls what the inventory lists. ``on_devices`` hears of its devices before they are polled.
+    """Polls what the inventory lists, unless this is a hub. ``on_devices`` hears of its devices before that.
 
     Devices of tenants that are switched off are disabled; those of tenants that this process doesn't serve aren't there.
     """
@@ -76,6 +77,7 @@ class Collecting:
         self._pseudonym_of = pseudonym_of  # by tenant
         self._shut_tenants = shut_tenants
         self._serves = serves
+        self._polls = settings.daemon.role is not RoleName.HUB
         self._devices: Sequence[Device] = ()
         self._tasks = TaskGroup("collecting")
         self._turn = asyncio.Lock()  # a reload and a change of the inventory may meet
@@ -171,8 +173,8 @@ class Collecting:
         self._on_devices(devices)
         self._report_unreadable([one for one in inventory.unreadable if self._serves(one.tenant_id)])
         async with self._turn:
-            self._devices = devices
-            await self.scheduler.apply(devices)
+            self._devices = devices if self._polls else ()
+            await self.scheduler.apply(self._devices)
 
     def _report_unreadable(self, unreadable: Sequence[UnreadableDevice]) -> None:
         """Put on the timeline of each device why it isn't polled; once, until that changes."""

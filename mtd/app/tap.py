@@ -24,7 +24,7 @@ from mtd.core.report import configure_logging
 
 if TYPE_CHECKING:
     from mtd.app.config import Settings
-    from mtd.app.daemon import Daemon
+    from mtd.app.process import Process
 
 logger = logging.getLogger(__name__)
 
@@ -61,13 +61,13 @@ class DaemonService(Service):
         self,
         config_path: Path | None,
         on_failure: Callable[[], None] | None = None,
-        make_daemon: Callable[[Settings], Daemon] | None = None,
+        make_daemon: Callable[[Settings], Process] | None = None,
     ) -> None:
         self._make_daemon = make_daemon
         self._config_path = config_path
         self._settings: Settings = _load(config_path)
         self._on_failure = on_failure
-        self._daemon: Daemon | None = None
+        self._daemon: Process | None = None
         self._starting: asyncio.Task[None] | None = None
         self.failed = False
 
@@ -86,9 +86,7 @@ class DaemonService(Service):
         return as_deferred(self._stop())
 
     async def _start(self) -> None:
-        from mtd.app.daemon import Daemon
-
-        self._daemon = (self._make_daemon or Daemon)(self._settings)
+        self._daemon = (self._make_daemon or process_of)(self._settings)
         try:
             await self._daemon.start()
         except MtdError as error:
@@ -125,6 +123,19 @@ class DaemonService(Service):
         if self._daemon is not None:
             self._daemon.request_reload(settings)
         self._settings = settings
+
+
+def process_of(settings: Settings) -> Process:
+    """Return the process of a configuration's role; what the other roles need isn't imported."""
+    from mtd.app.config import RoleName
+
+    if settings.daemon.role is RoleName.COLLECTOR:
+        from mtd.app.edge import EdgeDaemon
+
+        return EdgeDaemon(settings)
+    from mtd.app.daemon import Daemon
+
+    return Daemon(settings)
 
 
 def _load(config_path: Path | None) -> Settings:

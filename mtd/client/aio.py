@@ -376,15 +376,17 @@ class AsyncMtdClient:
         metadata = self._credentials.metadata()
         return getattr(self._stub(service), method)(request, metadata=metadata, **bounds)
 
+    def begin(self, service: str, method: str, request: Any) -> Any:
+        """Begin a call and return it, as gRPC has it; the request of a stream is an iterator."""
+        return self._begin(service, method, request)
+
     def raw_stream(self, method: str, read: Callable[[bytes], Any], *, compressed: bool = False) -> Any:
         """Begin a stream both ways whose requests are bytes already; for what is built away from the loop."""
         import grpc
 
         self._connect()
         assert self._channel is not None
-        made: Any = self._channel.stream_stream(
-            method, request_serializer=bytes, response_deserializer=read
-        )
+        made: Any = self._channel.stream_stream(method, request_serializer=bytes, response_deserializer=read)
         compression = grpc.Compression.Gzip if compressed else None
         return made(metadata=self._credentials.metadata(), compression=compression)
 

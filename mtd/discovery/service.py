@@ -28,14 +28,17 @@ _DAY_S = 86_400.0
 
 
 class DiscoveryService:
-    """Listens if it is told to, and scans when somebody asks. All it finds is of one tenant."""
+    """Listens if it is told to, and scans when somebody asks. All it finds is of one tenant.
+
+    Without ``decisions``, at the edge, somebody else forgets old proposals.
+    """
 
     def __init__(
         self,
         config: DiscoveryConfig,
         tenant_id: str,
         recorder: Recorder,
-        decisions: DecisionStore,
+        decisions: DecisionStore | None = None,
         *,
         clock: Clock = SYSTEM_CLOCK,
         reactor: Any = None,
@@ -53,7 +56,8 @@ class DiscoveryService:
         """Begin. Raises Misconfigured if the port of announcements can't be had."""
         if self._config.mndp:
             self.listener.start()
-        self._tasks.spawn("prune", self._prune())
+        if self._decisions is not None:
+            self._tasks.spawn("prune", self._prune(self._decisions))
 
     async def stop(self) -> None:
         """End."""
@@ -64,10 +68,10 @@ class DiscoveryService:
     def _seen(self, sighting: Sighting) -> None:
         self._sightings.seen(self._tenant_id, sighting)
 
-    async def _prune(self) -> None:
+    async def _prune(self, decisions: DecisionStore) -> None:
         while True:
             try:
-                gone = await self._decisions.prune(
+                gone = await decisions.prune(
                     self._config.keep_days * _DAY_S, self._config.max_proposals
                 )
                 metrics.PROPOSALS_PRUNED.inc(gone)

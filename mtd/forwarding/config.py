@@ -35,19 +35,32 @@ class ForwardConfig(BaseModel):
         default=4 * MIB, gt=0, description="Most bytes per second of what could not be sent when it was new."
     )
     backfill_events_per_s: float = Field(
-        default=50_000.0, gt=0, description="Most events per second of what could not be sent when it was new."
+        default=50_000.0,
+        gt=0,
+        description="Most events per second of what could not be sent when it was new.",
     )
     compress: bool = Field(
-        default=False, description="Pack what is sent with gzip: for lines that are narrow or cost by the byte."
+        default=False,
+        description="Pack what is sent with gzip: for lines that are narrow or cost by the byte.",
     )
     batch_bytes: int = Field(
-        default=1 * MIB, ge=1024, description="Largest batch; the hub may allow less, and a single event may be larger."
+        default=1 * MIB,
+        ge=1024,
+        description="Largest batch; the hub may allow less, and a single event may be larger.",
     )
-    retry_first_s: float = Field(default=0.5, gt=0, description="Wait after the first failure to reach the hub.")
-    retry_cap_s: float = Field(default=15.0, gt=0, description="Longest wait between tries, unless the hub asks for more.")
+    retry_first_s: float = Field(
+        default=0.5, gt=0, description="Wait after the first failure to reach the hub."
+    )
+    retry_cap_s: float = Field(
+        default=15.0, gt=0, description="Longest wait between tries, unless the hub asks for more."
+    )
     ack_timeout_s: float = Field(
-        default=60.0, gt=0, description="A hub that takes nothing for so long is tried again, or the next one."
+        default=60.0,
+        gt=0,
+        description="A hub that takes nothing for so long is tried again, or the next one.",
     )
     lost_after_s: float = Field(
-        default=10.0, gt=0, description="A hub that can't be reached for so long is an event: collector.hub.lost."
+        default=10.0,
+        gt=0,
+        description="A hub that can't be reached for so long is an event: collector.hub.lost.",
     )

@@ -254,7 +254,9 @@ class Connection:
         lane.sent(Sent(message.first, message.last, size))
         for reason, count in message.left_out.items():
             metrics.LOST.labels(reason=reason).inc(count)
-            logger.error("%d event(s) of %d to %d are sent empty: %s", count, message.first, message.last, reason)
+            logger.error(
+                "%d event(s) of %d to %d are sent empty: %s", count, message.first, message.last, reason
+            )
         metrics.BATCHES.labels(lane=stream.name).inc()
         metrics.BYTES.labels(lane=stream.name).inc(size)
         metrics.UNACKED_BYTES.labels(lane=stream.name).set(lane.bytes)

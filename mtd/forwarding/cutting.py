@@ -47,7 +47,9 @@ class Message:
         return self.last + 1 - self.first
 
 
-async def messages_of(batches: Sequence[LoggedBatch], first: int, last: int, limits: Limits) -> deque[Message]:
+async def messages_of(
+    batches: Sequence[LoggedBatch], first: int, last: int, limits: Limits
+) -> deque[Message]:
     """Return the messages that carry these positions, as far as the batches have them."""
     events = [(seq, event) for batch in batches for seq, event in batch.numbered() if first <= seq <= last]
     if len(events) <= _EVENTS_AT_ONCE and not any(payload_kind(event) in _LARGE_KINDS for _, event in events):

@@ -30,5 +30,5 @@ class Pace:
 
 async def wait_for(*paces: Pace) -> None:
     """Wait until all allow something."""
-    while (wait_s := max(pace.wait_s() for pace in paces)) > 0:
+    while (wait_s := max(pace.wait_s() for pace in paces)) > 0:  # noqa: ASYNC110 - time fills them
         await asyncio.sleep(wait_s)

@@ -32,6 +32,7 @@ logger = logging.getLogger(__name__)
 
 PIN = "forwarder"
 _WATCH_S = 1.0
+_LOOK_S = 0.02
 _RETRY_S = 1.0
 _MOST_WAIT_S = 300.0
 _REDECLARE_S = 30.0
@@ -97,8 +98,10 @@ class Forwarder:
 
     async def _until_sent(self, position: int) -> None:
         """Wait until the live lane has brought all up to a position, while there is a hub."""
-        while self._connection is not None and self._book.stored.next_missing(self._book.live_from) <= position:
-            await asyncio.sleep(0.02)
+        while (  # noqa: ASYNC110 - once, at the end
+            self._connection is not None and self._book.stored.next_missing(self._book.live_from) <= position
+        ):
+            await asyncio.sleep(_LOOK_S)
 
     @property
     def connected(self) -> bool:
