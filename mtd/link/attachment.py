@@ -17,6 +17,7 @@ from mtd.link.devices import DeviceUnreadable
 from mtd.link.errands import Errands
 from mtd.link.kept import TenantKey
 from mtd.link.metrics import CLOCK_AHEAD_SECONDS, DEVICES_UNREADABLE, LEASE_LEFT_SECONDS
+from mtd.link.reports import report_message
 from mtd.model.assignment import AssignedDevice
 from mtd.model.collector_report import CollectorReport
 from mtd.pb.collector.v1 import collector_link_service_pb2 as pb
@@ -239,24 +240,6 @@ class Attachment:
 
     def _find(self, device_id: str) -> AssignedDevice | None:
         return self._holding.held.get(device_id)
-
-
-def report_message(report: CollectorReport) -> pb.CollectorReport:
-    """Return the message of a report."""
-    message = pb.CollectorReport(
-        buffer_events=report.buffer_events,
-        buffer_bytes=report.buffer_bytes,
-        pressure=report.pressure,
-        devices=report.devices,
-        poll_errors=report.poll_errors,
-        memory_bytes=report.memory_bytes,
-        clock_synchronized=report.clock_synchronised,
-    )
-    if report.oldest_unsent_us:
-        message.oldest_unsent_time.FromMicroseconds(report.oldest_unsent_us)
-    if report.last_push_us:
-        message.last_push_time.FromMicroseconds(report.last_push_us)
-    return message
 
 
 def stamp_of(microseconds: int) -> Timestamp:

@@ -42,6 +42,7 @@ from mtd.pb.admin.v1 import (
     token_service_pb2,
     user_service_pb2,
 )
+from mtd.pb.collector.v1 import collector_link_service_pb2
 from mtd.pb.diagnostics.v1 import diagnostics_service_pb2
 from mtd.pb.diagnostics.v1.diagnostics_service_pb2_grpc import add_DiagnosticsServiceServicer_to_server
 from mtd.pb.ingest.v1 import enrollment_service_pb2, ingest_service_pb2
@@ -71,6 +72,7 @@ DESCRIPTORS = (
     tenant_service_pb2.DESCRIPTOR.services_by_name["TenantService"],
     collector_service_pb2.DESCRIPTOR.services_by_name["CollectorService"],
     enrollment_service_pb2.DESCRIPTOR.services_by_name["EnrollmentService"],
+    collector_link_service_pb2.DESCRIPTOR.services_by_name["CollectorLinkService"],
     ingest_service_pb2.DESCRIPTOR.services_by_name["IngestService"],
     ingest_key_service_pb2.DESCRIPTOR.services_by_name["IngestKeyService"],
     user_service_pb2.DESCRIPTOR.services_by_name["UserService"],
