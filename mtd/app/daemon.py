@@ -26,6 +26,7 @@ from mtd.app.discovering import Finding
 from mtd.app.folder import make_data_dir
 from mtd.app.identity import Identity
 from mtd.app.ingesting import Ingesting
+from mtd.app.log_damage import DamageTeller, go_on_behind
 from mtd.app.logins import Logins
 from mtd.app.pools import Pools
 from mtd.app.process import Process
@@ -60,6 +61,7 @@ from mtd.storage.partitions import Partitions
 from mtd.storage.pool import Database
 from mtd.storage.schema import migrate
 from mtd.storage.stores.devices import DeviceStore, has_secrets
+from mtd.storage.stores.positions import PositionStore
 from mtd.storage.stores.requests import StoredRequests
 from mtd.storage.stores.tenants import TenantStore
 from mtd.storage.txn import Transaction
@@ -284,16 +286,25 @@ class Daemon(Process):
         await self._begin("partitions", self._partitions.start(), self._partitions.stop)
         self._feeds = EventFeeds(self._telemetry, settings.grpc)
         self._hub = StreamHub(self._telemetry, self._plugins.catalogue, settings.grpc, self._on_events)
+        projections = default_projections(self._partitions, settings.projections)
+        await _until_available(
+            lambda: self._go_on_behind([one.name for one in projections]), "the projections' positions"
+        )
         self._runner = ProjectionRunner(
             self._log,
             self._database,
-            default_projections(self._partitions, settings.projections),
+            projections,
             self._hub.publish,
             config=settings.projections,
         )
         await self._begin("projections", self._runner.start(), self._stop_projections)
         self._compaction = CompactionService(self._dsn, settings.database)
         await self._begin("compaction", self._compaction.start(), self._compaction.stop)
+
+    async def _go_on_behind(self, projections: Sequence[str]) -> None:
+        """See to it that the log gives no position anew that PostgreSQL knows; before anything is appended."""
+        positions = await PositionStore(self._database, self._log.log_id).load(projections)
+        await go_on_behind(self._log, positions.values())
 
     def _on_events(self, tenants: set[str]) -> None:
         self._feeds.wake(tenants)
@@ -404,6 +415,8 @@ class Daemon(Process):
     async def _start_collecting(self, watched_until_us: int) -> None:
         settings = self._settings
         await self._begin("ingest", self._recorder.start(), self._recorder.stop)
+        teller = DamageTeller(self._log, self._recorder, settings.daemon.collector_id)
+        await self._begin("damage of the log", teller.start(), teller.stop)
         await self._begin(
             "identity",
             self._certificates.start_identity(self._recorder.record_event),

@@ -22,6 +22,7 @@ from mtd.app.edge_pages import ElsewherePages
 from mtd.app.edge_polling import edge_collecting
 from mtd.app.folder import make_data_dir
 from mtd.app.identity_files import Identity
+from mtd.app.log_damage import DamageTeller
 from mtd.app.process import Process
 from mtd.app.renewal import HubClient
 from mtd.client import MtdClientError
@@ -93,6 +94,8 @@ class EdgeDaemon(Process):
         )
         await self._begin("forwarding", self._forwarder.start(), lambda: self._forwarder.stop(_LAST_PUSH_S))
         await self._begin("ingest", recorder.start(), recorder.stop)
+        teller = DamageTeller(self._log, recorder, identity.name)
+        await self._begin("damage of the log", teller.start(), teller.stop)
         for change in self._untold:
             recorder.record_event(change)
         discovery = DiscoveryService(settings.discovery, settings.ingest.own_tenant_id, recorder)

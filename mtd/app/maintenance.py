@@ -10,7 +10,7 @@ import threading
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -19,7 +19,7 @@ from mtd.app.auditing.local import local_entry
 from mtd.app.config import Settings
 from mtd.core.clock import SYSTEM_CLOCK
 from mtd.core.errors import Misconfigured
-from mtd.eventlog.interfaces import LogReport
+from mtd.eventlog.interfaces import Damage, LogReport
 from mtd.eventlog.sqlite.reader import DiskReader
 from mtd.eventlog.sqlite.verify import file_stats
 from mtd.model.events import payload_kind
@@ -178,6 +178,7 @@ def compare_with_database(settings: Settings, log_report: LogReport) -> Database
             TimeBounds(settings.projections.max_ahead_s),
             Retention(settings.database.retention, settings.database.partitions),
             log_report.log_id,
+            log_report.set_aside,
         )
         # Read after the positions: whatever was projected stands in the log by now.
         last_seq = file_stats(settings.event_log_path).last_seq
@@ -201,8 +202,16 @@ def compare_with_database(settings: Settings, log_report: LogReport) -> Database
 class _Comparer:
     """Collects what must be there, and asks for it slice by slice."""
 
-    def __init__(self, audit: Audit, bounds: TimeBounds, retention: Retention, log_id: str) -> None:
+    def __init__(
+        self,
+        audit: Audit,
+        bounds: TimeBounds,
+        retention: Retention,
+        log_id: str,
+        set_aside: Sequence[Damage] = (),
+    ) -> None:
         self._audit = audit
+        self._set_aside = set_aside
         self._bounds = bounds
         now_us = SYSTEM_CLOCK.now_us()
         self._oldest_us = {
@@ -284,6 +293,8 @@ class _Comparer:
         missing -= told
         doubled = [seq for (seq, _), count in counts.items() if count > 1]
         unexpected = {seq for seq, _ in counts} - rows.expected - rows.allowed
+        # Projected while the log still had them.
+        unexpected = {seq for seq in unexpected if not self._is_aside(seq)}
         account = self._result.tables[table]
         account.expected += len(rows.expected - told)
         account.refused += len(told)
@@ -295,6 +306,9 @@ class _Comparer:
         for what, seqs in (("is missing", missing), ("is doubled", doubled), ("is unexpected", unexpected)):
             for seq in sorted(seqs)[:_NAMED_PROBLEMS]:
                 self._problem(f"{table}: the row of event {seq} {what}")
+
+    def _is_aside(self, seq: int) -> bool:
+        return any(damage.first_seq <= seq <= damage.last_seq for damage in self._set_aside)
 
     def _compacted(self, rows: _Slice, missing: set[int]) -> set[int]:
         """Return which frames that are rows no more stand in blocks."""

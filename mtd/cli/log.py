@@ -56,7 +56,8 @@ def verify(config_path: Path | None, database: bool, as_json: bool) -> None:
     """Examine every event of the log: none damaged, none missing, none doubled.
 
     With --database, count in PostgreSQL what the log says must be there. Ends
-    with code 1 if anything is wrong.
+    with code 1 if anything is wrong. Damage that mtd has found before, set aside and
+    told of, is listed, and is nothing new.
     """
     settings = load_settings(config_path)
     with Progress(console=progress_console, transient=True, disable=as_json) as progress:
@@ -74,6 +75,7 @@ def verify(config_path: Path | None, database: bool, as_json: bool) -> None:
         "events": report.events,
         "events_by_kind": dict(report.events_by_kind),
         "problems": report.problems,
+        "set_aside": report.set_aside,
         "duration_s": round(report.duration_s, 3),
     }
     if database:
@@ -92,6 +94,10 @@ def verify(config_path: Path | None, database: bool, as_json: bool) -> None:
         for problem in report.problems:
             console.print(
                 f"  [red]{problem.kind}[/] at {problem.first_seq}-{problem.last_seq}: {plain(problem.detail)}"
+            )
+        for damage in report.set_aside:
+            console.print(
+                f"  [yellow]set aside[/] {damage.first_seq}-{damage.last_seq}: {plain(damage.detail)}"
             )
         if database:
             console.print(f"  PostgreSQL: {escape(result['database'].describe())}")

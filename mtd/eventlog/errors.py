@@ -13,6 +13,10 @@ class LogUnavailable(Retryable):
     """
 
 
+class FileDamaged(LogUnavailable):
+    """The file can't be read as a database any more, at least in part."""
+
+
 class SourceStored(Refused):
     """Events of a batch were stored before, from the same positions of the log that they come from."""
 

@@ -96,6 +96,24 @@ class LogStats:
 
 
 @dataclass(frozen=True, slots=True)
+class Damage:
+    """Events that a log had and can't give any more: what spoiled them was not mtd.
+
+    They were set aside, so that readers go on behind them. ``found_us``: when, microseconds since the epoch.
+    """
+
+    first_seq: int
+    last_seq: int
+    found_us: int
+    detail: str
+
+    @property
+    def events(self) -> int:
+        """How many positions are concerned. At the end of a log there may have been fewer events."""
+        return self.last_seq + 1 - self.first_seq
+
+
+@dataclass(frozen=True, slots=True)
 class LogProblem:
     """One thing that is wrong with a log, and where.
 
@@ -111,7 +129,10 @@ class LogProblem:
 
 @dataclass(frozen=True, slots=True)
 class LogReport:
-    """What the examination of a whole log found. ``problems`` is cut at 1000."""
+    """What the examination of a whole log found. ``problems`` is cut at 1000.
+
+    ``set_aside`` is what was damaged, found before, and told then: readers pass it.
+    """
 
     log_id: str
     first_seq: int
@@ -122,6 +143,7 @@ class LogReport:
     duration_s: float
     events_by_kind: Mapping[str, int] = field(default_factory=dict)
     problems: Sequence[LogProblem] = ()
+    set_aside: Sequence[Damage] = ()
 
     @property
     def ok(self) -> bool:
@@ -189,3 +211,22 @@ class IEventLog(Interface):
 
     async def verify(progress: Progress | None = None) -> LogReport:
         """Examine all that is stored: order, completeness, checksums, doubles."""
+
+
+class ISalvages(Interface):
+    """A log on a disk that may spoil what it holds: it sets that aside, serves the rest, and tells.
+
+    Positions are never given twice, whatever got lost: where the end of a log is gone, numbers go on behind it.
+    """
+
+    async def untold_damage() -> Sequence[Damage]:
+        """Wait until something was set aside of which nobody was told, and return it. It lasts over restarts."""
+
+    async def damage_told(damage: Sequence[Damage]) -> None:
+        """Note that somebody was told, durably."""
+
+    async def go_on_behind(position: int) -> bool:
+        """Let new events have positions behind one that a reader knows, if the log ends in front of it.
+
+        What lies between was acknowledged and is gone: it is set aside, and told. Returns whether there was such a hole.
+        """

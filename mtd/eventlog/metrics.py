@@ -12,7 +12,8 @@ DUPLICATE_BATCHES = Counter(
 )
 FAILED_BATCHES = Counter(
     "mtd_eventlog_failed_batches_total",
-    "Batches that were not stored and not acknowledged: disk_full, quota, io_error, busy.",
+    "Batches that were not stored and not acknowledged: disk_full, quota, io_error, busy; of a stream also away,"
+    " not_let_in, not_durable, order, stream_gone, fenced, refused.",
     ["reason"],
 )
 COMMIT_SECONDS = Histogram(
@@ -31,6 +32,10 @@ FIRST_SEQ = Gauge("mtd_eventlog_first_seq", "Position of the oldest retained eve
 STORED_BYTES = Gauge("mtd_eventlog_stored_bytes", "Bytes of retained batches, as the quota counts them.")
 DISK_FREE_BYTES = Gauge("mtd_eventlog_disk_free_bytes", "Free space on the disk that holds the log.")
 AVAILABLE = Gauge("mtd_eventlog_available", "1 if the last attempt to append succeeded, 0 if it did not.")
+DURABLE = Gauge(
+    "mtd_eventlog_durable",
+    "1 if all servers that keep the stream write before they confirm, 0 if not, or if they don't tell.",
+)
 TRIMMED_EVENTS = Counter("mtd_eventlog_trimmed_events_total", "Events forgotten by retention or on request.")
 CONSUMER_POSITION = Gauge(
     "mtd_eventlog_consumer_position", "Position up to which a consumer is done.", ["consumer"]
@@ -46,4 +51,16 @@ DAMAGED_BATCHES = Counter(
 )
 MAINTENANCE_FAILURES = Counter(
     "mtd_eventlog_maintenance_failures_total", "Times that retention or a checkpoint failed."
+)
+DAMAGED_EVENTS = Counter(
+    "mtd_eventlog_damaged_events_total",
+    "Positions of the log that were set aside because their events can't be read any more.",
+)
+SALVAGES = Counter(
+    "mtd_eventlog_salvages_total",
+    "Times that the log's file was so damaged that what was readable went into a new one.",
+)
+MENDED_FILES = Counter(
+    "mtd_eventlog_mended_files_total",
+    "Times that damage of the write-ahead file was mended before it was read.",
 )

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from mtd.core.errors import Misconfigured
 from mtd.eventlog import metrics
-from mtd.eventlog.sqlite.schema import disk_bytes
+from mtd.eventlog.sqlite.schema import disk_bytes, is_damage
 
 if TYPE_CHECKING:
     from mtd.core.clock import Clock
@@ -87,11 +87,16 @@ class Keeper:
         except STORE_ERRORS as error:
             metrics.MAINTENANCE_FAILURES.inc()
             logger.warning("looking after the event log failed, will be tried again: %s", error)
-            self.drop_connection()
+            self.drop_connection(error)
             more = False
         self._look()
         now = time.monotonic()
         self._due = now if more else now + self._settings.maintenance_interval_s
+
+    def changed(self) -> None:
+        """Note that positions were set aside, or that there is another file."""
+        self._ages = self._store.ages()
+        self._look()
 
     def after_commit(self) -> None:
         """Look at the disk, and move the write-ahead file into the database if it has grown enough."""
@@ -102,6 +107,8 @@ class Keeper:
             # Nothing is lost: it stays in the write-ahead file, and is moved later.
             metrics.MAINTENANCE_FAILURES.inc()
             logger.warning("a checkpoint of the event log failed, will be tried again: %s", error)
+            if is_damage(error):
+                self.drop_connection(error)
 
     def save_consumers(self) -> None:
         """Store the positions of the consumers now."""
@@ -112,7 +119,7 @@ class Keeper:
             # Maintenance stores them again, before it trims anything.
             metrics.MAINTENANCE_FAILURES.inc()
             logger.warning("storing the positions of the log's consumers failed: %s", error)
-            self.drop_connection()
+            self.drop_connection(error)
 
     def room(self, wanted_bytes: int) -> int:
         """Return how many bytes may still be stored; trims what it may if that isn't enough."""
@@ -153,10 +160,13 @@ class Keeper:
         self._look()
         return header.trimmed_through + 1
 
-    def drop_connection(self) -> None:
+    def drop_connection(self, error: Exception | None = None) -> None:
         """Close the file after an error: what the connection believes may not be on the disk."""
         try:
-            self._store.close()
+            if error is None:
+                self._store.close()
+            else:
+                self._store.suspect(error)
         except sqlite3.Error:
             logger.exception("closing the event log after an error failed")
 

@@ -15,11 +15,15 @@ from zope.interface import implementer
 
 from mtd.core.clock import SYSTEM_CLOCK, Clock
 from mtd.core.errors import Misconfigured, Refused
+from mtd.core.queues import Policy, declare
 from mtd.eventlog import metrics
-from mtd.eventlog.errors import LogUnavailable, PositionBeyondEnd
+from mtd.eventlog.availability import Availability
+from mtd.eventlog.errors import FileDamaged, LogDamaged, LogUnavailable, PositionBeyondEnd
 from mtd.eventlog.interfaces import (
     AppendResult,
+    Damage,
     IEventLog,
+    ISalvages,
     LoggedBatch,
     LogReport,
     LogStats,
@@ -31,7 +35,7 @@ from mtd.eventlog.sqlite.reader import DiskReader
 from mtd.eventlog.sqlite.schema import FileLock, failure_reason
 from mtd.eventlog.sqlite.store import Store
 from mtd.eventlog.sqlite.verify import verify_file
-from mtd.eventlog.sqlite.writer import Availability, Pending, Settled, Writer
+from mtd.eventlog.sqlite.writer import Pending, Settled, Writer
 from mtd.eventlog.subscription import follow
 from mtd.eventlog.tail import Tail
 
@@ -43,8 +47,20 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+COMMITS = declare(
+    "eventlog.commits",
+    "batches",
+    Policy.REFUSE,
+    "Batches that wait for a commit of the event log.",
+    limited_by="event_log.max_waiting_batches",
+    counted_by="mtd_eventlog_failed_batches_total",
+)
 
-@implementer(IEventLog)
+# How often a reader may see damage where the writer sees none, before that is an error.
+_DOUBTS = 3
+
+
+@implementer(IEventLog, ISalvages)
 class SqliteEventLog:
     """IEventLog in one SQLite file."""
 
@@ -58,9 +74,12 @@ class SqliteEventLog:
         self._reader = DiskReader(settings.path, settings.busy_timeout_s, settings.read_bytes)
         self._consumers: dict[str, int] = {}
         self._pending: dict[Pending, None] = {}  # oldest first
+        COMMITS.watch(self, lambda one: len(one._pending), lambda one: one._settings.max_waiting_batches)
         self._writer: Writer | None = None
         self._tail = Tail(settings.tail_bytes)
         self._tail.closed = True
+        self._damaged = asyncio.Event()
+        self._store.replaced = self._replaced
 
     async def start(self) -> None:
         """Open the log, made if it isn't there. See IEventLog."""
@@ -195,7 +214,7 @@ class SqliteEventLog:
         source = "memory"
         if not batches and start < self._tail.last_seq:
             source = "disk"
-            batches = await self._loop.run_in_executor(self._threads, self._reader.read, start, limit)
+            batches = await self._read_disk(start, limit)
         if batches:
             # The disk may have shown a commit that the writer hasn't told of yet.
             self._tail.advance(batches[-1].last_seq)
@@ -203,11 +222,49 @@ class SqliteEventLog:
             self._note_gap(after, batches[0].first_seq)
         return batches
 
+    async def _read_disk(self, after: int, limit: int) -> list[LoggedBatch]:
+        """Read from the file. What is damaged is set aside on the way, and reading goes on behind it."""
+        doubts = 0
+        while True:
+            try:
+                return await self._loop.run_in_executor(self._threads, self._reader.read, after, limit)
+            except (LogDamaged, FileDamaged) as damaged:
+                if await self._put_right(damaged):
+                    continue
+                doubts += 1
+                if doubts >= _DOUBTS:
+                    raise
+                self._reader.close()  # it saw what is not in the file: it has to look again
+
+    async def _put_right(self, damaged: LogDamaged | FileDamaged) -> bool:
+        """Set aside what a reader found damaged, or replace the file; False if all is as it should be."""
+        writer = self._open_writer()
+
+        def work(keeper: Keeper) -> bool:
+            now_us = self._clock.now_us()
+            if isinstance(damaged, FileDamaged):
+                if self._store.is_sound():
+                    return False
+                self._store.suspect(damaged.__cause__ or damaged)
+                self._store.open(now_us)
+            elif self._store.set_aside(damaged.first_seq, now_us) is None:
+                return False
+            keeper.changed()
+            return True
+
+        mended = await self._in_writer(writer, lambda: writer.in_store(work))
+        if mended:
+            logger.error("the event log is damaged, and goes on without what is lost: %s", damaged)
+            self._damaged.set()
+        return mended
+
     def _note_gap(self, after: int, first_seq: int) -> None:
         # From 0 a reader asks for all there is, and gets it.
         if 0 < after < first_seq - 1:
             metrics.READ_GAPS.inc()
-            logger.warning("a reader at %d goes on at %d: what lies between was trimmed", after, first_seq)
+            logger.warning(
+                "a reader at %d goes on at %d: what lies between was trimmed, or is damaged", after, first_seq
+            )
 
     def subscribe(self, after: int) -> AsyncIterator[LoggedBatch]:
         """Yield batches as they become durable. See IEventLog."""
@@ -241,6 +298,49 @@ class SqliteEventLog:
         return await self._in_writer(
             writer, lambda: writer.in_store(lambda _: self._store.stored_from(log_id))
         )
+
+    async def untold_damage(self) -> Sequence[Damage]:
+        """Wait for something that was set aside and not told yet. See ISalvages."""
+        writer = self._open_writer()
+        while True:
+            self._damaged.clear()
+            untold = await self._in_writer(
+                writer, lambda: writer.in_store(lambda _: self._store.damage(untold=True))
+            )
+            if untold:
+                return untold
+            await self._damaged.wait()
+
+    async def damage_told(self, damage: Sequence[Damage]) -> None:
+        """Note that somebody was told. See ISalvages."""
+        writer = self._open_writer()
+        await self._in_writer(writer, lambda: writer.in_store(lambda _: self._store.damage_told(damage)))
+
+    async def go_on_behind(self, position: int) -> bool:
+        """Give new events positions behind one that a reader knows. See ISalvages."""
+        writer = self._open_writer()
+
+        def work(keeper: Keeper) -> bool:
+            damage = self._store.go_on_behind(position, self._clock.now_us())
+            keeper.changed()
+            return damage is not None
+
+        lost = await self._in_writer(writer, lambda: writer.in_store(work))
+        if lost:
+            logger.critical(
+                "the event log %s has lost its end: a reader is at %d; numbers go on behind that",
+                self._settings.path,
+                position,
+            )
+            self._tail.advance(position)
+            self._damaged.set()
+        return lost
+
+    def _replaced(self) -> None:
+        """Have the file opened anew by the reader, too. In the writing thread."""
+        self._reader.close()
+        with contextlib.suppress(RuntimeError):  # the loop is closed
+            self._loop.call_soon_threadsafe(self._damaged.set)
 
     async def _in_writer(self, writer: Writer, work: Callable[[], T]) -> T:
         done: asyncio.Future[T] = self._loop.create_future()

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from mtd.eventlog import metrics
 from mtd.eventlog.encoding import decode_batch
-from mtd.eventlog.errors import LogDamaged, LogUnavailable
+from mtd.eventlog.errors import FileDamaged, LogDamaged, LogUnavailable
 from mtd.eventlog.interfaces import LoggedBatch
-from mtd.eventlog.sqlite.schema import failure_reason, open_for_reading
+from mtd.eventlog.sqlite.schema import failure_reason, is_damage, open_for_reading
 from mtd.eventlog.upcast import UPCASTERS
 
 _ROWS_FROM = """
@@ -38,7 +38,8 @@ class DiskReader:
             except sqlite3.Error as error:
                 self._close()
                 reason = failure_reason(error)
-                raise LogUnavailable(f"the event log can't be read: {reason}: {error}") from error
+                kind = FileDamaged if is_damage(error) else LogUnavailable
+                raise kind(f"the event log can't be read: {reason}: {error}") from error
         batches: list[LoggedBatch] = []
         for first_seq, last_seq, appended_us, crc, payload in rows:
             try:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO
 
 from mtd.core.errors import Misconfigured
+from mtd.eventlog.interfaces import Damage
 
 FORMAT = 1
 # Rows are whole batches, mostly tens of kilobytes: large pages, few overflow pages.
@@ -45,6 +46,19 @@ CREATE TABLE consumer (
 );
 """
 
+# What can't be read any more, and what is left of it. Its positions are never given again.
+_DAMAGE_TABLE = """
+CREATE TABLE IF NOT EXISTS damage (
+    first_seq INTEGER PRIMARY KEY,
+    last_seq INTEGER NOT NULL,
+    found_us INTEGER NOT NULL,
+    detail TEXT NOT NULL,
+    told INTEGER NOT NULL DEFAULT 0,
+    batch_id BLOB,
+    payload BLOB
+)
+"""
+
 # Added later; who wrote the file before had no use for it.
 _SOURCE_TABLE = """
 CREATE TABLE IF NOT EXISTS source_range (
@@ -67,9 +81,10 @@ class Header:
     last_seq: int
 
 
-def open_for_writing(path: Path, busy_timeout_s: float, now_us: int) -> sqlite3.Connection:
+def open_for_writing(path: Path, busy_timeout_s: float, now_us: int, log_id: str = "") -> sqlite3.Connection:
     """Open the file, made if it isn't there; each commit is on the disk when it returns.
 
+    A log that is made gets ``log_id``, or one of its own.
     Raises Misconfigured if the file is not a log that this version can use, and
     sqlite3.Error if the disk refuses.
     """
@@ -84,7 +99,7 @@ def open_for_writing(path: Path, busy_timeout_s: float, now_us: int) -> sqlite3.
         # Checkpoints are made by the writer after it has acknowledged, not within a commit.
         connection.execute("PRAGMA wal_autocheckpoint = 0")
         connection.execute(f"PRAGMA journal_size_limit = {_WAL_KEPT_BYTES}")
-        _make_or_check(connection, path, now_us)
+        _make_or_check(connection, path, now_us, log_id)
     except BaseException as error:
         connection.close()
         if is_no_database(error):
@@ -101,7 +116,7 @@ def open_for_reading(path: Path, busy_timeout_s: float) -> sqlite3.Connection:
     )
 
 
-def _make_or_check(connection: sqlite3.Connection, path: Path, now_us: int) -> None:
+def _make_or_check(connection: sqlite3.Connection, path: Path, now_us: int, log_id: str) -> None:
     connection.execute("BEGIN IMMEDIATE")
     try:
         tables = {
@@ -111,12 +126,14 @@ def _make_or_check(connection: sqlite3.Connection, path: Path, now_us: int) -> N
             for statement in _TABLES.split(";\n"):
                 connection.execute(statement)
             connection.execute(
-                "INSERT INTO log VALUES (1, ?, ?, ?, 0, 0, 0)", (FORMAT, str(uuid.uuid4()), now_us)
+                "INSERT INTO log VALUES (1, ?, ?, ?, 0, 0, 0)", (FORMAT, log_id or str(uuid.uuid4()), now_us)
             )
         else:
             check_format(connection, tables, path)
         if "source_range" not in tables:
             connection.execute(_SOURCE_TABLE)
+        if "damage" not in tables:
+            connection.execute(_DAMAGE_TABLE)
         connection.execute("COMMIT")
     except BaseException:
         if connection.in_transaction:
@@ -141,7 +158,22 @@ def read_header(connection: sqlite3.Connection) -> Header:
         "SELECT log_id, trimmed_through, stored_batches, stored_bytes FROM log"
     ).fetchone()
     newest = connection.execute("SELECT last_seq FROM batch ORDER BY first_seq DESC LIMIT 1").fetchone()
-    return Header(log_id, trimmed_through, batches, stored_bytes, newest[0] if newest else trimmed_through)
+    ends = [trimmed_through, *(newest or ()), *(damage.last_seq for damage in read_damage(connection))]
+    return Header(log_id, trimmed_through, batches, stored_bytes, max(ends))
+
+
+def read_damage(connection: sqlite3.Connection, *, untold: bool = False) -> list[Damage]:
+    """Return what was set aside, in order; none from a file that an older version wrote."""
+    try:
+        rows = connection.execute(
+            "SELECT first_seq, last_seq, found_us, detail FROM damage WHERE told <= ? ORDER BY first_seq",
+            (0 if untold else 1,),
+        ).fetchall()
+    except sqlite3.OperationalError as error:
+        if "no such table" in str(error):
+            return []
+        raise
+    return [Damage(*row) for row in rows]
 
 
 def read_consumers(connection: sqlite3.Connection) -> dict[str, int]:
@@ -178,6 +210,15 @@ _REASONS = {
 def is_no_database(error: BaseException) -> bool:
     """Return whether an error says that the file is none of SQLite's."""
     return isinstance(error, sqlite3.Error) and _primary_code(error) == sqlite3.SQLITE_NOTADB
+
+
+def is_damage(error: BaseException) -> bool:
+    """Return whether an error says that what is in the file isn't what was written."""
+    cause = error if isinstance(error, sqlite3.Error) else error.__cause__
+    return isinstance(cause, sqlite3.Error) and _primary_code(cause) in (
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_NOTADB,
+    )
 
 
 def failure_reason(error: Exception) -> str:

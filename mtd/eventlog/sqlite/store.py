@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mtd.core.errors import Misconfigured
+from mtd.eventlog import metrics
 from mtd.eventlog.encoding import checksum
 from mtd.eventlog.errors import SourceStored
-from mtd.eventlog.interfaces import AppendResult, Source
+from mtd.eventlog.interfaces import AppendResult, Damage, Source
+from mtd.eventlog.sqlite.damage import damaged_batch, end_of, forget_before, mark_told, note, set_batch_aside
+from mtd.eventlog.sqlite.mark import RESERVED_AT_ONCE, Mark, read_mark, write_mark
+from mtd.eventlog.sqlite.salvage import aside_name, finish_salvage, mend_beginning, salvage
 from mtd.eventlog.sqlite.schema import (
     PAGE_BYTES,
     ROW_OVERHEAD_BYTES,
     Header,
+    is_damage,
     open_for_writing,
     read_consumers,
+    read_damage,
     read_header,
 )
+from mtd.eventlog.sqlite.wal import mend_wal
+
+logger = logging.getLogger(__name__)
 
 # Rows deleted, and pages given back, in one step: some milliseconds each.
 TRIM_STEP_BATCHES = 500
 _VACUUM_STEP_PAGES = 1000
+_SALVAGE_PAUSE_US = 300_000_000
 
 
 @dataclass(slots=True)
@@ -53,11 +65,94 @@ class Store:
         self._busy_timeout_s = busy_timeout_s
         self._connection: sqlite3.Connection | None = None
         self._uncheckpointed_bytes = 0
+        self._mark: Mark | None = None
+        self._last_known = 0
+        self._suspicion = ""
+        self._salvaged_us = 0
+        self.replaced: Callable[[], None] = lambda: None
+        """Called when there is another file: who had the old one open has to open it again."""
 
     def open(self, now_us: int) -> None:
-        """Open the file, and recover it if its last owner was killed."""
-        self._connection = open_for_writing(self._path, self._busy_timeout_s, now_us)
-        self.header = read_header(self._connection)
+        """Open the file, and recover it if its last owner was killed, or if the disk spoiled it.
+
+        A file that isn't known to be a log of ours is left alone.
+        """
+        if self._mark is None:
+            self._mark = read_mark(self._path)
+            finish_salvage(self._path)
+            if self._mark is not None:
+                self._mend_files(now_us)
+        if self._suspicion:
+            self._salvage(now_us, self._suspicion)
+        elif self._mark is not None and self._is_gone():
+            self._salvage(now_us, "the file is gone, or empty")
+        try:
+            self._open(now_us)
+        except (sqlite3.DatabaseError, Misconfigured) as error:
+            if self._mark is None or not is_damage(error):
+                raise
+            self._salvage(now_us, str(error.__cause__ or error))
+            self._open(now_us)
+
+    def suspect(self, error: BaseException) -> None:
+        """Close the file after an error; if what is in it is not what was written, it is replaced when it is opened."""
+        self.close()
+        if is_damage(error):
+            self._suspicion = str(error)
+
+    def is_sound(self) -> bool:
+        """Return whether all pages of the file are what they have to be. Reads all of it."""
+        try:
+            return bool(self._open_connection().execute("PRAGMA quick_check(1)").fetchall() == [("ok",)])
+        except sqlite3.DatabaseError as error:
+            if is_damage(error):
+                return False
+            raise
+
+    def _open(self, now_us: int) -> None:
+        connection = open_for_writing(self._path, self._busy_timeout_s, now_us)
+        try:
+            self.header = read_header(connection)
+            if self._mark is None or self._mark.log_id != self.header.log_id:
+                self._reserve(self.header.last_seq)
+        except BaseException:
+            connection.close()
+            raise
+        self._connection = connection
+        self._last_known = max(self._last_known, self.header.last_seq)
+
+    def _is_gone(self) -> bool:
+        return not self._path.exists() or not self._path.stat().st_size
+
+    def _mend_files(self, now_us: int) -> None:
+        """Mend what can be mended before SQLite sees it: it would throw away what is behind."""
+        if mend_beginning(self._path):
+            metrics.MENDED_FILES.inc()
+        wal = self._path.with_name(self._path.name + "-wal")
+        aside = aside_name(self._path, now_us)
+        wrong = mend_wal(wal, PAGE_BYTES, aside.with_name(aside.name + "-wal"))
+        if wrong:
+            metrics.MENDED_FILES.inc()
+            logger.error("the event log %s: %s; it is kept beside it as it was", self._path, wrong)
+
+    def _salvage(self, now_us: int, reason: str) -> None:
+        """Replace a damaged file by a new one with what could be read. See `mtd.eventlog.sqlite.salvage`."""
+        if self._mark is None:
+            raise sqlite3.DatabaseError(f"a log without its mark can't be saved: {reason}")
+        if self._salvaged_us and abs(now_us - self._salvaged_us) < _SALVAGE_PAUSE_US:
+            # Each try leaves a copy of the file behind: a disk that spoils everything must not be filled, too.
+            raise sqlite3.DatabaseError(f"the file is damaged again, minutes after it was replaced: {reason}")
+        lost = salvage(self._path, self._mark, self._last_known, now_us, reason)
+        self._salvaged_us = now_us
+        self._suspicion = ""
+        metrics.DAMAGED_EVENTS.inc(lost)
+        self.replaced()
+
+    def _reserve(self, last_seq: int) -> None:
+        """Have positions reserved behind the last one, durably. Raises OSError."""
+        mark = Mark(self.header.log_id, last_seq + RESERVED_AT_ONCE)
+        write_mark(self._path, mark)
+        self._mark = mark
 
     def close(self) -> None:
         """Close the file."""
@@ -78,6 +173,9 @@ class Store:
         header = self.header
         results: list[AppendResult | SourceStored] = []
         last_seq, stored, stored_bytes = header.last_seq, header.batches, header.stored_bytes
+        wanted = last_seq + sum(batch.count for batch in batches)
+        if self._mark is None or wanted > self._mark.reserved_through:
+            self._reserve(wanted)
         with _Transaction(self._open_connection()) as connection:
             for batch in batches:
                 known = _find(connection, batch.batch_id)
@@ -99,6 +197,7 @@ class Store:
             connection.execute("UPDATE log SET stored_batches = ?, stored_bytes = ?", (stored, stored_bytes))
         self._uncheckpointed_bytes += stored_bytes - header.stored_bytes + PAGE_BYTES * len(batches)
         header.last_seq, header.batches, header.stored_bytes = last_seq, stored, stored_bytes
+        self._last_known = last_seq
         return results
 
     def trim(self, through: int, older_than_us: int, excess_bytes: int) -> bool:
@@ -125,6 +224,7 @@ class Store:
                 "UPDATE log SET trimmed_through = ?, stored_batches = ?, stored_bytes = ?",
                 (last, batches, left_bytes),
             )
+            forget_before(connection, last)
         header.trimmed_through, header.batches, header.stored_bytes = last, batches, left_bytes
         self._uncheckpointed_bytes += PAGE_BYTES * count
         return count == TRIM_STEP_BATCHES
@@ -146,6 +246,42 @@ class Store:
             "SELECT first_seq, last_seq FROM source_range WHERE log_id = ? ORDER BY first_seq", (log_id,)
         )
         return [(first, last) for first, last in rows.fetchall()]
+
+    def set_aside(self, first_seq: int, now_us: int) -> Damage | None:
+        """Set a batch aside if it is damaged, as it seemed to a reader; None if it is sound."""
+        with _Transaction(self._open_connection()) as connection:
+            wrong = damaged_batch(connection, first_seq)
+            if wrong is None:
+                return None
+            damage = Damage(first_seq, end_of(connection, wrong), now_us, str(wrong))
+            left = set_batch_aside(connection, self.header, damage)
+        self.header.batches, self.header.stored_bytes = left
+        metrics.DAMAGED_EVENTS.inc(damage.events)
+        return damage
+
+    def go_on_behind(self, position: int, now_us: int) -> Damage | None:
+        """Let positions up to one be lost, if the log ends in front of it; None if it doesn't."""
+        header = self.header
+        if position <= header.last_seq:
+            return None
+        damage = Damage(
+            header.last_seq + 1, position, now_us, "the end of the log is gone: a reader had been further"
+        )
+        self._reserve(position)
+        with _Transaction(self._open_connection()) as connection:
+            note(connection, damage)
+        header.last_seq = self._last_known = position
+        metrics.DAMAGED_EVENTS.inc(damage.events)
+        return damage
+
+    def damage(self, *, untold: bool = False) -> list[Damage]:
+        """Return what was set aside; only that of which nobody was told, if so wanted."""
+        return read_damage(self._open_connection(), untold=untold)
+
+    def damage_told(self, damage: Sequence[Damage]) -> None:
+        """Note that somebody was told."""
+        with _Transaction(self._open_connection()) as connection:
+            mark_told(connection, damage)
 
     def ages(self) -> tuple[int, int]:
         """Return when the oldest and the newest batch were appended; 0 if there is none."""

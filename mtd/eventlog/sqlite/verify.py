@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from mtd.core.errors import Misconfigured, NotFound
 from mtd.eventlog.encoding import decode_batch
 from mtd.eventlog.errors import LogDamaged, LogUnavailable
-from mtd.eventlog.interfaces import LogProblem, LogReport, LogStats, Progress
+from mtd.eventlog.interfaces import Damage, LogProblem, LogReport, LogStats, Progress
 from mtd.eventlog.sqlite.schema import (
     Header,
     check_format,
@@ -22,6 +22,7 @@ from mtd.eventlog.sqlite.schema import (
     is_no_database,
     open_for_reading,
     read_consumers,
+    read_damage,
     read_header,
 )
 from mtd.model.events import payload_kind
@@ -48,7 +49,8 @@ def verify_file(path: Path, progress: Progress | None = None) -> LogReport:
     try:
         with closing(_open(path)) as connection:
             header = read_header(connection)
-            examiner = _Examiner(header, lambda: read_header(connection).trimmed_through)
+            aside = read_damage(connection)
+            examiner = _Examiner(header, lambda: read_header(connection).trimmed_through, aside)
             total = header.last_seq - header.trimmed_through
             for row in _rows(connection, header.last_seq):
                 examiner.examine(row)
@@ -137,8 +139,11 @@ class _Window:
 class _Examiner:
     """Takes batch after batch, remembers what is wrong. ``trimmed_through`` asks the log anew."""
 
-    def __init__(self, header: Header, trimmed_through: Callable[[], int]) -> None:
+    def __init__(
+        self, header: Header, trimmed_through: Callable[[], int], set_aside: Sequence[Damage] = ()
+    ) -> None:
         self.header = header
+        self._set_aside = set_aside
         self.events = 0
         self._trimmed_through = trimmed_through
         self._batches = 0
@@ -176,6 +181,11 @@ class _Examiner:
             self._examine_hole(expected, first_seq - 1)
 
     def _examine_hole(self, first_seq: int, last_seq: int) -> None:
+        for damage in self._set_aside:
+            if damage.first_seq <= first_seq <= damage.last_seq:
+                first_seq = damage.last_seq + 1  # known, and told when it was found
+        if first_seq > last_seq:
+            return
         # The log may have been trimmed while it is read.
         if last_seq > self._trimmed_through():
             self._problem("gap", first_seq, last_seq, f"{last_seq + 1 - first_seq} events are missing")
@@ -214,4 +224,5 @@ class _Examiner:
             duration_s=duration_s,
             events_by_kind=dict(self._kinds),
             problems=self._problems,
+            set_aside=self._set_aside,
         )

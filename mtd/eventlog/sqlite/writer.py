@@ -15,6 +15,7 @@ from mtd.core.backoff import Backoff
 from mtd.core.errors import Refused
 from mtd.core.metrics import TASK_FAILURES
 from mtd.eventlog import metrics
+from mtd.eventlog.availability import Availability
 from mtd.eventlog.encoding import encode_batch
 from mtd.eventlog.errors import LogUnavailable, SourceStored
 from mtd.eventlog.interfaces import AppendResult, LoggedBatch, Source
@@ -54,15 +55,6 @@ class Settled:
     results: Sequence[tuple[Pending, AppendResult | Exception]]
     published: Sequence[tuple[LoggedBatch, int]]
     last_seq: int
-
-
-@dataclass(frozen=True, slots=True)
-class Availability:
-    """Whether appending works, and if not, since when (microseconds since the epoch) and why."""
-
-    available: bool = True
-    reason: str = ""
-    since_us: int = 0
 
 
 @dataclass(slots=True)
@@ -266,7 +258,7 @@ class Writer:
             results = self._store.insert(batches, now_us) if fitting else []
         except STORE_ERRORS as error:
             self._fail_group(failure_reason(error), str(error))
-            self._keeper.drop_connection()
+            self._keeper.drop_connection(error)
             return
         except Exception as error:
             # An error of ours: loud and counted, but events go on as soon as it lets them.
@@ -341,7 +333,7 @@ class Writer:
             self._ensure_open(self._clock.now_us())
             return work(self._keeper)
         except STORE_ERRORS as error:
-            self._keeper.drop_connection()
+            self._keeper.drop_connection(error)
             raise LogUnavailable(
                 f"the event log can't be changed: {failure_reason(error)}: {error}"
             ) from error

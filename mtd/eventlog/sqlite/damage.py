@@ -1,0 +1,76 @@
+"""Setting aside what is damaged, so that readers go on behind it. In the writing thread, with its connection."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+
+from mtd.eventlog.encoding import decode_batch
+from mtd.eventlog.errors import LogDamaged
+from mtd.eventlog.interfaces import Damage
+from mtd.eventlog.sqlite.schema import Header
+
+
+def damaged_batch(connection: sqlite3.Connection, first_seq: int) -> LogDamaged | None:
+    """Return what is wrong with a batch; None if it is sound, or isn't there."""
+    row = connection.execute(
+        "SELECT first_seq, last_seq, appended_us, crc, payload FROM batch WHERE first_seq = ?", (first_seq,)
+    ).fetchone()
+    if row is None:
+        return None
+    try:
+        decode_batch(*row)
+    except LogDamaged as damaged:
+        return damaged
+    return None
+
+
+def end_of(connection: sqlite3.Connection, damaged: LogDamaged) -> int:
+    """Return the last position of a damaged batch: what it says itself may be damaged, what follows says it too."""
+    (following,) = connection.execute(
+        "SELECT min(first_seq) FROM (SELECT first_seq FROM batch UNION ALL SELECT first_seq FROM damage)"
+        " WHERE first_seq > ?",
+        (damaged.first_seq,),
+    ).fetchone()
+    return max(damaged.first_seq, damaged.last_seq) if following is None else int(following) - 1
+
+
+def set_batch_aside(connection: sqlite3.Connection, header: Header, damage: Damage) -> tuple[int, int]:
+    """Move a batch to what is damaged, within a transaction; return how many batches and bytes are left."""
+    first_seq = damage.first_seq
+    (stored_bytes,) = connection.execute(
+        "SELECT stored_bytes FROM batch WHERE first_seq = ?", (first_seq,)
+    ).fetchone()
+    batch_id, payload = connection.execute(
+        "SELECT batch_id, payload FROM batch WHERE first_seq = ?", (first_seq,)
+    ).fetchone()
+    note(connection, damage, batch_id, payload)
+    connection.execute("DELETE FROM batch WHERE first_seq = ?", (first_seq,))
+    left = header.batches - 1, max(0, header.stored_bytes - stored_bytes)
+    connection.execute("UPDATE log SET stored_batches = ?, stored_bytes = ?", left)
+    return left
+
+
+def note(
+    connection: sqlite3.Connection,
+    damage: Damage,
+    batch_id: bytes | None = None,
+    payload: bytes | None = None,
+) -> None:
+    """Write down that positions are damaged, with what is left of them."""
+    connection.execute(
+        "INSERT OR REPLACE INTO damage VALUES (?, ?, ?, ?, 0, ?, ?)",
+        (damage.first_seq, damage.last_seq, damage.found_us, damage.detail, batch_id, payload),
+    )
+
+
+def mark_told(connection: sqlite3.Connection, damage: Sequence[Damage]) -> None:
+    """Write down that somebody was told of these."""
+    connection.executemany(
+        "UPDATE damage SET told = 1 WHERE first_seq = ?", [(one.first_seq,) for one in damage]
+    )
+
+
+def forget_before(connection: sqlite3.Connection, trimmed_through: int) -> None:
+    """Forget what lies in front of what is retained, and was told."""
+    connection.execute("DELETE FROM damage WHERE last_seq <= ? AND told", (trimmed_through,))

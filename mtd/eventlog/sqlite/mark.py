@@ -1,0 +1,67 @@
+"""The mark beside a log's file: whose log it is, and which positions it may have given out.
+
+A file can lose its end without a trace. Were its positions given again, readers that know the lost events would
+pass over the new ones. So positions are reserved in a file of its own, a million at a time, before they are used;
+after damage, numbers go on behind the reservation.
+"""
+
+from __future__ import annotations
+
+import os
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+RESERVED_AT_ONCE = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What is known of a log without its file."""
+
+    log_id: str
+    reserved_through: int
+
+
+def mark_path(path: Path) -> Path:
+    """Return the mark's file, which lies beside the log's."""
+    return path.with_name(path.name + ".mark")
+
+
+def read_mark(path: Path) -> Mark | None:
+    """Return a log's mark; None if there is none, or it is damaged itself."""
+    try:
+        log_id, reserved, crc = mark_path(path).read_text(encoding="ascii").split()
+        if int(crc) == _crc(log_id, int(reserved)):
+            return Mark(log_id, int(reserved))
+    except (FileNotFoundError, ValueError):  # not three words, no numbers, no text
+        pass
+    return None
+
+
+def write_mark(path: Path, mark: Mark) -> None:
+    """Put a mark in the place of the one before, durably. Raises OSError."""
+    target = mark_path(path)
+    draft = target.with_name(target.name + ".new")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        text = f"{mark.log_id} {mark.reserved_through} {_crc(mark.log_id, mark.reserved_through)}\n"
+        os.write(descriptor, text.encode("ascii"))
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    draft.replace(target)
+    sync_folder(target.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Have the names of a folder's files on the disk."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _crc(log_id: str, reserved_through: int) -> int:
+    return zlib.crc32(f"{log_id} {reserved_through}".encode("ascii"))
