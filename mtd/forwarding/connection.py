@@ -13,6 +13,7 @@ from mtd.core.clock import SYSTEM_CLOCK, Clock
 from mtd.core.errors import Bug, MtdError, Refused, Retryable
 from mtd.core.versions import skew_problem
 from mtd.eventlog.errors import LogDamaged
+from mtd.eventlog.interfaces import ISalvages
 from mtd.forwarding import metrics
 from mtd.forwarding.cutting import Limits, Message, messages_of
 from mtd.forwarding.lanes import Lane, LaneBook, Sent
@@ -124,12 +125,19 @@ class Connection:
         if problem:
             raise Refused(problem)
         self._opened = opened
+        await self._go_on_behind(opened)
         book.connected(opened.stored, opened.projected, recent)
         await self._open(self._backfill, book.first)
         if book.backfill_span() is not None:
             self.on_gap()
         self._live.heard_at = self._backfill.heard_at = now
         self.on_opened(opened)
+
+    async def _go_on_behind(self, opened: Opened) -> None:
+        """See to it that the log gives no position anew that the hub knows: it may have lost its end."""
+        known = max((last for _, last in opened.stored), default=0)
+        if known > self._log.stats().last_seq and ISalvages.providedBy(self._log):
+            await self._log.go_on_behind(known)
 
     async def _open(self, stream: Stream, position: int) -> Opened:
         async with asyncio.timeout(_OPEN_S):

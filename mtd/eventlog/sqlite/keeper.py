@@ -83,6 +83,7 @@ class Keeper:
                 more = self._trim(self._slowest(), excess)
                 more = self._store.give_back(self._settings.spare_bytes) or more
                 self._store.checkpoint(self._settings.checkpoint_bytes)
+                self._store.note_reached()
                 self._ages = self._store.ages()
         except STORE_ERRORS as error:
             metrics.MAINTENANCE_FAILURES.inc()

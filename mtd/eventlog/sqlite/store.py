@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mtd.core.errors import Misconfigured
@@ -110,16 +110,24 @@ class Store:
             raise
 
     def _open(self, now_us: int) -> None:
-        connection = open_for_writing(self._path, self._busy_timeout_s, now_us)
+        mark = self._mark
+        log_id = mark.log_id if mark else ""
+        connection = open_for_writing(self._path, self._busy_timeout_s, now_us, log_id)
         try:
-            self.header = read_header(connection)
-            if self._mark is None or self._mark.log_id != self.header.log_id:
-                self._reserve(self.header.last_seq)
+            self.header = header = read_header(connection)
+            if mark is None or mark.log_id != header.log_id:
+                mark = self._reserve(header.last_seq)
+            self._connection = connection
+            if header.last_seq < max(mark.reached, self._last_known):
+                logger.critical(
+                    "the event log %s has lost its end: it had reached %d", self._path, mark.reached
+                )
+                self.go_on_behind(self._last_known or mark.reserved_through, now_us)
         except BaseException:
+            self.close()
             connection.close()
             raise
-        self._connection = connection
-        self._last_known = max(self._last_known, self.header.last_seq)
+        self._last_known = self.header.last_seq
 
     def _is_gone(self) -> bool:
         return not self._path.exists() or not self._path.stat().st_size
@@ -148,11 +156,20 @@ class Store:
         metrics.DAMAGED_EVENTS.inc(lost)
         self.replaced()
 
-    def _reserve(self, last_seq: int) -> None:
+    def _reserve(self, last_seq: int) -> Mark:
         """Have positions reserved behind the last one, durably. Raises OSError."""
-        mark = Mark(self.header.log_id, last_seq + RESERVED_AT_ONCE)
+        self._mark = self._write_mark(Mark(self.header.log_id, last_seq + RESERVED_AT_ONCE, last_seq))
+        return self._mark
+
+    def note_reached(self) -> None:
+        """Write down beside the log how far it is, so that a lost end is seen. Raises OSError."""
+        mark = self._mark
+        if mark is not None and mark.reached != self.header.last_seq:
+            self._mark = self._write_mark(replace(mark, reached=self.header.last_seq))
+
+    def _write_mark(self, mark: Mark) -> Mark:
         write_mark(self._path, mark)
-        self._mark = mark
+        return mark
 
     def close(self) -> None:
         """Close the file."""
@@ -265,7 +282,7 @@ class Store:
         if position <= header.last_seq:
             return None
         damage = Damage(
-            header.last_seq + 1, position, now_us, "the end of the log is gone: a reader had been further"
+            header.last_seq + 1, position, now_us, "the end of the log is gone: it had been further"
         )
         self._reserve(position)
         with _Transaction(self._open_connection()) as connection:

@@ -51,6 +51,7 @@ def killed(folder: Path, **changes: float) -> Original:
             events = make_events(number * SIZE + 1, SIZE, padding=PADDING)
             await log.append(events, b"batch %d" % number)
         log.pin("projection", 7)
+        log._writer.call(log._keeper.maintain)
         await log.append(make_events(LAST + 1, SIZE), b"the last, which may be torn")
         Original(folder / "running", log.log_id).copy(folder / "killed")
         await log.stop()
@@ -162,6 +163,17 @@ def test_a_database_that_was_cut_off_goes_on(original: Original, tmp_path: Path,
             file.truncate(int(path.stat().st_size * share))
 
     check_damaged(original, tmp_path, harm)
+
+
+def test_a_write_ahead_file_that_is_gone_is_noticed(original: Original, tmp_path: Path) -> None:
+    """By the mark, which says how far the log had been."""
+
+    def harm(path: Path) -> None:
+        path.with_name(path.name + "-wal").unlink()
+
+    lost = check_damaged(original, tmp_path, harm)
+    wal_bytes = (original.folder / FILE).with_name(FILE.name + "-wal").stat().st_size
+    assert lost or wal_bytes < PADDING
 
 
 def test_pages_of_noise_are_passed(original: Original, tmp_path: Path) -> None:
