@@ -70,7 +70,7 @@ class LogStats:
     if nothing is. ``stored_bytes`` is what quota and retention count,
     ``disk_bytes`` what the files take. ``consumers`` are the positions that
     hold back trimming. While ``available`` is false, appending fails for
-    ``reason``.
+    ``reason``. ``warning`` says what makes the log less safe than it has to be.
     """
 
     log_id: str
@@ -88,6 +88,7 @@ class LogStats:
     unavailable_since_us: int = 0
     waiting_batches: int = 0
     consumers: Mapping[str, int] = field(default_factory=dict)
+    warning: str = ""
 
     @property
     def events(self) -> int:
