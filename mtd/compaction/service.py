@@ -155,7 +155,7 @@ class CompactionService:
 
     def _launch(self) -> subprocess.Popen[bytes]:
         """Start the process. In a thread, and by subprocess: it doesn't fork, which gRPC's threads wouldn't survive."""
-        settings = self._settings.model_dump(mode="json", exclude={"dsn", "dsn_file"})
+        settings = self._settings.model_dump(mode="json", exclude={"dsn", "dsn_file", "door_dsn", "door_dsn_file"})
         process = subprocess.Popen(  # noqa: S603 - it is a module of ours
             [sys.executable, *self._worker],
             stdin=subprocess.PIPE,

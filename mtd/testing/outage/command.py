@@ -1,0 +1,62 @@
+"""``scripts/bench outage``."""
+
+from __future__ import annotations
+
+import click
+from rich.console import Console
+
+from mtd.testing.bench_output import folder, show
+from mtd.testing.outage.run import OutagePlan, measure_outage, running_outage
+
+MUST_FRESH_S = 30.0
+MUST_DRAIN_FACTOR = 20.0
+
+
+@click.command()
+@click.option(
+    "--routers", type=click.IntRange(1, 20_000), default=100, show_default=True, help="Lab routers."
+)
+@click.option(
+    "--interfaces", type=click.IntRange(1, 4000), default=30, show_default=True, help="Of each router."
+)
+@click.option(
+    "--seconds",
+    type=click.FloatRange(min=5),
+    default=600.0,
+    show_default=True,
+    help="How long PostgreSQL is away.",
+)
+@click.option("--hung", is_flag=True, help="Freeze it (SIGSTOP) instead of stopping it: connections hang.")
+@click.option(
+    "--log-mb", type=click.IntRange(min=1), help="Quota of the event log; little of it makes tiers thin."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the figures as one line of JSON.")
+@click.option("--keep", is_flag=True, help="Keep the folder with logs and data.")
+def outage(
+    routers: int, interfaces: int, seconds: float, hung: bool, log_mb: int | None, as_json: bool, keep: bool
+) -> None:
+    r"""PostgreSQL goes away under load, and comes back.
+
+    \b
+    history          Polls of T0 that are in PostgreSQL at the end, and holes between them:
+                     of the outage, and of the time in which the backlog was written.
+    fresh_after_s    From the return until 95 % of the routers' newest values in the table
+                     latest are at most two seconds old.
+    drained_after_s  From the return until nothing waits but what has just been polled.
+    drain_factor     Seconds of outage that are written in one second, while polling goes on.
+    polls_skipped    By tier and reason. Busy machines skip some by themselves (overrun).
+    thinned          Which tier was polled how much less often, and when, seconds after PostgreSQL went.
+
+    Ends with 1 if there is a hole that isn't told of, an event twice, values that weren't
+    fresh within 30 s, or a backlog that was written less than 20 times as fast as it came.
+    """
+    console = Console(stderr=True)
+    settings = {"event_log": {"max_bytes": log_mb * 1024 * 1024}} if log_mb else {}
+    plan = OutagePlan(routers, interfaces, seconds, hung, settings)
+    with (
+        folder(console, keep=keep) as place,
+        console.status("starting") as status,
+        running_outage(place, plan, status.update) as (stage, database),
+    ):
+        figures = measure_outage(stage, database, plan, status.update)
+    show(console, figures, as_json=as_json)
