@@ -28,6 +28,7 @@ from pydantic.fields import FieldInfo
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # from wherever it is run
 api_docs: Any = importlib.import_module("scripts.api_docs")
+process_docs: Any = importlib.import_module("scripts.process_docs")
 
 WIDTH = 100
 NOTICE = "<!-- Written by scripts/gen_docs.py: change the code instead. -->\n"
@@ -226,43 +227,17 @@ def load_settings() -> type[BaseModel]:
     return Settings
 
 
-# ---------------------------------------------------------------- metrics
+# ---------------------------------------------------------------- the process
 
 
 def metrics_page() -> str:
     """Return docs/reference/metrics.md: what the process says about itself at /metrics."""
-    parts = [
-        NOTICE,
-        "# Metrics of the process\n",
-        "Served at `/metrics` in the Prometheus text format. What mtd measures on routers is not here:",
-        "`mtd catalogue` lists that.\n",
-    ]
-    for path in sorted((ROOT / "mtd").rglob("metrics.py")):
-        module = importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
-        rows = [row for value in vars(module).values() if (row := metric_row(value)) is not None]
-        own = sorted(row for row in rows if row.startswith("| `mtd_"))
-        if own:
-            parts += [f"## {module.__name__.removeprefix('mtd.').removesuffix('.metrics')}\n"]
-            parts += ["| metric | kind | labels | meaning |", "| --- | --- | --- | --- |", *own, ""]
-    return "\n".join(parts).rstrip() + "\n"
+    return str(process_docs.metrics_page(NOTICE))
 
 
-def metric_row(value: Any) -> str | None:
-    """Return the table row of a metric; None for anything else."""
-    from prometheus_client.metrics import MetricWrapperBase
-
-    from mtd.core.loop_metrics import LoopCounter, LoopHistogram
-
-    if isinstance(value, LoopCounter | LoopHistogram):
-        names = value.labelnames
-    elif isinstance(value, MetricWrapperBase):
-        names = value._labelnames  # there is no public accessor
-    else:
-        return None
-    described = next(iter(value.describe()))
-    suffix = "_total" if described.type == "counter" else ""
-    labels = ", ".join(f"`{label}`" for label in names)
-    return f"| `{described.name}{suffix}` | {described.type} | {labels} | {described.documentation} |"
+def queues_page() -> str:
+    """Return docs/reference/queues.md: what waits where in the process."""
+    return str(process_docs.queues_page(NOTICE))
 
 
 # ---------------------------------------------------------------- commands
@@ -296,6 +271,7 @@ def commands(
 DOCUMENTS: Mapping[str, Callable[[], str]] = {
     "docs/reference/settings.md": settings_page,
     "docs/reference/metrics.md": metrics_page,
+    "docs/reference/queues.md": queues_page,
     "docs/reference/commands.md": commands_page,
     "etc/mtd.toml": example_config,
 }

@@ -19,8 +19,8 @@ UNITS = frozenset({"seconds", "bytes", "ratio"})
 
 def unit_of(name: str) -> str:
     """Return the unit that a metric's name ends in; empty if it has none."""
-    word = name.removesuffix("_total").rpartition("_")[2]
-    return word if word in UNITS else ""
+    before, _, word = name.removesuffix("_total").rpartition("_")
+    return word if before and word in UNITS else ""
 
 
 class Counter(prometheus_client.Counter):

@@ -5,7 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 
+from mtd.core.queues import Policy, declare
 from mtd.eventlog.interfaces import LoggedBatch
+
+TAIL = declare(
+    "eventlog.tail",
+    "bytes",
+    Policy.DROP_OLDEST,
+    "The newest events in memory, for readers in the same process. Who is further behind reads the disk.",
+    limited_by="event_log.tail_bytes",
+)
 
 
 class Tail:
@@ -23,6 +32,7 @@ class Tail:
         self._arrived = asyncio.Event()
         self.last_seq = 0
         self.closed = False
+        TAIL.watch(self, lambda one: one._bytes, lambda one: one._max_bytes)
 
     def publish(self, batch: LoggedBatch, size: int) -> None:
         """Add a batch that became durable, which follows the one before, and wake the readers."""

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mtd.core.queues import Policy, declare
 from mtd.model.metric import Tier
 
 if TYPE_CHECKING:
@@ -30,6 +31,16 @@ class Urgency(enum.IntEnum):
 
 
 _BY_POLL_GROUP = {tier.value: Urgency[tier.name] for tier in Tier}
+
+
+BUFFER = declare(
+    "ingest.buffer",
+    "events",
+    Policy.DROP_LEAST,
+    "Events that were observed, on their way to the log.",
+    limited_by="ingest.buffer_events, ingest.buffer_bytes",
+    counted_by="mtd_ingest_dropped_events_total",
+)
 
 
 @dataclass(slots=True)
@@ -58,6 +69,7 @@ class Buffer:
         self.last_ticket = 0
         self.events = 0
         self.size = 0
+        BUFFER.watch(self, lambda one: one.events, lambda one: one._max_events)
 
     @property
     def fill(self) -> float:

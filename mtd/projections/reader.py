@@ -8,9 +8,18 @@ from contextlib import aclosing
 from typing import Any
 
 from mtd.core.errors import Retryable
+from mtd.core.queues import Policy, declare
 from mtd.eventlog.interfaces import LoggedBatch
 from mtd.projections import metrics
 from mtd.projections.batching import NumberedEvent
+
+READ_AHEAD = declare(
+    "projections.read_ahead",
+    "batches",
+    Policy.WAIT,
+    "Batches that were read from the log and aren't projected yet. Reading waits: the log keeps the rest.",
+    limited_by="projections.read_ahead_batches",
+)
 
 
 class LogEnded(Retryable):
@@ -27,6 +36,7 @@ class ReadAhead:
     def __init__(self, lane: str, log: Any, after: int, batches: int) -> None:
         self._queue: asyncio.Queue[LoggedBatch | BaseException] = asyncio.Queue(batches)
         self._pending: deque[NumberedEvent] = deque()
+        READ_AHEAD.watch(self, lambda one: one._queue.qsize(), lambda one: one._queue.maxsize)
         self._depth = metrics.QUEUE_BATCHES.labels(lane=lane)
         self._task = asyncio.ensure_future(self._fill(log, after))
 

@@ -7,8 +7,19 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+from mtd.core.queues import Policy, declare
+from mtd.queries import metrics
 from mtd.queries.config import QueriesConfig
 from mtd.queries.errors import TooManyQueries
+
+TURNS = declare(
+    "queries.turns",
+    "queries",
+    Policy.REFUSE,
+    "Queries of tenants that run or wait, of those tenants that ask.",
+    limited_by="queries.max_concurrent and queries.max_waiting, for each tenant",
+    counted_by="mtd_queries_refused_total",
+)
 
 
 @dataclass(slots=True)
@@ -23,6 +34,13 @@ class TenantLimits:
     def __init__(self, config: QueriesConfig) -> None:
         self._config = config
         self._turns: dict[str, _Turns] = {}
+        TURNS.watch(self, lambda one: one._here(), lambda one: one._most())
+
+    def _here(self) -> int:
+        return sum(turns.here for turns in list(self._turns.values()))
+
+    def _most(self) -> int:
+        return len(self._turns) * (self._config.max_concurrent + self._config.max_waiting)
 
     @asynccontextmanager
     async def turn(self, tenant_id: str) -> AsyncIterator[None]:
@@ -32,6 +50,7 @@ class TenantLimits:
         if turns is None:
             turns = self._turns[tenant_id] = _Turns(asyncio.Semaphore(config.max_concurrent))
         if turns.here >= config.max_concurrent + config.max_waiting:
+            metrics.REFUSED.inc()
             raise TooManyQueries(
                 f"{config.max_concurrent} queries of this tenant run and {config.max_waiting} wait"
             )

@@ -48,15 +48,23 @@ POLLS_OF = {tier: POLLS.labels(tier=tier) for tier in Tier}
 POLL_SECONDS_OF = {tier: POLL_SECONDS.labels(tier=tier) for tier in Tier}
 
 # What it costs the routers, by the collector that asked; a command that several share is shared out.
-_COSTS = tuple(
-    LoopCounter(f"mtd_router_{name}_total", text, ["category"])
-    for name, text in (
-        ("commands", "Commands that routers answered, by the category that asked."),
-        ("received_bytes", "Bytes that routers answered with, by category."),
-        ("sent_bytes", "Bytes of commands that routers answered, by category."),
-        ("rows", "Rows that routers answered with, by category."),
-        ("busy_seconds", "Seconds in which commands of a category were under way at a router."),
-    )
+_CATEGORY = ["category"]
+_COSTS = (
+    LoopCounter(
+        "mtd_router_commands_total", "Commands that routers answered, by the category that asked.", _CATEGORY
+    ),
+    LoopCounter(
+        "mtd_router_received_bytes_total", "Bytes that routers answered with, by category.", _CATEGORY
+    ),
+    LoopCounter(
+        "mtd_router_sent_bytes_total", "Bytes of commands that routers answered, by category.", _CATEGORY
+    ),
+    LoopCounter("mtd_router_rows_total", "Rows that routers answered with, by category.", _CATEGORY),
+    LoopCounter(
+        "mtd_router_busy_seconds_total",
+        "Seconds in which commands of a category were under way at a router.",
+        _CATEGORY,
+    ),
 )
 _COSTS_OF: dict[str, tuple[Count, ...]] = {}  # bound: the collectors that are installed
 

@@ -18,6 +18,7 @@ from mtd.core import tracing
 from mtd.core.backoff import Backoff
 from mtd.core.clock import SYSTEM_CLOCK, Clock
 from mtd.core.errors import Bug, Misconfigured
+from mtd.core.queues import Policy, declare
 from mtd.core.service import TaskGroup
 from mtd.storage import metrics
 from mtd.storage.config import StorageConfig
@@ -36,6 +37,16 @@ Notified = Callable[[str | None], None]
 _HEARTBEAT_S = 15.0
 _SEND_BUFFER_BYTES = 2 * 1024 * 1024  # the kernel may allow less
 _AUTH_CLASSES = ("28", "3D")  # wrong password, no such role, no such database
+
+
+CONNECTIONS = declare(
+    "storage.connections",
+    "connections",
+    Policy.WAIT,
+    "Connections to PostgreSQL that are in use, of all pools. Who finds none waits, until its deadline.",
+    limited_by="database.pool_size, database.query_pool_size",
+    counted_by="mtd_storage_transaction_failures_total",
+)
 
 
 class _Connection(txpostgres.Connection):  # type: ignore[misc]
@@ -106,6 +117,9 @@ class Database:
         self._idle: list[_Connection] = []
         self._tasks = TaskGroup("storage.listen")
         self._stopped = False
+        CONNECTIONS.watch(
+            self, lambda one: one._config.pool_size - one._slots._value, lambda one: one._config.pool_size
+        )
 
     @classmethod
     def for_queries(cls, dsn: str, config: StorageConfig | None = None) -> Database:

@@ -21,6 +21,7 @@ from mtd.api.config import GrpcConfig
 from mtd.api.errors import PositionBeyondEnd, StreamsClosed, TooManyStreams
 from mtd.api.grpc.globs import Globs
 from mtd.api.interfaces import TelemetryBackend
+from mtd.core.queues import Policy, declare
 from mtd.core.service import TaskGroup
 from mtd.model.device import Severity
 from mtd.queries.records import StoredEvent
@@ -49,6 +50,15 @@ class EventFilter:
         )
 
 
+TAIL = declare(
+    "api.event_tail",
+    "events",
+    Policy.DROP_OLDEST,
+    "The newest events of a tenant in memory, for streams of events. Who is further behind reads the database.",
+    limited_by="grpc.event_tail",
+)
+
+
 class Feed:
     """The newest events of one tenant. Bound: ``event_tail``; policy: the oldest leave."""
 
@@ -60,6 +70,7 @@ class Feed:
         self._tenant_id = tenant_id
         self._config = config
         self._tail: list[StoredEvent] = []
+        TAIL.watch(self, lambda one: len(one._tail), lambda one: one._config.event_tail)
         self._floor = 0  # all events behind this and up to position are in the tail
         self._dirty = asyncio.Event()
         self._changed = asyncio.Event()

@@ -12,12 +12,22 @@ from mtd.api.grpc.directory import KnownDevice
 from mtd.api.grpc.globs import Globs
 from mtd.api.grpc.layouts import KnownLayout
 from mtd.api.grpc.views import View, compile_view
+from mtd.core.queues import Policy, declare
 from mtd.model.metric import Metric
 from mtd.pb.telemetry.v1.telemetry_service_pb2 import (
     DeviceGone,
     LatestUpdate,
     StreamLatestResponse,
     StreamLayout,
+)
+
+UPDATES = declare(
+    "api.streams",
+    "poll groups",
+    Policy.REPLACE,
+    "Devices and poll groups of which streams of values have something newer to tell. A slow reader gets the newest only.",
+    limited_by="what each stream follows",
+    counted_by="mtd_api_hub_updates_skipped_total",
 )
 
 # A view of 300 series takes half a millisecond; the loop may be held for ten.
@@ -95,6 +105,7 @@ class LatestStream:
         self._shown: set[str] = set()
         self._gone: deque[str] = deque()
         self._ready: deque[Follower] = deque()
+        UPDATES.watch(self, lambda one: len(one._ready), lambda one: len(one._followers))
         self._wake = asyncio.Event()
         self._layouts = 0
         self._closed = False

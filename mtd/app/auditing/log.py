@@ -16,6 +16,7 @@ from mtd.app.auditing.config import AuditConfig
 from mtd.app.auditing.spool import FOLDER, Spool
 from mtd.core.clock import SYSTEM_CLOCK, Clock
 from mtd.core.errors import MtdError, Retryable
+from mtd.core.queues import Policy, declare
 from mtd.core.service import TaskGroup
 from mtd.model.audit import AuditEntry
 from mtd.security.audit_chain import Deed, clean
@@ -23,6 +24,14 @@ from mtd.storage.stores.audit_log import AuditStore
 
 logger = logging.getLogger("mtd.audit")
 
+ENTRIES = declare(
+    "audit.entries",
+    "entries",
+    Policy.REFUSE,
+    "Entries of the audit log that wait to be written, to PostgreSQL or to a file. What is to be audited isn't done meanwhile.",
+    limited_by="audit.max_waiting",
+    counted_by="mtd_audit_lost_total",
+)
 _AT_ONCE = 200
 _RETRY_S = 1.0
 _LOOK_S = 30.0
@@ -63,6 +72,7 @@ class AuditLog:
         self._spool = Spool(data_dir / FOLDER, self._config.spool_max_mb * _MIB)
         self._coalescer = Coalescer(self._config.coalesce_s, clock)
         self._waiting: deque[_Waiting] = deque()
+        ENTRIES.watch(self, lambda one: len(one._waiting), lambda one: one._config.max_waiting)
         self._wake = asyncio.Event()
         self._tasks = TaskGroup("app.audit")
         self._turn = asyncio.Lock()  # of what is in files, and of whether something is

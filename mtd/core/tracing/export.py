@@ -20,6 +20,7 @@ from opentelemetry.trace.status import Status, StatusCode
 from mtd.core.clock import SYSTEM_CLOCK
 from mtd.core.errors import Misconfigured
 from mtd.core.limits import TokenBucket
+from mtd.core.queues import Policy, declare
 from mtd.core.tracing.link import Link
 from mtd.core.tracing.metrics import SPANS, TRACES
 
@@ -33,6 +34,14 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+SPANS_WAITING = declare(
+    "tracing.spans",
+    "spans",
+    Policy.DROP_NEWEST,
+    "Spans that wait to be sent to the collector of traces.",
+    limited_by="tracing.queue_spans",
+    counted_by="mtd_tracing_spans_total",
+)
 _SAMPLED = TraceFlags(TraceFlags.SAMPLED)
 _COMPLAINTS_PER_S = 1 / 60
 
@@ -139,6 +148,7 @@ class _Bounded(SpanProcessor):
         self._lock = threading.Lock()
         self._accepted = 0
         self.limit = limit
+        SPANS_WAITING.watch(self, lambda one: one.waiting, lambda one: one.limit)
 
     @property
     def waiting(self) -> int:

@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import dataclass
 
 from mtd.core.errors import Forbidden, Refused, Retryable
+from mtd.core.queues import Policy, declare
 from mtd.core.service import TaskGroup
 from mtd.ingest.copying import metrics
 from mtd.ingest.copying.check import Speaker, Stamped, stamp
@@ -19,6 +20,20 @@ from mtd.pb.ingest.v1 import ingest_service_pb2 as pb
 logger = logging.getLogger(__name__)
 
 _MOST_ANSWERS = 100
+WINDOW = declare(
+    "ingest.append",
+    "bytes",
+    Policy.WAIT,
+    "Batches of collectors that wait for the log. What isn't read yet holds the sender up.",
+    limited_by="ingest.append.window_bytes, for each stream",
+)
+ANSWERS = declare(
+    "ingest.answers",
+    "answers",
+    Policy.WAIT,
+    "What collectors are answered and don't read. Nothing more is read of them meanwhile.",
+    limited_by="100 for each stream",
+)
 LANES = {pb.LANE_LIVE: "live", pb.LANE_BACKFILL: "backfill"}
 
 
@@ -46,6 +61,8 @@ class CopyStream:
         self._asked_for = 0
         self._told = SeqRanges()
         self._answers: deque[pb.AppendResponse] = deque()
+        WINDOW.watch(self, lambda one: one._unacked_bytes, lambda one: one._door.config.window_bytes)
+        ANSWERS.watch(self, lambda one: len(one._answers), lambda _: _MOST_ANSWERS)
         self._waiting: deque[_Waiting] = deque()
         self._unacked_bytes = 0
         self._changed = asyncio.Event()

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from mtd.core.clock import SYSTEM_CLOCK, Clock
 from mtd.core.errors import QuotaExceeded
+from mtd.core.queues import Policy, declare
 from mtd.ingest.config import PushConfig
 from mtd.ingest.push import metrics
 
@@ -138,6 +139,16 @@ class Rates:
         return found
 
 
+BODIES = declare(
+    "ingest.push",
+    "bytes",
+    Policy.REFUSE,
+    "Memory of batches over HTTP that are received or worked on.",
+    limited_by="ingest.push.waiting_bytes",
+    counted_by="mtd_ingest_push_limited_total",
+)
+
+
 class Places:
     """How much is received and worked on at a time, in bytes in all, and in batches per tenant.
 
@@ -152,6 +163,7 @@ class Places:
         self._bytes: dict[str, int] = {}
         self._batches: dict[str, int] = {}
         self.held_bytes = 0
+        BODIES.watch(self, lambda one: one.held_bytes, lambda one: one._most_bytes)
 
     def hold(self, who: str, size: int) -> bool:
         """Hold memory for somebody, who is whom it says; False if there is none left for it."""

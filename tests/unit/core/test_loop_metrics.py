@@ -5,9 +5,10 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, generate_latest
 
 from mtd.core.loop_metrics import LoopCounter, LoopHistogram
+from mtd.core.metrics import Counter, Histogram
 
 BUCKETS = (0.002, 0.1, 1, 5)
 AMOUNTS = st.lists(st.sampled_from(BUCKETS) | st.floats(0.0, 10.0), max_size=20)

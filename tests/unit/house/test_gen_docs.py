@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
-from prometheus_client import CollectorRegistry, Counter, Gauge
 from pydantic import BaseModel, Field, SecretStr
 
 from scripts import gen_docs
@@ -72,15 +71,6 @@ def test_example_writes_defaults_as_comments() -> None:
 def test_top_level_values_come_before_sections() -> None:
     text = gen_docs.example_config()
     assert text.index("# name = ...") < text.index("[inner]")
-
-
-def test_metric_rows() -> None:
-    registry = CollectorRegistry()
-    counter = Counter("mtd_x_things_total", "Things.", ["kind"], registry=registry)
-    gauge = Gauge("mtd_x_level", "Level.", registry=registry)
-    assert gen_docs.metric_row(counter) == "| `mtd_x_things_total` | counter | `kind` | Things. |"
-    assert gen_docs.metric_row(gauge) == "| `mtd_x_level` | gauge |  | Level. |"
-    assert gen_docs.metric_row("something else") is None
 
 
 def test_check_fails_on_a_stale_file_and_passes_after_writing(
