@@ -82,9 +82,7 @@ class Queue:
     def state(self) -> QueueState:
         """Return what waits in it now."""
         found = list(self._instances.values())
-        return QueueState(
-            sum(depth() for depth, _ in found), sum(limit() for _, limit in found), len(found)
-        )
+        return QueueState(sum(depth() for depth, _ in found), sum(limit() for _, limit in found), len(found))
 
 
 _QUEUES: dict[str, Queue] = {}
@@ -129,7 +127,9 @@ class QueueMetrics(Collector):
 
     def _families(self) -> tuple[GaugeMetricFamily, GaugeMetricFamily]:
         return (
-            GaugeMetricFamily("mtd_core_queue_depth", "What waits in a queue, in its own unit.", labels=self.labelnames),
+            GaugeMetricFamily(
+                "mtd_core_queue_depth", "What waits in a queue, in its own unit.", labels=self.labelnames
+            ),
             GaugeMetricFamily(
                 "mtd_core_queue_limit", "What may wait in a queue, in its own unit.", labels=self.labelnames
             ),
