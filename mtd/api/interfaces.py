@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from mtd.diagnostics.plans import Wish
-from mtd.diagnostics.runner import RunEnd
+from mtd.diagnostics.performing import RunEnd
 from mtd.diagnostics.tools import ToolRow
 from mtd.discovery.scan import ScanReport
 from mtd.model.device import Outcome, Severity, Way

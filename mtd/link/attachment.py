@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -33,7 +33,7 @@ _LEAST_RENEW_S = 0.05
 _HELLO_PATIENCE = 3
 """Times the usual patience: connecting and letting somebody in takes longer than renewing."""
 
-GetReport = Callable[[], CollectorReport]
+GetReport = Callable[[], Awaitable[CollectorReport]]
 
 
 class HubSilent(Retryable):
@@ -52,7 +52,7 @@ class Who:
 class Attachment:
     """Says hello, renews, takes what the hub tells into a `Holding`. Made anew for each stream.
 
-    ``changed`` is called when something is held by other devices, tenants or leases than before.
+    ``listeners`` are called when it is welcomed or something else is held; and with each lease.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class Attachment:
         holding: Holding,
         handler: Handler,
         report: GetReport,
-        changed: Callable[[], None],
+        listeners: tuple[Callable[[], None], Callable[[], None]],
         config: LinkConfig,
         clock: Clock,
     ) -> None:
@@ -69,7 +69,7 @@ class Attachment:
         self._holding = holding
         self._handler = handler
         self._report = report
-        self._changed = changed
+        self._changed, self._leased = listeners
         self._config = config
         self._clock = clock
         self._hearing = Hearing()
@@ -161,6 +161,7 @@ class Attachment:
     async def _renew(self, every_s: float) -> None:
         while True:
             await asyncio.sleep(every_s)
+            report = await self._report()
             self._sequence += 1
             # Before it waits for its turn to be sent: a lease that is too short by that is none too long.
             self._asked[self._sequence] = self._clock.monotonic()
@@ -169,7 +170,7 @@ class Attachment:
                     sequence=self._sequence,
                     sent_at=stamp_of(self._clock.now_us()),
                     round_trip_s=self._round_trip_s,
-                    report=report_message(self._report()),
+                    report=report_message(report),
                 )
             )
             LEASE_LEFT_SECONDS.set(self._holding.lease_left_s)
@@ -215,7 +216,8 @@ class Attachment:
             except DeviceUnreadable:
                 DEVICES_UNREADABLE.inc()  # its devices are told apart, and why, when they come
         self._holding.take_tenants(tenants)
-        self._holding.leased(asked, welcome.lease_s)
+        self._holding.joined(welcome.lease_epoch, asked, welcome.lease_s)
+        self._leased()
         self.welcomed.set()
         self._changed()
         self._tasks.spawn("renew", self._renew(max(_LEAST_RENEW_S, welcome.renew_interval_s)))
@@ -229,6 +231,7 @@ class Attachment:
         self._asked = {number: at for number, at in self._asked.items() if number > renewed.sequence}
         self._round_trip_s = max(0.0, self._clock.monotonic() - asked - renewed.held_s)
         self._holding.leased(asked, renewed.lease_s)
+        self._leased()
         CLOCK_AHEAD_SECONDS.set(renewed.clock_ahead_s)
 
     def _take_part(self, response: pb.AttachResponse) -> None:

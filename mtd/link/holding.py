@@ -23,6 +23,7 @@ class Holding:
         self._margin_s = margin_s
         self._clock = clock
         self._good_until = -math.inf
+        self._lease_epoch = 0
         self._tenants: Mapping[str, TenantKey] = {}
         self._pseudonyms: dict[str, Pseudonym] = {}
         self._leaving: dict[str, int] = {}  # withdrawn, and maybe being polled at this moment
@@ -35,11 +36,16 @@ class Holding:
     # -- what is asked at each poll -------------------------------------------
 
     def may_poll(self, device_id: str) -> bool:
-        """Whether a device may be polled at this moment."""
+        """Whether a device may be polled at this moment.
+
+        One that is withdrawn may be under the lease until it is let go: the hub waits for that.
+        """
         assigned = self.assignment.devices.get(device_id)
-        if assigned is None:
+        if assigned is not None and assigned.exclusive:
+            return True
+        if assigned is None and device_id not in self._leaving:
             return False
-        return assigned.exclusive or self._clock.monotonic() < self._good_until
+        return self._clock.monotonic() < self._good_until
 
     def epoch_of(self, device_id: str) -> int:
         """Return the epoch under which a device is held, or was until it is released; 0 if it isn't."""
@@ -62,7 +68,28 @@ class Holding:
         """What is left of the lease, in seconds; 0 when it is over."""
         return max(0.0, self._good_until - self._clock.monotonic())
 
+    @property
+    def allowed(self) -> Assignment:
+        """What may be polled at this moment: without a lease, what needs none."""
+        if self.lease_left_s > 0:
+            return self.assignment
+        return Assignment(self.assignment.revision, self._exclusive)
+
+    @property
+    def _exclusive(self) -> Mapping[str, AssignedDevice]:
+        return {device_id: one for device_id, one in self.assignment.devices.items() if one.exclusive}
+
     # -- what the hub tells ------------------------------------------------------
+
+    def joined(self, lease_epoch: int, asked_at: float, lease_s: float) -> None:
+        """Take part, by a lease that may be another than before: then others may have what needed it."""
+        if lease_epoch != self._lease_epoch or self.lease_left_s <= 0:
+            self._leaving = {}
+            self.assignment = Assignment(self.assignment.revision, self._exclusive)
+            self._good_until = -math.inf
+            self.version += 1
+        self._lease_epoch = lease_epoch
+        self.leased(asked_at, lease_s)
 
     def leased(self, asked_at: float, lease_s: float) -> None:
         """Take part for ``lease_s`` from when that was asked for, less the margin. Never for a shorter time than before."""
@@ -126,9 +153,8 @@ class Holding:
 
     def release(self, device_ids: Collection[str]) -> bool:
         """These aren't polled any more; return whether there is something to tell. Those held again are left out."""
-        released = {
-            device_id: self._leaving.pop(device_id) for device_id in device_ids if device_id in self._leaving
-        }
+        leaving = self._leaving
+        released = {device_id: leaving.pop(device_id) for device_id in device_ids if device_id in leaving}
         self._to_tell |= released
         return bool(released)
 
@@ -145,13 +171,13 @@ class Holding:
     @property
     def has_exclusive(self) -> bool:
         """Whether something is polled without a lease."""
-        return any(one.exclusive for one in self.assignment.devices.values())
+        return bool(self._exclusive)
 
     # -- what survives a restart ------------------------------------------------------
 
     def kept(self, collector_id: str) -> Kept:
         """Return what has to survive a restart."""
-        devices = {device_id: one for device_id, one in self.assignment.devices.items() if one.exclusive}
+        devices = self._exclusive
         tenants = {one.device.tenant_id for one in devices.values()}
         return Kept(
             collector_id,

@@ -92,7 +92,8 @@ class RemoteSeat:
         self._attachment: Attachment | None = None
         self._took_part = False
         self._refused_at: float | None = None
-        self._changed = asyncio.Condition()
+        self._listeners: set[asyncio.Event] = set()
+        self._renewed = asyncio.Event()
         self._stopping = False
         self.state = LinkState(linked=False, failure="it has not called a hub yet")
 
@@ -100,6 +101,7 @@ class RemoteSeat:
         """Hold what is on the disk, and call a hub from now on."""
         await self._keeping.restore()
         self._tasks.spawn("keep", self._keeping.run(self._kept))
+        self._tasks.spawn("lease", self._tell_when_over())
         self._tasks.spawn("link", self._run())
 
     async def stop(self) -> None:
@@ -119,15 +121,21 @@ class RemoteSeat:
 
     async def assignments(self) -> AsyncGenerator[Assignment, None]:
         """Yield what is to be polled, at once if it is known, and whenever it changed."""
-        seen = 0
-        while True:
-            async with self._changed:
-                await self._changed.wait_for(
-                    lambda: self._holding.known and self._holding.version > seen  # noqa: B023 - asked at once
-                )
-                seen = self._holding.version
-                assignment = self._holding.assignment
-            yield assignment
+        changed = self._listen()
+        try:
+            while True:
+                await changed.wait()
+                changed.clear()
+                if self._holding.known:
+                    yield self._holding.allowed
+        finally:
+            self._listeners.discard(changed)
+
+    def _listen(self) -> asyncio.Event:
+        changed = asyncio.Event()
+        changed.set()
+        self._listeners.add(changed)
+        return changed
 
     def may_poll(self, device_id: str) -> bool:
         """Whether a device may be polled at this moment."""
@@ -207,7 +215,7 @@ class RemoteSeat:
             self._holding,
             self._handler,
             self._report,
-            self._on_change,
+            (self._on_change, self._on_lease),
             self._config,
             self._clock,
         )
@@ -228,13 +236,34 @@ class RemoteSeat:
             logger.info("%s is linked with its hub", self.collector_id)
         self._tell()
 
+    def _on_lease(self) -> None:
+        self._renewed.set()
+
     def _tell(self) -> None:
         self._keeping.wanted()
-        self._tasks.spawn("tell", self._notify())
+        self._publish()
 
-    async def _notify(self) -> None:
-        async with self._changed:
-            self._changed.notify_all()
+    def _publish(self) -> None:
+        for changed in self._listeners:
+            changed.set()
+
+    async def _tell_when_over(self) -> None:
+        """Take back what needs a lease when that is over, and give it again when there is one."""
+        while True:
+            self._renewed.clear()
+            if (left_s := self._holding.lease_left_s) > 0:
+                await asyncio.sleep(left_s)
+                continue
+            if self._took_part:
+                logger.warning(
+                    "the lease of %s is over: what others could poll isn't polled here until a hub answers",
+                    self.collector_id,
+                )
+                self._publish()
+            while self._holding.lease_left_s <= 0:
+                self._renewed.clear()
+                await self._renewed.wait()
+            self._publish()
 
     async def _kept(self, revision: int) -> None:
         attachment = self._attachment
@@ -255,6 +284,7 @@ class RemoteSeat:
         if self._refused_at is None:
             self._refused_at = now
             self._holding.end_lease()
+            self._publish()
         if now - self._refused_at >= self._config.refused_grace_s and self._holding.held:
             self._let_go(f"the hub doesn't let {self.collector_id} in: {error}")
             await self._keeping.forget()

@@ -189,6 +189,7 @@ class LinkSession:
                     hub_time=stamp_of(now_us),
                     hub_version=parts.version,
                     tenants=tenants,
+                    lease_epoch=membership.lease.epoch,
                 )
             )
         )

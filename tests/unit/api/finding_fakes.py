@@ -10,7 +10,7 @@ from mtd.api.interfaces import NeighborPage, ProposalPage
 from mtd.core.errors import NotFound, Refused
 from mtd.diagnostics.config import DiagnosticsConfig
 from mtd.diagnostics.plans import Wish
-from mtd.diagnostics.runner import EndReason, RunEnd
+from mtd.diagnostics.performing import EndReason, RunEnd
 from mtd.diagnostics.tools import ToolRow
 from mtd.discovery.errors import SubnetNotListed
 from mtd.discovery.knocks import Answer

@@ -241,7 +241,7 @@ class ServedTenant(_message.Message):
     def __init__(self, tenant_id: _Optional[str] = ..., pseudonym_key: _Optional[bytes] = ..., names_kept: _Optional[bool] = ...) -> None: ...
 
 class Welcome(_message.Message):
-    __slots__ = ("collector_id", "collector_name", "lease_s", "renew_interval_s", "hub_time", "hub_version", "tenants")
+    __slots__ = ("collector_id", "collector_name", "lease_s", "renew_interval_s", "hub_time", "hub_version", "tenants", "lease_epoch")
     COLLECTOR_ID_FIELD_NUMBER: _ClassVar[int]
     COLLECTOR_NAME_FIELD_NUMBER: _ClassVar[int]
     LEASE_S_FIELD_NUMBER: _ClassVar[int]
@@ -249,6 +249,7 @@ class Welcome(_message.Message):
     HUB_TIME_FIELD_NUMBER: _ClassVar[int]
     HUB_VERSION_FIELD_NUMBER: _ClassVar[int]
     TENANTS_FIELD_NUMBER: _ClassVar[int]
+    LEASE_EPOCH_FIELD_NUMBER: _ClassVar[int]
     collector_id: str
     collector_name: str
     lease_s: float
@@ -256,7 +257,8 @@ class Welcome(_message.Message):
     hub_time: _timestamp_pb2.Timestamp
     hub_version: str
     tenants: _containers.RepeatedCompositeFieldContainer[ServedTenant]
-    def __init__(self, collector_id: _Optional[str] = ..., collector_name: _Optional[str] = ..., lease_s: _Optional[float] = ..., renew_interval_s: _Optional[float] = ..., hub_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., hub_version: _Optional[str] = ..., tenants: _Optional[_Iterable[_Union[ServedTenant, _Mapping]]] = ...) -> None: ...
+    lease_epoch: int
+    def __init__(self, collector_id: _Optional[str] = ..., collector_name: _Optional[str] = ..., lease_s: _Optional[float] = ..., renew_interval_s: _Optional[float] = ..., hub_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., hub_version: _Optional[str] = ..., tenants: _Optional[_Iterable[_Union[ServedTenant, _Mapping]]] = ..., lease_epoch: _Optional[int] = ...) -> None: ...
 
 class Renewed(_message.Message):
     __slots__ = ("sequence", "lease_s", "hub_time", "held_s", "clock_ahead_s")
