@@ -18,6 +18,7 @@ from mtd.api.login.config import LoginConfig, LoginMode, OidcConfig
 from mtd.api.tls.config import TlsMode
 from mtd.app.auditing.config import AuditConfig
 from mtd.app.doctor_config import DoctorConfig
+from mtd.coordination.config import CoordinationConfig
 from mtd.core.report import ENVIRONMENT as LOG_NAMES
 from mtd.core.report import LogConfig
 from mtd.core.tracing.config import TracingConfig
@@ -124,6 +125,9 @@ class Settings(BaseModel):
     queries: QueriesConfig = Field(
         default_factory=QueriesConfig, description="What readers of one tenant may ask for."
     )
+    coordination: CoordinationConfig = Field(
+        default_factory=CoordinationConfig, description="Who polls what, and how soon others take over."
+    )
     discovery: DiscoveryConfig = Field(
         default_factory=DiscoveryConfig, description="Devices that the inventory may not have."
     )
@@ -171,7 +175,9 @@ class Settings(BaseModel):
                     f"a collector (daemon.role) has no database and serves no callers: remove [{'], ['.join(misplaced)}]"
                 )
             if self.http.tls.mode is TlsMode.INTERNAL:
-                raise ValueError("a collector has no CA of its own: http.tls.mode can't be internal, files can")
+                raise ValueError(
+                    "a collector has no CA of its own: http.tls.mode can't be internal, files can"
+                )
         elif misplaced := sorted({"hub", "forward"} & self.model_fields_set):
             raise ValueError(
                 f"[{'], ['.join(misplaced)}] is for collectors, but daemon.role is {self.daemon.role.value}"

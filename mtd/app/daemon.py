@@ -19,8 +19,9 @@ from mtd.app.auditing.parts import Auditing
 from mtd.app.backends import Inventory, Telemetry
 from mtd.app.certificates import Certificates
 from mtd.app.collecting import RELOADED, Collecting
-from mtd.app.config import Settings
+from mtd.app.config import RoleName, Settings
 from mtd.app.console_reads import CHART_POINTS
+from mtd.app.coordinating import Coordinating
 from mtd.app.credentials import credential_parts
 from mtd.app.discovering import Finding
 from mtd.app.folder import make_data_dir
@@ -147,7 +148,8 @@ class Daemon(Process):
         stats = self._log.stats()
         return [
             ReadyCheck("database", not self._database_failure, self._database_failure),
-            ReadyCheck("inventory", not self._following_failure, self._following_failure),
+            *self._coordinating.checks(),
+            ReadyCheck("polling", not self._following_failure, self._following_failure),
             ReadyCheck("event log", stats.available, stats.reason),
             ReadyCheck("audit log", not self._auditing.failure, self._auditing.failure),
             ReadyCheck("projections", not self._runner.failure, self._runner.failure),
@@ -325,6 +327,14 @@ class Daemon(Process):
         await self._runner.stop()
 
     async def _start_grpc(self) -> None:
+        self._coordinating = Coordinating(
+            self._settings,
+            self._pools,
+            self._secrets.polled,
+            self._identity.tenancy,
+            self._recorder,
+            self._on_devices,
+        )
         self._hub.apply_devices((await self._secrets.polled.snapshot()).devices)
         await self._begin("streams", self._hub.start(), self._stop_streams)
         self._inventory = Inventory(
@@ -361,6 +371,7 @@ class Daemon(Process):
             tls=self._certificates.grpc,
             follow_traces=self._settings.tracing.callers == "follow",
         )
+        await self._begin("coordination", self._coordinating.start(), self._coordinating.stop)
         pruner = RequestPruner(self._database)
         await self._begin("ids of requests", pruner.start(), pruner.stop)
         self._grpc = GrpcServer(context)
@@ -428,20 +439,26 @@ class Daemon(Process):
         if watched_until_us:
             collector, now_us = settings.daemon.collector_id, SYSTEM_CLOCK.now_us()
             self._recorder.record_event(started(collector, watched_until_us, now_us))
+        if settings.daemon.role is not RoleName.HUB:
+            await self._start_polling(settings)
+        # Stopped first: what is let go then is another one's to give away.
+        coordinator = self._coordinating.coordinator
+        await self._begin("coordinator", coordinator.start(), coordinator.stop)
+        self._tasks.spawn("database", self._watch_database())
+
+    async def _start_polling(self, settings: Settings) -> None:
+        seat = self._coordinating.seat
         self._collecting = Collecting(
             settings,
             self._recorder,
-            self._secrets.polled,
+            seat,
             self._plugins,
             partial(TableQueries(self._database).rows_of, tables=(*self._plugins.restored_tables, WAYS)),
-            self._on_devices,
             self._pseudonyms.of,
-            self._identity.tenancy.shut_tenants,
-            self._identity.tenancy.serves,
         )
+        await self._begin("seat", seat.start(), seat.stop)
         self._stages.add("polling", self._collecting.stop)
         self._collecting.start()
-        self._tasks.spawn("database", self._watch_database())
 
     async def _watch_database(self) -> None:
         """Ask PostgreSQL now and then whether it answers, and tell the health service how we are."""

@@ -20,6 +20,7 @@ class Pools:
     ``across``: what mtd itself reads of all tenants.
     ``doors``, ``arrays``: what callers ask for; each transaction names its tenant, and sees nothing of another.
     ``owner``: making and dropping partitions.
+    ``coordination``: leases, which have to be renewed in time however busy the writer's connections are.
 
     Each has connections of its own: what readers ask never holds up the projections.
     """
@@ -28,6 +29,7 @@ class Pools:
         self._door_login = bool(door_dsn)
         self.owner = Database.for_maintenance(dsn, config)
         self.writer = Database.for_writing(dsn, config)
+        self.coordination = Database.for_writing(dsn, config.model_copy(update={"pool_size": 2}))
         self.across = Database.for_all_tenants(dsn, config)
         self.doors = Database.for_queries(door_dsn or dsn, config)
         # What is read in binary, and by arrays, is read in threads.
@@ -35,7 +37,7 @@ class Pools:
 
     async def start(self) -> None:
         """Connect each once. Raises Retryable, and Misconfigured where doors could pass the walls or there are none."""
-        for pool in (self.owner, self.writer, self.across):
+        for pool in (self.owner, self.writer, self.coordination, self.across):
             await pool.start()
         await self.owner.check(refuse_fallen_walls)
         try:
@@ -55,5 +57,5 @@ class Pools:
     async def stop(self) -> None:
         """Close all connections."""
         await self.arrays.stop()
-        for pool in (self.doors, self.across, self.writer, self.owner):
+        for pool in (self.doors, self.across, self.coordination, self.writer, self.owner):
             await pool.stop()

@@ -22,7 +22,8 @@ class CoordinationConfig(BaseModel):
         " poll stay with it.",
     )
     renew_s: PositiveFloat = Field(
-        default=2.0, description="A collector renews its lease this often, seconds; at most a third of lease_s."
+        default=2.0,
+        description="A collector renews its lease this often, seconds; at most a third of lease_s.",
     )
     margin_s: float = Field(
         default=0.5,
@@ -30,7 +31,8 @@ class CoordinationConfig(BaseModel):
         description="So much earlier than its hub a collector takes its lease for over, seconds.",
     )
     check_s: PositiveFloat = Field(
-        default=1.0, description="The coordinator looks for leases that are over this often, seconds, beside when they end."
+        default=1.0,
+        description="The coordinator looks for leases that are over this often, seconds, beside when they end.",
     )
 
     @model_validator(mode="after")

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Collection, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from mtd.core import tracing
 from mtd.core.clock import SYSTEM_CLOCK, Clock
@@ -45,6 +45,16 @@ _COMPLAINTS_AT_ONCE = 5
 _CHANGES_OF_A_STEP = 25
 
 
+class Fence(Protocol):
+    """Which devices are polled here at this moment, and under which epoch: see `ISeat`."""
+
+    def may_poll(self, device_id: str) -> bool:
+        """Whether what a device answered may be recorded."""
+
+    def epoch_of(self, device_id: str) -> int:
+        """Return the epoch of its assignment; 0 without."""
+
+
 class Recorder:
     """Turns what was observed into events, and brings them to the log.
 
@@ -54,6 +64,9 @@ class Recorder:
     the scheduler to poll less. When the buffer is full all the same, the least
     urgent events are given up, T3 first and T0 last, and counted; the loss
     becomes an event of its own.
+
+    ``fence``, once it is set, has nothing recorded of a device that another collector may poll by now: that is
+    refused, and counted with the reason ``lease_over``.
     """
 
     def __init__(
@@ -76,6 +89,7 @@ class Recorder:
         self._lost_tables: dict[str, set[str]] = {}  # by device
         self._tasks = TaskGroup("ingest")
         self._stopped = False
+        self.fence: Fence | None = None
 
     async def start(self) -> None:
         """Begin to bring events to the log, which has to be open. What was recorded before waits."""
@@ -117,9 +131,10 @@ class Recorder:
         return tracing.stepping("record", steps) if tracing.is_on() else steps
 
     def _recording(self, device: Device, observation: Observation) -> Steps[None]:
-        origin = self._origin(device)
+        origin = self._polled(device)
         now_us = self._clock.now_us()
         with self._accepting(origin):
+            self._refuse_without_lease(origin)
             self._validator.check_time(observation.collected_us, now_us)
             urgency = Urgency.T1
             if observation.frame is not None:
@@ -136,16 +151,20 @@ class Recorder:
         """
         return self._lost_tables.pop(device.device_id, ()) if self._lost_tables else ()
 
-    def record_outcome(self, device: Device, report: OutcomeReport) -> None:
-        """Record what came of a poll or of a connection attempt."""
-        origin, now_us = self._origin(device), self._clock.now_us()
+    def record_outcome(self, device: Device, report: OutcomeReport, *, polled: bool = True) -> None:
+        """Record what came of a poll or of a connection attempt, or that none can be made if it isn't ``polled``."""
+        origin = self._polled(device) if polled else self._origin(device)
+        now_us = self._clock.now_us()
         with self._accepting(origin):
+            if polled:
+                self._refuse_without_lease(origin)
             self._add(Urgency.CONTROL, events.outcome_event(origin, report, now_us, now_us))
 
     def record_probe(self, device: Device, facts: ProbeFacts) -> None:
         """Record what a capability probe found."""
-        origin, now_us = self._origin(device), self._clock.now_us()
+        origin, now_us = self._polled(device), self._clock.now_us()
         with self._accepting(origin):
+            self._refuse_without_lease(origin)
             self._add(Urgency.CONTROL, events.probe_event(origin, facts, now_us, now_us))
 
     def record_event(self, change: StateChange, device: Device | None = None) -> None:
@@ -158,9 +177,9 @@ class Recorder:
         with self._accepting(origin):
             self._add(Urgency.CONTROL, events.state_event(origin, change, now_us, now_us))
 
-    def record_event_of(self, tenant_id: str, change: StateChange) -> None:
-        """Record a change of something that a tenant has, and that is no device."""
-        origin, now_us = Origin(tenant_id, self._collector_id), self._clock.now_us()
+    def record_event_of(self, tenant_id: str, change: StateChange, device_id: str = "") -> None:
+        """Record a change of something that a tenant has: no device, or one that isn't polled here."""
+        origin, now_us = Origin(tenant_id, self._collector_id, device_id), self._clock.now_us()
         with self._accepting(origin):
             self._add(Urgency.CONTROL, events.state_event(origin, change, now_us, now_us))
 
@@ -176,6 +195,17 @@ class Recorder:
         origin, now_us = Origin(tenant_id, self._collector_id), self._clock.now_us()
         with self._accepting(origin):
             self._add(Urgency.T3, events.seen_event(origin, sighting, now_us, now_us))
+
+    def _polled(self, device: Device) -> Origin:
+        epoch = 0 if self.fence is None else self.fence.epoch_of(device.device_id)
+        return Origin(device.tenant_id, self._collector_id, device.device_id, epoch)
+
+    def _refuse_without_lease(self, origin: Origin) -> None:
+        """Raise NotAccepted for a device that another collector may poll by now."""
+        if self.fence is not None and not self.fence.may_poll(origin.device_id):
+            raise NotAccepted(
+                "lease_over", "the lease of its collector is over: another one may poll it by now"
+            )
 
     def _origin(self, device: Device) -> Origin:
         return Origin(device.tenant_id, self._collector_id, device.device_id)

@@ -38,6 +38,7 @@ class Origin:
     tenant_id: str
     collector_id: str
     device_id: str = ""
+    lease_epoch: int = 0
 
 
 def _envelope(origin: Origin, collected_us: int, received_us: int) -> Envelope:
@@ -47,6 +48,7 @@ def _envelope(origin: Origin, collected_us: int, received_us: int) -> Envelope:
         device_id=origin.device_id,
         collected_at_us=collected_us,
         received_at_us=received_us,
+        lease_epoch=origin.lease_epoch,
     )
 
 

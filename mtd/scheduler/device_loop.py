@@ -59,6 +59,7 @@ _PROBE_AGAIN_AFTER_S = 60.0
 _REST_FIRST_S = 60.0
 _REST_CAP_S = 3600.0
 _JITTER = 0.3
+_LEASE_CHECK_S = 0.5
 
 Tables = Mapping[str, Mapping[str, Mapping[str, str]]]
 """Current-state tables of a device as they were last seen: table -> row key -> fields."""
@@ -79,6 +80,8 @@ class Parts:
     load_tables: LoadTables
     fresh_gate: Gate
     retry_gate: Gate
+    may_poll: Callable[[str], bool] = lambda _: True
+    """Whether a device may be polled at this moment: another collector may have it soon."""
     rng: random.Random = field(default_factory=random.Random)
 
 
@@ -189,6 +192,8 @@ class DeviceLoop:
         """Open a session and poll until it fails; raise why it failed."""
         source = self._source
         gate = self._parts.retry_gate if self.health.failures else self._parts.fresh_gate
+        while not self._parts.may_poll(self.device.device_id):  # noqa: ASYNC110 - seldom, and it ends by time
+            await asyncio.sleep(_LEASE_CHECK_S)
         failure: SessionFailed | None = None
         try:
             async with gate:
@@ -269,6 +274,8 @@ class DeviceLoop:
                 self._conditions.follow_slowness(passed, interval)
 
     def _reason_to_skip(self, tier: Tier) -> str | None:
+        if not self._parts.may_poll(self.device.device_id):
+            return "lease_over"
         if self._parts.recorder.pressure >= PRESSURE_LIMIT[tier]:
             if tier is Tier.T0:
                 text = "mtd can't write down what it polls fast enough: polling pauses; see its own state"

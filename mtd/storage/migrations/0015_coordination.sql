@@ -29,6 +29,7 @@ CREATE TABLE mtd.collector_membership (
     name            text NOT NULL,
     instance_id     uuid NOT NULL,   -- of this start of it
     term            int8 NOT NULL,   -- grows each time that it joins
+    lease_epoch     int8 NOT NULL,   -- of the lease by which it takes part
     version         text NOT NULL DEFAULT '',
     edge            bool NOT NULL,
     tenants         uuid[],          -- that it may poll for; null: all

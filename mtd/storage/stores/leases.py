@@ -27,9 +27,7 @@ _RENEW = f"""
 UPDATE lease SET expires_at = {_NOW} + make_interval(secs => %(ttl)s)
 WHERE name = %(name)s AND holder = %(holder)s AND epoch = %(epoch)s AND expires_at <> '-infinity'
 """
-_RELEASE = (
-    "UPDATE lease SET expires_at = '-infinity' WHERE name = %(name)s AND holder = %(holder)s AND epoch = %(epoch)s"
-)
+_RELEASE = "UPDATE lease SET expires_at = '-infinity' WHERE name = %(name)s AND holder = %(holder)s AND epoch = %(epoch)s"
 _COLUMNS = (
     "name, holder, epoch, CASE WHEN expires_at = '-infinity' THEN 0"
     f" ELSE greatest(0, extract(epoch FROM expires_at - {_NOW})) END::float8"
@@ -86,7 +84,8 @@ class LeaseTable:
 
         async def read(tx: Transaction) -> Sequence[LeaseState]:
             await tx.execute(
-                f'SELECT {_COLUMNS} FROM lease WHERE starts_with(name, %s) ORDER BY name COLLATE "C"', [prefix]
+                f'SELECT {_COLUMNS} FROM lease WHERE starts_with(name, %s) ORDER BY name COLLATE "C"',
+                [prefix],
             )
             return [LeaseState(*row) for row in tx.fetchall()]
 

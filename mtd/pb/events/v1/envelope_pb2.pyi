@@ -11,7 +11,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Envelope(_message.Message):
-    __slots__ = ("tenant_id", "collector_id", "device_id", "collected_at_us", "received_at_us", "source_log_id", "source_seq", "event_id", "trace_context", "series_layout", "frame", "state_changed", "table_delta", "poll_outcome", "capability_probed", "snapshot", "device_seen")
+    __slots__ = ("tenant_id", "collector_id", "device_id", "collected_at_us", "received_at_us", "source_log_id", "source_seq", "event_id", "lease_epoch", "trace_context", "series_layout", "frame", "state_changed", "table_delta", "poll_outcome", "capability_probed", "snapshot", "device_seen")
     TENANT_ID_FIELD_NUMBER: _ClassVar[int]
     COLLECTOR_ID_FIELD_NUMBER: _ClassVar[int]
     DEVICE_ID_FIELD_NUMBER: _ClassVar[int]
@@ -20,6 +20,7 @@ class Envelope(_message.Message):
     SOURCE_LOG_ID_FIELD_NUMBER: _ClassVar[int]
     SOURCE_SEQ_FIELD_NUMBER: _ClassVar[int]
     EVENT_ID_FIELD_NUMBER: _ClassVar[int]
+    LEASE_EPOCH_FIELD_NUMBER: _ClassVar[int]
     TRACE_CONTEXT_FIELD_NUMBER: _ClassVar[int]
     SERIES_LAYOUT_FIELD_NUMBER: _ClassVar[int]
     FRAME_FIELD_NUMBER: _ClassVar[int]
@@ -37,6 +38,7 @@ class Envelope(_message.Message):
     source_log_id: bytes
     source_seq: int
     event_id: bytes
+    lease_epoch: int
     trace_context: bytes
     series_layout: _telemetry_pb2.SeriesLayout
     frame: _telemetry_pb2.Frame
@@ -46,7 +48,7 @@ class Envelope(_message.Message):
     capability_probed: _health_pb2.CapabilityProbed
     snapshot: _state_pb2.Snapshot
     device_seen: _discovery_pb2.DeviceSeen
-    def __init__(self, tenant_id: _Optional[str] = ..., collector_id: _Optional[str] = ..., device_id: _Optional[str] = ..., collected_at_us: _Optional[int] = ..., received_at_us: _Optional[int] = ..., source_log_id: _Optional[bytes] = ..., source_seq: _Optional[int] = ..., event_id: _Optional[bytes] = ..., trace_context: _Optional[bytes] = ..., series_layout: _Optional[_Union[_telemetry_pb2.SeriesLayout, _Mapping]] = ..., frame: _Optional[_Union[_telemetry_pb2.Frame, _Mapping]] = ..., state_changed: _Optional[_Union[_state_pb2.StateChanged, _Mapping]] = ..., table_delta: _Optional[_Union[_state_pb2.TableDelta, _Mapping]] = ..., poll_outcome: _Optional[_Union[_health_pb2.PollOutcome, _Mapping]] = ..., capability_probed: _Optional[_Union[_health_pb2.CapabilityProbed, _Mapping]] = ..., snapshot: _Optional[_Union[_state_pb2.Snapshot, _Mapping]] = ..., device_seen: _Optional[_Union[_discovery_pb2.DeviceSeen, _Mapping]] = ...) -> None: ...
+    def __init__(self, tenant_id: _Optional[str] = ..., collector_id: _Optional[str] = ..., device_id: _Optional[str] = ..., collected_at_us: _Optional[int] = ..., received_at_us: _Optional[int] = ..., source_log_id: _Optional[bytes] = ..., source_seq: _Optional[int] = ..., event_id: _Optional[bytes] = ..., lease_epoch: _Optional[int] = ..., trace_context: _Optional[bytes] = ..., series_layout: _Optional[_Union[_telemetry_pb2.SeriesLayout, _Mapping]] = ..., frame: _Optional[_Union[_telemetry_pb2.Frame, _Mapping]] = ..., state_changed: _Optional[_Union[_state_pb2.StateChanged, _Mapping]] = ..., table_delta: _Optional[_Union[_state_pb2.TableDelta, _Mapping]] = ..., poll_outcome: _Optional[_Union[_health_pb2.PollOutcome, _Mapping]] = ..., capability_probed: _Optional[_Union[_health_pb2.CapabilityProbed, _Mapping]] = ..., snapshot: _Optional[_Union[_state_pb2.Snapshot, _Mapping]] = ..., device_seen: _Optional[_Union[_discovery_pb2.DeviceSeen, _Mapping]] = ...) -> None: ...
 
 class EventBatch(_message.Message):
     __slots__ = ("events",)

@@ -1,0 +1,241 @@
+"""The seat of a process that polls, and has the hub within itself."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncGenerator, Collection
+from typing import TYPE_CHECKING, NoReturn
+
+from zope.interface import implementer
+
+from mtd.coordination import metrics
+from mtd.coordination.interfaces import ISeat
+from mtd.core.clock import LEASE_CLOCK, Clock
+from mtd.core.errors import LeaseLost, MtdError, Superseded
+from mtd.core.service import TaskGroup
+from mtd.model.assignment import AssignedDevice, Assignment
+
+if TYPE_CHECKING:
+    from mtd.coordination.config import CoordinationConfig
+    from mtd.coordination.interfaces import ICoordination
+    from mtd.model.assignment import CollectorFacts, Membership
+
+logger = logging.getLogger(__name__)
+
+_JOIN_RETRY_S = 0.3
+_LEAVE_S = 1.5
+_NEVER = float("-inf")
+
+
+@implementer(ISeat)
+class LocalSeat:
+    """See `ISeat`."""
+
+    def __init__(
+        self,
+        coordination: ICoordination,
+        facts: CollectorFacts,
+        config: CoordinationConfig,
+        clock: Clock = LEASE_CLOCK,
+    ) -> None:
+        self.collector_id = facts.collector_id
+        self.failure = ""
+        """Why nothing new is heard at the moment; empty if all is well."""
+        self._coordination = coordination
+        self._facts = facts
+        self._config = config
+        self._clock = clock
+        self._tasks = TaskGroup("seat")
+        self._membership: Membership | None = None
+        self._good_until = _NEVER
+        self._told: Assignment | None = None  # the newest that the hub told
+        self._held: dict[str, AssignedDevice] = {}  # what may be polled, and what wasn't let go yet
+        self._let_go: dict[str, int] = {}  # what the hub hasn't been told yet
+        self._changed = asyncio.Event()
+        self._renewed = asyncio.Event()
+        self._has_let_go = asyncio.Event()
+
+    async def start(self) -> None:
+        """See `ISeat`."""
+        self._tasks.spawn("membership", self._take_part())
+
+    async def stop(self) -> None:
+        """See `ISeat`."""
+        await self._tasks.stop()
+        self._good_until, membership, self._membership = _NEVER, self._membership, None
+        self._held = {}
+        if membership is None:
+            return
+        try:
+            async with asyncio.timeout(_LEAVE_S):
+                await self._coordination.leave(membership)
+        except (MtdError, TimeoutError) as error:
+            logger.info("others take over when the lease is over: %s", str(error) or "no answer in time")
+
+    def may_poll(self, device_id: str) -> bool:
+        """See `ISeat`."""
+        held = self._held.get(device_id)
+        return held is not None and (held.exclusive or self._clock.monotonic() < self._good_until)
+
+    def epoch_of(self, device_id: str) -> int:
+        """See `ISeat`."""
+        held = self._held.get(device_id)
+        return 0 if held is None else held.epoch
+
+    async def assignments(self) -> AsyncGenerator[Assignment, None]:
+        """See `ISeat`."""
+        self._changed.set()
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            if self._told is not None:
+                yield self._allowed(self._told)
+
+    async def released(self, device_ids: Collection[str]) -> None:
+        """See `ISeat`."""
+        wanted = {} if self._told is None else self._allowed(self._told).devices
+        for device_id in device_ids:
+            if device_id in wanted:
+                continue  # given back meanwhile
+            held = self._held.pop(device_id, None)
+            if held is not None:
+                self._let_go[device_id] = held.epoch
+        if self._let_go:
+            self._has_let_go.set()
+
+    # -- taking part -----------------------------------------------------------
+
+    async def _take_part(self) -> None:
+        resumes = False
+        while True:
+            try:
+                membership = await self._coordination.join(self._facts, resumes=resumes)
+            except Superseded as error:
+                self._failed("can't take part", error)
+                self._lose()
+                await asyncio.sleep(self._config.renew_s)
+            except MtdError as error:
+                self._failed("can't take part", error)
+                await asyncio.sleep(_JOIN_RETRY_S)
+            else:
+                resumes = True
+                self._renewed_by(membership)
+                await self._while_member(membership)
+
+    async def _while_member(self, membership: Membership) -> None:
+        """Return when the lease is lost."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._renew_regularly(membership))
+                tasks.create_task(self._tell_when_over())
+                tasks.create_task(self._tell_what_is_let_go(membership))
+                tasks.create_task(self._follow(membership))
+        except* LeaseLost as lost:
+            error = next(one for one in lost.exceptions if isinstance(one, LeaseLost))
+            metrics.LEASES_LOST.inc()
+            self._failed("the lease was lost", error)
+            self._lose(keeping_exclusive=lost.subgroup(Superseded) is None)
+
+    async def _renew_regularly(self, membership: Membership) -> NoReturn:
+        while True:
+            await asyncio.sleep(self._config.renew_s)
+            try:
+                membership = await self._coordination.renew(membership)
+                self._renewed_by(membership)
+            except LeaseLost:
+                raise
+            except MtdError as error:
+                self._failed("the lease can't be renewed", error)
+
+    def _renewed_by(self, membership: Membership) -> None:
+        self._membership = membership
+        self._good_until = membership.lease.good_until - self._config.margin_s
+        self.failure = ""
+        self._renewed.set()
+
+    async def _tell_when_over(self) -> NoReturn:
+        """Take back what isn't exclusive when the lease is over, and give it again when it was renewed."""
+        while True:
+            left = self._good_until - self._clock.monotonic()
+            if left > 0:
+                await asyncio.sleep(left)
+                continue
+            logger.warning("the lease is over: what others could poll isn't polled here until it is renewed")
+            metrics.LEASES_OVER.inc()
+            self._publish()
+            self._renewed.clear()
+            await self._renewed.wait()
+            self._publish()
+
+    async def _tell_what_is_let_go(self, membership: Membership) -> NoReturn:
+        while True:
+            await self._has_let_go.wait()
+            self._has_let_go.clear()
+            while told := dict(self._let_go):
+                try:
+                    await self._coordination.released(membership, told)
+                except LeaseLost:
+                    raise
+                except MtdError as error:
+                    logger.warning("the hub can't be told which devices were let go: %s", error)
+                    await asyncio.sleep(_JOIN_RETRY_S)
+                    continue
+                for device_id, epoch in told.items():
+                    if self._let_go.get(device_id) == epoch:
+                        del self._let_go[device_id]
+
+    async def _follow(self, membership: Membership) -> NoReturn:
+        """Take what the hub assigns."""
+        while True:
+            try:
+                async with contextlib.aclosing(self._coordination.assignments(membership)) as assignments:
+                    async for assignment in assignments:
+                        self._take(assignment)
+                        await self._coordination.applied(membership, assignment.revision)
+            except LeaseLost:
+                raise
+            except MtdError as error:
+                logger.warning("what is to be polled can't be read: %s", error)
+            await asyncio.sleep(_JOIN_RETRY_S)
+
+    def _take(self, assignment: Assignment) -> None:
+        self._told = assignment
+        # What isn't in it any more stays until it was let go: its last answers are recorded, under the lease.
+        held = {
+            device_id: AssignedDevice(one.device, one.epoch)
+            for device_id, one in self._held.items()
+            if device_id not in assignment.devices
+        }
+        held.update(assignment.devices)
+        self._held = held
+        for device_id in assignment.devices:
+            self._let_go.pop(device_id, None)
+        self._changed.set()
+
+    def _allowed(self, assignment: Assignment) -> Assignment:
+        """Return what of an assignment may be polled at this moment."""
+        if self._clock.monotonic() < self._good_until:
+            return assignment
+        exclusive = {key: one for key, one in assignment.devices.items() if one.exclusive}
+        return Assignment(assignment.revision, exclusive)
+
+    def _publish(self) -> None:
+        if self._told is not None:
+            self._take(self._told)
+
+    def _lose(self, *, keeping_exclusive: bool = False) -> None:
+        """Let go at once of what others may have now."""
+        self._good_until = _NEVER
+        self._let_go = {}
+        if self._told is not None:
+            self._told = self._allowed(self._told) if keeping_exclusive else Assignment(self._told.revision)
+            self._held = dict(self._told.devices)
+        self._changed.set()
+
+    def _failed(self, what: str, error: MtdError) -> None:
+        failure = f"{what}: {error}"
+        if failure != self.failure:
+            logger.warning("%s", failure)
+        self.failure = failure
