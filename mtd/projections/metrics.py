@@ -13,6 +13,10 @@ LAG_SECONDS = Gauge(
     ["projection"],
 )
 EVENTS_PROJECTED = Counter("mtd_projections_events_total", "Events projected.", ["lane"])
+EVENTS_ELSEWHERE = Counter(
+    "mtd_projections_events_elsewhere_total",
+    "Events of collectors' logs that weren't projected, because another hub's log had brought them.",
+)
 BATCH_EVENTS = Histogram(
     "mtd_projections_batch_events",
     "Events per transaction.",
@@ -35,3 +39,15 @@ RETRIES = Counter(
 )
 QUEUE_BATCHES = Gauge("mtd_projections_queue_batches", "Batches read ahead from the log.", ["lane"])
 PUBLISH_FAILURES = Counter("mtd_projections_publish_failures_total", "Calls of on_committed that raised.")
+AHEAD_ACTIVE = Gauge(
+    "mtd_projections_ahead_active",
+    "1 while the newest values are shown in front of a backlog that is being written, else 0.",
+)
+AHEAD_FRAMES = Counter(
+    "mtd_projections_ahead_frames_total",
+    "Frames that were shown in front of a backlog, before history had them.",
+)
+AHEAD_FAILURES = Counter(
+    "mtd_projections_ahead_failures_total",
+    "Times that the newest values could not be shown in front of a backlog.",
+)

@@ -9,17 +9,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from mtd.core import log_fields, tracing
 from mtd.core.backoff import Backoff
 from mtd.core.clock import SYSTEM_CLOCK, Clock
 from mtd.core.errors import MtdError, NotFound, Retryable
 from mtd.core.service import TaskGroup
 from mtd.projections import metrics
 from mtd.projections.batching import NumberedEvent
+from mtd.projections.claims import Claims
 from mtd.projections.committer import Committer
 from mtd.projections.config import ProjectionsConfig
 from mtd.projections.portions import portions
 from mtd.projections.reader import ReadAhead
 from mtd.storage.pool import Database
+from mtd.storage.stores.hub_logs import HubLogStore
 from mtd.storage.stores.positions import PositionStore
 from mtd.storage.txn import Transaction
 
@@ -97,7 +100,8 @@ class ProjectionRunner:
     async def start(self) -> None:
         """Begin. PostgreSQL need not be there yet; the log must be started."""
         self._positions = PositionStore(self._db, self._log.log_id)
-        self._committer = Committer(self._db, self._positions, self._config, self._clock)
+        self._claims = Claims(HubLogStore(self._db, self._log.log_id))
+        self._committer = Committer(self._db, self._positions, self._claims, self._config, self._clock)
         self._tasks.spawn("main", self._main())
         self._tasks.spawn("watch", self._watch())
 
@@ -153,6 +157,7 @@ class ProjectionRunner:
     # -- lanes ----------------------------------------------------------------
 
     async def _main(self) -> None:
+        log_fields.bind(log_id=self._log.log_id)
         while True:
             try:
                 self._lanes = await self._group()
@@ -175,6 +180,7 @@ class ProjectionRunner:
         """Read the positions and put projections that are equally far together."""
         self._regroup.clear()
         positions = await self._positions.load(self._projections)
+        await self._claims.open(self._log.stats().first_seq)
         front = max(positions.values())
         await self._publish_unheard(front)
         together = [self._projections[name] for name in self._projections if positions[name] == front]
@@ -215,15 +221,21 @@ class ProjectionRunner:
             await reader.close()
 
     async def _commit(self, lane: Lane, events: Sequence[NumberedEvent]) -> None:
-        async def committed(written: Sequence[NumberedEvent]) -> None:
-            lane.position = written[-1][0]
+        traced = [envelope for _, envelope in events] if tracing.is_on() and lane.name == LIVE else ()
+        projects = tracing.each("project", traced, {"mtd.log_id": self._log.log_id, "mtd.seq": events[0][0]})
+
+        async def committed(done: Sequence[NumberedEvent], written: Sequence[NumberedEvent]) -> None:
+            lane.position = done[-1][0]
             metrics.EVENTS_PROJECTED.labels(lane=lane.name).inc(len(written))
             if lane.name == LIVE:
-                self._newest_us = written[-1][1].received_at_us
-                await self._publish(written)
+                self._newest_us = done[-1][1].received_at_us
+                with projects.then("publish", (envelope for _, envelope in written)):
+                    await self._publish(written)
+                self._published = max(self._published, lane.position)
             await self._announce()
 
-        await self._committer.commit(lane.projections, lane.position, events, committed)
+        with projects:
+            await self._committer.commit(lane.projections, lane.position, events, committed)
         self._backoff.reset()
         self.failure = ""
 
@@ -255,7 +267,7 @@ class ProjectionRunner:
 
     async def _publish(self, events: Sequence[NumberedEvent]) -> None:
         """Tell of events that are committed, each once."""
-        if self._published >= events[0][0]:
+        if events and self._published >= events[0][0]:
             # Projected again: PostgreSQL lost them in a crash, or they were put back.
             events = [(seq, envelope) for seq, envelope in events if seq > self._published]
         for some in portions(events):
@@ -280,7 +292,8 @@ class ProjectionRunner:
             events = [(seq, event) for seq, event in events if self._published < seq <= front]
             if not events:
                 break
-            await self._publish(events)
+            await self._publish(await self._claims.kept(events))
+            self._published = max(self._published, events[-1][0])
 
     # -- watching -------------------------------------------------------------
 

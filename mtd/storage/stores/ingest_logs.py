@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from mtd.core.errors import Forbidden, QuotaExceeded
 from mtd.model.ranges import SeqRanges, Span
-from mtd.storage import literals
 from mtd.storage.pool import Database
 from mtd.storage.txn import Transaction
 
@@ -64,21 +61,3 @@ class IngestLogStore:
             return [(first, last) for first, last in (row[0] or ())] if row else []
 
         return SeqRanges(await self._db.run("ingest_logs.projected", read))
-
-
-async def add_projected(tx: Transaction, logs: Mapping[LogKey, SeqRanges]) -> None:
-    """Note which events of logs this transaction projects. A log that nobody claimed yet is nobody's."""
-    if not logs:
-        return
-    spans = ["{" + ",".join(f"[{first},{last}]" for first, last in ranges) + "}" for ranges in logs.values()]
-    await tx.execute(
-        "INSERT INTO ingest_log AS l (tenant_id, log_id, projected)"
-        " SELECT tenant_id, log_id, spans::int8multirange FROM unnest(%s::uuid[], %s::uuid[], %s::text[])"
-        " AS t (tenant_id, log_id, spans)"
-        " ON CONFLICT (log_id) DO UPDATE SET projected = l.projected + excluded.projected",
-        (
-            literals.plain(tenant_id for tenant_id, _ in logs),
-            literals.plain(log_id for _, log_id in logs),
-            literals.texts(spans),
-        ),
-    )
