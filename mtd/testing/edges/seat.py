@@ -13,7 +13,7 @@ from zope.interface import implementer
 from mtd.app.edge_interfaces import EdgeParts, Seating
 from mtd.coordination.interfaces import ISeat
 from mtd.model.assignment import AssignedDevice, Assignment
-from mtd.model.device import Device
+from mtd.model.device import Device, TlsMode
 
 _LOOK_S = 0.2
 
@@ -39,7 +39,7 @@ class FileSeat:
             text = self._path.read_text() if self._path.exists() else "[]"
             if text != before:
                 before, revision = text, revision + 1
-                devices = [Device(**one) for one in json.loads(text)]
+                devices = [Device(**{**one, "tls_mode": TlsMode(one["tls_mode"])}) for one in json.loads(text)]
                 assigned = {one.device_id: AssignedDevice(one, 1, exclusive=True) for one in devices}
                 yield Assignment(revision, assigned)
             await asyncio.sleep(_LOOK_S)

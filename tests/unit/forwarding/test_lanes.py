@@ -177,6 +177,14 @@ class Copying(RuleBasedStateMachine):
             self.lane(name).rewind(first)
 
     @precondition(lambda self: self.connected)
+    @rule(name=st.sampled_from(["live", "backfill"]), times=st.integers(1, 4), most=st.integers(1, 15))
+    def exchange(self, name: str, times: int, most: int) -> None:
+        for _ in range(times):
+            self.send(name, most)
+            self.arrive(name)
+            self.hear(name)
+
+    @precondition(lambda self: self.connected)
     @rule(to=st.integers(1, 200))
     def skip(self, to: int) -> None:
         self.book.skip_to(min(to, self.last + 1))
