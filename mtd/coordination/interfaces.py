@@ -81,11 +81,14 @@ class ICoordination(Interface):
     All methods raise StorageUnavailable (Retryable) while the store can't be asked.
     """
 
-    async def join(facts: CollectorFacts, *, resumes: bool = False) -> Membership:
+    async def join(
+        facts: CollectorFacts, *, resumes: bool = False, holds: Collection[str] = ()
+    ) -> Membership:
         """Let a collector take part. Another instance of the same collector that still does is superseded at once.
 
         ``resumes``: this instance took part before, and supersedes nobody: it raises Superseded if another one does
-        now. The first call of an instance is without.
+        now. The first call of an instance is without. ``holds``: devices that it polls without a lease, as it was told
+        before: nobody else gets them before it has said `applied` of something newer, and `released`.
         """
 
     async def renew(membership: Membership) -> Membership:

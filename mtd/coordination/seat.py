@@ -111,7 +111,11 @@ class LocalSeat:
         resumes = False
         while True:
             try:
-                membership = await self._coordination.join(self._facts, resumes=resumes)
+                membership = await self._coordination.join(
+                    self._facts,
+                    resumes=resumes,
+                    holds=[key for key, held in self._held.items() if held.exclusive],
+                )
             except Superseded as error:
                 self._failed("can't take part", error)
                 self._lose()

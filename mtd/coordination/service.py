@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping
 from typing import TYPE_CHECKING, TypeVar
 
 from zope.interface import implementer
@@ -76,10 +76,12 @@ class Coordination:
         if self._listening is not None:
             await self._listening.stop()
 
-    async def join(self, facts: CollectorFacts, *, resumes: bool = False) -> Membership:
+    async def join(
+        self, facts: CollectorFacts, *, resumes: bool = False, holds: Collection[str] = ()
+    ) -> Membership:
         """See `ICoordination`."""
         lease = await self._take_lease(facts, resumes=resumes)
-        await _known(self._members.join(facts, lease.epoch))
+        await _known(self._members.join(facts, lease.epoch, holds))
         return Membership(facts, lease)
 
     async def renew(self, membership: Membership) -> Membership:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from mtd.core.errors import Superseded
 from mtd.model.assignment import CollectorFacts
 from mtd.model.tenant import NO_TENANT_ID
+from mtd.storage import literals
 from mtd.storage.pool import Database
 from mtd.storage.txn import Row, Transaction
 
@@ -52,10 +53,11 @@ class MembershipStore:
     def __init__(self, writer: Database) -> None:
         self._writer = writer
 
-    async def join(self, facts: CollectorFacts, lease_epoch: int) -> None:
+    async def join(self, facts: CollectorFacts, lease_epoch: int, holds: Collection[str] = ()) -> None:
         """Write down that a collector takes part, by a lease that it holds.
 
-        Under another lease than before it polls nothing but what is assigned to it: what it was to let go, it has.
+        Under another lease than before it polls nothing but what is assigned to it, and what it holds without one:
+        the rest of what it was to let go, it has.
         """
 
         async def write(tx: Transaction) -> None:
@@ -69,9 +71,12 @@ class MembershipStore:
             if goes_on:
                 return
             await tx.execute(
-                "UPDATE device_assignment SET state = 'free', hold = 'lease'"
-                " WHERE collector_id = %s AND state = 'releasing'",
-                [facts.collector_id],
+                "WITH t AS (SELECT a.device_id, a.device_id = ANY (%s::uuid[]) AS held FROM device_assignment a"
+                "  WHERE a.collector_id = %s AND a.state = 'releasing')"
+                " UPDATE device_assignment a SET state = CASE WHEN held THEN 'releasing' ELSE 'free' END,"
+                " hold = CASE WHEN held THEN 'withdrawn' ELSE 'lease' END"
+                " FROM t WHERE a.device_id = t.device_id AND a.collector_id = %s AND a.state = 'releasing'",
+                [literals.plain(holds), facts.collector_id, facts.collector_id],
             )
             if tx.rowcount:
                 await tx.execute(
