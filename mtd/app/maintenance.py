@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from mtd.app.auditing.local import local_entry
 from mtd.app.config import Settings
+from mtd.app.elsewhere import Elsewhere
 from mtd.core.clock import SYSTEM_CLOCK
 from mtd.core.errors import Misconfigured
 from mtd.eventlog.interfaces import Damage, LogReport
@@ -120,7 +121,7 @@ class TableComparison:
     """Rows of a table against the events that they come from.
 
     ``refused``: events that are not stored on purpose, being from the future,
-    past the retention, told before, or dead letters. ``unexpected``: rows whose event should have made none.
+    past the retention, told before, another hub's, or dead letters. ``unexpected``: rows whose event should have made none.
     ``compacted``: how many of those found are polls of blocks by now, rows no more.
     """
 
@@ -220,6 +221,7 @@ class _Comparer:
             "events": retention.oldest_us(EVENT, now_us),
         }
         self._result = DatabaseComparison(log_id=log_id, positions=audit.positions())
+        self._elsewhere = Elsewhere(*audit.elsewhere())
         self._dead = audit.dead_letters()
         self._result.dead_letters = {name: len(seqs) for name, seqs in self._dead.items()}
         self._result.tables = {table: TableComparison() for table in _PROJECTIONS}
@@ -237,6 +239,9 @@ class _Comparer:
         """Note what the next events must have left."""
         for seq, envelope in events:
             kind = payload_kind(envelope)
+            if self._elsewhere.has(seq, envelope):
+                self._brought_elsewhere(kind, seq, envelope)
+                continue
             if kind in _ONE_ROW_EACH:
                 table, projection = _ONE_ROW_EACH[kind]
                 self._expect(table, projection, seq, envelope)
@@ -259,6 +264,13 @@ class _Comparer:
 
     def _is_due(self, projection: str, seq: int) -> bool:
         return seq <= self._result.positions.get(projection, 0)
+
+    def _brought_elsewhere(self, kind: str, seq: int, envelope: Envelope) -> None:
+        """Another hub's log has brought an event: a row of it from this one is a row too many."""
+        table, projection = _ONE_ROW_EACH.get(kind, ("", ""))
+        if table and self._is_due(projection, seq):
+            self._result.tables[table].refused += 1
+            self._slices[table].watch(seq, envelope.collected_at_us)
 
     def _refused(self, projection: str, seq: int, envelope: Envelope) -> bool:
         if seq in self._dead.get(projection, ()) or envelope.collected_at_us < self._oldest_us[projection]:
@@ -382,6 +394,10 @@ class _Slice:
     def allow(self, seq: int, collected_us: int) -> None:
         """Note an event that may have rows."""
         self.allowed.add(seq)
+        self._widen(seq, collected_us)
+
+    def watch(self, seq: int, collected_us: int) -> None:
+        """Note an event that must have no row."""
         self._widen(seq, collected_us)
 
     def _widen(self, seq: int, collected_us: int) -> None:

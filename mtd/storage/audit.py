@@ -15,11 +15,13 @@ import psycopg2
 
 from mtd.codec.blocks.axis import decode_axis
 from mtd.core.errors import Bug
+from mtd.model.ranges import SeqRanges
 from mtd.storage.cold.blocks import read_axes_of
 from mtd.storage.cold.connection import ColdConnection
 from mtd.storage.errors import SchemaTooOld, StorageUnavailable
 from mtd.storage.partitioned import HOUR_US
 from mtd.storage.schema import connect_blocking
+from mtd.storage.stores.hub_logs import ranges_of
 
 TABLES = frozenset({"telemetry_frame", "event", "device_health"})
 """Tables in which every row is named by the event that it came from."""
@@ -85,6 +87,22 @@ class Audit:
         ):
             found.setdefault(projection, set()).add(seq)
         return found
+
+    def elsewhere(self) -> tuple[dict[str, SeqRanges], SeqRanges]:
+        """Return which events of collectors' logs are projected from another hub's log, and which of this one's never are.
+
+        The first by the collector's log and its positions, the second by the positions of this log.
+        """
+        rows = self._rows(
+            "SELECT l.log_id::text, (l.projected - coalesce((SELECT range_agg(h.projected) FROM mtd.hub_source h"
+            "  WHERE h.hub_log_id = %s AND h.log_id = l.log_id), '{}'))::text FROM mtd.ingest_log l",
+            [self._log_id],
+        )
+        own = self._rows("SELECT uncounted::text FROM mtd.hub_log WHERE log_id = %s", [self._log_id])
+        return (
+            {str(log_id): ranges_of(projected) for log_id, projected in rows},
+            ranges_of(own[0][0] if own else "{}"),
+        )
 
     def rows(self, table: str, span: Span) -> list[tuple[int, int]]:
         """Return (seq, part) of each row that came from the events of a span.

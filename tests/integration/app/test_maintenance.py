@@ -153,6 +153,29 @@ def test_what_was_projected_is_there(place: Place, monkeypatch: pytest.MonkeyPat
     assert "as the log says" in found.describe()
 
 
+def test_what_another_hub_brought_is_there_under_its_name_and_not_under_this_one_s(
+    place: Place, tmp_path: Path
+) -> None:
+    log = uuid.uuid4().bytes
+    copied = day(now_us())
+    for number, envelope in enumerate(copied, start=1):
+        envelope.source_log_id, envelope.source_seq = log, number
+    later = Place(tmp_path / "later", place.dsn)
+    (tmp_path / "later").mkdir()
+    place.project(copied)
+    later.project(copied[:30], day(now_us() + MINUTE_US))
+    for hub, refused in ((place, 0), (later, 29)):
+        found = hub.compare()
+        assert (found.ok, found.tables["telemetry_frame"].refused) == (True, refused), found.describe()
+    place.sql(
+        "UPDATE telemetry_frame SET log_id = (SELECT log_id FROM telemetry_frame WHERE log_id <> %s LIMIT 1)"
+        " WHERE log_id = %s AND seq = 7",
+        *2 * [place.compare().log_id],
+    )
+    assert place.compare().tables["telemetry_frame"].missing == 1
+    assert later.compare().problems == ["telemetry_frame: the row of event 7 is unexpected"]
+
+
 def test_frames_that_were_compacted_are_found_by_their_times(place: Place) -> None:
     at = now_us()
     place.project(day(at), day(at - 70 * MINUTE_US))

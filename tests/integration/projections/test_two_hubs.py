@@ -54,7 +54,9 @@ async def carry_out(world: World, hubs: list[ModelHub], edge: Edge, action: tupl
 async def save(world: World) -> None:
     """Copy what the database holds, as a backup does."""
     await world.ask(
-        "".join(f"DELETE FROM saved.{table}; INSERT INTO saved.{table} TABLE mtd.{table};" for table in TABLES)
+        "".join(
+            f"DELETE FROM saved.{table}; INSERT INTO saved.{table} TABLE mtd.{table};" for table in TABLES
+        )
     )
 
 
@@ -108,7 +110,9 @@ def test_what_another_hub_brought_is_left_out_by_all_that_project_again(postgres
         before, after = hubs
         await before.take(edge, 1, 8)
         await before.step(0, 3)
-        await after.take(edge, 1, LENGTH)  # what the first one has appended, and not projected, comes here again
+        await after.take(
+            edge, 1, LENGTH
+        )  # what the first one has appended, and not projected, comes here again
         await after.finish()
         before.forget_all()
         await before.finish()

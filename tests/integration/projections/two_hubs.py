@@ -96,7 +96,9 @@ class ModelHub:
     def __init__(self, world: World) -> None:
         self._db: Database = world.db
         self._config = world.config
-        self._projections: dict[str, Any] = {name: Noting(name) for name in NAMES} | {"sources": SourcesProjection()}
+        self._projections: dict[str, Any] = {name: Noting(name) for name in NAMES} | {
+            "sources": SourcesProjection()
+        }
         self.logs: list[str] = []
         self.lose_disk()
 
@@ -170,11 +172,15 @@ async def _told_nobody(done: object, written: object) -> None:
     return
 
 
-async def check_each_once(world: World, hubs: Sequence[ModelHub], edge: Edge, poisoned: Sequence[int]) -> None:
+async def check_each_once(
+    world: World, hubs: Sequence[ModelHub], edge: Edge, poisoned: Sequence[int]
+) -> None:
     """Each event of the edge's and of the hubs' own is a row of each projection, or a dead letter of one."""
     for name in NAMES:
         rows = await world.ask(
-            "SELECT source_seq FROM mtd.noted WHERE projection = %s AND source = %s ORDER BY 1", name, edge.log_id
+            "SELECT source_seq FROM mtd.noted WHERE projection = %s AND source = %s ORDER BY 1",
+            name,
+            edge.log_id,
         )
         wanted = [n for n in range(1, edge.length + 1) if name != NAMES[0] or n not in poisoned]
         assert [position for (position,) in rows] == wanted
