@@ -10,8 +10,8 @@ from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Seque
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from mtd.diagnostics.plans import Wish
 from mtd.diagnostics.performing import RunEnd
+from mtd.diagnostics.plans import Wish
 from mtd.diagnostics.tools import ToolRow
 from mtd.discovery.scan import ScanReport
 from mtd.model.device import Outcome, Severity, Way

@@ -25,6 +25,7 @@ from mtd.storage.stores.devices import DeviceStore
 from mtd.storage.stores.polled import PolledDevices
 
 if TYPE_CHECKING:
+    from mtd.app.edges import Edges
     from mtd.model.device import Device, Severity, Way
     from mtd.model.layout import Layout
     from mtd.queries.cache import Aged
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
     from mtd.queries.state import RowFilter, TablePage, TableSummary
     from mtd.queries.top import TopBy
     from mtd.scheduler.service import Scheduler
-    from mtd.sources.way_trial import TestWay
+    from mtd.sources.way_trial import TestWay, WaysTest
     from mtd.storage.pool import Database
     from mtd.storage.stores.device_settings import DeviceSettings, Secrets
 
@@ -65,7 +66,9 @@ class Inventory:
         scheduler: Callable[[], Scheduler | None],
         wait_until_projected: Callable[[], Awaitable[None]],
         intervals_s: IntervalsOf = dict,
+        edges: Edges | None = None,
     ) -> None:
+        self._edges = edges
         self._store = store
         self._polled = polled
         self._queries = DeviceQueries(database)
@@ -128,7 +131,9 @@ class Inventory:
         """Try to reach a known device, with a session of its own."""
         view = await self._queries.get(device, tenant_id)
         told_rest = view.capabilities.get(REST_FACT, "")
-        return await self._test(await self._polled.polled(view.device_id, tenant_id), told_rest)
+        polled = await self._polled.polled(view.device_id, tenant_id)
+        tested = None if self._edges is None else await self._edges.reach.test(polled, told_rest)
+        return await self._test(polled, told_rest) if tested is None else _report_of(tested)
 
     async def test_settings(
         self, tenant_id: str, settings: DeviceSettings, password: str, secrets: Secrets
@@ -148,11 +153,12 @@ class Inventory:
     async def refresh_capabilities(self, tenant_id: str, device: str) -> DeviceView:
         """Probe a device now; answer when the result is in PostgreSQL."""
         view = await self._queries.get(device, tenant_id)
-        scheduler = self._scheduler()
-        if scheduler is None:
-            raise Retryable("this daemon doesn't poll at the moment")
-        await scheduler.refresh_capabilities(view.device_id)
-        await self._wait_until_projected()
+        if self._edges is None or not await self._edges.refresh(view.device_id, tenant_id):
+            scheduler = self._scheduler()
+            if scheduler is None:
+                raise Retryable("this daemon doesn't poll at the moment")
+            await scheduler.refresh_capabilities(view.device_id)
+            await self._wait_until_projected()
         return await self._queries.get(view.device_id, tenant_id)
 
     async def interfaces(self, tenant_id: str, device: str) -> DeviceInterfaces:
@@ -165,23 +171,7 @@ class Inventory:
         return replace(page, next_token=_token_for(page.next_token) if page.next_token else "")
 
     async def _test(self, device: Device, told_rest: str = "") -> ConnectionReport:
-        result = await try_ways(device, self._testers, told_rest)
-        steps = [
-            TestStep(step.name, step.ok, step.duration_us, step.detail, way)
-            for way, test in result.tests
-            for step in test.steps
-        ]
-        told = result.told
-        return ConnectionReport(
-            result.outcome,
-            result.reason,
-            steps,
-            told.routeros_version,
-            told.board_name,
-            told.identity,
-            told.tls_fingerprint,
-            result.serves,
-        )
+        return _report_of(await try_ways(device, self._testers, told_rest))
 
 
 class Telemetry:
@@ -289,6 +279,25 @@ class Telemetry:
     async def event_position(self, tenant_id: str) -> int:
         """Return the position of the newest event."""
         return await self._positions.last_position()
+
+
+def _report_of(result: WaysTest) -> ConnectionReport:
+    steps = [
+        TestStep(step.name, step.ok, step.duration_us, step.detail, way)
+        for way, test in result.tests
+        for step in test.steps
+    ]
+    told = result.told
+    return ConnectionReport(
+        result.outcome,
+        result.reason,
+        steps,
+        told.routeros_version,
+        told.board_name,
+        told.identity,
+        told.tls_fingerprint,
+        result.serves,
+    )
 
 
 def _token_for(name: str) -> str:

@@ -140,6 +140,10 @@ class Collectors:
                     known.add(collector_id)
         return sorted(self._known.members[one].name for one in good - known if one in self._known.members)
 
+    def saw(self, collector_id: str, peer: str) -> None:
+        """Take note that a collector is heard, over a link that it opened a while ago."""
+        self._seen[collector_id] = (self._clock.now_us(), peer)
+
     def listen(self, read: Callable[[], None]) -> None:
         """Call a function whenever all was read again."""
         self._listeners.append(read)

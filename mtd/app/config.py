@@ -28,6 +28,8 @@ from mtd.eventlog.config import EventLogConfig
 from mtd.forwarding.config import ForwardConfig, HubConfig
 from mtd.ingest.config import ENVIRONMENT as INGEST_NAMES
 from mtd.ingest.config import IngestConfig
+from mtd.ingest.pressure.config import PressureConfig
+from mtd.link.config import LinkConfig
 from mtd.model.tenant import NAME_CHARACTERS, name_problem
 from mtd.plugin.config import PluginConfig, T0Config
 from mtd.projections.config import ProjectionsConfig
@@ -117,6 +119,9 @@ class Settings(BaseModel):
     snmp: SnmpConfig = Field(default_factory=SnmpConfig, description="SNMP of routers, as the last way.")
     plugins: PluginConfig = Field(default_factory=PluginConfig, description="Collector plugins.")
     ingest: IngestConfig = Field(default_factory=IngestConfig, description="The door into the event log.")
+    pressure: PressureConfig = Field(
+        default_factory=PressureConfig, description="What is polled less while PostgreSQL, or the hub, is behind."
+    )
     event_log: EventLogConfig = Field(default_factory=EventLogConfig, description="The event log.")
     database: StorageConfig = Field(default_factory=StorageConfig, description="PostgreSQL.")
     projections: ProjectionsConfig = Field(
@@ -127,6 +132,9 @@ class Settings(BaseModel):
     )
     coordination: CoordinationConfig = Field(
         default_factory=CoordinationConfig, description="Who polls what, and how soon others take over."
+    )
+    link: LinkConfig = Field(
+        default_factory=LinkConfig, description="The link between edges and hubs, of either end."
     )
     discovery: DiscoveryConfig = Field(
         default_factory=DiscoveryConfig, description="Devices that the inventory may not have."

@@ -24,9 +24,11 @@ from mtd.app.console_reads import CHART_POINTS
 from mtd.app.coordinating import Coordinating
 from mtd.app.credentials import credential_parts
 from mtd.app.discovering import Finding
+from mtd.app.edges import Edges
 from mtd.app.folder import make_data_dir
 from mtd.app.identity import Identity
 from mtd.app.ingesting import Ingesting
+from mtd.app.linking import Linking
 from mtd.app.log_damage import DamageTeller, go_on_behind
 from mtd.app.logins import Logins
 from mtd.app.pools import Pools
@@ -35,7 +37,6 @@ from mtd.app.requests import RequestPruner
 from mtd.app.secrets import Secrets
 from mtd.app.showing import Showing, Shown
 from mtd.app.tenancy import sole_tenant
-from mtd.app.tracing import Tracing
 from mtd.app.ways import way_testers
 from mtd.compaction.service import CompactionService
 from mtd.core.clock import SYSTEM_CLOCK
@@ -93,7 +94,6 @@ class Daemon(Process):
         self._logins = Logins(settings)
         self._certificates = Certificates(settings)
         self._ingesting = Ingesting(settings)
-        self._tracing = Tracing(settings.tracing, settings.daemon.collector_id)
 
     async def start(self) -> None:
         """Start all parts, each when what it needs is there.
@@ -102,7 +102,6 @@ class Daemon(Process):
         database that is away is waited for: ``/readyz`` says so meanwhile.
         """
         make_data_dir(self._settings.daemon.data_dir)
-        await self._begin("traces", self._tracing.start(), self._tracing.stop)
         http = await self._start_http()
         self._plugins = self._given_plugins or PluginManager.load(settings=self._settings.plugins)
         self._database = await self._start_database()
@@ -229,6 +228,7 @@ class Daemon(Process):
         )
 
     def _make_readers(self, settings: Settings) -> None:
+        self._edges = Edges(self._database, settings.link)
         self._limits = TenantLimits(settings.queries)
         self._telemetry = Telemetry(
             self._readers,
@@ -345,6 +345,15 @@ class Daemon(Process):
             lambda: None if self._collecting is None else self._collecting.scheduler,
             self._wait_until_projected,
             self._intervals_s,
+            self._edges,
+        )
+        linking = Linking(
+            self._settings,
+            self._pools,
+            self._coordinating.coordination,
+            self._pseudonyms,
+            self._certificates.collectors,
+            self._edges.desk,
         )
         context = ApiContext(
             self._inventory,
@@ -363,6 +372,7 @@ class Daemon(Process):
                 *self._identity.parts(),
                 *place_parts(self._readers),
                 *self._ingesting.parts(),
+                *linking.parts(),
                 *credential_parts(self._pools.doors, self._secrets.sealer, self._secrets.resolver.check),
                 *self._auditing.service_parts(self._pools, self._dsn),
                 *self._certificates.parts(lambda: self._grpc.client_port),
@@ -388,6 +398,7 @@ class Daemon(Process):
             self._recorder,
             self._secrets.polled,
             self._identity.limit(quota),
+            self._edges.reach.tools_of,
         )
         self._identity.meters[quota] = finding.tools.quota_used
         return finding

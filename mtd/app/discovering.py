@@ -11,7 +11,7 @@ from mtd.api.interfaces import NeighborPage, ProposalPage
 from mtd.app.tools import Diagnostics
 from mtd.core.errors import Conflict, Refused
 from mtd.diagnostics.limits import TenantLimit, no_limit
-from mtd.diagnostics.runner import ToolRunner
+from mtd.diagnostics.runner import Elsewhere, ToolRunner, nowhere_else
 from mtd.discovery.service import DiscoveryService
 from mtd.model.credentials import Purpose
 from mtd.model.device import Severity
@@ -153,6 +153,7 @@ class Finding:
         recorder: Recorder,
         polled: PolledDevices,
         tenant_limit: TenantLimit = no_limit,
+        elsewhere: Elsewhere = nowhere_else,
     ) -> None:
         self._service = DiscoveryService(
             settings.discovery, settings.ingest.own_tenant_id, recorder, DecisionStore(database)
@@ -164,6 +165,7 @@ class Finding:
             settings.diagnostics,
             settings.routeros_api,
             tenant_limit=tenant_limit,
+            elsewhere=elsewhere,
         )
         self.tools = Diagnostics(runner, readers, database, settings.diagnostics)
 

@@ -16,15 +16,15 @@ from mtd.api.http.access import ROUTES, Access, Doorkeeper
 from mtd.api.http.server import HttpServer
 from mtd.api.interfaces import ReadyCheck
 from mtd.app.certificates import Certificates
-from mtd.app.collecting import RELOADED
+from mtd.app.collecting import RELOADED, Collecting
 from mtd.app.edge_interfaces import EdgeParts, Seating, TakeSeat
 from mtd.app.edge_pages import ElsewherePages
-from mtd.app.edge_polling import edge_collecting
 from mtd.app.folder import make_data_dir
 from mtd.app.identity_files import Identity
 from mtd.app.log_damage import DamageTeller
 from mtd.app.process import Process
 from mtd.app.renewal import HubClient
+from mtd.app.seating import take_seat as take_seat_of_link
 from mtd.client import MtdClientError
 from mtd.core.clock import SYSTEM_CLOCK
 from mtd.core.errors import Misconfigured
@@ -61,7 +61,7 @@ class EdgeDaemon(Process):
     ) -> None:
         super().__init__(settings)
         self._given_plugins = plugins
-        self._take_seat = take_seat or _no_seat
+        self._take_seat = take_seat or take_seat_of_link
         self._certificates = Certificates(settings)
         self._hub_target = ""
         self._seating: Seating | None = None
@@ -105,7 +105,16 @@ class EdgeDaemon(Process):
         if watched_until_us:
             now_us = SYSTEM_CLOCK.now_us()
             recorder.record_event(started(identity.name, watched_until_us, now_us))
-        parts = EdgeParts(settings, identity, self._hubs, self._log, recorder, self._forwarder, plugins)
+        parts = EdgeParts(
+            settings,
+            identity,
+            self._hubs,
+            self._log,
+            recorder,
+            self._forwarder,
+            plugins,
+            lambda: None if self._collecting is None else self._collecting.scheduler,
+        )
         await self._start_collecting(parts)
         self._tasks.spawn("status", self._tell_status())
         self._runtime.write("", 0, http.port)
@@ -186,7 +195,14 @@ class EdgeDaemon(Process):
     async def _start_collecting(self, parts: EdgeParts) -> None:
         self._seating = seating = await self._take_seat(parts)
         await self._begin("seat", seating.start(), seating.stop)
-        self._collecting = edge_collecting(parts.settings, parts.recorder, parts.plugins, seating)
+        self._collecting = Collecting(
+            parts.settings,
+            parts.recorder,
+            seating.seat,
+            parts.plugins,
+            seating.load_tables,
+            seating.pseudonym_of,
+        )
         self._stages.add("polling", self._collecting.stop)
         self._collecting.start()
 
@@ -215,7 +231,3 @@ def _routes() -> dict[str, Access]:
     """Return who may have which page: nobody logs in here, so that the page that says so is open."""
     opened = ROUTES["/healthz"]
     return {**ROUTES, "/console/": opened}
-
-
-async def _no_seat(_: EdgeParts) -> Seating:
-    raise Misconfigured("this build of mtd has no link to a hub")

@@ -14,12 +14,13 @@ if TYPE_CHECKING:
     from mtd.ingest.recorder import Recorder
     from mtd.plugin.manager import PluginManager
     from mtd.scheduler.device_loop import LoadTables
+    from mtd.scheduler.service import Scheduler
     from mtd.security.pseudonyms import Pseudonym
 
 
 @dataclass(frozen=True, slots=True)
 class EdgeParts:
-    """What a seat may use: all of it is started."""
+    """What a seat may use: all of it is started. ``scheduler``: what polls, once it does."""
 
     settings: Settings
     identity: Identity
@@ -28,6 +29,7 @@ class EdgeParts:
     recorder: Recorder
     forwarder: Forwarder
     plugins: PluginManager
+    scheduler: Callable[[], Scheduler | None]
 
 
 @dataclass(frozen=True, slots=True)

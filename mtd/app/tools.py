@@ -15,8 +15,8 @@ from mtd.storage.stores.runs import forget_runs
 
 if TYPE_CHECKING:
     from mtd.diagnostics.config import DiagnosticsConfig
-    from mtd.diagnostics.plans import Wish
     from mtd.diagnostics.performing import RunEnd
+    from mtd.diagnostics.plans import Wish
     from mtd.diagnostics.runner import ToolRunner
     from mtd.diagnostics.tools import ToolRow
     from mtd.model.principal import Principal

@@ -11,8 +11,8 @@ from mtd.api.grpc.inventory import named
 from mtd.api.grpc.types import Context
 from mtd.api.interfaces import DiagnosticsBackend
 from mtd.core.errors import Refused
-from mtd.diagnostics.plans import BandwidthTest, Bounds, Ping, Sniff, Torch, Traceroute, Wish
 from mtd.diagnostics.performing import EndReason, RunEnd
+from mtd.diagnostics.plans import BandwidthTest, Bounds, Ping, Sniff, Torch, Traceroute, Wish
 from mtd.diagnostics.tools import ToolName
 from mtd.model.pb_enums import EnumMap
 from mtd.pb.diagnostics.v1 import diagnostics_service_pb2 as pb

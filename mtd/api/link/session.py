@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import uuid
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Mapping
 from contextlib import aclosing
@@ -174,7 +175,8 @@ class LinkSession:
         _check(hello)
         asked, now_us = parts.clock.monotonic(), parts.clock.now_us()
         facts = CollectorFacts(self.collector_id, self.name, hello.instance_id, self._tenants, hello.version)
-        membership = await parts.coordination.join(facts, resumes=hello.resumes)
+        holds = [one.device_id for one in hello.held if one.exclusive]
+        membership = await parts.coordination.join(facts, resumes=hello.resumes, holds=holds)
         self._hello, self._membership = hello, membership
         parts.desk.add(self)
         tenants = [self._tenant(tenant_id) for tenant_id in sorted(self._tenants)]
@@ -345,10 +347,15 @@ class LinkSession:
 
 
 def _check(hello: pb.Hello) -> None:
-    if not hello.instance_id:
-        raise Refused("instance_id: say which start of the collector this is, by a UUID")
     if len(hello.capabilities) > _MOST_CAPABILITIES:
         raise Refused(f"capabilities: at most {_MOST_CAPABILITIES} words")
+    if len(hello.held) > _MOST_RELEASED:
+        raise Refused(f"held: at most {_MOST_RELEASED} devices")
+    for named, what in ((hello.instance_id, "instance_id"), *((one.device_id, "held") for one in hello.held)):
+        try:
+            uuid.UUID(named)
+        except ValueError:
+            raise Refused(f"{what}: {named[:50]!r} isn't a UUID") from None
     for text in (hello.version, hello.instance_id, hello.log_id, *hello.capabilities):
         if len(text) > _MOST_CHARACTERS or not text.isprintable():
             raise Refused(f"a word of hello has at most {_MOST_CHARACTERS} printable characters")

@@ -16,8 +16,8 @@ from prometheus_client import REGISTRY
 from mtd.core.errors import NotFound, QuotaExceeded, Refused, Retryable
 from mtd.diagnostics.config import DiagnosticsConfig
 from mtd.diagnostics.errors import RouterRefused, ToolBusy, ToolForbidden
-from mtd.diagnostics.plans import BandwidthTest, Bounds, Ping, Sniff, Torch, Traceroute, Wish
 from mtd.diagnostics.performing import EndReason, RunEnd
+from mtd.diagnostics.plans import BandwidthTest, Bounds, Ping, Sniff, Torch, Traceroute, Wish
 from mtd.diagnostics.runner import ToolRunner
 from mtd.diagnostics.tools import ToolRow
 from mtd.lab.scenario import RouterSpec, Scenario

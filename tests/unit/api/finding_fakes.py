@@ -9,8 +9,8 @@ from typing import Any
 from mtd.api.interfaces import NeighborPage, ProposalPage
 from mtd.core.errors import NotFound, Refused
 from mtd.diagnostics.config import DiagnosticsConfig
-from mtd.diagnostics.plans import Wish
 from mtd.diagnostics.performing import EndReason, RunEnd
+from mtd.diagnostics.plans import Wish
 from mtd.diagnostics.tools import ToolRow
 from mtd.discovery.errors import SubnetNotListed
 from mtd.discovery.knocks import Answer

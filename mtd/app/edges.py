@@ -1,0 +1,45 @@
+"""Devices that edges poll, for what callers ask of a hub."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from mtd.api.link.desk import LinkDesk
+from mtd.api.link.reach import Reach
+from mtd.core.errors import Retryable
+from mtd.queries.pollers import PollerQueries
+
+if TYPE_CHECKING:
+    from mtd.link.config import LinkConfig
+    from mtd.storage.pool import Database
+
+_PROJECTED_WITHIN_S = 15.0
+_LOOK_S = 0.3
+
+
+class Edges:
+    """Made before the doors: ``desk`` fills when edges come."""
+
+    def __init__(self, writer: Database, config: LinkConfig) -> None:
+        self.desk = LinkDesk(config.max_links)
+        self._pollers = PollerQueries(writer)
+        self.reach = Reach(self.desk, self._pollers.of)
+
+    async def refresh(self, device_id: str, tenant_id: str) -> bool:
+        """Have an edge probe a device, and wait until what it found is in PostgreSQL; false if no edge polls it.
+
+        An edge may be long in sending: then what was known before is answered, and the rest comes by itself.
+        """
+        found = await self.reach.refresh(device_id, tenant_id)
+        if found is None:
+            return False
+        log_id, seq = found
+        with suppress(TimeoutError, Retryable):
+            async with asyncio.timeout(_PROJECTED_WITHIN_S):
+                while True:
+                    if await self._pollers.has_told(log_id, seq):
+                        break
+                    await asyncio.sleep(_LOOK_S)
+        return True
