@@ -16,10 +16,10 @@ from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.python import usage
 
+from mtd.app.observing import Observing
 from mtd.core.aio import as_deferred, install_reactor
 from mtd.core.config import ConfigInvalid, load_config
 from mtd.core.errors import MtdError
-from mtd.core.log_fields import describe_process
 from mtd.core.report import configure_logging
 
 if TYPE_CHECKING:
@@ -66,6 +66,7 @@ class DaemonService(Service):
         self._make_daemon = make_daemon
         self._config_path = config_path
         self._settings: Settings = _load(config_path)
+        self._observing = Observing(self._settings)
         self._on_failure = on_failure
         self._daemon: Process | None = None
         self._starting: asyncio.Task[None] | None = None
@@ -75,10 +76,17 @@ class DaemonService(Service):
         """Start the daemon in the background; a failure stops the reactor."""
         super().startService()  # type: ignore[no-untyped-call]
         configure_logging(self._settings.log)
-        describe_process(collector=self._settings.daemon.collector_id)
+        from twisted.internet import reactor
+
         loop = asyncio.get_event_loop()
-        loop.add_signal_handler(signal.SIGHUP, self._reload)
+        signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # for the moment: it would end the process
+        # Not before it runs: Twisted, as it begins, takes the descriptor by which asyncio hears of signals.
+        reactor.callWhenRunning(self._listen, loop)
         self._starting = loop.create_task(self._start())
+
+    def _listen(self, loop: asyncio.AbstractEventLoop) -> None:
+        loop.add_signal_handler(signal.SIGHUP, self._reload)
+        self._observing.listen(loop)
 
     def stopService(self) -> Deferred[None]:
         """Drain and stop, within the time that the configuration gives."""
@@ -88,6 +96,7 @@ class DaemonService(Service):
     async def _start(self) -> None:
         self._daemon = (self._make_daemon or process_of)(self._settings)
         try:
+            await self._observing.start()
             await self._daemon.start()
         except MtdError as error:
             logger.error("mtd can't start: %s", error)
@@ -102,6 +111,7 @@ class DaemonService(Service):
             await asyncio.gather(self._starting, return_exceptions=True)
         if self._daemon is not None:
             await self._daemon.stop()
+        await self._observing.stop()
 
     def _fail(self) -> None:
         from twisted.internet import reactor

@@ -6,6 +6,7 @@ The metrics of gates carry the name as a label, so names are few and fixed.
 from __future__ import annotations
 
 import asyncio
+import weakref
 from types import TracebackType
 
 from mtd.core.clock import SYSTEM_CLOCK, Clock
@@ -45,6 +46,14 @@ class TokenBucket:
         self._filled_at = now
 
 
+_GATES: weakref.WeakSet[Gate] = weakref.WeakSet()
+
+
+def gates() -> list[Gate]:
+    """Return the gates that there are, by name."""
+    return sorted(_GATES, key=lambda gate: gate.name)
+
+
 class Gate:
     """Lets ``limit`` tasks into a piece of work at once, the others in the order they came.
 
@@ -62,6 +71,7 @@ class Gate:
         self._in_progress_gauge = GATE_IN_PROGRESS.labels(gate=name)
         self._waiting_gauge = GATE_WAITING.labels(gate=name)
         GATE_LIMIT.labels(gate=name).set(limit)
+        _GATES.add(self)
 
     async def __aenter__(self) -> Gate:
         self.waiting += 1

@@ -159,7 +159,8 @@ class CallInterceptor(Interceptor):
                 tracing.detached()  # it may last for days: what it asks in all that time is no one's trace
             yield
             if called is not None:
-                code = code_of(context) if context.code() else grpc.StatusCode.OK
+                given_code: Any = context.code()  # nothing, where all went well
+                code = code_of(context) if given_code else grpc.StatusCode.OK
                 called.set("rpc.grpc.status_code", code.name)
 
     @asynccontextmanager
