@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mtd.api.grpc.ingest import IngestServicer
 from mtd.api.grpc.ingest_parts import ingest_parts
@@ -51,7 +51,7 @@ class Ingesting:
 
     async def start(
         self,
-        log: object,
+        log: Any,
         recorder: Recorder,
         pools: Pools,
         secrets: Secrets,
@@ -71,7 +71,7 @@ class Ingesting:
         around = self._surroundings(log, recorder, pools, catalogue)
         self._push = PushDoor(around, config, rates, self._places)
         heartbeats = Heartbeats(inventory, rates, config.push)
-        copies = CopyDoor(log, IngestLogStore(pools.writer), self._devices, rates, config.append)
+        copies = CopyDoor(log, IngestLogStore(pools.writer, log.log_id), self._devices, rates, config.append)
 
         async def served(collector_id: str) -> Sequence[str]:
             return (await enrolments.served([collector_id])).get(collector_id, ())

@@ -42,7 +42,7 @@ Durable: TypeAlias = "asyncio.Future[None]"
 
 
 class TakenOver(Conflict):
-    """A newer stream carries the same lane of the same log."""
+    """A newer stream carries the same lane of the same log, or another hub takes the log."""
 
 
 class CopiedLog:
@@ -170,7 +170,7 @@ class CopyDoor:
         if copied is not None and copied.under_way:
             # Whatever comes of it has to be known before it is asked what is stored.
             await asyncio.wait(tuple(copied.under_way))
-        projected = await self._logs.projected(log_id)
+        projected = (await self._logs.projected(log_id)).projected
         taken = SeqRanges(projected)
         taken.update(await self._log.stored_from(log_id))
         copied = self._known[log_id] = CopiedLog(log_id, taken, projected)
@@ -246,9 +246,19 @@ class CopyDoor:
                     break
 
     async def look_at_projected(self, copied: CopiedLog) -> None:
-        """Look up what of a log is in the database, unless all that was taken is."""
-        if copied.projected != copied.taken:
-            copied.projected = await self._logs.projected(copied.log_id)
+        """Look up what of a log is in the database, unless all that was taken is.
+
+        If the collector has opened its log at another hub since, that one takes it, and the streams here end.
+        What both have is projected once.
+        """
+        if copied.projected == copied.taken:
+            return
+        standing = await self._logs.projected(copied.log_id)
+        copied.projected = standing.projected
+        if not standing.is_ours:
+            for stream in tuple(copied.lanes.values()):
+                metrics.ENDED.inc()
+                stream.end(TakenOver(f"another hub takes the log {copied.log_id}"))
 
 
 def checked_id(log_id: str) -> str:

@@ -21,5 +21,20 @@ CREATE TABLE mtd.hub_source (
     PRIMARY KEY (hub_log_id, log_id, part)
 ) WITH (fillfactor = 50);
 
+-- Which hub takes a collector's log: the one that it was opened at last. Null: an older mtd.
+ALTER TABLE mtd.ingest_log ADD COLUMN hub_log_id uuid;
+
+-- Nonces of signed requests: one that was used at a hub is no good at another. Lost in a crash of the server, like what
+-- a hub remembers; then requests that were signed before are refused.
+CREATE UNLOGGED TABLE mtd.ingest_nonce (
+    tenant_id   uuid NOT NULL,
+    key_id      text NOT NULL,
+    nonce       text NOT NULL,
+    used_at     timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (key_id, nonce)
+);
+CREATE INDEX ingest_nonce_used ON mtd.ingest_nonce (used_at);
+
+SELECT mtd.raise_wall('mtd.ingest_nonce');
 SELECT mtd.raise_wall('mtd.hub_log');
 SELECT mtd.raise_wall('mtd.hub_source');

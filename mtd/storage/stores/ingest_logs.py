@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from mtd.core.errors import Forbidden, QuotaExceeded
-from mtd.model.ranges import SeqRanges, Span
+from mtd.model.ranges import SeqRanges
 from mtd.storage.pool import Database
 from mtd.storage.txn import Transaction
 
@@ -14,14 +16,23 @@ LogKey = tuple[str, str]
 """Tenant and log."""
 
 
-class IngestLogStore:
-    """Reads and claims logs, for the door that collectors come through: across tenants."""
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What is projected of a log, and whether it is this hub that takes it: another one may since."""
 
-    def __init__(self, db: Database) -> None:
+    projected: SeqRanges
+    is_ours: bool
+
+
+class IngestLogStore:
+    """Reads and claims logs, for the door of one hub that collectors come through: across tenants."""
+
+    def __init__(self, db: Database, hub_log_id: str) -> None:
         self._db = db
+        self._hub = hub_log_id
 
     async def claim(self, log_id: str, tenant_id: str, collector: str) -> None:
-        """Note that a log is a collector's. Raises Forbidden if it is somebody else's, QuotaExceeded for too many."""
+        """Note that a log is a collector's, and that this hub takes it. Raises Forbidden if it is somebody else's, QuotaExceeded for too many."""
 
         async def put(tx: Transaction) -> bool:
             await tx.execute(
@@ -35,29 +46,29 @@ class IngestLogStore:
                     hint="find out why its log is new each time",
                 )
             await tx.execute(
-                "INSERT INTO ingest_log AS l (tenant_id, log_id, collector) VALUES (%s, %s, %s)"
+                "INSERT INTO ingest_log AS l (tenant_id, log_id, collector, hub_log_id) VALUES (%s, %s, %s, %s)"
                 " ON CONFLICT (log_id) DO UPDATE SET tenant_id = excluded.tenant_id,"
-                "  collector = excluded.collector, last_seen_at = now()"
+                "  collector = excluded.collector, hub_log_id = excluded.hub_log_id, last_seen_at = now()"
                 " WHERE l.collector = '' OR (l.tenant_id, l.collector) = (excluded.tenant_id, excluded.collector)",
-                (tenant_id, log_id, collector),
+                (tenant_id, log_id, collector, self._hub),
             )
             return tx.rowcount == 1
 
         if not await self._db.run("ingest_logs.claim", put, tenant=tenant_id):
             raise Forbidden(f"the log {log_id} isn't this collector's: another one sends it")
 
-    async def projected(self, log_id: str) -> SeqRanges:
+    async def projected(self, log_id: str) -> Standing:
         """Return which events of a log are in this database, and will be after a crash of the server as well."""
 
-        async def read(tx: Transaction) -> list[Span]:
+        async def read(tx: Transaction) -> Standing:
             # A change, because projections don't wait for the disk: committing it, which does, takes along
             # what they wrote before.
             await tx.execute(
-                "UPDATE ingest_log SET last_seen_at = now() WHERE log_id = %s RETURNING"
+                "UPDATE ingest_log SET last_seen_at = now() WHERE log_id = %s RETURNING coalesce(hub_log_id = %s, true),"
                 " (SELECT array_agg(ARRAY[lower(r), upper(r) - 1] ORDER BY r) FROM unnest(projected) r)",
-                (log_id,),
+                (log_id, self._hub),
             )
-            row = tx.fetchone()
-            return [(first, last) for first, last in (row[0] or ())] if row else []
+            is_ours, spans = tx.fetchone() or (True, None)
+            return Standing(SeqRanges((first, last) for first, last in spans or ()), bool(is_ours))
 
-        return SeqRanges(await self._db.run("ingest_logs.projected", read))
+        return await self._db.run("ingest_logs.projected", read)

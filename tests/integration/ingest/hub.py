@@ -17,6 +17,7 @@ from mtd.api.grpc.ingest import IngestServicer
 from mtd.api.grpc.server import GrpcServer, ServicePart, build_server
 from mtd.api.ingest.heartbeats import Heartbeats
 from mtd.core.errors import Unauthenticated
+from mtd.eventlog.memory import MemoryEventLog
 from mtd.ingest.config import IngestConfig
 from mtd.ingest.copying.door import CopyDoor
 from mtd.ingest.push.door import PushDoor, Surroundings
@@ -80,10 +81,11 @@ class Remembering:
 
 
 class Hub:
-    """The door. ``settings`` are of ingest."""
+    """The door. ``settings`` are of ingest; ``log``: the hub's own, the world's if it is None."""
 
-    def __init__(self, world: World, **settings: Any) -> None:
+    def __init__(self, world: World, log: MemoryEventLog | None = None, **settings: Any) -> None:
         self.world = world
+        self._log = log
         self.settings = IngestConfig.model_validate(QUICK | settings)
         self.audit = Remembering()
         self.served: dict[str, Sequence[str]] = {}
@@ -91,6 +93,10 @@ class Hub:
         self.pressure = 0.0
         self.server: GrpcServer | None = None
         self.channel: Any = None
+
+    @property
+    def log(self) -> MemoryEventLog:
+        return self._log or self.world.log
 
     async def start(self) -> None:
         world = self.world
@@ -106,7 +112,7 @@ class Hub:
 
         rates = Rates(self.settings.push, quota)
         around = Surroundings(
-            world.log,
+            self.log,
             METRICS,
             self.devices,
             IngestEventStore(world.db),
@@ -114,7 +120,8 @@ class Hub:
             lambda: self.pressure,
         )
         self.push = PushDoor(around, self.settings, rates, Places(self.settings.push))
-        self.copies = CopyDoor(world.log, IngestLogStore(world.db), self.devices, rates, self.settings.append)
+        logs = IngestLogStore(world.db, self.log.log_id)
+        self.copies = CopyDoor(self.log, logs, self.devices, rates, self.settings.append)
         servicer = IngestServicer(
             self.push,
             self.copies,

@@ -120,11 +120,11 @@ class ModelHub:
 
     async def take(self, edge: Edge, first: int, last: int) -> None:
         """Append what of these is neither in this log nor in the database, as the door of ingest does."""
-        store = IngestLogStore(self._db)
+        store = IngestLogStore(self._db, self.log_id)
         await store.claim(edge.log_id, str(uuid.UUID(int=1)), "edge")
         here = self.stored.setdefault(edge.log_id, SeqRanges())
         taken = SeqRanges(here)
-        taken.update(await store.projected(edge.log_id))
+        taken.update((await store.projected(edge.log_id)).projected)
         for low, high in taken.missing(first, min(last, edge.length)):
             for position in range(low, high + 1):
                 self.events.append((len(self.events) + 1, edge.event(position)))
