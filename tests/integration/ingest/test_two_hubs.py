@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import uuid
+from collections.abc import Awaitable, Callable
+
+import grpc
+
+from mtd.eventlog.memory import MemoryEventLog
+from mtd.pb.ingest.v1 import ingest_service_pb2 as pb
+from mtd.projections.all import default_projections
+from mtd.projections.runner import ProjectionRunner
+from tests.integration.ingest.hub import Hub, events, names, stored, with_hub
+from tests.integration.projections.kit import World
+
+
+def runner_of(world: World, log: MemoryEventLog) -> ProjectionRunner:
+    runner = ProjectionRunner(log, world.db, default_projections(world.partitions), config=world.config)
+    world.runners.append(runner)
+    return runner
+
+
+def with_two_hubs(dsn: str, body: Callable[[Hub, Hub], Awaitable[None]]) -> None:
+    """Run a test with two hubs on one database, each with a log of its own."""
+
+    async def main(first: Hub) -> None:
+        log = MemoryEventLog()
+        await log.start()
+        second = Hub(first.world, log)
+        await second.start()
+        try:
+            await body(first, second)
+        finally:
+            await second.stop()
+            await log.stop()
+
+    with_hub(dsn, main)
+
+
+def test_what_a_dead_hub_had_acknowledged_comes_to_another_and_is_projected_once(postgres_dsn: str) -> None:
+    async def body(first: Hub, second: Hub) -> None:
+        world, edge = first.world, str(uuid.uuid4())
+        stream = first.stream(edge)
+        await stream.open()
+        await stream.store(1, events(1, 20))
+        await first.stop()  # with all of it acknowledged, and nothing projected
+        await runner_of(world, second.log).start()
+        stream = second.stream(edge)
+        opened = await stream.open()
+        assert not list(opened.stored), "the database has none of it"
+        await stream.store(1, events(1, 30))
+        await world.runners[-1].wait_for(30)
+        assert await stored(world) == names(1, 30)
+        back = runner_of(world, first.log)
+        await back.start()
+        await back.wait_for(20)
+        assert await stored(world) == names(1, 30)
+        await back.rebuild("events")
+        await back.wait_for(20)
+        assert await stored(world) == names(1, 30)
+
+    with_two_hubs(postgres_dsn, body)
+
+
+def test_the_hub_that_a_log_was_opened_at_last_takes_it(postgres_dsn: str) -> None:
+    async def body(first: Hub, second: Hub) -> None:
+        edge = str(uuid.uuid4())
+        before = first.stream(edge)
+        await before.open()
+        await before.store(1, events(1, 5))
+        after = second.stream(edge, lane=pb.LANE_BACKFILL)
+        await after.open()
+        error = await before.fails()
+        assert error.code() is grpc.StatusCode.ABORTED
+        assert "another hub takes the log" in str(error.details())
+        await after.store(1, events(1, 5))
+        again = second.stream(edge)
+        await again.open()  # its other lane is no other hub's
+        await after.store(6, events(6, 5))
+        for hub in (first, second):
+            await runner_of(hub.world, hub.log).start()
+        for runner, last in zip(hub.world.runners[-2:], (5, 10), strict=True):
+            await runner.wait_for(last)
+        assert sorted(await stored(first.world)) == sorted(names(1, 10))
+
+    with_two_hubs(postgres_dsn, body)
