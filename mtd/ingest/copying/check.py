@@ -8,9 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from google.protobuf.unknown_fields import UnknownFieldSet
+
 from mtd.core.errors import Forbidden
 from mtd.ingest.validate import EARLIEST_US
-from mtd.model.events import layout_of
+from mtd.model.events import layout_of, payload_kind
 from mtd.model.layout import Layout
 from mtd.pb.events.v1.envelope_pb2 import Envelope
 
@@ -41,9 +43,13 @@ class Speaker:
 
 @dataclass(slots=True)
 class Stamped:
-    """Events as they are appended. ``points``: how many values of which tenant; ``left_out``: how many, and why."""
+    """Events as they are appended. ``points``: how many values of which tenant; ``left_out``: how many, and why.
+
+    ``unknown``: how many hold what only a newer mtd knows. They are kept as they are.
+    """
 
     envelopes: list[Envelope]
+    unknown: int = 0
     points: Counter[str] = field(default_factory=Counter)
     left_out: Counter[str] = field(default_factory=Counter)
 
@@ -71,6 +77,7 @@ def stamp(
         else:
             emptied = envelope
             stamped.points[envelope.tenant_id] += _points(envelope)
+            stamped.unknown += not payload_kind(envelope) and len(UnknownFieldSet(envelope)) > 0
             if len(envelope.trace_context) not in _TRACE_BYTES:
                 envelope.ClearField("trace_context")
         emptied.source_log_id, emptied.source_seq = log, seq

@@ -15,7 +15,8 @@ BATCHES = Counter(
 EVENTS = Counter(
     "mtd_ingest_append_events_total",
     "Events of collectors: stored; duplicate; or left out, because their device is gone (unknown_device) or they "
-    "aren't well formed (malformed).",
+    "aren't well formed (malformed). Those of a kind that only a newer mtd knows are stored, and counted once more as "
+    "unknown_kind: no table has them.",
     ["outcome"],
 )
 WAITED = Counter(
@@ -24,4 +25,7 @@ WAITED = Counter(
 UNACKED_BYTES = Gauge("mtd_ingest_append_unacked_bytes", "Bytes of batches that wait for the log.")
 ENDED = Counter(
     "mtd_ingest_append_streams_ended_total", "Streams that a newer one of the same lane has ended."
+)
+UNKNOWN_MESSAGES = Counter(
+    "mtd_ingest_append_unknown_messages_total", "Messages of collectors of a kind that only a newer mtd knows: ignored."
 )

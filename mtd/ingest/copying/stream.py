@@ -8,9 +8,11 @@ from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import dataclass
 
+from mtd import __version__
 from mtd.core.errors import Forbidden, Refused, Retryable
 from mtd.core.queues import Policy, declare
 from mtd.core.service import TaskGroup
+from mtd.core.versions import skew_problem
 from mtd.ingest.copying import metrics
 from mtd.ingest.copying.check import Speaker, Stamped, stamp
 from mtd.ingest.copying.door import CopiedLog, CopyDoor, Durable, checked_id
@@ -136,6 +138,9 @@ class CopyStream:
                 await self._open(request.open)
             elif kind == "batch":
                 await self._take(request.batch)
+            elif request.ByteSize():
+                # A newer collector may say more than is known here.
+                metrics.UNKNOWN_MESSAGES.inc()
             else:
                 raise Refused("a message says nothing: give open or batch")
         self._drained = True
@@ -145,6 +150,8 @@ class CopyStream:
         lane = LANES.get(wanted.lane)
         if lane is None:
             raise Refused("lane: say live or backfill")
+        if problem := skew_problem(__version__, wanted.version):
+            raise Refused(problem)
         if wanted.next_seq < 1:
             raise Refused(f"next_seq {wanted.next_seq}: positions begin with 1")
         log_id = checked_id(wanted.log_id)
@@ -162,6 +169,8 @@ class CopyStream:
                 window_batches=config.window_batches,
                 window_bytes=config.window_bytes,
                 max_batch_bytes=config.max_batch_bytes,
+                version=__version__,
+                tenant_ids=sorted(self.speaker.tenants or ()),
             )
         )
 
@@ -250,6 +259,7 @@ class CopyStream:
         for reason, count in stamped.left_out.items():
             metrics.EVENTS.labels(outcome=reason).inc(count)
         left_out = stamped.left_out.total()
+        metrics.EVENTS.labels(outcome="unknown_kind").inc(stamped.unknown)
         metrics.EVENTS.labels(outcome="stored").inc(len(envelopes) - left_out)
         waiting.left_out += left_out
         waiting.duplicates -= len(envelopes)

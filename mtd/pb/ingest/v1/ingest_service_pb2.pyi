@@ -208,7 +208,7 @@ class AppendResponse(_message.Message):
     def __init__(self, opened: _Optional[_Union[AppendOpened, _Mapping]] = ..., ack: _Optional[_Union[AppendAck, _Mapping]] = ..., resend: _Optional[_Union[AppendResend, _Mapping]] = ..., projected: _Optional[_Union[AppendProjected, _Mapping]] = ...) -> None: ...
 
 class HeartbeatRequest(_message.Message):
-    __slots__ = ("agent", "version", "sent_at", "buffer_depth", "jobs_running", "poll_errors", "capabilities", "last_push_time", "backlog_s")
+    __slots__ = ("agent", "version", "sent_at", "buffer_depth", "jobs_running", "poll_errors", "capabilities")
     AGENT_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     SENT_AT_FIELD_NUMBER: _ClassVar[int]
@@ -216,8 +216,6 @@ class HeartbeatRequest(_message.Message):
     JOBS_RUNNING_FIELD_NUMBER: _ClassVar[int]
     POLL_ERRORS_FIELD_NUMBER: _ClassVar[int]
     CAPABILITIES_FIELD_NUMBER: _ClassVar[int]
-    LAST_PUSH_TIME_FIELD_NUMBER: _ClassVar[int]
-    BACKLOG_S_FIELD_NUMBER: _ClassVar[int]
     agent: str
     version: str
     sent_at: _timestamp_pb2.Timestamp
@@ -225,18 +223,14 @@ class HeartbeatRequest(_message.Message):
     jobs_running: int
     poll_errors: int
     capabilities: _containers.RepeatedScalarFieldContainer[str]
-    last_push_time: _timestamp_pb2.Timestamp
-    backlog_s: float
-    def __init__(self, agent: _Optional[str] = ..., version: _Optional[str] = ..., sent_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., buffer_depth: _Optional[int] = ..., jobs_running: _Optional[int] = ..., poll_errors: _Optional[int] = ..., capabilities: _Optional[_Iterable[str]] = ..., last_push_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., backlog_s: _Optional[float] = ...) -> None: ...
+    def __init__(self, agent: _Optional[str] = ..., version: _Optional[str] = ..., sent_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., buffer_depth: _Optional[int] = ..., jobs_running: _Optional[int] = ..., poll_errors: _Optional[int] = ..., capabilities: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class HeartbeatResponse(_message.Message):
-    __slots__ = ("server_time", "clock_ahead_s", "interval_s", "hub_version")
+    __slots__ = ("server_time", "clock_ahead_s", "interval_s")
     SERVER_TIME_FIELD_NUMBER: _ClassVar[int]
     CLOCK_AHEAD_S_FIELD_NUMBER: _ClassVar[int]
     INTERVAL_S_FIELD_NUMBER: _ClassVar[int]
-    HUB_VERSION_FIELD_NUMBER: _ClassVar[int]
     server_time: _timestamp_pb2.Timestamp
     clock_ahead_s: float
     interval_s: float
-    hub_version: str
-    def __init__(self, server_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., clock_ahead_s: _Optional[float] = ..., interval_s: _Optional[float] = ..., hub_version: _Optional[str] = ...) -> None: ...
+    def __init__(self, server_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., clock_ahead_s: _Optional[float] = ..., interval_s: _Optional[float] = ...) -> None: ...
