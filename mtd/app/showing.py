@@ -29,8 +29,7 @@ if TYPE_CHECKING:
     from mtd.model.device import Device, DeviceStatus
     from mtd.model.metric import Tier
     from mtd.queries.ranges import RangeQueries
-    from mtd.scheduler.account import Account
-    from mtd.scheduler.costs import Cost
+    from mtd.scheduler.account import Account, Polled
     from mtd.storage.pool import Database
 
 
@@ -64,7 +63,7 @@ class Showing:
         """Return the pages for Prometheus, following the hub from now on."""
         shown = self._shown
         metrics = DeviceMetrics(
-            shown.hub, shown.catalogue, self._settings.http, SYSTEM_CLOCK, shown.intervals_s, self._cost_of
+            shown.hub, shown.catalogue, self._settings.http, SYSTEM_CLOCK, shown.intervals_s, self._polled
         )
         shown.hub.listen(metrics)
         return PrometheusPages(Rosters(shown.inventory, SYSTEM_CLOCK), metrics)
@@ -106,6 +105,6 @@ class Showing:
         collecting = self._collecting()
         return None if collecting is None else collecting.scheduler.account(device_id)
 
-    def _cost_of(self, device_id: str) -> Cost | None:
+    def _polled(self, device_id: str) -> Polled | None:
         account = self._account(device_id)
-        return None if account is None else account.costs.total()
+        return None if account is None else account.so_far()

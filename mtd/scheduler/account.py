@@ -6,7 +6,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from itertools import takewhile
 
-from mtd.scheduler.costs import CostBook
+from mtd.scheduler.costs import Cost, CostBook
 
 HOUR_S = 3600.0
 # A router that lets us in and throws us out again is tried every second or so at most.
@@ -16,6 +16,17 @@ Traffic = tuple[int, int, int]
 """Commands sent, bytes sent and bytes received in one session."""
 
 NO_TRAFFIC: Traffic = (0, 0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Polled:
+    """What came of watching a router so far, for those who show it. ``poll_s``: of all polls that were answered."""
+
+    cost: Cost
+    polls: int = 0
+    failed: int = 0
+    skipped: int = 0
+    poll_s: float = 0.0
 
 
 @dataclass(slots=True)
@@ -66,6 +77,10 @@ class Account:
         """Commands, bytes sent and bytes received, of all sessions."""
         before, session = self._before, self._session
         return before[0] + session[0], before[1] + session[1], before[2] + session[2]
+
+    def so_far(self) -> Polled:
+        """Return what came of it so far."""
+        return Polled(self.costs.total(), self.polls, self.polls_failed, self.polls_skipped, self.poll_s)
 
     def take_slowest(self) -> float:
         """Return the longest poll since the last call, in seconds; 0 if there was none."""

@@ -21,7 +21,7 @@ from mtd.model.device import DeviceStatus
 from mtd.model.metric import Lane, Tier
 from mtd.pb.telemetry.v1.telemetry_service_pb2 import LatestUpdate
 from mtd.queries.records import DeviceView
-from mtd.scheduler.costs import Cost
+from mtd.scheduler.account import Polled
 
 UP = Family(
     PREFIX + "up",
@@ -42,28 +42,55 @@ AGE = Family(
     "Age of the newest values of a poll group. Too old ones aren't served, their age is.",
     "seconds",
 )
-COSTS: Mapping[str, Family] = {
-    "commands": Family(PREFIX + "cost_commands", Type.COUNTER, "Commands that the router was sent."),
-    "received_bytes": Family(
-        PREFIX + "cost_received_bytes", Type.COUNTER, "Bytes that the router answered with.", "bytes"
+TALLIES: Sequence[tuple[Family, Callable[[Polled], float]]] = (
+    (
+        Family(PREFIX + "polls_answered", Type.COUNTER, "Polls that the router answered."),
+        lambda polled: polled.polls,
     ),
-    "sent_bytes": Family(
-        PREFIX + "cost_sent_bytes", Type.COUNTER, "Bytes that the router was sent.", "bytes"
+    (
+        Family(PREFIX + "polls_answered_seconds", Type.COUNTER, "Time until they were answered.", "seconds"),
+        lambda polled: polled.poll_s,
     ),
-    "rows": Family(PREFIX + "cost_rows", Type.COUNTER, "Rows that the router answered with."),
-    "busy_s": Family(
-        PREFIX + "cost_busy_seconds",
-        Type.COUNTER,
-        "Time in which commands were under way at the router.",
-        "seconds",
+    (Family(PREFIX + "polls_failed", Type.COUNTER, "Polls that failed."), lambda polled: polled.failed),
+    (
+        Family(
+            PREFIX + "polls_skipped",
+            Type.COUNTER,
+            "Polls that were due and not made, since one was under way, the router was busy, or mtd was.",
+        ),
+        lambda polled: polled.skipped,
     ),
-}
-"""What it costs a router to be watched since this process began to, by the attribute of `Cost`."""
+    (
+        Family(PREFIX + "cost_commands", Type.COUNTER, "Commands that the router was sent."),
+        lambda polled: polled.cost.commands,
+    ),
+    (
+        Family(PREFIX + "cost_received_bytes", Type.COUNTER, "Bytes that the router answered with.", "bytes"),
+        lambda polled: polled.cost.received_bytes,
+    ),
+    (
+        Family(PREFIX + "cost_sent_bytes", Type.COUNTER, "Bytes that the router was sent.", "bytes"),
+        lambda polled: polled.cost.sent_bytes,
+    ),
+    (
+        Family(PREFIX + "cost_rows", Type.COUNTER, "Rows that the router answered with."),
+        lambda polled: polled.cost.rows,
+    ),
+    (
+        Family(
+            PREFIX + "cost_busy_seconds",
+            Type.COUNTER,
+            "Time in which commands were under way at the router.",
+            "seconds",
+        ),
+        lambda polled: polled.cost.busy_s,
+    ),
+)
 ALIVE = frozenset({DeviceStatus.UP, DeviceStatus.DEGRADED})
 
 Intervals = Callable[[], Mapping[Tier, float]]
-CostOf = Callable[[str], Cost | None]
-"""Returns what a device, by its id, cost so far; None if it isn't polled here."""
+PolledOf = Callable[[str], Polled | None]
+"""Returns what came of polling a device, by its id, so far; None if it isn't polled here."""
 
 
 class Values(Protocol):
@@ -95,7 +122,7 @@ class Row:
     view: DeviceView
     groups: Sequence[Taken]
     infos: Mapping[Family, str]
-    cost: Cost | None = None
+    polled: Polled | None = None
 
 
 Part = tuple[Lane, Lines, LatestUpdate]
@@ -116,13 +143,13 @@ class DeviceMetrics:
         config: HttpConfig,
         clock: Clock,
         intervals_s: Intervals,
-        cost_of: CostOf = lambda _: None,
+        polled_of: PolledOf = lambda _: None,
     ) -> None:
         self._values = values
         self._config = config
         self._clock = clock
         self._intervals_s = intervals_s
-        self._cost_of = cost_of
+        self._polled_of = polled_of
         self._families = Families(catalogue)
         # Bound: the inventory; `device_gone` drops the others.
         self._lines: dict[str, DeviceLines] = {}
@@ -177,9 +204,9 @@ class DeviceMetrics:
     async def _take(self, view: DeviceView, name: str) -> Row:
         now_us = self._clock.now_us()
         groups = self._values.groups_of(view.tenant_id, view.device_id)
-        cost = self._cost_of(view.device_id)
+        polled = self._polled_of(view.device_id)
         if not groups or view.status is DeviceStatus.DISABLED:
-            return Row(name, view, (), {}, cost)
+            return Row(name, view, (), {}, polled)
         device = names_now(next(iter(groups.values())).device, name)
         compiled = self._lines.setdefault(view.device_id, DeviceLines())
         older = compiled.overlaps.older(groups)
@@ -194,7 +221,7 @@ class DeviceMetrics:
             age_s = max(0.0, (now_us - newest.collected_at_us) / 1e6)
             taken.append(Taken(poll_group, lines, newest, age_s, age_s <= self._limit_s(view, poll_group)))
         infos = await compiled.infos(device, self._families, [group.lines for group in taken])
-        return Row(name, view, taken, infos, cost)
+        return Row(name, view, taken, infos, polled)
 
     def _limit_s(self, view: DeviceView, poll_group: str) -> float:
         """Return the age from which on values of a poll group aren't served."""
@@ -267,10 +294,10 @@ def _age(row: Row) -> str:
     )
 
 
-def _cost(name: str, family: Family, row: Row) -> str:
-    if row.cost is None:
+def _tally(family: Family, read: Callable[[Polled], float], row: Row) -> str:
+    if row.polled is None:
         return ""
-    return f"{labelled(family, {'device': row.name})} {number(getattr(row.cost, name))}\n"
+    return f"{labelled(family, {'device': row.name})} {number(float(read(row.polled)))}\n"
 
 
 HEADS: Sequence[tuple[Family, Callable[[Row], str]]] = (
@@ -279,7 +306,7 @@ HEADS: Sequence[tuple[Family, Callable[[Row], str]]] = (
     (DEVICE, _device),
     (TIMESTAMP, _timestamp),
     (AGE, _age),
-    *((family, partial(_cost, name, family)) for name, family in COSTS.items()),
+    *((family, partial(_tally, family, read)) for family, read in TALLIES),
 )
 """Families that say how a device is rather than what it measures: there even if it is down."""
 

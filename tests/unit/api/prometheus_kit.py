@@ -16,7 +16,7 @@ from mtd.model.device import DeviceStatus
 from mtd.model.metric import DEFAULT_INTERVAL_S, Tier
 from mtd.pb.events.v1.envelope_pb2 import Envelope
 from mtd.queries.records import DeviceView
-from mtd.scheduler.costs import Cost
+from mtd.scheduler.account import Polled
 from mtd.storage.stores.device_settings import DeviceSettings
 from tests.unit.api.fakes import CATALOGUE, TENANT, FakeTelemetry, context, device, numbered
 
@@ -57,14 +57,14 @@ class Exporter:
         self.hub = context(FakeTelemetry()).hub
         self.hub.apply_devices([device(f"d{number}", name) for number, name in enumerate(names, 1)])
         self.intervals_s: dict[Tier, float] = dict(DEFAULT_INTERVAL_S)
-        self.costs: dict[str, Cost] = {}
+        self.polled: dict[str, Polled] = {}
         self.metrics = DeviceMetrics(
             self.hub,
             CATALOGUE,
             HttpConfig(**settings),
             self.clock,
             lambda: self.intervals_s,
-            self.costs.get,
+            self.polled.get,
         )
         self.hub.listen(self.metrics)
         self.publish(*envelopes)

@@ -15,6 +15,7 @@ from mtd.api.http.metric_families import Family, Type
 from mtd.model.device import DeviceStatus, InterfaceNaming
 from mtd.model.layout import Layout, Series
 from mtd.model.metric import Lane, Tier
+from mtd.scheduler.account import Polled
 from mtd.scheduler.costs import Cost
 from mtd.testing import run_async
 from tests.unit.api.fakes import declared, device, frame, interfaces
@@ -105,10 +106,18 @@ def test_old_values_end_and_their_age_stays() -> None:
 @FORMATS
 def test_what_a_router_costs_is_told_of_those_that_are_polled_here(style: Format) -> None:
     exporter = Exporter(declared(), frame(NOW_US), names=("r1", "r2"))
-    exporter.costs["d1"] = Cost(7, 700.0, 70.0, 30, 1.25)
+    exporter.polled["d1"] = Polled(Cost(7, 700.0, 70.0, 30, 1.25), polls=9, failed=2, skipped=1, poll_s=0.5)
     found = run_async(exporter.samples(view(), view("d2", "r2"), style=style))
-    costs = {name: value for (name, labels), value in found.items() if "_cost_" in name and "_total" in name}
+    costs = {
+        name: value
+        for (name, labels), value in found.items()
+        if ("_cost_" in name or "_polls_" in name) and "_total" in name
+    }
     assert costs == {
+        "routeros_polls_answered_total": 9,
+        "routeros_polls_answered_seconds_total": 0.5,
+        "routeros_polls_failed_total": 2,
+        "routeros_polls_skipped_total": 1,
         "routeros_cost_commands_total": 7,
         "routeros_cost_received_bytes_total": 700,
         "routeros_cost_sent_bytes_total": 70,
