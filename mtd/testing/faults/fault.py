@@ -48,7 +48,7 @@ class Figures:
         return asdict(self)
 
 
-def strike(fleet: Fleet, fault: Fault, *, held_s: float = 0.0, timeout_s: float = 60.0) -> Figures:
+def strike(fleet: Fleet, fault: Fault, *, held_s: float = 0.0, timeout_s: float = 120.0) -> Figures:
     """Let a fault strike a fleet that is well; wait until it was noticed, mended, and is over; judge.
 
     ``held_s``: how long it lasts at least before it is mended.

@@ -15,6 +15,8 @@ from typing import Any, Self, TypeVar
 import psycopg
 
 from mtd.lab.control import LabControl
+from mtd.storage.config import EmbeddedConfig
+from mtd.storage.embedded import EmbeddedPostgres
 from mtd.testing.faults import victims
 from mtd.testing.faults.judge import Verdict, judge
 from mtd.testing.faults.ledger import entries_in
@@ -31,11 +33,14 @@ QUICK: Mapping[str, Mapping[str, Any]] = {
     "projections": {"retry_cap_s": 1.0},
     "event_log": {"maintenance_interval_s": 1.0, "min_free_bytes": 1_000_000},
 }
-_DRAIN_S = 60.0
+_DRAIN_S = 120.0
 
 
 class Fleet(Stage):
-    """See the package. ``settings`` are merged into the daemon's; ``environment`` is what it starts with."""
+    """See the package. ``settings`` are merged into the daemon's; ``environment`` is what it starts with.
+
+    ``postgres``: a server that isn't the daemon's to run, and that nobody starts again when it is gone.
+    """
 
     def __init__(
         self,
@@ -44,11 +49,15 @@ class Fleet(Stage):
         settings: Mapping[str, Mapping[str, Any]] | None = None,
         environment: Mapping[str, str] | None = None,
         prefix: tuple[str, ...] = (),
+        postgres: EmbeddedPostgres | None = None,
     ) -> None:
         merged = {name: dict(values) for name, values in QUICK.items()}
         for name, values in (settings or {}).items():
             merged.setdefault(name, {}).update(values)
         super().__init__(folder, settings=merged)
+        if postgres is not None:
+            merged.setdefault("database", {}).update(dsn=postgres.dsn, door_dsn=postgres.door_dsn)
+        self.postgres = postgres
         self.ledger = folder / "ledger"
         self.environment = dict(environment or {})
         self._prefix = prefix
@@ -169,7 +178,7 @@ class Fleet(Stage):
         """Return what time PostgreSQL has."""
         return float(self.value("SELECT extract(epoch FROM clock_timestamp())"))
 
-    def wait_until_polled(self, timeout_s: float = 60.0) -> None:
+    def wait_until_polled(self, timeout_s: float = 120.0) -> None:
         """Wait until every router has been polled anew."""
         moment = self.wait_for(self.clock, "PostgreSQL answers", timeout_s)
         self.wait_for(lambda: self.fresh(moment), "all are polled", timeout_s)
@@ -191,11 +200,8 @@ class Fleet(Stage):
                 body = answer.read()
         except urllib.error.HTTPError as refused:
             body = refused.read()
-        return {
-            check["name"]: check.get("reason", "")
-            for check in json.loads(body)["checks"]
-            if not check["ready"]
-        }
+        reasons: dict[str, str] = json.loads(body)["reasons"]
+        return reasons
 
     def said(self, text: str, after: int = 0) -> bool:
         """Return whether the daemon wrote something, behind a place in its log file."""
@@ -215,6 +221,25 @@ class Fleet(Stage):
         """Return the process id of the daemon that runs, or ran last."""
         assert self.daemon is not None
         return self.daemon.pid
+
+    def daemon_is_alive(self) -> None:
+        """Raise HarnessFailed if the daemon ended: the fault at hand is one that it has to live with."""
+        if not victims.alive(self.pid):
+            raise HarnessFailed(f"the daemon ended:\n{self.daemon.tail(40) if self.daemon else ''}")
+
+    def without_daemon(self, work: Callable[[], object], *, kill: bool = True) -> None:
+        """Do something while no daemon runs: it is killed, or stopped, and started again after."""
+        assert self.daemon is not None
+        assert self.supervisor is not None
+        self.supervisor.hold()
+        if kill:
+            self.daemon.kill()
+        else:
+            self.daemon.stop()
+        try:
+            work()
+        finally:
+            self.supervisor.release()
 
     def postmaster(self) -> int:
         """Return the process id of PostgreSQL."""
@@ -269,6 +294,17 @@ def place() -> Iterator[Path]:
 
 
 @contextlib.contextmanager
+def postgres_in(folder: Path) -> Iterator[EmbeddedPostgres]:
+    """Run a PostgreSQL that is nobody's but ours: to be stopped, and started again on the same port."""
+    server = EmbeddedPostgres(folder, EmbeddedConfig(shared_buffers_mb=64))
+    server.start_blocking()
+    try:
+        yield server
+    finally:
+        server.stop_blocking()
+
+
+@contextlib.contextmanager
 def running(
     routers: int,
     interfaces: int,
@@ -276,10 +312,17 @@ def running(
     settings: Mapping[str, Mapping[str, Any]] | None = None,
     environment: Mapping[str, str] | None = None,
     prefix: tuple[str, ...] = (),
+    postgres: EmbeddedPostgres | None = None,
+    folder: Path | None = None,
+    scenario: str = "fleet",
 ) -> Iterator[Fleet]:
-    """Run a fleet in a folder of its own; upon a failure what the daemon wrote last is printed."""
-    with place() as folder, Fleet(folder, settings=settings, environment=environment, prefix=prefix) as fleet:
-        fleet.launch(routers, interfaces)
+    """Run a fleet, in a folder of its own if none is given; upon a failure what the daemon wrote last is printed."""
+    with contextlib.ExitStack() as stack:
+        home = folder or stack.enter_context(place())
+        fleet = stack.enter_context(
+            Fleet(home, settings=settings, environment=environment, prefix=prefix, postgres=postgres)
+        )
+        fleet.launch(routers, interfaces, scenario)
         try:
             yield fleet
         finally:
