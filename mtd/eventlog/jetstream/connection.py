@@ -78,7 +78,8 @@ class Connection:
                 try:
                     await self._connect(server)
                 except (OSError, nats.errors.Error, TimeoutError, ValueError) as error:
-                    failures.append(f"{server}: {_text(error)}")
+                    told = isinstance(error, nats.errors.NoServersError) and self._failure
+                    failures.append(f"{server}{self._failure}" if told else f"{server}: {_text(error)}")
                     continue
                 return
             text = f"no NATS server can be reached: {'; '.join(failures)}"
@@ -98,6 +99,8 @@ class Connection:
             servers=[server],
             name=self._name,
             allow_reconnect=False,
+            max_reconnect_attempts=1,
+            reconnect_time_wait=0,
             connect_timeout=settings.connect_timeout_s,  # type: ignore[arg-type]
             ping_interval=_PING_S,
             max_outstanding_pings=2,
