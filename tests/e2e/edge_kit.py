@@ -48,9 +48,7 @@ class Hub(SecureRig):
                     username=router["username"],
                     password=router["password"],
                     tls_mode=router["client_tls"],
-                    tls_fingerprint=router["fingerprint_sha256"]
-                    if router["client_tls"] == "pinned"
-                    else "",
+                    tls_fingerprint=router["fingerprint_sha256"] if router["client_tls"] == "pinned" else "",
                 )
                 found[name] = device_fields(router, device)
         return found

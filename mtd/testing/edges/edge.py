@@ -127,7 +127,11 @@ class Edge:
             "except urllib.error.HTTPError as error: print(error.read().decode())\n"
         )
         done = subprocess.run(  # noqa: S603 - our own command
-            [*self.prefix, sys.executable, "-c", script, url], capture_output=True, text=True, timeout=20, check=False
+            [*self.prefix, sys.executable, "-c", script, url],
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=False,
         )
         if done.returncode:
             raise OSError(done.stderr[-200:])

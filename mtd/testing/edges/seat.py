@@ -39,7 +39,9 @@ class FileSeat:
             text = self._path.read_text() if self._path.exists() else "[]"
             if text != before:
                 before, revision = text, revision + 1
-                devices = [Device(**{**one, "tls_mode": TlsMode(one["tls_mode"])}) for one in json.loads(text)]
+                devices = [
+                    Device(**{**one, "tls_mode": TlsMode(one["tls_mode"])}) for one in json.loads(text)
+                ]
                 assigned = {one.device_id: AssignedDevice(one, 1, exclusive=True) for one in devices}
                 yield Assignment(revision, assigned)
             await asyncio.sleep(_LOOK_S)

@@ -240,7 +240,9 @@ class Copying(RuleBasedStateMachine):
                 self.hear(name)
         stored = SeqRanges(self.hub_log)
         stored.update(self.database)
-        missing = [seq for span in stored.missing(self.trimmed + 1, self.last) for seq in range(span[0], span[1] + 1)]
+        missing = [
+            seq for span in stored.missing(self.trimmed + 1, self.last) for seq in range(span[0], span[1] + 1)
+        ]
         assert set(missing) <= self.gone
         self.project(1000)
         self.book.told_projected(list(self.database))

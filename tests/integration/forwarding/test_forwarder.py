@@ -1,0 +1,193 @@
+"""A collector's log at its hub: each event once, whatever breaks, and none forgotten too early."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mtd.eventlog.config import EventLogConfig
+from mtd.eventlog.memory import MemoryEventLog
+from mtd.eventlog.sqlite import SqliteEventLog
+from tests.integration.forwarding.kit import QUICK, EdgeLog, edge
+from tests.integration.ingest.hub import OTHER_TENANT, Hub, counted, events, names, stored, with_hub
+from tests.integration.projections.kit import declare, frame, now_us
+
+
+def test_forwarding_brings_what_is_new_and_what_was_there_before(postgres_dsn: str) -> None:
+    async def body(hub: Hub) -> None:
+        log = MemoryEventLog()
+        await log.start()
+        await log.append(events(1, 50))
+        async with edge(hub, log=log, opened=True) as made:
+            assert log.stats().consumers["forwarder"] == 0  # nothing may be forgotten yet
+            await made.append(events(51, 10))
+            await made.sent()
+            assert made.told.redeclared == 1  # layouts of what came first may lie in what came later
+            await made.append(events(61, 10))
+            await made.sent()
+            await made.forgotten()
+            assert sorted(await stored(hub.world)) == sorted(names(1, 70))
+            status = made.forwarder.status()
+            assert (status.connected, status.buffer_events, status.unprojected) == (True, 0, 0)
+            assert status.last_push_us > 0
+            assert made.forwarder.backlog().events == 0
+
+    with_hub(postgres_dsn, body)
+
+
+def test_forwarding_goes_on_after_the_hub_was_away(postgres_dsn: str) -> None:
+    async def body(hub: Hub) -> None:
+        async with edge(hub) as made:
+            await made.append(events(1, 20))
+            await made.sent()
+            await hub.stop()
+            await made.until(lambda: bool(made.forwarder.failure), "lost")
+            await made.append(events(21, 20))
+            await made.until(lambda: bool(made.told.changes), "told")
+            assert made.forwarder.backlog().events == 20
+            assert made.forwarder.backlog().seconds > 0
+            await hub.start()
+            await made.append(events(41, 5))
+            await made.sent()
+            await made.forgotten()
+            assert sorted(await stored(hub.world)) == sorted(names(1, 45))
+            assert [one.event_type for one in made.told.changes] == [
+                "collector.hub.lost",
+                "collector.hub.back",
+            ]
+            assert "reach" in made.told.changes[0].message
+            assert (await hub.world.value("SELECT count(*) FROM event")) == 45
+
+    with_hub(postgres_dsn, body)
+
+
+def test_forwarding_brings_all_again_that_only_a_lost_disk_had(postgres_dsn: str) -> None:
+    async def body(hub: Hub) -> None:
+        async with edge(hub) as made:
+            await made.append(events(1, 10))
+            await made.sent()
+            await made.forgotten()
+            (runner,) = hub.world.runners
+            await runner.stop()
+            hub.world.runners.clear()
+            await made.append(events(11, 10))
+            await made.sent()
+            assert made.log.stats().consumers["forwarder"] == 10  # the hub has them, its database hasn't
+            await hub.stop()
+            hub.world.log = MemoryEventLog()
+            await hub.world.log.start()
+            await hub.start()
+            await made.append(events(21, 1))
+            await made.sent()
+            await made.forgotten()
+            assert sorted(await stored(hub.world)) == sorted(names(1, 21))
+
+    with_hub(postgres_dsn, body)
+
+
+def test_forwarding_leaves_out_what_the_hub_would_refuse_and_counts_it(postgres_dsn: str) -> None:
+    async def body(hub: Hub) -> None:
+        before = counted("mtd_forwarding_events_lost_total", reason="not_ours")
+        big = counted("mtd_forwarding_events_lost_total", reason="too_large")
+        async with edge(hub) as made:
+            foreign = events(2, 1)
+            foreign[0].tenant_id = OTHER_TENANT
+            large = events(3, 1)
+            large[0].state_changed.message = "x" * 5000
+            await made.append([*events(1, 1), *foreign, *large, *events(4, 1)])
+            await made.sent()
+            await made.forgotten()
+            assert await stored(hub.world) == ["event-1", "event-4"]
+        assert counted("mtd_forwarding_events_lost_total", reason="not_ours") == before + 1
+        assert counted("mtd_forwarding_events_lost_total", reason="too_large") == big + 1
+
+    with_hub(
+        postgres_dsn,
+        body,
+        append={"projected_interval_s": 0.05, "window_batches": 4, "max_batch_bytes": 4096},
+    )
+
+
+def test_forwarding_goes_round_what_the_log_has_lost(postgres_dsn: str) -> None:
+    async def body(hub: Hub) -> None:
+        log = MemoryEventLog()
+        await log.start()
+        await log.append(events(1, 5))
+        await log.append(events(6, 5))
+        log.pin("forwarder", 5)
+        await log.trim(6)
+        async with edge(hub, log=log, opened=True) as made:
+            await made.append(events(11, 5))
+            await made.sent()
+            await made.forgotten()
+            assert sorted(await stored(hub.world)) == sorted(names(6, 15))
+
+    with_hub(postgres_dsn, body)
+
+
+def test_forwarding_keeps_within_the_windows_and_the_rate_of_the_backfill(
+    postgres_dsn: str, tmp_path: Path
+) -> None:
+    async def body(hub: Hub) -> None:
+        log = SqliteEventLog(
+            EventLogConfig(path=tmp_path / "events.db", min_free_bytes=0, commit_interval_s=0)
+        )
+        await log.start()
+        for first in range(1, 401, 40):
+            await log.append(events(first, 40))
+        slow = QUICK.model_copy(update={"backfill_events_per_s": 200.0, "batch_bytes": 2048})
+        async with edge(hub, log=log, opened=True, config=slow) as made:
+            await made.append(events(401, 10))
+            await made.until(lambda: made.forwarder.status().live.events == 0, "live is there")
+            # The backfill has its rate: what is new came past it.
+            assert made.forwarder.status().backfill.events > 0
+            await made.sent()
+            await made.forgotten()
+            assert sorted(await stored(hub.world)) == sorted(names(1, 410))
+
+    with_hub(postgres_dsn, body)
+
+
+def test_forwarding_shows_live_values_whose_layout_comes_later(postgres_dsn: str) -> None:
+    async def body(hub: Hub) -> None:
+        log = MemoryEventLog()
+        await log.start()
+        at = now_us()
+        await log.append([declare(), frame(at, counter=1), *events(3, 200)])
+        slow = QUICK.model_copy(update={"backfill_events_per_s": 1.0, "batch_bytes": 1024})
+        async with edge(hub, log=log, opened=True, config=slow) as made:
+            await made.until(lambda: made.told.redeclared == 1, "asked for layouts")
+            await made.append([declare(), frame(at + 1_000_000, counter=2)])
+            await made.until(lambda: made.forwarder.status().live.events == 0, "live is there")
+            await hub.world.project()
+            assert await hub.world.value("SELECT counters[1] FROM latest") == 2
+
+    with_hub(postgres_dsn, body)
+
+
+def test_forwarding_refuses_a_hub_two_major_versions_away(postgres_dsn: str) -> None:
+    async def body(hub: Hub) -> None:
+        made = EdgeLog(hub)
+        await made.log.start()
+        await made.append(events(1, 1))
+        made.forwarder = made.make(version="2.0.0")
+        await made.forwarder.start()
+        await made.until(lambda: "major version apart" in made.forwarder.failure, "refused")
+        await made.forwarder.stop()
+        made.forwarder = made.make(version="1.9.0")
+        await made.forwarder.start()
+        await made.sent()
+        await made.forwarder.stop()
+        await made.doors.close()
+
+    with_hub(postgres_dsn, body)
+
+
+def test_forwarding_packs_what_it_sends_where_it_is_told_to(postgres_dsn: str) -> None:
+    async def body(hub: Hub) -> None:
+        async with edge(hub, config=QUICK.model_copy(update={"compress": True})) as made:
+            await made.append(events(1, 300))
+            await made.sent()
+            await made.forgotten()
+            assert sorted(await stored(hub.world)) == sorted(names(1, 300))
+
+    with_hub(postgres_dsn, body)
