@@ -18,6 +18,7 @@ from mtd.api.login.config import LoginConfig, LoginMode, OidcConfig
 from mtd.api.tls.config import TlsMode
 from mtd.app.auditing.config import AuditConfig
 from mtd.app.doctor_config import DoctorConfig
+from mtd.app.neighbours_config import NeighboursConfig
 from mtd.coordination.config import CoordinationConfig
 from mtd.core.report import ENVIRONMENT as LOG_NAMES
 from mtd.core.report import LogConfig
@@ -120,7 +121,8 @@ class Settings(BaseModel):
     plugins: PluginConfig = Field(default_factory=PluginConfig, description="Collector plugins.")
     ingest: IngestConfig = Field(default_factory=IngestConfig, description="The door into the event log.")
     pressure: PressureConfig = Field(
-        default_factory=PressureConfig, description="What is polled less while PostgreSQL, or the hub, is behind."
+        default_factory=PressureConfig,
+        description="What is polled less while PostgreSQL, or the hub, is behind.",
     )
     event_log: EventLogConfig = Field(default_factory=EventLogConfig, description="The event log.")
     database: StorageConfig = Field(default_factory=StorageConfig, description="PostgreSQL.")
@@ -135,6 +137,9 @@ class Settings(BaseModel):
     )
     link: LinkConfig = Field(
         default_factory=LinkConfig, description="The link between edges and hubs, of either end."
+    )
+    neighbours: NeighboursConfig = Field(
+        default_factory=NeighboursConfig, description="Other hubs on the same database; see docs/hubs.md."
     )
     discovery: DiscoveryConfig = Field(
         default_factory=DiscoveryConfig, description="Devices that the inventory may not have."

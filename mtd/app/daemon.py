@@ -26,12 +26,15 @@ from mtd.app.credentials import credential_parts
 from mtd.app.discovering import Finding
 from mtd.app.edges import Edges
 from mtd.app.folder import make_data_dir
+from mtd.app.hello import Hello
 from mtd.app.identity import Identity
 from mtd.app.ingesting import Ingesting
 from mtd.app.linking import Linking
 from mtd.app.log_damage import DamageTeller, go_on_behind
 from mtd.app.logins import Logins
+from mtd.app.neighbours import Neighbours
 from mtd.app.pools import Pools
+from mtd.app.pressing import pressure_of, ready_check
 from mtd.app.process import Process
 from mtd.app.requests import RequestPruner
 from mtd.app.secrets import Secrets
@@ -39,9 +42,9 @@ from mtd.app.showing import Showing, Shown
 from mtd.app.tenancy import sole_tenant
 from mtd.app.ways import way_testers
 from mtd.compaction.service import CompactionService
+from mtd.coordination.postgres import PostgresLeaseStore
 from mtd.core.clock import SYSTEM_CLOCK
-from mtd.core.errors import MtdError, Retryable
-from mtd.core.metrics import TASKS
+from mtd.core.errors import Retryable
 from mtd.eventlog.sqlite.log import SqliteEventLog
 from mtd.ingest.recorder import Recorder
 from mtd.model.device import DEFAULT_TENANT_ID, Device
@@ -50,6 +53,7 @@ from mtd.model.tenant import Quota
 from mtd.model.watching import started
 from mtd.model.ways import TABLE as WAYS
 from mtd.plugin.manager import PluginManager
+from mtd.projections.ahead import Ahead
 from mtd.projections.all import default_projections
 from mtd.projections.runner import ProjectionRunner
 from mtd.queries.limits import TenantLimits
@@ -66,15 +70,12 @@ from mtd.storage.stores.devices import DeviceStore, has_secrets
 from mtd.storage.stores.positions import PositionStore
 from mtd.storage.stores.requests import StoredRequests
 from mtd.storage.stores.tenants import TenantStore
-from mtd.storage.txn import Transaction
 
 logger = logging.getLogger(__name__)
 
 # What the projections may still write down when the daemon is told to stop.
 _CATCH_UP_S = 1.5
 _RETRY_S = 2.0
-_HELLO_S = 2.0
-_HELLO_DEADLINE_S = 2.0
 
 
 class Daemon(Process):
@@ -87,7 +88,6 @@ class Daemon(Process):
 
     def __init__(self, settings: Settings, plugins: PluginManager | None = None) -> None:
         super().__init__(settings)
-        self._database_failure = ""
         self._given_plugins = plugins
         self._plugins = PluginManager.of()
         self._worlds: Worlds | None = None
@@ -146,10 +146,12 @@ class Daemon(Process):
             return [ReadyCheck("start", ready=False, reason=f"waiting for {self._stages.waiting_for}")]
         stats = self._log.stats()
         return [
-            ReadyCheck("database", not self._database_failure, self._database_failure),
+            ReadyCheck("database", not self._hello.failure, self._hello.failure),
             *self._coordinating.checks(),
+            ReadyCheck("name", not self._neighbours.failure, self._neighbours.failure),
             ReadyCheck("polling", not self._following_failure, self._following_failure),
             ReadyCheck("event log", stats.available, stats.reason),
+            ready_check(self._pressure),
             ReadyCheck("audit log", not self._auditing.failure, self._auditing.failure),
             ReadyCheck("projections", not self._runner.failure, self._runner.failure),
             ReadyCheck("partitions", not self._partitions.making_failure, self._partitions.making_failure),
@@ -243,7 +245,7 @@ class Daemon(Process):
             "ingest of what is sent",
             self._ingesting.start(
                 self._log,
-                self._recorder,
+                self._pressure,
                 self._pools,
                 self._secrets,
                 self._identity,
@@ -292,16 +294,44 @@ class Daemon(Process):
         await _until_available(
             lambda: self._go_on_behind([one.name for one in projections]), "the projections' positions"
         )
+        await self._start_neighbours()
         self._runner = ProjectionRunner(
             self._log,
             self._database,
             projections,
-            self._hub.publish,
+            self._neighbours.committed,
             config=settings.projections,
         )
         await self._begin("projections", self._runner.start(), self._stop_projections)
+        self._hello = Hello(self._database, self._runner.hurry, self._tell_health)
+        await self._start_pressure(settings)
         self._compaction = CompactionService(self._dsn, settings.database)
         await self._begin("compaction", self._compaction.start(), self._compaction.stop)
+
+    async def _start_pressure(self, settings: Settings) -> None:
+        def behind_s() -> float:
+            return self._runner.behind().seconds
+
+        name = settings.daemon.collector_id
+        self._pressure = pressure_of(settings, self._log, self._recorder, behind_s, name)
+        await self._begin("pressure", self._pressure.start(), self._pressure.stop)
+        ahead = Ahead(self._log, self._database, behind_s, self._hub.publish, settings.projections)
+        await self._begin("newest values", ahead.start(), ahead.stop)
+
+    async def _start_neighbours(self) -> None:
+        """Hear of what other hubs commit: before all is read, and until all is committed here."""
+        self._neighbours = Neighbours(
+            self._settings.daemon.collector_id,
+            self._log.log_id,
+            (self._database, self._pools.across),
+            PostgresLeaseStore(self._pools.coordination),
+            self._hub,
+            self._settings.neighbours,
+            tables={source.table for source in self._plugins.catalogue.series_labels},
+            on_events=self._on_events,
+            watched=lambda: bool(self._hub.streams or (self._worlds and self._worlds.viewers)),
+        )
+        await self._begin("other hubs", self._neighbours.start(), self._neighbours.stop)
 
     async def _go_on_behind(self, projections: Sequence[str]) -> None:
         """See to it that the log gives no position anew that PostgreSQL knows; before anything is appended."""
@@ -455,7 +485,7 @@ class Daemon(Process):
         # Stopped first: what is let go then is another one's to give away.
         coordinator = self._coordinating.coordinator
         await self._begin("coordinator", coordinator.start(), coordinator.stop)
-        self._tasks.spawn("database", self._watch_database())
+        self._tasks.spawn("database", self._hello.run())
 
     async def _start_polling(self, settings: Settings) -> None:
         seat = self._coordinating.seat
@@ -466,29 +496,14 @@ class Daemon(Process):
             self._plugins,
             partial(TableQueries(self._database).rows_of, tables=(*self._plugins.restored_tables, WAYS)),
             self._pseudonyms.of,
+            self._pressure.factor,
         )
         await self._begin("seat", seat.start(), seat.stop)
         self._stages.add("polling", self._collecting.stop)
         self._collecting.start()
 
-    async def _watch_database(self) -> None:
-        """Ask PostgreSQL now and then whether it answers, and tell the health service how we are."""
-
-        async def hello(tx: Transaction) -> None:
-            await tx.execute("SELECT 1")
-
-        while True:
-            TASKS.set(len(asyncio.all_tasks()))
-            try:
-                await self._database.run("app.hello", hello, deadline_s=_HELLO_DEADLINE_S)
-            except Retryable as error:
-                self._database_failure = f"PostgreSQL doesn't answer: {error}"
-            except MtdError as error:
-                self._database_failure = str(error)
-            else:
-                self._database_failure = ""
-            await self._grpc.set_serving(all(check.ready for check in self.checks()))
-            await asyncio.sleep(_HELLO_S)
+    async def _tell_health(self) -> None:
+        await self._grpc.set_serving(all(check.ready for check in self.checks()))
 
 
 async def _until_available(attempt: Callable[[], Awaitable[object]], what: str) -> None:

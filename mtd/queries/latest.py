@@ -33,7 +33,22 @@ class LatestQueries:
             )
             return tx.fetchall()
 
-        rows = await self._db.run("queries.latest", read, tenant=tenant_id)
+        return await self._frames(await self._db.run("queries.latest", read, tenant=tenant_id))
+
+    async def latest_of(self, tenant_id: str, device_ids: Collection[str]) -> list[LatestFrame]:
+        """Return the newest frames of some devices of a tenant."""
+
+        async def read(tx: Transaction) -> list[Row]:
+            await tx.execute(
+                "SELECT tenant_id, device_id, layout_id, to_us(ts_collected), to_us(ts_received),"
+                " counters, gauges, rates FROM latest WHERE tenant_id = %s AND device_id = ANY (%s::uuid[])",
+                (tenant_id, literals.plain(device_ids)),
+            )
+            return tx.fetchall()
+
+        return await self._frames(await self._db.run("queries.latest_of", read, tenant=tenant_id))
+
+    async def _frames(self, rows: list[Row]) -> list[LatestFrame]:
         layouts = await self.layouts({(row[0], row[2]) for row in rows})
         return [_frame(row, layouts[row[0], row[2]]) for row in rows if (row[0], row[2]) in layouts]
 
@@ -72,12 +87,15 @@ class LatestQueries:
             found[str(tenant_id), int(layout_id)] = Layout(group, series, layout_id)
         return found
 
-    async def names_all(self, tenant_id: str | None = None) -> list[InstanceName]:
-        """Return what the things of all devices of the inventory are called: of one tenant, or of all.
+    async def names_all(
+        self, tenant_id: str | None = None, device_ids: Collection[str] | None = None
+    ) -> list[InstanceName]:
+        """Return what the things of all devices of the inventory are called: of one tenant, or of all; or of some devices.
 
         Of things that have series. The tables that name them are a few, and
         named to the planner: those of sessions are a thousand times as large.
         """
+        devices = None if device_ids is None else literals.plain(device_ids)
 
         async def read(tx: Transaction) -> list[Row]:
             await tx.execute(
@@ -90,8 +108,9 @@ class LatestQueries:
                 " coalesce(fields ->> comment_field, ''), coalesce(fields ->> 'type', '')"
                 " FROM state_row JOIN device USING (tenant_id, device_id)"
                 " JOIN label_source USING (tenant_id, table_name)"
-                " WHERE table_name = ANY (%s::text[]) AND (%s::uuid IS NULL OR tenant_id = %s)",
-                (tables, tenant_id, tenant_id),
+                " WHERE table_name = ANY (%s::text[]) AND (%s::uuid IS NULL OR tenant_id = %s)"
+                " AND (%s::uuid[] IS NULL OR device_id = ANY (%s::uuid[]))",
+                (tables, tenant_id, tenant_id, devices, devices),
             )
             return tx.fetchall()
 

@@ -79,7 +79,12 @@ class Worlds:
     @property
     def full(self) -> bool:
         """Whether as many consoles are open as are allowed."""
-        return sum(live.viewers for live in self._lives.values()) >= self._config.max_viewers
+        return self.viewers >= self._config.max_viewers
+
+    @property
+    def viewers(self) -> int:
+        """How many consoles are open."""
+        return sum(live.viewers for live in self._lives.values())
 
     @property
     def tenants(self) -> Collection[str]:

@@ -130,6 +130,10 @@ class Directory:
         """Return a tenant's devices."""
         return [known for key, known in self._devices.items() if key[0] == tenant_id]
 
+    def tenants(self) -> set[str]:
+        """Return the tenants that have devices."""
+        return {tenant_id for tenant_id, _ in self._devices}
+
     def apply(self, devices: Iterable[Device]) -> tuple[list[KnownDevice], list[KnownDevice]]:
         """Make this the inventory's list; return the devices that were renamed, and those that are gone."""
         wanted = {(device.tenant_id, device.device_id): device for device in devices}

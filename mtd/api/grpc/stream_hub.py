@@ -90,17 +90,24 @@ class StreamHub:
 
     async def start(self) -> None:
         """Read the newest stored values and names. What was published meanwhile is newer and stays."""
-        await self._take_names()
-        for number, stored in enumerate(await self._telemetry.latest_all()):
+        await self.take_names(await self._telemetry.names_all())
+        await self.take_stored(await self._telemetry.latest_all())
+
+    async def take_stored(self, frames: Sequence[LatestFrame]) -> None:
+        """Take values that were read: as they were at the start, or as another hub has projected them."""
+        for number, stored in enumerate(frames):
             layout = self._layouts.declare(stored.tenant_id, stored.layout)
             self._show(layout, stored.tenant_id, stored.device_id, _update_of_stored(stored))
             if number % SEED_STEP == SEED_STEP - 1:
                 await asyncio.sleep(0)
 
-    async def _take_names(self) -> None:
-        """Read what things are called. A table at a time: each that is named anew costs as much as all its rows."""
+    async def take_names(self, names: Sequence[InstanceName], *, complete: bool = False) -> None:
+        """Take what things are called. A table at a time: each that is named anew costs as much as all its rows.
+
+        ``complete``: of these tables that is all, and newer than what is known.
+        """
         tables: dict[tuple[str, str, LabelSource], list[InstanceName]] = {}
-        for number, row in enumerate(await self._telemetry.names_all()):
+        for number, row in enumerate(names):
             source = self._labels.get(row.table)
             if source is not None:
                 tables.setdefault((row.tenant_id, row.device_id, source), []).append(row)
@@ -109,10 +116,11 @@ class StreamHub:
         for (tenant_id, device_id, source), rows in tables.items():
             known = self._directory.get(tenant_id, device_id)
             if known is not None:
-                newer = known.things_of(source)
+                newer = () if complete else known.things_of(source)
                 missing = [row for row in rows if row.key not in newer]
-                known.name_things(source, {row.key: (row.name, row.comment) for row in missing})
-                known.type_things(source, {row.key: row.type for row in missing})
+                names_of = {row.key: (row.name, row.comment) for row in missing}
+                known.name_things(source, names_of, complete=complete)
+                known.type_things(source, {row.key: row.type for row in missing}, complete=complete)
             await asyncio.sleep(0)
 
     async def stop(self) -> None:
@@ -158,6 +166,15 @@ class StreamHub:
         metrics.HUB_FRAMES.inc(frames)
         if told and self._on_events is not None:
             self._on_events(told)
+
+    @property
+    def streams(self) -> int:
+        """How many streams are open."""
+        return len(self._streams)
+
+    def tenants(self) -> Iterable[str]:
+        """Return the tenants that have devices."""
+        return self._directory.tenants()
 
     # -- for other doors: what is here, without copies --------------------------
 
