@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from mtd.model.assignment import Assignment
     from mtd.model.device import Device
     from mtd.plugin.manager import PluginManager
-    from mtd.scheduler.device_loop import LoadTables
+    from mtd.scheduler.device_loop import LoadTables, Pace
     from mtd.security.pseudonyms import Pseudonym
 
 logger = logging.getLogger(__name__)
@@ -49,6 +49,7 @@ class Collecting:
         plugins: PluginManager,
         load_tables: LoadTables,
         pseudonym_of: Callable[[str], Pseudonym | None] = lambda _: None,
+        pace: Pace | None = None,
     ) -> None:
         self._settings = settings
         self._recorder = recorder
@@ -56,6 +57,7 @@ class Collecting:
         self._plugins = plugins
         self._load_tables = load_tables
         self._pseudonym_of = pseudonym_of  # by tenant
+        self._pace = pace
         self._devices: Sequence[Device] = ()
         self._tasks = TaskGroup("collecting")
         self._turn = asyncio.Lock()  # a reload and a change of the assignment may meet
@@ -110,6 +112,7 @@ class Collecting:
                 fresh_gate=Gate("connect", settings.scheduler.max_connecting),
                 retry_gate=Gate("reconnect", settings.scheduler.max_reconnecting),
                 may_poll=self._seat.may_poll,
+                pace=self._pace,
             )
         )
 

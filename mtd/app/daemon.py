@@ -24,6 +24,7 @@ from mtd.app.console_reads import CHART_POINTS
 from mtd.app.coordinating import Coordinating
 from mtd.app.credentials import credential_parts
 from mtd.app.discovering import Finding
+from mtd.app.event_log import make_log
 from mtd.app.edges import Edges
 from mtd.app.folder import make_data_dir
 from mtd.app.hello import Hello
@@ -45,7 +46,6 @@ from mtd.compaction.service import CompactionService
 from mtd.coordination.postgres import PostgresLeaseStore
 from mtd.core.clock import SYSTEM_CLOCK
 from mtd.core.errors import Retryable
-from mtd.eventlog.sqlite.log import SqliteEventLog
 from mtd.ingest.recorder import Recorder
 from mtd.model.device import DEFAULT_TENANT_ID, Device
 from mtd.model.metric import Tier
@@ -188,9 +188,9 @@ class Daemon(Process):
 
     async def _start_log(self, settings: Settings) -> int:
         """Open the event log; return the time of its newest event, 0 if it has none."""
-        log_config = settings.event_log.model_copy(update={"path": settings.event_log_path})
-        self._log = SqliteEventLog(log_config)
-        await self._begin("event log", self._log.start(), self._log.stop)
+        self._log = make_log(settings)
+        self._stages.waiting_for = "the event log"
+        await self._begin("event log", _until_available(self._log.start, "the event log"), self._log.stop)
         newest_us = self._log.stats().newest_us
         self._recorder = Recorder(
             self._log, collector_id=settings.daemon.collector_id, settings=settings.ingest

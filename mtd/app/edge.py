@@ -22,6 +22,7 @@ from mtd.app.edge_pages import ElsewherePages
 from mtd.app.folder import make_data_dir
 from mtd.app.identity_files import Identity
 from mtd.app.log_damage import DamageTeller
+from mtd.app.pressing import pressure_of, ready_check
 from mtd.app.process import Process
 from mtd.app.renewal import HubClient
 from mtd.app.seating import take_seat as take_seat_of_link
@@ -94,6 +95,10 @@ class EdgeDaemon(Process):
         )
         await self._begin("forwarding", self._forwarder.start(), lambda: self._forwarder.stop(_LAST_PUSH_S))
         await self._begin("ingest", recorder.start(), recorder.stop)
+        self._pressure = pressure_of(
+            settings, self._log, recorder, lambda: self._forwarder.backlog().seconds, identity.name
+        )
+        await self._begin("pressure", self._pressure.start(), self._pressure.stop)
         teller = DamageTeller(self._log, recorder, identity.name)
         await self._begin("damage of the log", teller.start(), teller.stop)
         for change in self._untold:
@@ -113,6 +118,7 @@ class EdgeDaemon(Process):
             recorder,
             self._forwarder,
             plugins,
+            self._pressure,
             lambda: None if self._collecting is None else self._collecting.scheduler,
         )
         await self._start_collecting(parts)
@@ -130,6 +136,7 @@ class EdgeDaemon(Process):
         unseated = "" if self._seating is None else self._seating.failure()
         return [
             ReadyCheck("event log", stats.available, stats.reason),
+            ready_check(self._pressure),
             ReadyCheck("hub", self._forwarder.connected, self._forwarder.failure),
             ReadyCheck("assignment", not unseated, unseated),
             ReadyCheck("polling", not failure, failure),
@@ -202,6 +209,7 @@ class EdgeDaemon(Process):
             parts.plugins,
             seating.load_tables,
             seating.pseudonym_of,
+            parts.pressure.factor,
         )
         self._stages.add("polling", self._collecting.stop)
         self._collecting.start()

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from mtd.app.identity_files import Identity
     from mtd.app.renewal import HubClient
     from mtd.forwarding.service import Forwarder
+    from mtd.ingest.pressure.watch import Pressure
     from mtd.ingest.recorder import Recorder
     from mtd.plugin.manager import PluginManager
     from mtd.scheduler.device_loop import LoadTables
@@ -29,6 +30,7 @@ class EdgeParts:
     recorder: Recorder
     forwarder: Forwarder
     plugins: PluginManager
+    pressure: Pressure
     scheduler: Callable[[], Scheduler | None]
 
 

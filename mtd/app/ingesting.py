@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from mtd.app.identity import Identity
     from mtd.app.pools import Pools
     from mtd.app.secrets import Secrets
-    from mtd.ingest.recorder import Recorder
+    from mtd.ingest.pressure.watch import Pressure
     from mtd.model.catalogue import Catalogue
 
 
@@ -52,7 +52,7 @@ class Ingesting:
     async def start(
         self,
         log: Any,
-        recorder: Recorder,
+        pressure: Pressure,
         pools: Pools,
         secrets: Secrets,
         identity: Identity,
@@ -68,10 +68,17 @@ class Ingesting:
         self._devices = KnownDevices(inventory)
         self._keyring = Keyring(pools.writer, GoodKeys(pools.writer, secrets.opener), config.push)
         self._reader = BodyReader(config.push)
-        around = self._surroundings(log, recorder, pools, catalogue)
+        around = self._surroundings(log, pressure, pools, catalogue)
         self._push = PushDoor(around, config, rates, self._places)
         heartbeats = Heartbeats(inventory, rates, config.push)
-        copies = CopyDoor(log, IngestLogStore(pools.writer, log.log_id), self._devices, rates, config.append)
+        copies = CopyDoor(
+            log,
+            IngestLogStore(pools.writer, log.log_id),
+            self._devices,
+            rates,
+            config.append,
+            turn=pressure.wait_for_turn,
+        )
 
         async def served(collector_id: str) -> Sequence[str]:
             return (await enrolments.served([collector_id])).get(collector_id, ())
@@ -94,7 +101,7 @@ class Ingesting:
         )
 
     def _surroundings(
-        self, log: object, recorder: Recorder, pools: Pools, catalogue: Catalogue
+        self, log: object, pressure: Pressure, pools: Pools, catalogue: Catalogue
     ) -> Surroundings:
         database = self._settings.database
         retention = Retention(database.retention, database.partitions)
@@ -104,7 +111,8 @@ class Ingesting:
             self._devices,
             IngestEventStore(pools.writer),
             lambda now_us: retention.oldest_us(TELEMETRY_FRAME, now_us),
-            lambda: recorder.pressure,
+            pressure.buffer_fill,
+            pressure.held_back,
         )
 
     def parts(self) -> Sequence[ServicePart]:

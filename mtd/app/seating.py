@@ -83,6 +83,7 @@ async def _report(parts: EdgeParts) -> CollectorReport:
         buffer_bytes=log.stored_bytes,
         oldest_unsent_us=forwarding.oldest_unsent_us,
         last_push_us=forwarding.last_push_us,
+        pressure=parts.pressure.thins,
         devices=0 if scheduler is None else len(scheduler.accounts()),
         poll_errors=_polls_failed(),
         memory_bytes=memory,

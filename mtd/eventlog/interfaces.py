@@ -68,7 +68,7 @@ class LogStats:
 
     Retained are ``first_seq`` to ``last_seq``; ``first_seq`` is ``last_seq + 1``
     if nothing is. ``stored_bytes`` is what quota and retention count,
-    ``disk_bytes`` what the files take. ``consumers`` are the positions that
+    ``disk_bytes`` what the files take, ``disk_size_bytes`` how large the disk is (0: not known). ``consumers`` are the positions that
     hold back trimming. While ``available`` is false, appending fails for
     ``reason``. ``warning`` says what makes the log less safe than it has to be.
     """
@@ -80,6 +80,7 @@ class LogStats:
     stored_bytes: int
     disk_bytes: int = 0
     disk_free_bytes: int = 0
+    disk_size_bytes: int = 0
     max_bytes: int = 0
     oldest_us: int = 0
     newest_us: int = 0

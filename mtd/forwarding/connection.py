@@ -169,6 +169,8 @@ class Connection:
             metrics.RESENDS.labels(lane=stream.name).inc()
             stream.lane.rewind(answer.next_seq)
         elif isinstance(answer, Projected):
+            # A hub that is behind with its own work says so by this, and takes more later.
+            stream.heard_at = self._clock.monotonic()
             book.told_projected(answer.projected)
         else:
             self._opened = answer

@@ -39,6 +39,20 @@ class ProjectionsConfig(BaseModel):
         description="Events in a row that a projection can't take before it is held to be its own fault and "
         "waits, instead of putting aside one after the other; 0: never.",
     )
+    ahead_after_s: float = Field(
+        5.0,
+        gt=0,
+        description="While the projections are further behind than this, the newest values are shown at once, "
+        "and history follows in its order.",
+    )
+    ahead_interval_s: float = Field(
+        1.0, gt=0, description="How often the newest values are shown while there is a backlog."
+    )
+    ahead_events: int = Field(
+        10_000,
+        ge=1,
+        description="How many of the newest events are looked through for that: those of some seconds, of all routers.",
+    )
     settle_s: float = Field(
         3.0,
         ge=0,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -89,6 +90,7 @@ class ProjectionRunner:
         self._tasks = TaskGroup("projections")
         self._lanes: list[Lane] = []
         self._regroup = asyncio.Event()
+        self._again = asyncio.Event()
         self._moved = asyncio.Condition()
         self._settling: deque[tuple[float, int]] = deque()
         self._backoff = Backoff(first_s=self._config.retry_first_s, cap_s=self._config.retry_cap_s)
@@ -116,13 +118,22 @@ class ProjectionRunner:
 
     def lag(self) -> dict[str, Lag]:
         """Return how far each projection is behind."""
-        last = self._log.stats().last_seq
-        age_s = max(0.0, (self._clock.now_us() - self._newest_us) / 1e6) if self._newest_us else 0.0
         return {
-            projection.name: Lag(lane.position, last - lane.position, age_s if last > lane.position else 0.0)
-            for lane in self._lanes
-            for projection in lane.projections
+            projection.name: self._lag_of(lane) for lane in self._lanes for projection in lane.projections
         }
+
+    def behind(self) -> Lag:
+        """Return how far the live lane is behind; nothing before it began."""
+        return self._lag_of(self._lanes[0]) if self._lanes else Lag(0, 0, 0.0)
+
+    def _lag_of(self, lane: Lane) -> Lag:
+        waiting = self._log.stats().last_seq - lane.position
+        age_s = max(0.0, (self._clock.now_us() - self._newest_us) / 1e6) if self._newest_us else 0.0
+        return Lag(lane.position, waiting, age_s if waiting > 0 else 0.0)
+
+    def hurry(self) -> None:
+        """PostgreSQL is known to answer again: don't wait any longer before the next try."""
+        self._again.set()
 
     async def wait_for(self, position: int) -> None:
         """Wait until all projections have reached a position."""
@@ -174,7 +185,9 @@ class ProjectionRunner:
                 self.failure = f"{type(error).__name__}: {error}"
                 logger.exception("projecting failed")
             metrics.RETRIES.labels(cause="group").inc()
-            await asyncio.sleep(self._backoff.next_delay())
+            self._again.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._again.wait(), self._backoff.next_delay())
 
     async def _group(self) -> list[Lane]:
         """Read the positions and put projections that are equally far together."""

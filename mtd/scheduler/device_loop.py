@@ -22,7 +22,7 @@ from mtd.model.ways import TABLE as WAYS
 from mtd.scheduler import metrics
 from mtd.scheduler.account import Account
 from mtd.scheduler.conditions import Conditions
-from mtd.scheduler.guards import PRESSURE_LIMIT
+from mtd.scheduler.guards import pace_by_buffer
 from mtd.scheduler.health import DeviceHealth
 from mtd.scheduler.missed import MissedPolls
 from mtd.scheduler.pacing import Pacer
@@ -59,6 +59,7 @@ _PROBE_AGAIN_AFTER_S = 60.0
 _REST_FIRST_S = 60.0
 _REST_CAP_S = 3600.0
 _JITTER = 0.3
+_MOST_FACTORS = 12
 _LEASE_CHECK_S = 0.5
 
 Tables = Mapping[str, Mapping[str, Mapping[str, str]]]
@@ -66,6 +67,10 @@ Tables = Mapping[str, Mapping[str, Mapping[str, str]]]
 
 LoadTables = Callable[[Iterable[str]], Awaitable[Mapping[str, Tables]]]
 """Returns the tables of devices, by the devices' ids."""
+
+
+Pace = Callable[[Tier], int]
+"""Returns how many times as long the interval of a tier is now; 0: it isn't to be polled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +87,8 @@ class Parts:
     retry_gate: Gate
     may_poll: Callable[[str], bool] = lambda _: True
     """Whether a device may be polled at this moment: another collector may have it soon."""
+    pace: Pace | None = None
+    """How many times as long the intervals of tiers are at the moment; None: by the recorder's buffer alone."""
     rng: random.Random = field(default_factory=random.Random)
 
 
@@ -127,6 +134,9 @@ class DeviceLoop:
             "mtd.tenant_id": device.tenant_id,
         }
         self._named = {tier: {**named, "mtd.tier": tier.value} for tier in Tier}  # in traces
+        self._pace = parts.pace or pace_by_buffer(parts.recorder)
+        # Devices that were connected together don't all leave out the same polls.
+        self._due = {tier: parts.rng.randrange(_MOST_FACTORS) for tier in Tier}
         self._missed = MissedPolls(self._intervals_s)
         self._missed_live = 0  # T0 polls missed since the last report that told of them
         self._backoff = Backoff(settings.backoff_first_s, settings.backoff_cap_s, rng=parts.rng)
@@ -276,7 +286,9 @@ class DeviceLoop:
     def _reason_to_skip(self, tier: Tier) -> str | None:
         if not self._parts.may_poll(self.device.device_id):
             return "lease_over"
-        if self._parts.recorder.pressure >= PRESSURE_LIMIT[tier]:
+        factor = self._pace(tier)
+        self._due[tier] += 1
+        if factor == 0 or self._due[tier] % factor:
             if tier is Tier.T0:
                 text = "mtd can't write down what it polls fast enough: polling pauses; see its own state"
                 self._conditions.set("pressure", Outcome.BUSY, text)

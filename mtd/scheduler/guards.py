@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from mtd.model.metric import Tier
+
+if TYPE_CHECKING:
+    from mtd.ingest.recorder import Recorder
 
 # Lower tiers give way first; T0 only when there is nothing else left to give.
 PRESSURE_LIMIT: Mapping[Tier, float] = MappingProxyType(
     {Tier.T3: 0.5, Tier.T2: 0.65, Tier.T1: 0.8, Tier.T0: 0.95}
 )
+
+
+def pace_by_buffer(recorder: Recorder) -> Callable[[Tier], int]:
+    """Return what tells whether a tier is polled (1) or not (0), by the recorder's buffer alone."""
+    return lambda tier: 0 if recorder.pressure >= PRESSURE_LIMIT[tier] else 1
 
 
 class CpuGuard:

@@ -38,6 +38,7 @@ class FileState:
     stored_bytes: int = 0
     disk_bytes: int = 0
     disk_free_bytes: int = 0
+    disk_size_bytes: int = 0
     oldest_us: int = 0
     newest_us: int = 0
 
@@ -184,8 +185,12 @@ class Keeper:
         return more
 
     def _disk_free(self) -> int:
+        return self._disk()[0]
+
+    def _disk(self) -> tuple[int, int]:
+        """Return what is free, and how large the disk is."""
         status = os.statvfs(self._settings.path.parent)
-        return status.f_bavail * status.f_frsize
+        return status.f_bavail * status.f_frsize, status.f_blocks * status.f_frsize
 
     def _count(self) -> None:
         """Bring the state to what the header says."""
@@ -205,9 +210,9 @@ class Keeper:
         """Bring the state to what header and disk say; if the disk says nothing, what it said before stays."""
         self._count()
         try:
-            used, free = disk_bytes(self._settings.path), self._disk_free()
+            used, (free, size) = disk_bytes(self._settings.path), self._disk()
         except OSError as error:
             metrics.MAINTENANCE_FAILURES.inc()
             logger.warning("the disk of the event log can't be looked at, will be tried again: %s", error)
             return
-        self.state = replace(self.state, disk_bytes=used, disk_free_bytes=free)
+        self.state = replace(self.state, disk_bytes=used, disk_free_bytes=free, disk_size_bytes=size)

@@ -375,6 +375,7 @@ class SqliteEventLog:
             stored_bytes=state.stored_bytes,
             disk_bytes=state.disk_bytes,
             disk_free_bytes=state.disk_free_bytes,
+            disk_size_bytes=state.disk_size_bytes,
             max_bytes=self._settings.max_bytes,
             oldest_us=state.oldest_us,
             newest_us=state.newest_us,

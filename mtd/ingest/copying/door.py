@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from mtd.core import tracing
@@ -117,8 +117,10 @@ class CopyDoor:
         rates: Rates,
         config: AppendConfig,
         clock: Clock = SYSTEM_CLOCK,
+        turn: Callable[[str], Awaitable[None]] | None = None,
     ) -> None:
         self._log = log
+        self._turn = turn
         self._logs = logs
         self.devices = devices
         self._rates = rates
@@ -244,6 +246,11 @@ class CopyDoor:
                     await asyncio.sleep(error.retry_after_s)
                 else:
                     break
+
+    async def wait_for_turn(self, lane: str) -> None:
+        """Wait while nothing more of a lane can be taken in: what isn't read stays in the collector's log."""
+        if self._turn is not None:
+            await self._turn(lane)
 
     async def look_at_projected(self, copied: CopiedLog) -> None:
         """Look up what of a log is in the database, unless all that was taken is.

@@ -71,6 +71,7 @@ class CopyStream:
         self._room = asyncio.Event()
         self._failure: BaseException | None = None
         self._drained = False
+        self._held = False
         self._tasks = TaskGroup("ingest.append")
 
     @property
@@ -179,6 +180,7 @@ class CopyStream:
         if copied is None:
             raise Refused("the first message has to be open")
         size = self._check_form(batch)
+        await self._wait_for_turn()
         await self._wait_for_room(size)
         if self._failure is not None:
             return  # the stream ends
@@ -217,6 +219,14 @@ class CopyStream:
             metrics.BATCHES.labels(outcome="malformed").inc()
             raise Refused(f"a batch of {size:,} bytes is over {most:,}: send it in parts")
         return size
+
+    async def _wait_for_turn(self) -> None:
+        """Wait while the hub has enough to do with what it has."""
+        self._held = True
+        try:
+            await self._door.wait_for_turn(self._lane)
+        finally:
+            self._held = False
 
     async def _wait_for_room(self, size: int) -> None:
         """Wait while the window is full: what isn't read yet holds the sender up."""
@@ -310,8 +320,10 @@ class CopyStream:
                 await self._door.look_at_projected(self._copied)
             except Retryable as error:
                 logger.info("what of %s is projected can't be told now: %s", self._copied.log_id, error)
-                continue
-            if self._copied.projected != self._told:
+                if not self._held:
+                    continue
+            # Who is held up hears that we are here, or it would look for another hub.
+            if self._copied.projected != self._told or (self._held and not self._answers):
                 self._told = self._copied.projected
                 self._answer(projected=pb.AppendProjected(projected=_ranges(self._copied.projected)))
 

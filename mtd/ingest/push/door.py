@@ -37,6 +37,8 @@ _EVENTS_REMEMBERED = 100_000
 _KNOWN_DEADLINE_S = 2.0
 _PRUNE_S = 3600.0
 _RETRY_S = 2.0
+# What is behind by minutes isn't there in a moment.
+_HELD_BACK_S = 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,7 @@ class Surroundings:
     """What the door needs of the rest of mtd.
 
     ``oldest_us`` returns the oldest time that is kept, by what time it is; ``pressure`` how full the buffer of
-    mtd's own observations is, 0 to 1.
+    mtd's own observations is, 0 to 1; ``held_back`` why nothing is taken in now, empty if it is.
     """
 
     log: Any
@@ -88,6 +90,7 @@ class Surroundings:
     events: IngestEventStore
     oldest_us: Callable[[int], int]
     pressure: Callable[[], float]
+    held_back: Callable[[], str] = lambda: ""
 
 
 class PushDoor:
@@ -111,6 +114,7 @@ class PushDoor:
         self.places = places
         self._oldest_us = around.oldest_us
         self._pressure = around.pressure
+        self._held_back = around.held_back
         self._tasks = TaskGroup("ingest.push")
         self._layouts = _Layouts(settings, clock)
         self._told: OrderedDict[tuple[str, str], None] = OrderedDict()  # ids of events of late
@@ -171,6 +175,9 @@ class PushDoor:
         if self._pressure() > self._settings.push.full_at:
             metrics.LIMITED.labels(limit="pressure").inc()
             raise QuotaExceeded("the log is behind with what mtd observes itself", retry_after_s=_RETRY_S)
+        if reason := self._held_back():
+            metrics.LIMITED.labels(limit="pressure").inc()
+            raise QuotaExceeded(f"mtd takes in nothing now: {reason}", retry_after_s=_HELD_BACK_S)
         await self.rates.take_values(sender.tenant_id, sender.caller_id, batch.size)
         tenant_id, now_us = sender.tenant_id, self._clock.now_us()
         names, labelled_names = await asyncio.to_thread(self._checker.named, batch)
