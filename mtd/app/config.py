@@ -25,7 +25,7 @@ from mtd.core.report import LogConfig
 from mtd.core.tracing.config import TracingConfig
 from mtd.diagnostics.config import DiagnosticsConfig
 from mtd.discovery.config import DiscoveryConfig
-from mtd.eventlog.config import EventLogConfig
+from mtd.eventlog.config import Backend, EventLogConfig
 from mtd.forwarding.config import ForwardConfig, HubConfig
 from mtd.ingest.config import ENVIRONMENT as INGEST_NAMES
 from mtd.ingest.config import IngestConfig
@@ -187,6 +187,8 @@ class Settings(BaseModel):
                 raise ValueError(
                     f"a collector (daemon.role) has no database and serves no callers: remove [{'], ['.join(misplaced)}]"
                 )
+            if self.event_log.backend is not Backend.SQLITE:
+                raise ValueError("a collector keeps its log in a file: event_log.backend is sqlite there")
             if self.http.tls.mode is TlsMode.INTERNAL:
                 raise ValueError(
                     "a collector has no CA of its own: http.tls.mode can't be internal, files can"

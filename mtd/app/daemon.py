@@ -24,8 +24,8 @@ from mtd.app.console_reads import CHART_POINTS
 from mtd.app.coordinating import Coordinating
 from mtd.app.credentials import credential_parts
 from mtd.app.discovering import Finding
-from mtd.app.event_log import make_log
 from mtd.app.edges import Edges
+from mtd.app.event_log import make_log
 from mtd.app.folder import make_data_dir
 from mtd.app.hello import Hello
 from mtd.app.identity import Identity
@@ -67,6 +67,7 @@ from mtd.storage.partitions import Partitions
 from mtd.storage.pool import Database
 from mtd.storage.schema import migrate
 from mtd.storage.stores.devices import DeviceStore, has_secrets
+from mtd.storage.stores.hub_logs import HubStore
 from mtd.storage.stores.positions import PositionStore
 from mtd.storage.stores.requests import StoredRequests
 from mtd.storage.stores.tenants import TenantStore
@@ -201,6 +202,9 @@ class Daemon(Process):
         # A new key where passwords are stored could open none of them: it was lost, and has to come back.
         may_make = not await has_secrets(self._database)
         self._secrets = await Secrets.of(settings, self._plugins, self._database, may_make=may_make)
+        self._hubs = HubStore(self._database, self._log.log_id)
+        await _until_available(self._enter, "the other hubs")
+        self._stages.add("place among the hubs", self._hubs.leave)
         self._auditing = Auditing(
             self._database, settings.daemon.data_dir, settings.audit, self._secrets.masters.all
         )
@@ -210,6 +214,11 @@ class Daemon(Process):
         oldest = self._secrets.masters.oldest
         self._pseudonyms = Pseudonyms(oldest, settings.privacy)
         self._page_key = page_key_of(oldest)
+
+    async def _enter(self) -> None:
+        """Be one of the hubs on this database. Raises OtherKey where another one has other master keys."""
+        ids = [key.key_id for key in self._secrets.masters.all]
+        await self._hubs.enter(ids, self._settings.neighbours.lease_s)
 
     async def _start_identity(self, settings: Settings, sole: str) -> None:
         self._identity = Identity(
@@ -321,9 +330,9 @@ class Daemon(Process):
     async def _start_neighbours(self) -> None:
         """Hear of what other hubs commit: before all is read, and until all is committed here."""
         self._neighbours = Neighbours(
-            self._settings.daemon.collector_id,
-            self._log.log_id,
+            (self._settings.daemon.collector_id, self._log.log_id),
             (self._database, self._pools.across),
+            self._enter,
             PostgresLeaseStore(self._pools.coordination),
             self._hub,
             self._settings.neighbours,

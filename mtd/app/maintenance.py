@@ -18,11 +18,10 @@ from typing import TYPE_CHECKING
 from mtd.app.auditing.local import local_entry
 from mtd.app.config import Settings
 from mtd.app.elsewhere import Elsewhere
+from mtd.app.event_log import log_reader, log_stats
 from mtd.core.clock import SYSTEM_CLOCK
 from mtd.core.errors import Misconfigured
 from mtd.eventlog.interfaces import Damage, LogReport
-from mtd.eventlog.sqlite.reader import DiskReader
-from mtd.eventlog.sqlite.verify import file_stats
 from mtd.model.events import payload_kind
 from mtd.projections.errors import OutOfBounds
 from mtd.projections.frames import TimeBounds
@@ -182,19 +181,14 @@ def compare_with_database(settings: Settings, log_report: LogReport) -> Database
             log_report.set_aside,
         )
         # Read after the positions: whatever was projected stands in the log by now.
-        last_seq = file_stats(settings.event_log_path).last_seq
+        last_seq = log_stats(settings).last_seq
         comparer.check_positions(last_seq)
-        reader = DiskReader(
-            settings.event_log_path, settings.event_log.busy_timeout_s, settings.event_log.read_bytes
-        )
-        try:
+        with log_reader(settings) as read:
             position = log_report.first_seq - 1
-            while position < comparer.through and (batches := reader.read(position, _READ_EVENTS)):
+            while position < comparer.through and (batches := read(position, _READ_EVENTS)):
                 for batch in batches:
                     comparer.take(batch.numbered())
                 position = batches[-1].last_seq
-        finally:
-            reader.close()
         result = comparer.finish(last_seq)
     result.duration_s = round(time.monotonic() - started, 3)
     return result
@@ -226,7 +220,7 @@ class _Comparer:
         self._result.dead_letters = {name: len(seqs) for name, seqs in self._dead.items()}
         self._result.tables = {table: TableComparison() for table in _PROJECTIONS}
         self._slices = {table: _Slice() for table in _PROJECTIONS}
-        self._newest: dict[tuple[str, str, int], tuple[int, int]] = {}
+        self._newest: dict[tuple[str, str, int], tuple[int, int, int]] = {}  # epoch, time, position
         self.through = max(self._result.positions.values(), default=0)
 
     def check_positions(self, last_seq: int) -> None:
@@ -337,20 +331,21 @@ class _Comparer:
 
     def _note_newest(self, seq: int, envelope: Envelope) -> None:
         key = (envelope.tenant_id, envelope.device_id, envelope.frame.layout_id)
-        self._newest[key] = max(self._newest.get(key, (0, 0)), (envelope.collected_at_us, seq))
+        moment = (envelope.lease_epoch, envelope.collected_at_us, seq)
+        self._newest[key] = max(self._newest.get(key, (0, 0, 0)), moment)
 
     def _compare_latest(self) -> None:
         """Each device in the inventory has the newest frame of each poll group, or one that came since."""
         groups = self._audit.poll_groups()
-        wanted: dict[tuple[str, str, str], tuple[int, int]] = {}
+        wanted: dict[tuple[str, str, str], tuple[int, int, int]] = {}
         for (tenant_id, device_id, layout_id), moment in self._newest.items():
             group = groups.get((tenant_id, layout_id))
             if group is not None:
                 key = (tenant_id, device_id, group)
-                wanted[key] = max(wanted.get(key, (0, 0)), moment)
+                wanted[key] = max(wanted.get(key, (0, 0, 0)), moment)
         stored = self._audit.newest()
         devices = self._audit.devices()
-        for key, (collected_us, seq) in wanted.items():
+        for key, (_, collected_us, seq) in wanted.items():
             if key[:2] not in devices:
                 continue  # removed, with its current state
             self._result.latest_checked += 1

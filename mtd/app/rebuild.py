@@ -6,13 +6,13 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from mtd.app.auditing.local import FAILED, local_entry
 from mtd.app.config import Settings
+from mtd.app.event_log import log_stats, make_log
 from mtd.core.clock import SYSTEM_CLOCK
 from mtd.core.errors import Misconfigured, Retryable
-from mtd.eventlog.sqlite.log import SqliteEventLog
-from mtd.eventlog.sqlite.verify import file_stats
 from mtd.model.audit import OK, STARTED
 from mtd.projections.all import default_projections
 from mtd.projections.runner import ProjectionRunner
@@ -65,7 +65,7 @@ async def rebuild_projection(
     something has to be set right), and Retryable.
     """
     started = SYSTEM_CLOCK.monotonic()
-    file_stats(settings.event_log_path)  # a log that isn't there must not be made
+    await asyncio.to_thread(log_stats, settings)  # a log that isn't there must not be made
     async with _log_of(settings) as log, _database_of(settings) as database:
         if name == TelemetryProjection.name and await _has_blocks(database):
             warn(BLOCKS_STAY)
@@ -96,9 +96,9 @@ async def _write_down(database: Database, name: str, outcome: str) -> None:
 
 
 @asynccontextmanager
-async def _log_of(settings: Settings) -> AsyncIterator[SqliteEventLog]:
-    """Open the log: its lock keeps the daemon from starting meanwhile, and tells whether it runs."""
-    log = SqliteEventLog(settings.event_log.model_copy(update={"path": settings.event_log_path}))
+async def _log_of(settings: Settings) -> AsyncIterator[Any]:
+    """Open the log: that keeps the daemon from starting meanwhile, and tells whether it runs."""
+    log = make_log(settings)
     try:
         await log.start()
     except Misconfigured as refused:

@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table
 
+from mtd.app.event_log import log_stats, verify_log
 from mtd.cli.config import load_settings
 from mtd.cli.output import (
     config_option,
@@ -20,7 +21,6 @@ from mtd.cli.output import (
     print_json,
     progress_console,
 )
-from mtd.eventlog.sqlite.verify import file_stats, verify_file
 
 
 @click.group()
@@ -34,7 +34,8 @@ def log() -> None:
 @explain_errors
 def stats(config_path: Path | None, as_json: bool) -> None:
     """Show how much the event log holds, and how far its readers are."""
-    found = file_stats(load_settings(config_path).event_log_path)
+    settings = load_settings(config_path)
+    found = log_stats(settings)
     if as_json:
         print_json(found)
         return
@@ -44,6 +45,8 @@ def stats(config_path: Path | None, as_json: bool) -> None:
     table.add_row("stored", f"{found.stored_bytes / 1e6:.1f} MB, {found.disk_bytes / 1e6:.1f} MB on disk")
     for name, position in sorted(found.consumers.items()):
         table.add_row(f"reader {name}", f"at {position}, {found.last_seq - position} behind")
+    if found.warning:
+        table.add_row("[red]NOT DURABLE[/]", f"[red]{plain(found.warning)}[/]")
     console.print(table)
 
 
@@ -62,8 +65,8 @@ def verify(config_path: Path | None, database: bool, as_json: bool) -> None:
     settings = load_settings(config_path)
     with Progress(console=progress_console, transient=True, disable=as_json) as progress:
         task = progress.add_task("examining", total=None)
-        report = verify_file(
-            settings.event_log_path,
+        report = verify_log(
+            settings,
             lambda done, total: progress.update(task, completed=done, total=total),
         )
     result: dict[str, Any] = {

@@ -11,6 +11,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 MIB = 1024 * 1024
 
+SYNC_LINE = "jetstream { sync_interval: always }"
+SYNC_HINT = f"put `{SYNC_LINE}` into nats-server.conf of each server (beside store_dir), and restart them one by one"
+"""What makes NATS servers write before they confirm."""
+
 
 class Backend(StrEnum):
     """What keeps the log."""
@@ -56,7 +60,8 @@ class NatsConfig(BaseModel):
     user: str = Field(default="", description="Who logs in by a password. Goes with password_file.")
     password_file: Path | None = Field(default=None, description="File with the password.")
     tls_ca_file: Path | None = Field(
-        default=None, description="PEM of the CAs that the servers are checked by; empty: those of the system."
+        default=None,
+        description="PEM of the CAs that the servers are checked by; empty: those of the system.",
     )
     tls_certificate_file: Path | None = Field(
         default=None, description="PEM of the certificate that mtd shows, where servers ask for one."

@@ -7,7 +7,10 @@ from pathlib import Path
 
 from mtd.app.doctor.patient import Patient, output_of
 from mtd.app.doctor.results import CHECKS, NotChecked, Result, failed, passed, warned
-from mtd.eventlog.sqlite.verify import file_stats
+from mtd.app.event_log import log_stats, on_jetstream
+from mtd.core.errors import MtdError, NotFound
+from mtd.eventlog.config import SYNC_HINT
+from mtd.eventlog.interfaces import LogStats
 
 _DISK = "disk"
 _CLOCK = "clock"
@@ -62,10 +65,12 @@ def _free(patient: Patient, folder: Path) -> Result:
 def event_log(patient: Patient) -> Result:
     """It has to hold what comes while PostgreSQL is away."""
     config = patient.settings.event_log
+    if on_jetstream(patient.settings):
+        return stream(patient)
     path = patient.settings.event_log_path
     if not path.exists():
         raise NotChecked(f"there is no event log {path} yet")
-    stats = file_stats(path)
+    stats = log_stats(patient.settings)
     room = config.max_bytes - stats.stored_bytes
     usage = shutil.disk_usage(path.parent)
     text = f"{stats.stored_bytes / _GB:.2f} of {config.max_bytes / _GB:.1f} GB"
@@ -75,7 +80,13 @@ def event_log(patient: Patient) -> Result:
             f"{text}, but the disk has room for {left:.1f} GB more, and not for {room / _GB:.1f}",
             "make room, or lower event_log.max_bytes to what there is",
         )
-    if room < config.max_bytes * 0.2:
+    return lasting(patient, stats, text)
+
+
+def lasting(patient: Patient, stats: LogStats, text: str) -> Result:
+    """How much of what is wanted the log can hold."""
+    config = patient.settings.event_log
+    if config.max_bytes - stats.stored_bytes < config.max_bytes * 0.2:
         return warned(
             text, "it is nearly full: raise event_log.max_bytes, or see whether PostgreSQL takes its events"
         )
@@ -89,6 +100,23 @@ def event_log(patient: Patient) -> Result:
                 "raise event_log.max_bytes",
             )
     return passed(kept)
+
+
+def stream(patient: Patient) -> Result:
+    """Look at a log on JetStream: whether it answers, is durable, and has room."""
+    try:
+        stats = log_stats(patient.settings)
+    except NotFound as error:
+        raise NotChecked(f"{error} yet") from None
+    except MtdError as error:
+        return failed(str(error), error.hint or "look at the NATS servers, and at event_log.jetstream")
+    if stats.warning:
+        return failed(f"a power cut would take acknowledged events along: {stats.warning}", SYNC_HINT)
+    text = (
+        f"{stats.stored_bytes / _GB:.2f} of {patient.settings.event_log.max_bytes / _GB:.1f} GB in a stream of"
+        f" {patient.settings.event_log.jetstream.replicas} servers that write before they confirm"
+    )
+    return lasting(patient, stats, text)
 
 
 @CHECKS.add("clock.postgres", _CLOCK, "clock of PostgreSQL")

@@ -13,11 +13,9 @@ import urllib.request
 from collections.abc import Mapping
 from typing import Any
 
-from mtd.eventlog.config import NatsConfig
+from mtd.eventlog.config import SYNC_HINT, NatsConfig
 from mtd.eventlog.jetstream.stream import StreamInfo
 
-LINE = "jetstream { sync_interval: always }"
-HINT = f"put `{LINE}` into nats-server.conf of each server (beside store_dir), restart them one by one"
 _LARGEST = 4 * 1024 * 1024
 
 
@@ -59,7 +57,7 @@ class DurabilityCheck:
             return "the stream has persist_mode async: its messages are confirmed before they are written"
         weak = sorted(name for name in info.servers if self._synced.get(name) is False)
         if weak:
-            return f"{' and '.join(weak)} confirm before they have written to the disk; {HINT}"
+            return f"{' and '.join(weak)} confirm before they have written to the disk; {SYNC_HINT}"
         silent = sorted(name for name, there in info.servers.items() if there and not self._tells(name))
         if silent or not any(name in self._synced for name in info.servers):
             failures = f" ({'; '.join(self._failures)})" if self._failures else ""
