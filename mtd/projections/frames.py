@@ -52,6 +52,7 @@ def _encode(seq: int, envelope: Envelope) -> FrameRow:
         literals.numbers(np.array(frame.gauges, dtype=np.float64)),
         literals.numbers(np.array(frame.rates, dtype=np.float32)),
         literals.numbers([position + 1 for position in low]) if low else "{}",
+        envelope.lease_epoch,
     )
 
 

@@ -71,7 +71,8 @@ class LatestBatch:
         self._frames = frames
         self._bounds = bounds
         self._book = book
-        self._newest: dict[tuple[str, str, int], tuple[int, int, Envelope]] = {}
+        # By how new they are: those of a newer collector come first, whatever the clock of an older one says.
+        self._newest: dict[tuple[str, str, int], tuple[int, int, int, Envelope]] = {}
 
     def add(self, seq: int, envelope: Envelope) -> None:
         """Take in a frame, or learn a layout."""
@@ -82,8 +83,9 @@ class LatestBatch:
         self._bounds.check(envelope)
         key = (envelope.tenant_id, envelope.device_id, envelope.frame.layout_id)
         known = self._newest.get(key)
-        if known is None or known[:2] < (envelope.collected_at_us, seq):
-            self._newest[key] = (envelope.collected_at_us, seq, envelope)
+        age = (envelope.lease_epoch, envelope.collected_at_us, seq)
+        if known is None or known[:3] < age:
+            self._newest[key] = (*age, envelope)
 
     async def prepare(self) -> None:
         """Nothing to do."""
@@ -91,7 +93,7 @@ class LatestBatch:
     async def write(self, tx: Transaction) -> None:
         """Write one row for each device and poll group."""
         groups = await self._book.resolve(tx, {(tenant, layout_id) for tenant, _, layout_id in self._newest})
-        chosen: dict[tuple[str, str, str], tuple[int, int, Envelope]] = {}
+        chosen: dict[tuple[str, str, str], tuple[int, int, int, Envelope]] = {}
         for (tenant_id, device_id, layout_id), candidate in self._newest.items():
             group = groups.get((tenant_id, layout_id))
             if group is None:
@@ -99,17 +101,17 @@ class LatestBatch:
                 metrics.EVENTS_DROPPED.labels(projection="latest", reason="layout_unknown").inc()
                 continue
             key = (tenant_id, device_id, group)
-            if key not in chosen or chosen[key][:2] < candidate[:2]:
+            if key not in chosen or chosen[key][:3] < candidate[:3]:
                 chosen[key] = candidate
         if self._frames.stored:
             await copy_latest(
                 tx,
                 self._log_id,
                 [
-                    FrameName(device_id, seq, collected_us, group)
-                    for (_, device_id, group), (collected_us, seq, _) in chosen.items()
+                    FrameName(device_id, seq, collected_us, group, epoch)
+                    for (_, device_id, group), (epoch, collected_us, seq, _) in chosen.items()
                 ],
             )
             return
-        rows: list[FrameRow] = [self._frames.row(seq, envelope) for _, seq, envelope in chosen.values()]
+        rows: list[FrameRow] = [self._frames.row(seq, envelope) for _, _, seq, envelope in chosen.values()]
         await upsert_latest(tx, self._log_id, rows, [group for _, _, group in chosen])

@@ -24,6 +24,7 @@ class FrameRow(NamedTuple):
     gauges: str
     rates: str
     low_confidence: str  # "{}": none is doubtful
+    lease_epoch: int = 0
 
 
 # About two megabytes of text in one statement: joining and sending them holds the loop for some 4 ms.
@@ -63,24 +64,28 @@ _UPDATED = ", ".join(
         "low_confidence",
     )
 )
-_UPSERT_LATEST = (
-    f"INSERT INTO latest AS l (poll_group, {_COLUMNS})"
-    f" SELECT t.poll_group, {_VALUES}"
-    f" FROM {_UNNEST.removesuffix(')')}, %s::text[]) AS t ({_NAMES}, poll_group)"
+# Older values replace none, nor do those of a collector that the device was taken from.
+_REPLACE_LATEST = (
     " ON CONFLICT (tenant_id, device_id, poll_group) DO UPDATE"
-    f" SET {_UPDATED} WHERE (l.ts_collected, l.seq) < (excluded.ts_collected, excluded.seq)"
+    f" SET {_UPDATED}, lease_epoch = excluded.lease_epoch WHERE l.lease_epoch <= excluded.lease_epoch"
+    " AND (l.ts_collected, l.seq) < (excluded.ts_collected, excluded.seq)"
+)
+_UPSERT_LATEST = (
+    f"INSERT INTO latest AS l (poll_group, lease_epoch, {_COLUMNS})"
+    f" SELECT t.poll_group, t.lease_epoch, {_VALUES}"
+    f" FROM {_UNNEST.removesuffix(')')}, %s::text[], %s::int8[]) AS t ({_NAMES}, poll_group, lease_epoch)"
+    f"{_REPLACE_LATEST}"
 )
 
 # The frames stand in telemetry_frame already: found there by the btree and copied, they
 # need not be sent and parsed a second time. The bounds let the planner see one partition.
 _COPY_LATEST = (
-    f"INSERT INTO latest AS l (poll_group, {_COLUMNS})"
-    f" SELECT t.poll_group, {', '.join('f.' + name.strip() for name in _COLUMNS.split(','))}"
-    " FROM unnest(%s::uuid[], %s::int8[], %s::int8[], %s::text[]) AS t (device_id, seq, us, poll_group)"
+    f"INSERT INTO latest AS l (poll_group, lease_epoch, {_COLUMNS})"
+    f" SELECT t.poll_group, t.lease_epoch, {', '.join('f.' + name.strip() for name in _COLUMNS.split(','))}"
+    " FROM unnest(%s::uuid[], %s::int8[], %s::int8[], %s::text[], %s::int8[])"
+    " AS t (device_id, seq, us, poll_group, lease_epoch)"
     " JOIN telemetry_frame f ON f.device_id = t.device_id AND f.ts_collected = from_us(t.us) AND f.seq = t.seq"
-    " WHERE f.log_id = %s AND f.ts_collected BETWEEN %s AND %s"
-    " ON CONFLICT (tenant_id, device_id, poll_group) DO UPDATE"
-    f" SET {_UPDATED} WHERE (l.ts_collected, l.seq) < (excluded.ts_collected, excluded.seq)"
+    f" WHERE f.log_id = %s AND f.ts_collected BETWEEN %s AND %s{_REPLACE_LATEST}"
 )
 
 
@@ -91,6 +96,7 @@ class FrameName(NamedTuple):
     seq: int
     collected_us: int
     poll_group: str
+    lease_epoch: int = 0
 
 
 async def insert_frames(tx: Transaction, log_id: str, rows: Sequence[FrameRow]) -> None:
@@ -102,18 +108,19 @@ async def insert_frames(tx: Transaction, log_id: str, rows: Sequence[FrameRow]) 
 async def upsert_latest(
     tx: Transaction, log_id: str, rows: Sequence[FrameRow], poll_groups: Sequence[str]
 ) -> None:
-    """Replace the latest frame of each device and poll group, unless the stored one is newer.
+    """Replace the latest frame of each device and poll group, unless the stored one is newer, or of a newer collector.
 
     At most one row for each (tenant, device, poll group).
     """
     if rows:
-        await tx.execute(_UPSERT_LATEST, [log_id, *_columns(rows), literals.texts(poll_groups)])
+        epochs = literals.plain(row.lease_epoch for row in rows)
+        await tx.execute(_UPSERT_LATEST, [log_id, *_columns(rows), literals.texts(poll_groups), epochs])
 
 
 def _columns(rows: Sequence[FrameRow]) -> list[str]:
     columns = list(zip(*rows, strict=True))
     return [literals.plain(column) for column in columns[:7]] + [
-        literals.nested(column) for column in columns[7:]
+        literals.nested(column) for column in columns[7:11]
     ]
 
 
@@ -121,7 +128,7 @@ async def copy_latest(tx: Transaction, log_id: str, frames: Sequence[FrameName])
     """Do as ``upsert_latest`` does, for frames that were stored by ``insert_frames``."""
     if not frames:
         return
-    devices, seqs, times, groups = zip(*frames, strict=True)
+    devices, seqs, times, groups, epochs = zip(*frames, strict=True)
     await tx.execute(
         _COPY_LATEST,
         [
@@ -129,6 +136,7 @@ async def copy_latest(tx: Transaction, log_id: str, frames: Sequence[FrameName])
             literals.plain(seqs),
             literals.plain(times),
             literals.texts(groups),
+            literals.plain(epochs),
             log_id,
             _EPOCH + dt.timedelta(microseconds=min(times)),
             _EPOCH + dt.timedelta(microseconds=max(times)),

@@ -54,6 +54,31 @@ def test_latest_never_goes_back(postgres_dsn: str) -> None:
     in_world(postgres_dsn, body, max_ahead_s=60)
 
 
+def test_latest_is_of_the_newest_collector(postgres_dsn: str) -> None:
+    """A collector that lost the device replaces nothing, however far ahead its clock is."""
+
+    def of(epoch: int, at: int, counter: int) -> Envelope:
+        event = frame(at, counter=counter)
+        event.lease_epoch = epoch
+        return event
+
+    async def body(world: World) -> None:
+        at = now_us() - 20 * SECOND
+        newest = "SELECT counters[1], lease_epoch FROM latest"
+        await world.project(declare(), of(7, at, 1))
+        await world.project(of(8, at + SECOND, 2))
+        await world.project(of(7, at + 2 * SECOND, 3))
+        assert await world.ask(newest) == [(2, 8)]
+        # In one batch, the older collector last.
+        await world.project(of(9, at + 3 * SECOND, 4), of(7, at + 4 * SECOND, 5))
+        assert await world.ask(newest) == [(4, 9)]
+        await world.project(of(10, at + 2 * SECOND, 6))  # its clock is behind: not back in time either
+        assert await world.ask(newest) == [(4, 9)]
+        assert await world.value("SELECT count(*) FROM telemetry_frame") == 6
+
+    in_world(postgres_dsn, body)
+
+
 def test_latest_is_replaced_whole_when_the_layout_changes(postgres_dsn: str) -> None:
     async def body(world: World) -> None:
         at = now_us() - 10 * SECOND
