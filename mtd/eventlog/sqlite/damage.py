@@ -74,3 +74,12 @@ def mark_told(connection: sqlite3.Connection, damage: Sequence[Damage]) -> None:
 def forget_before(connection: sqlite3.Connection, trimmed_through: int) -> None:
     """Forget what lies in front of what is retained, and was told."""
     connection.execute("DELETE FROM damage WHERE last_seq <= ? AND told", (trimmed_through,))
+
+
+def without(span: tuple[int, int], known: tuple[int, int]) -> list[tuple[int, int]]:
+    """Return what of a span of positions lies outside of another."""
+    (first, last), (low, high) = span, known
+    if high < first or low > last:
+        return [span]
+    parts = [(first, low - 1), (high + 1, last)]
+    return [part for part in parts if part[0] <= part[1]]

@@ -7,8 +7,10 @@ import contextlib
 import logging
 import sqlite3
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from zope.interface import implementer
@@ -58,6 +60,8 @@ COMMITS = declare(
 
 # How often a reader may see damage where the writer sees none, before that is an error.
 _DOUBTS = 3
+# Holes between batches that are remembered as known: others are looked up again.
+_KNOWN_HOLES = 1000
 
 
 @implementer(IEventLog, ISalvages)
@@ -79,6 +83,7 @@ class SqliteEventLog:
         self._tail = Tail(settings.tail_bytes)
         self._tail.closed = True
         self._damaged = asyncio.Event()
+        self._known_holes: deque[tuple[int, int]] = deque(maxlen=_KNOWN_HOLES)
         self._store.replaced = self._replaced
 
     async def start(self) -> None:
@@ -227,7 +232,9 @@ class SqliteEventLog:
         doubts = 0
         while True:
             try:
-                return await self._loop.run_in_executor(self._threads, self._reader.read, after, limit)
+                batches = await self._loop.run_in_executor(self._threads, self._reader.read, after, limit)
+                await self._note_holes(after, batches)
+                return batches
             except (LogDamaged, FileDamaged) as damaged:
                 if await self._put_right(damaged):
                     continue
@@ -257,6 +264,28 @@ class SqliteEventLog:
             logger.error("the event log is damaged, and goes on without what is lost: %s", damaged)
             self._damaged.set()
         return mended
+
+    async def _note_holes(self, after: int, batches: Sequence[LoggedBatch]) -> None:
+        """Write down what is missing between batches, and isn't known to be: a page may have lost it."""
+        expected = max(after, self._keeper.state.first_seq - 1) + 1
+        for batch in batches:
+            first, last = expected, batch.first_seq - 1
+            expected = batch.last_seq + 1
+            if first > last or any(low <= first and last <= high for low, high in self._known_holes):
+                continue
+            writer = self._open_writer()
+            noted = await self._in_writer(
+                writer, partial(writer.in_store, partial(self._note_hole, first, last))
+            )
+            if noted:
+                logger.error("the event log is damaged: events %d to %d are missing", first, last)
+                self._damaged.set()
+            self._known_holes.append((first, last))
+
+    def _note_hole(self, first: int, last: int, keeper: Keeper) -> bool:
+        noted = self._store.note_hole(first, last, self._clock.now_us())
+        keeper.changed()
+        return noted
 
     def _note_gap(self, after: int, first_seq: int) -> None:
         # From 0 a reader asks for all there is, and gets it.

@@ -13,7 +13,15 @@ from mtd.eventlog import metrics
 from mtd.eventlog.encoding import checksum
 from mtd.eventlog.errors import SourceStored
 from mtd.eventlog.interfaces import AppendResult, Damage, Source
-from mtd.eventlog.sqlite.damage import damaged_batch, end_of, forget_before, mark_told, note, set_batch_aside
+from mtd.eventlog.sqlite.damage import (
+    damaged_batch,
+    end_of,
+    forget_before,
+    mark_told,
+    note,
+    set_batch_aside,
+    without,
+)
 from mtd.eventlog.sqlite.mark import RESERVED_AT_ONCE, Mark, read_mark, write_mark
 from mtd.eventlog.sqlite.salvage import aside_name, finish_salvage, mend_beginning, salvage
 from mtd.eventlog.sqlite.schema import (
@@ -275,6 +283,21 @@ class Store:
         self.header.batches, self.header.stored_bytes = left
         metrics.DAMAGED_EVENTS.inc(damage.events)
         return damage
+
+    def note_hole(self, first_seq: int, last_seq: int, now_us: int) -> bool:
+        """Write down that positions are missing, unless they were trimmed, or are known to be; return whether it is news."""
+        connection = self._open_connection()
+        first_seq = max(first_seq, self.header.trimmed_through + 1)
+        missing = [(first_seq, last_seq)] if first_seq <= last_seq else []
+        for known in read_damage(connection):
+            missing = [part for one in missing for part in without(one, (known.first_seq, known.last_seq))]
+        if not missing:
+            return False
+        with _Transaction(connection):
+            for first, last in missing:
+                note(connection, Damage(first, last, now_us, "missing between others: a page has lost them"))
+                metrics.DAMAGED_EVENTS.inc(last + 1 - first)
+        return True
 
     def go_on_behind(self, position: int, now_us: int) -> Damage | None:
         """Let positions up to one be lost, if the log ends in front of it; None if it doesn't."""
