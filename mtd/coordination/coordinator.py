@@ -220,10 +220,16 @@ class Coordinator:
     def _tell(self, picture: Picture, plan: Plan, gone: Collection[str]) -> None:
         states = {key: "offline" if key in gone else one.state for key, one in picture.members.items()}
         before, self._states = self._states, states
-        changed = [key for key, state in states.items() if before and before.get(key) != state]
-        came = [picture.members[key] for key in changed if states[key] == ONLINE]
+        # Who went before this process began to decide was told of by another.
+        came = [
+            picture.members[key]
+            for key, state in states.items()
+            if state == ONLINE and before.get(key, ONLINE) != ONLINE
+        ]
         went = [
-            picture.members[key] for key in changed if states[key] != ONLINE and before.get(key) == ONLINE
+            picture.members[key]
+            for key, state in states.items()
+            if key in gone or (state != ONLINE and before.get(key) == ONLINE)
         ]
         self.standing.held = Counter(plan.held.values())
         self.standing.unserved = len(plan.unserved)
