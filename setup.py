@@ -127,6 +127,7 @@ DEV = [
     "towncrier>=24.8",
     "types-Authlib>=1.6",
     "types-protobuf>=6",
+    "types-psutil>=7",
     "types-psycopg2>=2.9",
     "websockets>=15",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from mtd.app.event_log import log_stats, verify_log
+from mtd.app.log_room import CRITICAL, OK, WARNING, log_room
 from mtd.cli.config import load_settings
 from mtd.cli.output import (
     config_option,
@@ -21,6 +23,8 @@ from mtd.cli.output import (
     print_json,
     progress_console,
 )
+
+_COLOURS = {OK: "default", WARNING: "yellow", CRITICAL: "red"}
 
 
 @click.group()
@@ -33,16 +37,29 @@ def log() -> None:
 @json_option
 @explain_errors
 def stats(config_path: Path | None, as_json: bool) -> None:
-    """Show how much the event log holds, and how far its readers are."""
+    """Show how much the event log holds, how far its readers are, and how much room is left.
+
+    What a reader still needs can't be trimmed. When it fills the quota, or the disk, nothing more
+    can be written: lower tiers are polled less long before that (docs/pressure.md).
+    """
     settings = load_settings(config_path)
     found = log_stats(settings)
+    room = log_room(settings, found)
     if as_json:
-        print_json(found)
+        print_json({**dataclasses.asdict(found), "max_bytes": room.max_bytes, "room": room})
         return
     table = Table("Event log", found.log_id)
     table.add_row("events", f"{found.first_seq} to {found.last_seq} ({found.events})")
     table.add_row("batches", str(found.batches))
     table.add_row("stored", f"{found.stored_bytes / 1e6:.1f} MB, {found.disk_bytes / 1e6:.1f} MB on disk")
+    table.add_row(
+        "still needed",
+        f"[{_COLOURS[room.quota_state]}]{room.held_bytes / 1e6:.1f} of {room.max_bytes / 1e6:.0f} MB"
+        f" ({100 * room.fill_ratio:.1f} %)[/]",
+    )
+    if room.disk_spare_bytes >= 0:
+        spare = f"{room.disk_spare_bytes / 1e6:,.0f} MB"
+        table.add_row("left on the disk", f"[{_COLOURS[room.disk_state]}]{spare}[/]")
     for name, position in sorted(found.consumers.items()):
         table.add_row(f"reader {name}", f"at {position}, {found.last_seq - position} behind")
     if found.warning:

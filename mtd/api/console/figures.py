@@ -20,6 +20,7 @@ from mtd.api import metrics as api
 from mtd.api.console import metrics as console
 from mtd.eventlog import metrics as log
 from mtd.ingest import metrics as ingest
+from mtd.ingest.pressure import metrics as pressure
 from mtd.projections import metrics as projections
 from mtd.scheduler import metrics as scheduler
 from mtd.sources.routeros_api import metrics as sources
@@ -134,6 +135,16 @@ _WRITING = (
     # At half full the slowest tier pauses, at 80 % the third, at 95 % live values: see mtd.scheduler.guards.
     Figure("Event log", "pressure_pct", "Buffer used", "percent", lambda: 100 * total(ingest.PRESSURE),
            "How full the memory before the event log is. From 50 % on, the slowest polls pause.", warn=50, bad=80),
+    # One tier is polled less often from 1 on; from 4 on only live values are.
+    Figure("Event log", "pressure_level", "Polling thinned out", "count", _of(pressure.LEVEL),
+           "0: nothing is. From 1 on T3, T2 and T1 are polled less often, then not at all; at 5 live values wait, too.",
+           warn=1, bad=4),
+    Figure("Event log", "log_fill_pct", "Log not stored yet", "percent", lambda: 100 * total(pressure.LOG_FILL),
+           "Share of the log's limit that PostgreSQL, or the hub, doesn't have yet. At 100 nothing can be written any more.",
+           warn=30, bad=65),
+    Figure("Event log", "full_in_s", "Room lasts", "seconds", _of(pressure.FULL_SECONDS),
+           "Until the log has no room, if all goes on as in the last minute.",
+           warn=2 * 3600.0, bad=900.0, falling=True),
     Figure("Event log", "buffered_events", "Events buffered", "count", _of(ingest.BUFFERED_EVENTS),
            "On their way to the event log."),
     Figure("Event log", "appended_per_s", "Events written", "events_per_second", _of(log.APPENDED_EVENTS),

@@ -8,6 +8,7 @@ from pathlib import Path
 from mtd.app.doctor.patient import Patient, output_of
 from mtd.app.doctor.results import CHECKS, NotChecked, Result, failed, passed, warned
 from mtd.app.event_log import log_stats, on_jetstream
+from mtd.app.log_room import CRITICAL, OK, log_room
 from mtd.core.errors import MtdError, NotFound
 from mtd.eventlog.config import SYNC_HINT
 from mtd.eventlog.interfaces import LogStats
@@ -86,9 +87,13 @@ def event_log(patient: Patient) -> Result:
 def lasting(patient: Patient, stats: LogStats, text: str) -> Result:
     """How much of what is wanted the log can hold."""
     config = patient.settings.event_log
-    if config.max_bytes - stats.stored_bytes < config.max_bytes * 0.2:
-        return warned(
-            text, "it is nearly full: raise event_log.max_bytes, or see whether PostgreSQL takes its events"
+    room = log_room(patient.settings, stats)
+    if room.quota_state != OK:
+        waiting = f"{text}, and {100 * room.fill_ratio:.0f} % of that quota wait to be written to PostgreSQL or sent on"
+        tell = failed if room.quota_state == CRITICAL else warned
+        return tell(
+            waiting,
+            "see why they aren't taken: `mtd log stats` names the slowest reader; event_log.max_bytes buys time",
         )
     hours = (stats.newest_us - stats.oldest_us) / _HOUR_US
     kept = f"{text}, of the last {hours:.1f} hours"

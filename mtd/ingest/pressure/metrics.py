@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from mtd.core.metrics import Counter, Gauge
 
 LEVEL = Gauge(
@@ -28,6 +30,7 @@ FULL_SECONDS = Gauge(
     "mtd_pressure_full_seconds",
     "In how long there is no room any more, if all goes on as in the last minute; +Inf if never.",
 )
+FULL_SECONDS.set(math.inf)
 HELD_BACK = Counter(
     "mtd_pressure_held_back_total", "Times that someone who sends was told to wait, by who.", ["door"]
 )
