@@ -91,6 +91,9 @@ class Hub:
         self.served: dict[str, Sequence[str]] = {}
         self.quotas: dict[str, float | None] = {}
         self.pressure = 0.0
+        self.held_back = ""
+        self.turns: dict[str, asyncio.Event] = {}
+        """Lanes that aren't read on until their event is set."""
         self.server: GrpcServer | None = None
         self.channel: Any = None
 
@@ -118,10 +121,13 @@ class Hub:
             IngestEventStore(world.db),
             lambda now: now - 90 * 86_400_000_000,
             lambda: self.pressure,
+            lambda: self.held_back,
         )
         self.push = PushDoor(around, self.settings, rates, Places(self.settings.push))
         logs = IngestLogStore(world.db, self.log.log_id)
-        self.copies = CopyDoor(self.log, logs, self.devices, rates, self.settings.append)
+        self.copies = CopyDoor(
+            self.log, logs, self.devices, rates, self.settings.append, turn=self._wait_for_turn
+        )
         servicer = IngestServicer(
             self.push,
             self.copies,
@@ -140,6 +146,10 @@ class Hub:
         await self.server.start()
         self.channel = grpc.aio.insecure_channel(f"127.0.0.1:{self.server.port}")
         self.stub: Any = IngestServiceStub(self.channel)
+
+    async def _wait_for_turn(self, lane: str) -> None:
+        if lane in self.turns:
+            await self.turns[lane].wait()
 
     async def stop(self) -> None:
         if self.server is not None:

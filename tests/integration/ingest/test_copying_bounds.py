@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import uuid
 
@@ -9,8 +10,18 @@ import grpc
 import pytest
 
 from mtd.ingest.copying import door
+from mtd.pb.ingest.v1 import ingest_service_pb2 as pb
 from mtd.projections.suspects import MOST_FAILURES
-from tests.integration.ingest.hub import OTHER_DEVICE, OTHER_TENANT, TENANT, Hub, events, with_hub
+from tests.integration.ingest.hub import (
+    OTHER_DEVICE,
+    OTHER_TENANT,
+    TENANT,
+    Hub,
+    events,
+    names,
+    stored,
+    with_hub,
+)
 from tests.integration.projections.kit import now_us, table
 
 LOG = str(uuid.UUID(int=0xE1))
@@ -86,5 +97,29 @@ def test_ingest_append_of_a_log_full_of_gaps_is_refused(
         await stream.store(6, events(6, 2))  # goes on
         await stream.store(2, events(2, 1))  # and what is missing
         await stream.close()
+
+    with_hub(postgres_dsn, body)
+
+
+def test_a_hub_that_is_behind_reads_a_lane_on_later_and_says_meanwhile_that_it_is_there(
+    postgres_dsn: str,
+) -> None:
+    async def body(hub: Hub) -> None:
+        hub.turns["backfill"] = asyncio.Event()
+        live, backfill = hub.stream(LOG), hub.stream(LOG, lane=pb.LANE_BACKFILL)
+        await live.open(4)
+        await backfill.open()
+        await backfill.send(1, events(1, 3))
+        await live.store(4, events(4, 2))
+        # Neither stored nor refused: the collector keeps it, and hears of us all the same.
+        assert (await backfill.read()).HasField("projected")
+        assert (await backfill.read()).HasField("projected")
+        assert [batch.last_seq for batch in await hub.log.read(0, 100)] == [2]
+        hub.turns["backfill"].set()
+        await backfill.acked(1, 3)
+        await hub.world.project()
+        assert sorted(await stored(hub.world)) == names(1, 5)
+        await live.close()
+        await backfill.close()
 
     with_hub(postgres_dsn, body)

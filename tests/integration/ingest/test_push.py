@@ -154,6 +154,11 @@ def test_ingest_while_the_log_is_behind_is_told_to_come_again(postgres_dsn: str)
         hub.pressure = 0.9
         assert (await refused(hub, request(1.0))).code() is STATUS.RESOURCE_EXHAUSTED
         hub.pressure = 0.0
+        hub.held_back = "90 % of the log's quota wait"
+        held = await refused(hub, request(1.0))
+        assert held.code() is STATUS.RESOURCE_EXHAUSTED
+        assert "90 % of the log's quota wait" in (held.details() or "")
+        hub.held_back = ""
         log.fail("disk_full")
         assert (await refused(hub, request(1.0))).code() is STATUS.UNAVAILABLE
         log.fail("")
