@@ -11,7 +11,6 @@ from mtd.app.unreadable import UnreadableDevices
 from mtd.coordination.coordinator import Coordinator, Decision
 from mtd.coordination.inventory import InventoryFeed
 from mtd.coordination.moves import collector_change, moved
-from mtd.coordination.postgres import PostgresLeaseStore
 from mtd.coordination.seat import LocalSeat
 from mtd.coordination.service import Coordination
 from mtd.model.assignment import CollectorFacts
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from mtd.app.config import Settings
     from mtd.app.pools import Pools
     from mtd.app.tenancy import Tenancy
+    from mtd.coordination.interfaces import ILeaseStore
     from mtd.ingest.recorder import Recorder
     from mtd.model.device import Device
     from mtd.model.observation import StateChange
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 class Coordinating:
     """The hub's side: it decides, or stands by. ``seat`` is where this process polls from, if it does.
 
-    ``on_devices`` hears of all devices whenever the inventory was read.
+    ``on_devices`` hears of all devices whenever the inventory was read; ``leases`` is started and stopped by others.
     """
 
     def __init__(
@@ -44,6 +44,7 @@ class Coordinating:
         tenancy: Tenancy,
         recorder: Recorder,
         on_devices: Callable[[Sequence[Device]], None],
+        leases: ILeaseStore,
     ) -> None:
         config, name = settings.coordination, settings.daemon.collector_id
         self._recorder = recorder
@@ -51,7 +52,7 @@ class Coordinating:
         self._name = name
         self._unreadable = UnreadableDevices(recorder)
         self.inventory = InventoryFeed(polled, tenancy.shut_tenants, tenancy.serves)
-        self.leases = PostgresLeaseStore(pools.coordination)
+        self.leases = leases
         self.coordination = Coordination(self.leases, pools.coordination, self.inventory, config)
         instance_id = str(uuid.uuid4())
         self.coordinator = Coordinator(
@@ -73,7 +74,6 @@ class Coordinating:
 
     async def start(self) -> None:
         """Begin to follow the inventory and to answer collectors. The coordinator is started by itself."""
-        await self.leases.start()
         self.inventory.start()
         await self.coordination.start()
 
@@ -81,7 +81,6 @@ class Coordinating:
         """Answer nobody any more."""
         await self.coordination.stop()
         await self.inventory.stop()
-        await self.leases.stop()
 
     def checks(self) -> Sequence[ReadyCheck]:
         """Return the state of each part, for ``/readyz``."""

@@ -11,6 +11,7 @@ from mtd.api.console.pages import ConsolePages
 from mtd.api.console.worlds import Worlds
 from mtd.api.grpc.event_feed import EventFeeds
 from mtd.api.grpc.place_parts import place_parts
+from mtd.api.grpc.polling import polling_parts
 from mtd.api.grpc.server import ApiContext, GrpcServer
 from mtd.api.grpc.stream_hub import StreamHub
 from mtd.api.http.server import HttpServer
@@ -30,10 +31,12 @@ from mtd.app.folder import make_data_dir
 from mtd.app.hello import Hello
 from mtd.app.identity import Identity
 from mtd.app.ingesting import Ingesting
+from mtd.app.leases import lease_store
 from mtd.app.linking import Linking
 from mtd.app.log_damage import DamageTeller, go_on_behind
 from mtd.app.logins import Logins
 from mtd.app.neighbours import Neighbours
+from mtd.app.polling import Pollers
 from mtd.app.pools import Pools
 from mtd.app.pressing import pressure_of, ready_check
 from mtd.app.process import Process
@@ -43,7 +46,6 @@ from mtd.app.showing import Showing, Shown
 from mtd.app.tenancy import sole_tenant
 from mtd.app.ways import way_testers
 from mtd.compaction.service import CompactionService
-from mtd.coordination.postgres import PostgresLeaseStore
 from mtd.core.clock import SYSTEM_CLOCK
 from mtd.core.errors import Retryable
 from mtd.ingest.recorder import Recorder
@@ -124,6 +126,8 @@ class Daemon(Process):
         self._garbage.start()  # before anything is polled: it takes some 50 ms
         self._tasks.spawn("garbage", self._garbage.keep_young_few())
         await self._start_collecting(watched_until_us)
+        # Stopped first: balancers send nobody here any more.
+        self._stages.add("health", lambda: self._grpc.set_serving(False))
         await self._auditing.started()
         self._runtime.write(self._dsn, self._grpc.port, http.port)
         self._stages.waiting_for = ""
@@ -329,11 +333,13 @@ class Daemon(Process):
 
     async def _start_neighbours(self) -> None:
         """Hear of what other hubs commit: before all is read, and until all is committed here."""
+        self._leases = lease_store(self._settings, self._pools)
+        await self._begin("leases", _until_available(self._leases.start, "the leases"), self._leases.stop)
         self._neighbours = Neighbours(
             (self._settings.daemon.collector_id, self._log.log_id),
             (self._database, self._pools.across),
             self._enter,
-            PostgresLeaseStore(self._pools.coordination),
+            self._leases,
             self._hub,
             self._settings.neighbours,
             tables={source.table for source in self._plugins.catalogue.series_labels},
@@ -373,6 +379,7 @@ class Daemon(Process):
             self._identity.tenancy,
             self._recorder,
             self._on_devices,
+            self._leases,
         )
         self._hub.apply_devices((await self._secrets.polled.snapshot()).devices)
         await self._begin("streams", self._hub.start(), self._stop_streams)
@@ -410,6 +417,7 @@ class Daemon(Process):
             parts=[
                 *self._identity.parts(),
                 *place_parts(self._readers),
+                *polling_parts(Pollers(self._pools.coordination, self._coordinating.leases)),
                 *self._ingesting.parts(),
                 *linking.parts(),
                 *credential_parts(self._pools.doors, self._secrets.sealer, self._secrets.resolver.check),

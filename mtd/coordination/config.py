@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, model_validator
+
+
+class LeaseBackend(StrEnum):
+    """What keeps leases."""
+
+    POSTGRESQL = "postgresql"
+    JETSTREAM = "jetstream"
 
 
 class CoordinationConfig(BaseModel):
@@ -14,6 +23,10 @@ class CoordinationConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
+    leases: LeaseBackend = Field(
+        default=LeaseBackend.POSTGRESQL,
+        description="What keeps the leases: postgresql, or jetstream, the NATS servers of event_log.jetstream.",
+    )
     lease_s: float = Field(
         default=6.0,
         ge=1.0,

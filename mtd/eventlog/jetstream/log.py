@@ -235,7 +235,6 @@ class JetStreamEventLog:
         metrics.FIRST_SEQ.set(ledger.trimmed_through + 1)
         metrics.LAST_SEQ.set(ledger.last_seq)
         metrics.STORED_BYTES.set(ledger.stored_bytes)
-        metrics.DISK_FREE_BYTES.set(max(0, self._parts.info.max_bytes - self._parts.info.bytes))
 
     # -- reading -----------------------------------------------------------------
 
@@ -316,7 +315,6 @@ class JetStreamEventLog:
             batches=ledger.batches,
             stored_bytes=ledger.stored_bytes,
             disk_bytes=info.bytes,
-            disk_free_bytes=max(0, info.max_bytes - info.bytes),
             max_bytes=self._settings.max_bytes,
             oldest_us=oldest_us,
             newest_us=newest_us,

@@ -77,7 +77,6 @@ async def stream_stats(settings: EventLogConfig, name: str) -> LogStats:
             batches=ledger.batches,
             stored_bytes=ledger.stored_bytes,
             disk_bytes=info.bytes,
-            disk_free_bytes=max(0, info.max_bytes - info.bytes),
             max_bytes=settings.max_bytes,
             oldest_us=oldest_us,
             newest_us=newest_us,
