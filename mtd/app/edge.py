@@ -19,7 +19,7 @@ from mtd.app.certificates import Certificates
 from mtd.app.collecting import RELOADED, Collecting
 from mtd.app.edge_interfaces import EdgeParts, Seating, TakeSeat
 from mtd.app.edge_pages import ElsewherePages
-from mtd.app.folder import make_data_dir
+from mtd.app.folder import STATUS_FILE, make_data_dir
 from mtd.app.identity_files import Identity
 from mtd.app.log_damage import DamageTeller
 from mtd.app.pressing import pressure_of, ready_check
@@ -42,8 +42,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-STATUS_FILE = "forwarding.json"
 _STATUS_S = 2.0
+_STATUS_AT_LEAST_S = 10.0
 # What a hub is still given when the collector is told to stop.
 _LAST_PUSH_S = 1.0
 _HUBS_PIN = "projections"
@@ -217,13 +217,13 @@ class EdgeDaemon(Process):
     async def _tell_status(self) -> None:
         """Write down now and then how forwarding is, for ``mtd collector status`` and ``mtd log stats``."""
         path = self._settings.daemon.data_dir / STATUS_FILE
-        written = ""
+        written, written_at = "", 0.0
         while True:
-            text = json.dumps(dataclasses.asdict(self._forwarder.status()))
-            if text != written:
+            text, now = json.dumps(dataclasses.asdict(self._forwarder.status())), SYSTEM_CLOCK.monotonic()
+            if text != written or now - written_at > _STATUS_AT_LEAST_S:
                 try:
                     await asyncio.to_thread(_write, path, text)
-                    written = text
+                    written, written_at = text, now
                 except OSError as error:
                     logger.warning("%s can't be written: %s", path, error)
             await asyncio.sleep(_STATUS_S)

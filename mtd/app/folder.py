@@ -9,6 +9,9 @@ from pathlib import Path
 
 from mtd.core.errors import Misconfigured
 
+STATUS_FILE = "forwarding.json"
+"""In the data folder of a collector: how it is with its hub."""
+
 
 def make_data_dir(path: Path) -> None:
     """Make the data folder unless it is there; Misconfigured if it can't be used."""

@@ -13,6 +13,7 @@ from rich.table import Table
 
 from mtd.app.event_log import log_stats, verify_log
 from mtd.app.log_room import CRITICAL, OK, WARNING, log_room
+from mtd.cli.collector_status import forwarding_status, forwards, sent_to_hub
 from mtd.cli.config import load_settings
 from mtd.cli.output import (
     config_option,
@@ -46,7 +47,8 @@ def stats(config_path: Path | None, as_json: bool) -> None:
     found = log_stats(settings)
     room = log_room(settings, found)
     if as_json:
-        print_json({**dataclasses.asdict(found), "max_bytes": room.max_bytes, "room": room})
+        told = {"forwarding": forwarding_status(settings.daemon.data_dir)} if forwards(settings) else {}
+        print_json({**dataclasses.asdict(found), "max_bytes": room.max_bytes, "room": room, **told})
         return
     table = Table("Event log", found.log_id)
     table.add_row("events", f"{found.first_seq} to {found.last_seq} ({found.events})")
@@ -62,6 +64,8 @@ def stats(config_path: Path | None, as_json: bool) -> None:
         table.add_row("left on the disk", f"[{_COLOURS[room.disk_state]}]{spare}[/]")
     for name, position in sorted(found.consumers.items()):
         table.add_row(f"reader {name}", f"at {position}, {found.last_seq - position} behind")
+    for name, text in sent_to_hub(settings):
+        table.add_row(name, text)
     if found.warning:
         table.add_row("[red]NOT DURABLE[/]", f"[red]{plain(found.warning)}[/]")
     console.print(table)

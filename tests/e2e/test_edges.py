@@ -1,8 +1,11 @@
-"""A collector at the edge: polls without a database, and its hub has all of it, once."""
+"""A collector at the edge: polls without a database, through cuts and crashes, and its hub has all of it, once."""
 
 from __future__ import annotations
 
-from tests.e2e.edge_kit import hub_with_edges
+import pytest
+
+from mtd.testing.edges.line import Line
+from tests.e2e.edge_kit import QUICK_FORWARD, Watchman, frames_in_database, frames_in_log, hub_with_edges
 from tests.e2e.kit import wait_for
 
 SCENARIO = """
@@ -14,11 +17,54 @@ interfaces = 4
 name = "two"
 interfaces = 4
 """
+FAR = "127.0.0.2"
+SLOW_BACKFILL = {**QUICK_FORWARD, "backfill_events_per_s": 15.0}
 
 
-def test_a_collector_polls_for_its_hub() -> None:
-    with hub_with_edges(SCENARIO, "edge-1") as (hub, (edge,)):
-        routers = hub.add_routers()
-        edge.poll(list(routers.values()))
-        edge.start(from_file=True)
-        wait_for(lambda: len(hub.collected()) == 2, "both routers have live values at the hub", 20)
+@pytest.mark.timeout(300)
+def test_nothing_is_lost_or_doubled_when_the_line_is_cut_and_both_ends_are_killed() -> None:
+    with hub_with_edges(
+        SCENARIO,
+        "edge-1",
+        host=FAR,
+        hub_settings={"grpc": {"host": "127.0.0.1"}},
+        edge_settings={"forward": SLOW_BACKFILL},
+    ) as (hub, (edge,)):
+        hub.add_routers()
+        with Line(FAR, [hub.client_port]) as line:
+            edge.start(ready=False)
+            wait_for(lambda: len(hub.collected()) == 2, "both have live values at the hub", 30)
+            with Watchman(hub) as watchman:
+                # The cable is pulled: polling goes on, what routers tell waits.
+                line.cut()
+                wait_for(lambda: edge.metric("mtd_forwarding_hub_connected") == 0, "the loss is noticed", 30)
+                wait_for(lambda: edge.status()["buffer_events"] > 30, "events wait", 30)
+                assert not edge.readiness()["ready"]
+                assert "hub" in edge.readiness()["reasons"]
+                # Without a hub it polls on after a restart, too.
+                edge.kill()
+                edge.start(ready=False)
+                before = edge.metric("mtd_eventlog_last_seq")
+                wait_for(lambda: edge.metric("mtd_eventlog_last_seq") > before + 10, "it polls on", 30)
+                line.mend()
+                wait_for(
+                    lambda: all(age < 3 for age in hub.collected().values()), "live values come first", 30
+                )
+                assert edge.status()["backfill"]["events"] > 0
+                edge.kill()  # in the middle of the backfill
+                edge.start(ready=False)
+                wait_for(lambda: edge.metric("mtd_forwarding_hub_connected") == 1, "connected again", 30)
+                assert hub.daemon is not None
+                hub.daemon.kill()
+                hub.start()
+                wait_for(edge.is_ready, "all is well again", 60)
+                wait_for(lambda: edge.status()["buffer_events"] < 10, "all is sent", 60)
+            assert watchman.looks > 10
+            assert watchman.moved_back == []
+            edge.stop()
+        polled = frames_in_log(edge)
+        wait_for(lambda: len(frames_in_database(hub)) >= len(polled), "all of it is in the database", 30)
+        assert frames_in_database(hub) == polled
+        told = {event["event_type"] for event in hub.events()}
+        assert {"collector.hub.lost", "collector.hub.back", "collector.started"} <= told
+        hub.verify()

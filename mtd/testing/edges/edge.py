@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -17,8 +16,9 @@ from mtd.testing.harness import HarnessFailed, Process, free_port
 
 
 class Edge:
-    """Enrols with ``enrol``, then runs between ``start`` and ``stop``. ``prefix``: words before its command, such as
-    those that put it into a network namespace.
+    """Enrols with ``enrol``, then runs between ``start`` and ``stop``.
+
+    ``prefix``: words before its command, such as those that put it into a network namespace.
     """
 
     def __init__(
@@ -33,7 +33,6 @@ class Edge:
         self.name = name
         self.data_dir = folder / "data"
         self.config_path = folder / "mtd.toml"
-        self.devices_path = folder / "devices.json"
         self.http_port = free_port()
         self.prefix = list(prefix)
         self.process: Process | None = None
@@ -70,17 +69,9 @@ class Edge:
         answer: dict[str, Any] = json.loads(done.stdout)
         return answer
 
-    def poll(self, devices: Sequence[Mapping[str, Any]]) -> None:
-        """Have it poll these devices, given as the fields of ``Device``, if it runs with a file of devices."""
-        temporary = self.devices_path.with_suffix(".tmp")
-        temporary.write_text(json.dumps(list(devices)))
-        temporary.replace(self.devices_path)
-
-    def start(self, *, from_file: bool = False, ready: bool = True, timeout_s: float = 60.0) -> None:
-        """Start it; ``ready``: wait until it says that all is well."""
-        module = ["mtd.testing.edges.daemon", str(self.config_path), str(self.devices_path)]
-        arguments = module if from_file else ["mtd", "run", "--config", str(self.config_path)]
-        command = [*self.prefix, sys.executable, "-m", *arguments]
+    def start(self, *, ready: bool = True, timeout_s: float = 60.0) -> None:
+        """Start it; ``ready``: wait until it says that all is well, not only that it has started."""
+        command = [*self.prefix, sys.executable, "-m", "mtd", "run", "--config", str(self.config_path)]
         self.process = Process(self.name, command, self.folder / "edge.log")
         self.process.start()
         deadline = time.monotonic() + timeout_s
@@ -164,23 +155,3 @@ class Edge:
     def tail(self, lines: int = 40) -> str:
         """Return the end of what it printed."""
         return "" if self.process is None else self.process.tail(lines)
-
-
-def device_fields(router: Mapping[str, Any], device: Any) -> dict[str, Any]:
-    """Return the fields of ``Device`` of a lab router that the hub's inventory has as ``device``."""
-    return {
-        "device_id": device.id,
-        "tenant_id": device.tenant_id,
-        "name": device.name,
-        "host": router["host"],
-        "port": router["port"],
-        "username": router["username"],
-        "password": router["password"],
-        "tls_mode": router["client_tls"],
-        "tls_fingerprint": router["fingerprint_sha256"] if router["client_tls"] == "pinned" else "",
-    }
-
-
-def is_root() -> bool:
-    """Return whether network namespaces can be made."""
-    return os.geteuid() == 0
