@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mtd.api.grpc.stream_hub import QUIET_KINDS
@@ -41,15 +41,15 @@ Devices = defaultdict[str, set[str]]
 class Neighbours:
     """Tells other hubs what was committed here, and takes what they tell.
 
-    ``name``: `daemon.collector_id`, which no other may have. ``tables``: those that name things. ``on_events`` is
+    ``names``: `daemon.collector_id`, which no other may have, and the log's id. ``enter`` says that this hub is there. ``tables``: those that name things. ``on_events`` is
     told the tenants of which another hub has committed events; ``watched`` returns whether somebody looks on.
     """
 
     def __init__(
         self,
-        name: str,
-        hub_log_id: str,
+        names: tuple[str, str],
         pools: tuple[Database, Database],
+        enter: Callable[[], Awaitable[None]],
         leases: Any,
         hub: StreamHub,
         config: NeighboursConfig,
@@ -58,9 +58,9 @@ class Neighbours:
         on_events: Callable[[set[str]], None],
         watched: Callable[[], bool],
     ) -> None:
-        self._name = name
-        self._log_id = hub_log_id
+        self._name, self._log_id = names
         self._writer, across = pools
+        self._enter = enter
         self._latest = LatestQueries(across)
         self._leases = leases
         self._hub = hub
@@ -138,6 +138,7 @@ class Neighbours:
             await asyncio.sleep(self._config.lease_s / 3)
 
     async def _look_around(self) -> None:
+        await self._enter()
         held = await self._leases.acquire(LEASES + self._name, self._log_id, self._config.lease_s)
         if held is not None:
             self._lease = held

@@ -22,6 +22,7 @@ from mtd.client.runs import AsyncRun, RunCall
 from mtd.client.slices import GIVE_UP_AFTER_S, MOST_POINTS, Slice, SlicePlan
 from mtd.client.snapshots import SnapshotInfo, SnapshotVersion
 from mtd.client.state import TableInfo, TablePage
+from mtd.client.targets import Targets, another_may_answer, nothing_was_done
 from mtd.client.values import Catalogue, ConnectionTest, Device, Event, event_of
 
 if TYPE_CHECKING:
@@ -35,7 +36,8 @@ T = TypeVar("T")
 class AsyncMtdClient:
     """Calls the daemon from one asyncio loop.
 
-    ``target`` is the daemon's gRPC address. Connects with the first call, on
+    ``target`` is the daemon's gRPC address, or those of several hubs that share a database, with commas between
+    them: another one is called when one can't be reached, or stops. Connects with the first call, on
     the loop that makes it. ``timeout_s`` bounds each call that isn't a stream.
     Who calls, and TLS, are told by ``Options``. All calls raise MtdClientError;
     so does creating it if its options don't fit together or name files that
@@ -45,7 +47,7 @@ class AsyncMtdClient:
     def __init__(
         self, target: str = "127.0.0.1:50051", *, timeout_s: float = 10.0, **options: Unpack[Options]
     ) -> None:
-        self.target = target
+        self._targets = Targets(target)
         self._timeout_s = timeout_s
         self._credentials = credentials_for(target, **options)
         self._closed = asyncio.Event()
@@ -58,6 +60,11 @@ class AsyncMtdClient:
 
     async def __aexit__(self, *_: object) -> None:
         await self.close()
+
+    @property
+    def target(self) -> str:
+        """The address that is called at the moment."""
+        return self._targets.current
 
     @property
     def closed(self) -> bool:
@@ -321,15 +328,28 @@ class AsyncMtdClient:
         import grpc
 
         timeout_s = max(self._timeout_s, call.min_timeout_s)
-        try:
-            answer = await self._begin(call.service, call.method, call.request, timeout=timeout_s)
-        except grpc.RpcError as failed:
-            raise error_of(failed, self.target) from None
-        except asyncio.CancelledError:
-            if self._closed.is_set():
-                raise closed_error() from None
-            raise
-        return call.read(answer)
+        for left in reversed(range(len(self._targets))):
+            target = self.target
+            try:
+                answer = await self._begin(call.service, call.method, call.request, timeout=timeout_s)
+            except grpc.RpcError as failed:
+                error = error_of(failed, target)
+                self._turn_away(target, error)
+                if not left or not nothing_was_done(error):
+                    raise error from None
+            except asyncio.CancelledError:
+                if self._closed.is_set():
+                    raise closed_error() from None
+                raise
+            else:
+                return call.read(answer)
+        raise closed_error()
+
+    def _turn_away(self, target: str, error: MtdClientError) -> None:
+        """Call another hub from now on, if there is one and it may do better. Calls under way go on."""
+        if len(self._targets) > 1 and another_may_answer(error) and self.target == target:
+            self._targets.turn(target)
+            self._channel, self._stubs = None, {}
 
     async def _stream(
         self, method: str, again: Callable[[Any], Awaitable[Any]], resume: Resume
@@ -342,6 +362,7 @@ class AsyncMtdClient:
 
         before = None
         while not self._closed.is_set():
+            target = self.target
             call = self._begin(TELEMETRY, method, await again(before))
             try:
                 # Empty if the call failed. A stream may be quiet for hours: it was answered all the same.
@@ -352,7 +373,7 @@ class AsyncMtdClient:
                     yield response
                 return
             except grpc.RpcError as failed:
-                error = error_of(failed, self.target)
+                error = error_of(failed, target)
             except asyncio.CancelledError:
                 # Closing the channel cancels its calls; so does the task that reads.
                 if self._closed.is_set():
@@ -360,7 +381,9 @@ class AsyncMtdClient:
                 raise
             finally:
                 call.cancel()
-            if self._closed.is_set() or await self._closes_within(resume.delay_after(error)):
+            self._turn_away(target, error)
+            delay_s = resume.delay_after(error, others=len(self._targets) - 1)
+            if self._closed.is_set() or await self._closes_within(delay_s):
                 return
             before = call
 

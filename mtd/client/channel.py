@@ -17,6 +17,7 @@ from mtd.client.identity import TENANTS, TOKENS, USERS
 from mtd.client.ingest import INGEST, INGEST_KEYS
 from mtd.client.linking import LINK
 from mtd.client.places import GROUPS, SITES
+from mtd.client.polling import POLLING
 from mtd.client.requests import INVENTORY, TELEMETRY
 from mtd.client.tools import DIAGNOSTICS
 
@@ -81,6 +82,7 @@ STUBS: Mapping[str, tuple[str, str]] = MappingProxyType(
         USERS: ("admin.v1.user_service", "UserService"),
         TOKENS: ("admin.v1.token_service", "TokenService"),
         COLLECTORS: ("admin.v1.collector_service", "CollectorService"),
+        POLLING: ("admin.v1.polling_service", "PollingService"),
         LINK: ("collector.v1.collector_link_service", "CollectorLinkService"),
         ENROLLMENT: ("ingest.v1.enrollment_service", "EnrollmentService"),
     }

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mtd.client.errors import MtdClientError
+from mtd.client.targets import Targets
 
 TOKEN_KEY = "authorization"  # noqa: S105 - the name of a metadata key
 TENANT_KEY = "mtd-tenant"
@@ -66,16 +67,17 @@ def credentials_for(
     certificate_file: str | Path | None = None,
     key_file: str | Path | None = None,
 ) -> Credentials:
-    """Return the credentials for a target. Raises MtdClientError for those that don't fit together.
+    """Return the credentials for a target, or several with commas between them. Raises MtdClientError for those that don't fit together.
 
     A token, without which nobody could act as the caller, leaves this machine only within TLS.
     """
     if bool(certificate_file) != bool(key_file):
         raise _refused("a client certificate needs its key", "give both, certificate and key")
     secure = tls or bool(ca_file) or bool(certificate_file)
-    if token and not secure and not is_loopback(target):
+    far = [one for one in Targets(target).all if not is_loopback(one)]
+    if token and not secure and far:
         raise _refused(
-            f"a token isn't sent to {target} in the clear",
+            f"a token isn't sent to {far[0]} in the clear",
             "use TLS: give the daemon's CA certificate (ca_file, or --ca-file)",
         )
     return Credentials(

@@ -8,6 +8,7 @@ from urllib.parse import unquote
 RETRIED_CODES = frozenset({"UNAVAILABLE", "RESOURCE_EXHAUSTED", "CANCELLED", "DEADLINE_EXCEEDED"})
 
 _HANDSHAKE_WORDS = ("SSL_ERROR", "CERTIFICATE", "certificate", "handshake", "Peer name")
+_NO_CONNECTION = "failed to connect to all addresses"
 _UNTOLD_HINTS = {
     "UNAUTHENTICATED": "give a token or a client certificate that the daemon knows",
     "PERMISSION_DENIED": "ask an administrator of the tenant for the role or scope",
@@ -27,6 +28,8 @@ class MtdClientError(Exception):
     ) -> None:
         super().__init__(message, code, reason, hint)
         self.retry_after_s = retry_after_s
+        self.is_unsent = False
+        """Whether the daemon certainly never got the call."""
         self.message = message
         self.code = code
         self.reason = reason or code
@@ -62,7 +65,9 @@ def error_of(failed: Any, target: str) -> MtdClientError:
         message = f"mtd at {target} did not answer in time"
     elif code in _UNTOLD_HINTS and not hint:  # a proxy's answer, or an old daemon's
         hint = _UNTOLD_HINTS[code]
-    return MtdClientError(message, code=code, reason=reason, hint=hint, retry_after_s=retry_after_s)
+    error = MtdClientError(message, code=code, reason=reason, hint=hint, retry_after_s=retry_after_s)
+    error.is_unsent = reason == "UNREACHABLE" and _NO_CONNECTION in (failed.details() or "")
+    return error
 
 
 def _seconds(text: str) -> float:

@@ -30,8 +30,11 @@ class Resume:
         self._failures = 0
         self._since = None
 
-    def delay_after(self, error: MtdClientError) -> float:
-        """Return how many seconds to wait before the next attempt, or raise the error."""
+    def delay_after(self, error: MtdClientError, *, others: int = 0) -> float:
+        """Return how many seconds to wait before the next attempt, or raise the error.
+
+        ``others``: how many other hubs are called next, each at once.
+        """
         now = self.clock()
         if self._since is None:
             self._since = now
@@ -41,6 +44,8 @@ class Resume:
         # Sooner than the daemon says would be in vain.
         delay = max(min(CAP_S, FIRST_DELAY_S * 2.0 ** min(self._failures, 16)), 2.0 * error.retry_after_s)
         self._failures += 1
+        if error.code == "UNAVAILABLE" and self._failures % (others + 1):
+            return 0.0
         if limit is not None:
             # The last attempt is made when the time is up, not long after.
             delay = min(delay, self._since + limit - now)

@@ -21,6 +21,7 @@ from mtd.client.runs import Run, RunCall
 from mtd.client.slices import GIVE_UP_AFTER_S, MOST_POINTS, Slice, SlicePlan
 from mtd.client.snapshots import SnapshotInfo, SnapshotVersion
 from mtd.client.state import TableInfo, TablePage
+from mtd.client.targets import Targets, another_may_answer, nothing_was_done
 from mtd.client.values import Catalogue, ConnectionTest, Device, Event, event_of
 
 if TYPE_CHECKING:
@@ -34,7 +35,8 @@ T = TypeVar("T")
 class MtdClient:
     """Calls the daemon from synchronous code. Threads may share it.
 
-    ``target`` is the daemon's gRPC address. Connects with the first call.
+    ``target`` is the daemon's gRPC address, or those of several hubs that share a database, with commas between
+    them: another one is called when one can't be reached, or stops. Connects with the first call.
     ``timeout_s`` bounds each call that isn't a stream. Who calls, and TLS, are
     told by ``Options``. All calls raise MtdClientError; so does creating it if
     its options don't fit together or name files that can't be read.
@@ -43,7 +45,7 @@ class MtdClient:
     def __init__(
         self, target: str = "127.0.0.1:50051", *, timeout_s: float = 10.0, **options: Unpack[Options]
     ) -> None:
-        self.target = target
+        self._targets = Targets(target)
         self._timeout_s = timeout_s
         self._credentials = credentials_for(target, **options)
         self._lock = threading.Lock()
@@ -57,6 +59,11 @@ class MtdClient:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    @property
+    def target(self) -> str:
+        """The address that is called at the moment."""
+        return self._targets.current
 
     def close(self) -> None:
         """Close the connection; streams that threads are reading end."""
@@ -306,13 +313,27 @@ class MtdClient:
         import grpc
 
         timeout_s = max(self._timeout_s, call.min_timeout_s)
-        try:
-            answer = self._begin(call.service, call.method, call.request, timeout=timeout_s)
-        except grpc.RpcError as failed:
-            raise error_of(failed, self.target) from None
-        except ValueError:  # the channel was closed meanwhile
-            raise closed_error() from None
-        return call.read(answer)
+        for left in reversed(range(len(self._targets))):
+            target = self.target
+            try:
+                answer = self._begin(call.service, call.method, call.request, timeout=timeout_s)
+            except grpc.RpcError as failed:
+                error = error_of(failed, target)
+                self._turn_away(target, error)
+                if not left or not nothing_was_done(error):
+                    raise error from None
+            except ValueError:  # the channel was closed meanwhile
+                raise closed_error() from None
+            else:
+                return call.read(answer)
+        raise closed_error()
+
+    def _turn_away(self, target: str, error: MtdClientError) -> None:
+        """Call another hub from now on, if there is one and it may do better. Calls under way go on."""
+        with self._lock:
+            if len(self._targets) > 1 and another_may_answer(error) and self.target == target:
+                self._targets.turn(target)
+                self._channel, self._stubs = None, {}
 
     def _stream(self, method: str, again: Callable[[Any], Any], resume: Resume) -> Iterator[Any]:
         """Yield the messages of a stream, opened again whenever it breaks.
@@ -323,6 +344,7 @@ class MtdClient:
 
         before = None
         while not self._closed.is_set():
+            target = self.target
             try:
                 call = self._begin(TELEMETRY, method, again(before))
             except (ValueError, MtdClientError):
@@ -338,10 +360,12 @@ class MtdClient:
                     yield response
                 return
             except grpc.RpcError as failed:
-                error = error_of(failed, self.target)
+                error = error_of(failed, target)
             finally:
                 call.cancel()
-            if self._closed.is_set() or self._closed.wait(resume.delay_after(error)):
+            self._turn_away(target, error)
+            delay_s = resume.delay_after(error, others=len(self._targets) - 1)
+            if self._closed.is_set() or self._closed.wait(delay_s):
                 return
             before = call
 

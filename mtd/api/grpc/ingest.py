@@ -84,6 +84,10 @@ class IngestServicer(IngestServiceServicer):
             duplicate=result.duplicate,
         )
 
+    def drain(self) -> None:
+        """Send collectors that copy their logs away."""
+        self._copies.drain()
+
     async def Append(
         self, request: AsyncIterator[pb.AppendRequest], context: Context
     ) -> AsyncGenerator[pb.AppendResponse, None]:

@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from typing import TYPE_CHECKING
 
 from mtd.api.access.current import principal
+from mtd.api.errors import StreamsClosed
 from mtd.api.grpc.server import ServicePart
 from mtd.api.grpc.types import Context
 from mtd.api.link.session import LinkSession
@@ -27,7 +28,12 @@ _ROWS_AT_ONCE = 200
 
 def link_part(parts: LinkParts) -> ServicePart:
     """Return the service of links."""
-    return ServicePart(add_CollectorLinkServiceServicer_to_server, LinkServicer(parts))
+
+    def drain() -> None:
+        for link in parts.desk.links():
+            link.end(StreamsClosed("the daemon stops serving"))
+
+    return ServicePart(add_CollectorLinkServiceServicer_to_server, LinkServicer(parts), drain)
 
 
 class LinkServicer(CollectorLinkServiceServicer):

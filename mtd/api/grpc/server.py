@@ -38,6 +38,7 @@ from mtd.pb.admin.v1 import (
     audit_service_pb2,
     collector_service_pb2,
     ingest_key_service_pb2,
+    polling_service_pb2,
     tenant_service_pb2,
     token_service_pb2,
     user_service_pb2,
@@ -71,6 +72,7 @@ DESCRIPTORS = (
     audit_service_pb2.DESCRIPTOR.services_by_name["AuditService"],
     tenant_service_pb2.DESCRIPTOR.services_by_name["TenantService"],
     collector_service_pb2.DESCRIPTOR.services_by_name["CollectorService"],
+    polling_service_pb2.DESCRIPTOR.services_by_name["PollingService"],
     enrollment_service_pb2.DESCRIPTOR.services_by_name["EnrollmentService"],
     collector_link_service_pb2.DESCRIPTOR.services_by_name["CollectorLinkService"],
     ingest_service_pb2.DESCRIPTOR.services_by_name["IngestService"],
@@ -85,10 +87,14 @@ SERVICES = tuple(service.full_name for service in DESCRIPTORS)
 
 @dataclass(frozen=True, slots=True)
 class ServicePart:
-    """A service beside those of the context: its servicer, and the generated function that adds it to a server."""
+    """A service beside those of the context: its servicer, and the generated function that adds it to a server.
+
+    ``drain`` sends the callers of its streams away, to another hub if there is one.
+    """
 
     add: Callable[[Any, grpc.aio.Server], None]
     servicer: object
+    drain: Callable[[], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +208,9 @@ class GrpcServer:
         if self._server is None:
             return
         await self._health.enter_graceful_shutdown()
+        for part in self._context.parts:
+            if part.drain is not None:
+                part.drain()
         await self._context.hub.stop()
         await self._context.feeds.stop()
         await self._server.stop(self._context.config.stop_grace_s)

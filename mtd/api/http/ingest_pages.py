@@ -189,6 +189,7 @@ class IngestPages:
         )
         try:
             key = parts.keyring.verify(signed, digest)
+            await parts.keyring.spend(signed, key)
         except BadSignature as bad:
             bad.claimed = None if bad.key is None else principal_of(bad.key, credentials.peer)
             raise

@@ -45,6 +45,12 @@ class TakenOver(Conflict):
     """A newer stream carries the same lane of the same log, or another hub takes the log."""
 
 
+class HubStops(Retryable):
+    """This hub stops."""
+
+    hint = "call again, or another hub on the same database"
+
+
 class CopiedLog:
     """One log of a collector, as long as a stream carries it.
 
@@ -130,6 +136,7 @@ class CopyDoor:
         self._opening: dict[str, asyncio.Lock] = {}
         self._streams = 0
         self._appending: set[Durable] = set()
+        self._stops = False
         self.complaints = TokenBucket(_COMPLAINTS_PER_S, _COMPLAINTS_AT_ONCE, clock=clock)
 
     async def open(self, stream: CopyStream, log_id: str, lane: str, speaker: Speaker) -> CopiedLog:
@@ -137,6 +144,8 @@ class CopyDoor:
 
         ``log_id`` as `checked_id` returns it.
         """
+        if self._stops:
+            raise HubStops("this hub stops: it takes no more")
         lock = self._opening.setdefault(log_id, asyncio.Lock())
         try:
             async with lock:
@@ -251,6 +260,13 @@ class CopyDoor:
         """Wait while nothing more of a lane can be taken in: what isn't read stays in the collector's log."""
         if self._turn is not None:
             await self._turn(lane)
+
+    def drain(self) -> None:
+        """End all streams, and take no others: what wasn't acknowledged goes to another hub, or here after the start."""
+        self._stops = True
+        for copied in tuple(self._known.values()):
+            for stream in tuple(copied.lanes.values()):
+                stream.end(HubStops("this hub stops"))
 
     async def look_at_projected(self, copied: CopiedLog) -> None:
         """Look up what of a log is in the database, unless all that was taken is.

@@ -38,6 +38,7 @@ _LOOK_S = 60.0
 _RETRY_S = 2.0
 # All keys of all tenants are read: who changes theirs all the time isn't to have us do nothing else.
 _PAUSE_S = 0.2
+_SPEND_S = 1.0
 # Somebody who guesses keys learns nothing from how long it takes: as long as with a real one.
 _NO_SECRET = b"nobody's"
 
@@ -78,8 +79,8 @@ def sign(secret: bytes, method: str, path: str, time: str, nonce: str, body: byt
 class Keyring:
     """Verifies signatures against the keys of all tenants, which it holds in memory and follows.
 
-    A nonce is remembered for as long as its signature would be good. What was
-    signed before this process began is refused, with the advice to sign it
+    A nonce is remembered for as long as its signature would be good: here, and in PostgreSQL for the other hubs
+    (``spend``). What was signed before this process began is refused, with the advice to sign it
     again: it may have been sent to the process before.
     """
 
@@ -156,6 +157,21 @@ class Keyring:
         metrics.SIGNATURES.labels(outcome="good").inc()
         return key
 
+    async def spend(self, signed: Signed, key: GoodKey) -> None:
+        """Have a signature that was verified good nowhere else. Raises Unauthenticated if another hub has had it.
+
+        While PostgreSQL doesn't answer, each hub knows its own.
+        """
+        try:
+            fresh = await self._store.spend(key.tenant_id, signed.key_id, signed.nonce, _SPEND_S)
+        except Retryable:
+            metrics.NONCES_UNSHARED.inc()
+            return
+        if not fresh:
+            raise self._refusal(
+                "replayed", BadSignature("the nonce was used before: sign each request anew", key)
+            )
+
     def _check_time(self, key: GoodKey, time_s: int, now_s: float) -> None:
         off_s = time_s - now_s
         if abs(off_s) > self._config.clock_tolerance_s:
@@ -199,6 +215,10 @@ class Keyring:
         while True:
             await asyncio.sleep(_TOUCH_S)
             await self._write_used()
+            try:
+                await self._store.forget_nonces(2 * self._config.clock_tolerance_s)
+            except Retryable as error:
+                logger.warning("old nonces can't be forgotten: %s", error)
 
     async def _write_used(self) -> None:
         used, self._used = self._used, {}

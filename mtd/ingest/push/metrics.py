@@ -33,6 +33,10 @@ SIGNATURES = Counter(
     "Signed requests: good, or why not: malformed, unknown_key, wrong, stale (its time), replayed, full, starting.",
     ["outcome"],
 )
+NONCES_UNSHARED = Counter(
+    "mtd_ingest_push_nonces_unshared_total",
+    "Signed requests that were taken while PostgreSQL didn't answer: other hubs don't know that they were used.",
+)
 KEYS = Gauge("mtd_ingest_push_keys", "Keys that signatures are held against.")
 PARSER_STARTS = Counter(
     "mtd_ingest_push_parser_starts_total", "Starts of the process that reads large batches."

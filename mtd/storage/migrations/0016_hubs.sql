@@ -7,7 +7,9 @@ CREATE TABLE mtd.hub_log (
     tenant_id   uuid NOT NULL DEFAULT '00000000-0000-0000-0000-000000000000',  -- of no tenant
     log_id      uuid NOT NULL PRIMARY KEY,
     decided     int8 NOT NULL DEFAULT 0,
-    uncounted   int8multirange NOT NULL DEFAULT '{}'
+    uncounted   int8multirange NOT NULL DEFAULT '{}',
+    key_ids     bytea[] NOT NULL DEFAULT '{}',  -- of the master keys that the hub has
+    seen_at     timestamptz                     -- null: it has ended
 ) WITH (fillfactor = 50);
 
 -- Which events of a collector's log were projected from which hub's log. `part` names a stretch of the hub's log, so

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
+from mtd.core.errors import Misconfigured
 from mtd.model.ranges import SeqRanges
 from mtd.storage import literals
 from mtd.storage.pool import Database
 from mtd.storage.stores.ingest_logs import LogKey
 from mtd.storage.txn import Transaction
 
+# Any number will do, as long as it is ours.
+_ENTER_LOCK = 0x6D746410
 _EVENTS_PER_PART = 10_000_000
 _RANGE = re.compile(r"\[(-?\d+),(-?\d+)\)")
 
@@ -65,6 +68,57 @@ class Shares:
         for first, last in self.own:
             found.remove(first, last)
         return found
+
+
+class OtherKey(Misconfigured):
+    """Another hub on this database has other master keys."""
+
+    hint = (
+        "copy the file of master keys of the hub that has the right ones (security.master_key_file), and start this"
+        " one again"
+    )
+
+
+class HubStore:
+    """Knows the hubs on a database, and by which master keys each seals: they have to share one."""
+
+    def __init__(self, db: Database, hub_log_id: str) -> None:
+        self._db = db
+        self._hub = hub_log_id
+
+    async def enter(self, key_ids: Collection[bytes], gone_after_s: float) -> None:
+        """Be there, or go on being there. Raises OtherKey if a hub that is there has none of these keys."""
+
+        async def put(tx: Transaction) -> bool:
+            # Two that start at once see each other.
+            await tx.execute("SELECT pg_advisory_xact_lock(%s)", (_ENTER_LOCK,))
+            await tx.execute(
+                "SELECT count(*) FROM mtd.hub_log WHERE log_id <> %s AND NOT key_ids && %s::bytea[]"
+                " AND seen_at > now() - %s * interval '1 second'",
+                (self._hub, literals.bytea(key_ids), gone_after_s),
+            )
+            (strangers,) = tx.fetchone() or (0,)
+            if strangers:
+                return False
+            await tx.execute(
+                "INSERT INTO mtd.hub_log AS h (log_id, key_ids, seen_at) VALUES (%s, %s::bytea[], now())"
+                " ON CONFLICT (log_id) DO UPDATE SET key_ids = excluded.key_ids, seen_at = excluded.seen_at",
+                (self._hub, literals.bytea(key_ids)),
+            )
+            return True
+
+        if not await self._db.run("hubs.enter", put):
+            raise OtherKey(
+                "another hub on this database has another master key: neither could open what the other one seals"
+            )
+
+    async def leave(self) -> None:
+        """Be gone."""
+
+        async def put(tx: Transaction) -> None:
+            await tx.execute("UPDATE mtd.hub_log SET seen_at = NULL WHERE log_id = %s", (self._hub,))
+
+        await self._db.run("hubs.leave", put)
 
 
 class HubLogStore:

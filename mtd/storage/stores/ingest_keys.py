@@ -186,6 +186,28 @@ class GoodKeys:
             found.setdefault(key_id, (str(tenant_id), name, []))[2].append((secret.encode(), good_until))
         return {key_id: GoodKey(key_id, *rest) for key_id, rest in found.items()}, problems
 
+    async def spend(self, tenant_id: str, key_id: str, nonce: str, deadline_s: float) -> bool:
+        """Note that a nonce was used; false if it was before, at whichever hub."""
+
+        async def write(tx: Transaction) -> bool:
+            await tx.execute(
+                "INSERT INTO ingest_nonce (tenant_id, key_id, nonce) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
+                (tenant_id, key_id, nonce),
+            )
+            return tx.rowcount == 1
+
+        return await self._db.run("ingest_keys.spend", write, deadline_s=deadline_s, durable=False)
+
+    async def forget_nonces(self, older_than_s: float) -> None:
+        """Forget nonces whose signatures are no good any more."""
+
+        async def delete(tx: Transaction) -> None:
+            await tx.execute(
+                "DELETE FROM ingest_nonce WHERE used_at < now() - %s * interval '1 second'", (older_than_s,)
+            )
+
+        await self._db.run("ingest_keys.forget_nonces", delete, durable=False)
+
     async def touch(self, used: Mapping[str, dt.datetime]) -> None:
         """Note when keys were used last."""
 

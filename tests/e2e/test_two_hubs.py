@@ -1,0 +1,178 @@
+"""Two daemons on one database: each shows and takes what the other one does, and one stands in for the other."""
+
+from __future__ import annotations
+
+import datetime as dt
+import threading
+import time
+import urllib.error
+import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from mtd.client import MtdClient
+from mtd.storage.schema import Migration, migrate_blocking, migrations
+from mtd.testing.harness import HarnessFailed
+from tests.e2e.kit import wait_for
+from tests.e2e.two_hubs_kit import Daemon, share_key, two_daemons
+
+NAMES = ("one", "two", "three", "four")
+SCENARIO = "\n".join(f'[[router]]\nname = "{name}"\ninterfaces = 2\n' for name in NAMES)
+FUTURE = """
+CREATE TABLE mtd.of_the_next_release (tenant_id uuid NOT NULL, name text NOT NULL);
+ALTER TABLE mtd.device ADD COLUMN of_the_next_release text NOT NULL DEFAULT '';
+SELECT mtd.raise_wall('mtd.of_the_next_release');
+"""
+
+
+def at_once(*tasks: Callable[[], Any]) -> list[Any]:
+    with ThreadPoolExecutor(len(tasks)) as threads:
+        return list(threads.map(lambda task: task(), tasks))
+
+
+def collectors_of_frames(place: Daemon) -> dict[str, str]:
+    rows = place.sql(
+        "SELECT d.name, a.collector_id FROM device_assignment a JOIN device d USING (tenant_id, device_id)"
+    )
+    return dict(rows)
+
+
+def sees_news_of_all(place: Daemon, timeout_s: float = 20.0) -> None:
+    """A stream of this hub tells a value of each router that was observed after the stream was opened."""
+    missing = set(NAMES)
+    began = dt.datetime.now(dt.UTC)
+    deadline = time.monotonic() + timeout_s
+    with MtdClient(place.server) as client:
+        for sample in client.watch(metrics=["system.cpu.load_pct"], give_up_after_s=timeout_s):
+            if sample.collected_at > began:
+                missing.discard(sample.device)
+            if not missing:
+                return
+            assert time.monotonic() < deadline, f"{place.name} shows nothing new of {missing}"
+
+
+def readiness(place: Daemon) -> str:
+    try:
+        return place.http("/readyz")
+    except urllib.error.HTTPError as error:
+        return error.read().decode()
+
+
+def test_two_daemons_share_a_database() -> None:
+    with two_daemons(SCENARIO) as (first, second):
+        at_once(first.start_daemon, second.start_daemon)
+        assert first.value("SELECT count(*) FROM schema_version") == len(migrations())
+        first.add_all()
+        assert second.devices().keys() == set(NAMES)
+        at_once(lambda: sees_news_of_all(first), lambda: sees_news_of_all(second))
+        check_requests(first, second)
+        check_audit(first, second)
+        check_events(first, second)
+        check_names(second)
+        check_upgrade(first, second)
+
+
+def check_requests(first: Daemon, second: Daemon) -> None:
+    """A request that is repeated at the other hub is done once; a page of one leads to the next of the other."""
+    request_id = str(uuid.uuid4())
+    with MtdClient(first.server) as one, MtdClient(second.server) as other:
+        fields = {"name": "once", "host": "127.0.0.1", "username": "x", "enabled": False}
+        made = one.create_device(password="p", request_id=request_id, **fields)  # type: ignore[arg-type]
+        again = other.create_device(password="p", request_id=request_id, **fields)  # type: ignore[arg-type]
+        assert made.device_id == again.device_id
+        page = one.query_latest(metrics=["system.*"], page_size=3)
+        rest = other.query_latest(metrics=["system.*"], page_size=1000, page_token=page.next_page_token)
+        assert page.next_page_token
+        assert rest.values
+        other.delete_device("once")
+
+
+def check_audit(first: Daemon, second: Daemon) -> None:
+    """Both write into one chain."""
+
+    def deeds(place: Daemon) -> None:
+        for number in range(3):
+            place.mtd("ingest-key", "add", f"{place.name}-{number}")
+
+    at_once(lambda: deeds(first), lambda: deeds(second))
+    found = first.mtd("audit", "verify", "--json").json()
+    assert found["ok"], found
+
+
+def check_events(first: Daemon, second: Daemon) -> None:
+    """A stream of one hub tells what the other one's log brought."""
+    of_first = next(name for name, who in collectors_of_frames(first).items() if who == first.name)
+    told: list[str] = []
+
+    def follow() -> None:
+        with MtdClient(second.server) as client:
+            for event in client.events(only_new=True, devices=[of_first], give_up_after_s=20):
+                told.append(event.device)
+                return
+
+    thread = threading.Thread(target=follow)
+    thread.start()
+    wait_for(lambda: second.metric("mtd_api_event_streams") == 1, "the stream is open")
+    with first.control() as lab:
+        lab.inject(of_first, "refuse")
+        thread.join(20)
+        lab.clear(of_first)
+    assert told == [of_first]
+
+
+def check_names(second: Daemon) -> None:
+    """Another one of the same name says so; one with another key doesn't start."""
+    where = second.folder.parent
+    namesake = Daemon(where / "namesake", second.dsn(), second.name, daemon={"role": "hub"})
+    stranger = Daemon(where / "stranger", second.dsn(), "stranger", daemon={"role": "hub"})
+    with namesake, stranger:
+        namesake.data_dir.mkdir()
+        key = namesake.data_dir / "master.key"
+        key.touch(0o600)
+        key.write_text((second.data_dir / "master.key").read_text())
+        share_key(stranger)
+        with pytest.raises(HarnessFailed, match="wasn't ready"):
+            namesake.start_daemon(timeout_s=6)
+        assert "give each a daemon.collector_id of its own" in readiness(namesake)
+        with pytest.raises(HarnessFailed, match="another master key"):
+            stranger.start_daemon()
+
+
+def check_upgrade(first: Daemon, second: Daemon) -> None:
+    """One is drained, and the next release migrates: the other one works on, and this one starts on the new schema."""
+    both = f"{first.server},{second.server}"
+    stopped = threading.Event()
+    told: list[str] = []
+
+    def follow() -> None:
+        with MtdClient(both) as client:
+            for sample in client.watch(metrics=["system.cpu.load_pct"], give_up_after_s=20):
+                told.append(sample.device)
+                if stopped.is_set():
+                    return
+
+    thread = threading.Thread(target=follow)
+    thread.start()
+    wait_for(lambda: told, "values at the first hub")
+    assert first.daemon is not None
+    first.daemon.stop()
+    before = len(told)
+    wait_for(lambda: len(told) > before, "values at the second hub")
+    with MtdClient(both) as client:
+        assert {device.name for device in client.list_devices()} == set(NAMES)
+    wait_for(
+        lambda: set(collectors_of_frames(second).values()) == {second.name}, "all is polled by the other one"
+    )
+    steps = [*migrations(), Migration(len(migrations()) + 1, "of_the_next_release", FUTURE)]
+    assert migrate_blocking(second.dsn(), steps=steps).applied == ("of_the_next_release",)
+    sees_news_of_all(second)
+    first.start_daemon()
+    sees_news_of_all(first)
+    stopped.set()
+    thread.join(20)
+    assert not thread.is_alive()
+    for place in (first, second):
+        place.verify()
