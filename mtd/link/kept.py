@@ -7,6 +7,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,6 +26,8 @@ logger = logging.getLogger(__name__)
 
 # Within the seal: another sealed file of this daemon, put in the place of this one, isn't read as one.
 _MARK = b"mtd-assignment-1\n"
+
+_NEW = ".new"
 
 Keys = Callable[[], Sequence[MasterKey]]
 """The master keys, the newest first."""
@@ -69,6 +72,7 @@ class KeptFile:
 
     def read(self) -> Kept:
         """Return what is kept; nothing if there is no file. One that can't be used is moved aside, loudly."""
+        self._sweep()
         try:
             content = self.path.read_bytes()
         except FileNotFoundError:
@@ -100,6 +104,12 @@ class KeptFile:
         """Remove the file. Raises OSError."""
         self.path.unlink(missing_ok=True)
         _sync(self.path.parent)
+
+    def _sweep(self) -> None:
+        """Remove what a crash left half written."""
+        for leftover in self.path.parent.glob(f"{self.path.name}.*{_NEW}"):
+            with suppress(OSError):
+                leftover.unlink()
 
     def _set_aside(self, error: KeyUnusable) -> None:
         aside = self.path.with_name(f"{self.path.name}.damaged-{time.time_ns() // 1_000_000_000}")
@@ -141,7 +151,7 @@ def _kept_of(content: bytes, path: Path) -> Kept:
 def _replace(path: Path, content: bytes) -> None:
     """Write a file aside, for its owner only, and put it in the place of the one before."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    descriptor, name = tempfile.mkstemp(prefix=f"{path.name}.", suffix=".new", dir=path.parent)  # mode 0600
+    descriptor, name = tempfile.mkstemp(prefix=f"{path.name}.", suffix=_NEW, dir=path.parent)  # mode 0600
     staging = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as file:
