@@ -2,32 +2,47 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.table import Table
 
 from mtd.cli.ca import all_collectors
+from mtd.cli.collector_polling import COMMANDS, all_pollers, describe, polls
+from mtd.cli.collector_status import status
 from mtd.cli.connection import Connection
 from mtd.cli.output import console, explain_errors, json_option, plain, print_json, server_option
 from mtd.cli.times import duration_of
 from mtd.client import collectors as calls
+from mtd.client import polling
 from mtd.client.collectors import Collector
+from mtd.client.errors import MtdClientError
+from mtd.client.polling import Poller
 
 
 @click.group()
 def collector() -> None:
     """Collectors: daemons elsewhere that this hub knows by their certificates.
 
-    A hub takes the logs of those that it knows; `mtd run` doesn't send its own to one yet.
+    With `daemon.role = "collector"`, `mtd run` polls what its hub assigns and sends it what routers tell: docs/edges.md.
 
     \b
     mtd collector invite edge-1 --out edge-1.token    on the hub
     mtd enroll --server hub.example:50051 --token-file edge-1.token    on the collector
+    mtd collector status               on the collector: what waits there to be sent
     mtd collector list
     mtd collector disable edge-1       shut out until it is enabled
     mtd collector revoke edge-1        its certificates end: invite it again
+    mtd collector drain edge-1         others poll its devices, before it is stopped
+    mtd collector sites edge-1 graz-1  it polls the devices of that site
+    mtd collector devices edge-1       what it polls
     """
+
+
+for _command in COMMANDS:
+    collector.add_command(_command)
 
 
 @collector.command()
@@ -76,18 +91,41 @@ def invite(name: str, life: str | None, out: Path | None, server: Connection, as
 @json_option
 @explain_errors
 def list_collectors(server: Connection, as_json: bool) -> None:
-    """List the collectors of your tenant."""
-    found = all_collectors(server)
+    """List the collectors of your tenant, and the hubs that poll: how they stand, and what they poll."""
+    known = {one.id: one for one in all_collectors(server)}
+    pollers = {one.id: one for one in all_pollers(server)}
+    names = {key: one.name for key, one in pollers.items()} | {key: one.name for key, one in known.items()}
+    rows = [(known.get(key), pollers.get(key)) for key in sorted(names, key=lambda key: (names[key], key))]
     if as_json:
-        print_json(found)
+        print_json([_record(*row) for row in rows])
         return
-    table = Table("Name", "State", "Last seen", "From", "Certificate expires")
-    for one in found:
-        good = [certificate.expires_at for certificate in one.certificates if certificate.revoked_at is None]
-        seen = one.last_seen_at.astimezone().strftime("%Y-%m-%d %H:%M") if one.last_seen_at else "never"
-        expires = max(good).astimezone().strftime("%Y-%m-%d") if good else "has none"
-        table.add_row(plain(one.name), one.state, seen, plain(one.last_seen_peer), expires)
+    table = Table(
+        "Name", "State", "Polls", "Devices", "Lease", "Version", "Last seen", "From", "Certificate expires"
+    )
+    for row in rows:
+        table.add_row(*_cells(*row))
     console.print(table)
+
+
+def _record(one: Collector | None, poller: Poller | None) -> dict[str, Any]:
+    """Return all that is known of a collector; ``polling`` is how it takes part, and a hub has nothing else."""
+    found: dict[str, Any] = {} if one is None else dataclasses.asdict(one)
+    if one is None and poller is not None:
+        found = {"id": poller.id, "name": poller.name, "state": "hub"}
+    return {**found, "polling": None if poller is None else dataclasses.asdict(poller)}
+
+
+def _cells(one: Collector | None, poller: Poller | None) -> list[str]:
+    polling = ["", "", "", ""]
+    if poller is not None:
+        lease = f"{poller.lease_left_s:.1f} s" if poller.lease_left_s > 0 else "none"
+        polling = [polls(poller), str(poller.devices), lease, plain(poller.version)]
+    if one is None:
+        return ["" if poller is None else plain(poller.name), "hub", *polling, "", "", ""]
+    good = [certificate.expires_at for certificate in one.certificates if certificate.revoked_at is None]
+    seen = one.last_seen_at.astimezone().strftime("%Y-%m-%d %H:%M") if one.last_seen_at else "never"
+    expires = max(good).astimezone().strftime("%Y-%m-%d") if good else "has none"
+    return [plain(one.name), one.state, *polling, seen, plain(one.last_seen_peer), expires]
 
 
 @collector.command()
@@ -96,17 +134,31 @@ def list_collectors(server: Connection, as_json: bool) -> None:
 @json_option
 @explain_errors
 def show(name: str, server: Connection, as_json: bool) -> None:
-    """Show the COLLECTOR, by name or id, and its certificates."""
+    """Show the COLLECTOR, by name or id: how it takes part, what it polls, and its certificates."""
     with server.client() as client:
-        found = client.ask(calls.get(name))
+        poller = client.ask(polling.get(name))
+        try:
+            found = client.ask(calls.get(poller.id))
+        except MtdClientError as error:
+            if error.code != "NOT_FOUND":
+                raise
+            found = None  # a hub that polls
     if as_json:
-        print_json(found)
+        print_json(_record(found, poller))
         return
-    console.print(
-        f"{plain(found.name)} is {found.state}, id {found.id}, invited by {plain(found.created_by)}."
-    )
-    for tenant in found.served_tenant_ids:
-        console.print(f"It serves the tenant {tenant} as well.")
+    if found is not None:
+        console.print(
+            f"{plain(found.name)} is {found.state}, id {found.id}, invited by {plain(found.created_by)}."
+        )
+        for tenant in found.served_tenant_ids:
+            console.print(f"It serves the tenant {tenant} as well.")
+    for line in describe(poller):
+        console.print(line, soft_wrap=True)
+    if found is not None:
+        console.print(_certificates(found))
+
+
+def _certificates(found: Collector) -> Table:
     table = Table("Serial", "Made", "Expires", "Revoked", "Why")
     for one in found.certificates:
         days = [one.issued_at, one.expires_at, one.revoked_at]
@@ -115,7 +167,7 @@ def show(name: str, server: Connection, as_json: bool) -> None:
             *("" if day is None else day.astimezone().strftime("%Y-%m-%d %H:%M") for day in days),
             plain(one.revoke_reason),
         )
-    console.print(table)
+    return table
 
 
 @collector.command()
@@ -180,3 +232,6 @@ def _told(found: Collector, what: str, *, as_json: bool) -> None:
         print_json(found)
     else:
         console.print(f"{plain(found.name)} {what}.")
+
+
+collector.add_command(status)

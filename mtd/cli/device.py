@@ -12,7 +12,7 @@ from mtd.cli.device_capabilities import capability_record, capability_table, way
 from mtd.cli.device_export import export_devices
 from mtd.cli.device_import import import_devices
 from mtd.cli.device_interfaces import list_interfaces, pin, pins, unpin
-from mtd.cli.device_settings import changes_from
+from mtd.cli.device_settings import changes_from, placement_from
 from mtd.cli.output import (
     console,
     explain_errors,
@@ -29,6 +29,7 @@ from mtd.cli.router_options import (
     settings_from,
 )
 from mtd.cli.way_options import way_options, way_settings_from
+from mtd.client.polling import place
 from mtd.client.values import ConnectionTest, Device
 
 _STATUS_STYLE = {"up": "green", "degraded": "yellow", "down": "red", "disabled": "dim"}
@@ -148,17 +149,25 @@ def set_settings(name: str, settings: tuple[str, ...], server: Connection, as_js
     mtd device set core-1 password=-          asks; password=env takes MTD_PASSWORD
     mtd device set core-1 rest_port=443 rest_tls_mode=verify snmp_version=2c snmp_community=-
     mtd device set core-1 site=graz-1 groups=core,noc
+    mtd device set core-1 collector=edge-1    polls it whenever it can; nothing: any collector
+    mtd device set core-1 redundancy=2        two collectors poll it; nothing: as its site says
 
     Known: host, port, username, password, tls_mode, tls_fingerprint, enabled,
     interface_naming, code_page, connect_timeout_s, command_timeout_s, notes,
     name, ways, rest_port, rest_tls_mode, rest_tls_fingerprint, snmp_version,
     snmp_port, snmp_community, snmp_username, snmp_auth, snmp_auth_password,
-    snmp_priv, snmp_priv_password, site, groups, t0:interfaces, t0:metrics, label:KEY and interval:TIER. Labels,
+    snmp_priv, snmp_priv_password, site, groups, collector, redundancy, t0:interfaces, t0:metrics, label:KEY and interval:TIER. Labels,
     intervals and limits that aren't named stay; an empty value takes one away.
     """
+    placement, others = placement_from(settings)
     with server.client() as client:
-        changes = changes_from(settings, lambda: client.get_device(name))
-        _show([client.update_device(name, **changes)], as_json)
+        if placement:
+            client.ask(place([name], **placement))
+        if others:
+            changes = changes_from(others, lambda: client.get_device(name))
+            _show([client.update_device(name, **changes)], as_json)
+        else:
+            _show([client.get_device(name)], as_json)
 
 
 @device.command()

@@ -77,6 +77,24 @@ _KNOWN = sorted(
 )
 
 
+def placement_from(texts: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
+    """Return what ``KEY=VALUE`` texts say of who polls a device, and the texts about everything else.
+
+    Raises ClickException for a redundancy that isn't a number.
+    """
+    placement: dict[str, Any] = {}
+    others = []
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if equals and key == "collector":
+            placement["poller"] = value
+        elif equals and key == "redundancy":
+            placement["redundancy"] = _number(key, value, int) if value else 0
+        else:
+            others.append(text)
+    return placement, others
+
+
 def changes_from(texts: Sequence[str], current: Callable[[], Device]) -> dict[str, Any]:
     """Return the settings that ``KEY=VALUE`` texts change.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 
 import click
@@ -81,6 +82,15 @@ CALLS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("ingest-key", "list"): ("--all",),
     ("whoami",): (),
     ("collector", "list"): (),
+    ("collector", "show"): ("COLLECTOR",),
+    ("collector", "devices"): (),
+    ("collector", "drain"): ("COLLECTOR",),
+    ("collector", "undrain"): ("COLLECTOR",),
+    ("collector", "pin"): ("COLLECTOR", "lab-0001"),
+    ("collector", "sites"): ("COLLECTOR",),
+    ("collector", "canary"): ("COLLECTOR", "--off"),
+    ("collector", "weight"): ("COLLECTOR", "2"),
+    ("collector", "redundancy"): ("0", "--device", "lab-0001"),
     ("ca", "list"): ("--revoked",),
     ("watch",): ("--seconds", "1.5"),
     ("query",): ("lab-0001", "system.*", "--last", "5m"),
@@ -121,7 +131,9 @@ ELSEWHERE = {
     *(("token", name) for name in ("add", "rotate", "revoke")),
     *(("ingest-key", name) for name in ("add", "rotate", "revoke")),
     # Of a hub with TLS: see tests/integration/certificates/test_commands.
-    *(("collector", name) for name in ("invite", "show", "disable", "enable", "revoke", "serve")),
+    *(("collector", name) for name in ("invite", "disable", "enable", "revoke", "serve")),
+    # Of a collector that is away: see tests/integration/app/test_polling.
+    ("collector", "release"),
     *(("ca", name) for name in ("init", "rotate", "show", "issue", "revoke")),
     ("enroll",),
 }
@@ -173,6 +185,7 @@ def test_json_is_json(running: Rig, path: tuple[str, ...]) -> None:
     stand_ins = {
         "FILE": str(running.folder / "devices.csv"),
         "PORT": str(running.routers["lab-0001"]["port"]),
+        "COLLECTOR": socket.gethostname(),  # whose daemon polls
     }
     arguments = [stand_ins.get(word, word) for word in CALLS[path]]
     answer = called(running, path, arguments, "--json")
