@@ -92,6 +92,8 @@ TESTING = [
 
 DEV = [
     *GENERATOR,
+    # Rules of Prometheus, and provisioning of Grafana, as tests read them.
+    "PyYAML>=6",
     "RouterOS-api>=0.21",
     # Fuzzing that looks at which branches an input reaches; there are no wheels for others yet.
     "atheris>=3; sys_platform == 'linux' and platform_machine == 'x86_64' and python_version < '3.14'",

@@ -1,6 +1,6 @@
 """Writes what the code knows about itself: settings, metrics, commands, and the protocol.
 
-Writes docs/reference/*.md, docs/api/*.md and etc/mtd.toml. With ``--check`` it
+Writes docs/reference/*.md, docs/api/*.md, etc/mtd.toml and Grafana's dashboards. With ``--check`` it
 writes nothing and fails if one of them is not what it would write.
 """
 
@@ -28,6 +28,7 @@ from pydantic.fields import FieldInfo
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # from wherever it is run
 api_docs: Any = importlib.import_module("scripts.api_docs")
+dashboards: Any = importlib.import_module("scripts.dashboards")
 process_docs: Any = importlib.import_module("scripts.process_docs")
 
 WIDTH = 100
@@ -274,6 +275,7 @@ DOCUMENTS: Mapping[str, Callable[[], str]] = {
     "docs/reference/queues.md": queues_page,
     "docs/reference/commands.md": commands_page,
     "etc/mtd.toml": example_config,
+    **dashboards.documents(),
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import shutil
@@ -15,12 +16,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from mtd.lab.world import World
 from mtd.testing.harness import Process, free_port
 from mtd.testing.missing import skip_without
 from mtd.testing.truth_check import COUNTER_PROPERTIES
 from tests.e2e.kit import QUICK_TIERS, Rig, rig, wait_for
+from tests.witnesses.boards import RULES, Asked, alerts, of_boards, of_rules
 
 ROOT = Path(__file__).parents[2]
 SCENARIO = """
@@ -74,7 +77,8 @@ def config(http_port: int) -> str:
     """Return a configuration as docs/prometheus.md gives it, but for the pace."""
     door = f"127.0.0.1:{http_port}"
     return f"""
-global: {{scrape_interval: 1s, scrape_timeout: 1s}}
+global: {{scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}}
+rule_files: ["{RULES}"]
 scrape_configs:
   - job_name: mtd
     static_configs: [{{targets: ["{door}"]}}]
@@ -107,6 +111,11 @@ class Prometheus:
         ) as answer:
             found: list[dict[str, Any]] = json.load(answer)["data"]["result"]
         return found
+
+    def api(self, what: str) -> Any:
+        """Return what it answers about itself."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/api/v1/{what}", timeout=10) as answer:
+            return json.load(answer)["data"]
 
     def values(self, expression: str, label: str) -> dict[str, float]:
         """Return the value of each series by one of its labels."""
@@ -276,6 +285,62 @@ def test_a_router_that_does_not_answer_is_told(prometheus: Prometheus) -> None:
     assert ages.keys() == set(ROUTERS)
 
 
+def test_rules_are_evaluated_without_an_error(prometheus: Prometheus) -> None:
+    """By a real Prometheus, over what a real daemon serves; and what is recorded is there."""
+
+    def all_ok() -> list[dict[str, Any]]:
+        rules = [rule for group in prometheus.api("rules")["groups"] for rule in group["rules"]]
+        assert not [rule for rule in rules if rule.get("lastError")]
+        return rules if all(rule["health"] == "ok" for rule in rules) else []
+
+    rules = wait_for(all_ok, "all rules evaluated", timeout_s=30)
+    assert len(rules) == len(list(of_rules()))
+    for name, _ in of_rules():
+        if ":" in name:
+            wait_for(lambda name=name: prometheus.query(name), name, timeout_s=30)
+    firing = {rule["name"] for rule in rules if rule.get("state") == "firing"}
+    assert not firing & {"MtdEventsLost", "MtdLogUnavailable", "MtdErrorBudgetBurnsFast", "MtdHubUnreachable"}
+
+
+# What a daemon without edges, without TLS and without trouble has nothing to show for.
+NOTHING_YET = (
+    "mtd_forwarding_",
+    "mtd_ingest_append_",
+    "mtd_link_",
+    "mtd_coordination_moves_total",
+    "mtd_pressure_held_back_",
+    "mtd_app_collectors_refused_total",
+    "mtd_api_access_refused_total",
+    "mtd_core_task_failures_total",
+    "mtd_scheduler_polls_failed_total",
+    "mtd_scheduler_polls_skipped_total",
+    "mtd_eventlog_failed_batches_total",
+    "mtd_ingest_dropped_events_total",
+    "mtd_projections_dead_letters_total",
+    "mtd_projections_events_dropped_total",
+    "mtd_projections_retries_total",
+    "mtd_storage_transaction_failures_total",
+)
+
+
+def test_dashboards_ask_what_prometheus_answers(prometheus: Prometheus) -> None:
+    """Each expression of each panel is understood, and shows something."""
+    waiting = list(of_boards())
+    assert len(waiting) > 80
+
+    def shown(asked: Asked) -> bool:
+        found = prometheus.query(asked.filled())
+        return bool(found) or all(name.startswith(NOTHING_YET) for name in asked.names)
+
+    def all_shown() -> bool:
+        waiting[:] = [asked for asked in waiting if not shown(asked)]
+        return not waiting
+
+    with contextlib.suppress(AssertionError):  # what is left says more
+        wait_for(all_shown, "panels with data", timeout_s=30, every_s=1.0)
+    assert not waiting
+
+
 def test_values_of_a_router_that_falls_silent_end_and_its_age_grows(prometheus: Prometheus) -> None:
     """Last in this module: the router stays away."""
     stage = prometheus.stage
@@ -303,30 +368,17 @@ def test_promtool_finds_nothing_wrong(prometheus: Prometheus) -> None:
     promtool("check", "config", str(stage.folder / "prometheus.yml"))
 
 
-RULES_TEST = f"""
-rule_files: ["{ROOT}/etc/prometheus/mtd.rules.yml"]
-evaluation_interval: 15s
-tests:
-  - interval: 15s
-    input_series:
-      - {{series: 'routeros_up{{job="routers",device="r1"}}', values: "1x4 0x20"}}
-      - {{series: 'routeros_up{{job="routers",device="r2"}}', values: "1x24"}}
-      - {{series: 'routeros_status_info{{job="routers",device="r1",status="up",reason="polled"}}', values: "1x4 stale"}}
-      - {{series: 'routeros_status_info{{job="routers",device="r1",status="down",reason="timed out"}}', values: "_x4 {"1 stale " * 10}"}}
-      - {{series: 'routeros_status_info{{job="routers",device="r1",status="down",reason="refused"}}', values: "_x4 {"stale 1 " * 10}"}}
-      - {{series: 'routeros_status_info{{job="routers",device="r2",status="up",reason="polled"}}', values: "1x24"}}
-    alert_rule_test:
-      - {{eval_time: 1m, alertname: RouterDown, exp_alerts: []}}
-      - eval_time: 3m
-        alertname: RouterDown
-        exp_alerts:
-          - exp_labels: {{severity: critical, device: r1, job: routers}}
-            exp_annotations: {{summary: "r1 isn't polled: timed out"}}
-"""
-
-
 def test_the_shipped_configuration_is_valid(tmp_path: Path) -> None:
-    """``etc/prometheus`` as it is, and its first alert at work."""
+    """``etc/prometheus`` as it is, and each of its alerts at work."""
     promtool("check", "config", str(ROOT / "etc" / "prometheus" / "prometheus.yml"))
-    (tmp_path / "test.yml").write_text(RULES_TEST)
+    promtool("check", "rules", "--lint=all", "--lint-fatal", str(RULES))
+    text = (Path(__file__).parent / "rules.test.yml").read_text()
+    (tmp_path / "test.yml").write_text(text.replace("RULES", str(RULES)))
     promtool("test", "rules", str(tmp_path / "test.yml"))
+    raised = {
+        case["alertname"]
+        for group in yaml.safe_load(text)["tests"]
+        for case in group["alert_rule_test"]
+        if case["exp_alerts"]
+    }
+    assert raised == alerts(), "an alert that no test raises"
