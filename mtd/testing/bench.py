@@ -7,6 +7,8 @@ from rich.console import Console
 
 from mtd.testing.bench_output import folder, show
 from mtd.testing.end_to_end import Plan, measure, running_stage
+from mtd.testing.failover.command import failover
+from mtd.testing.jetstream.command import jetstream
 from mtd.testing.outage.command import outage
 from mtd.testing.poll_bench import PollPlan, measure_polling, running_lab
 from mtd.testing.telemetry.commands import COMMANDS
@@ -281,7 +283,7 @@ def _fleet(routers: int, interfaces: int) -> tuple[str, ...]:
     return ("--scenario", "fleet", "--routers", str(routers), "--interfaces", str(interfaces))
 
 
-for _command in (*COMMANDS, outage):
+for _command in (*COMMANDS, outage, jetstream, failover):
     main.add_command(_command)
 
 

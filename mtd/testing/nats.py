@@ -227,9 +227,11 @@ def free_ports(count: int) -> list[int]:
 
 
 @contextmanager
-def running_servers(nodes: int = 1, **settings: Any) -> Iterator[NatsServers]:
-    """Run servers in a folder of their own."""
-    folder = Path(tempfile.mkdtemp(prefix="mtd-nats-"))
+def running_servers(nodes: int = 1, *, folder: Path | None = None, **settings: Any) -> Iterator[NatsServers]:
+    """Run servers in a folder of their own, which is removed at the end."""
+    if folder is None:
+        folder = Path(tempfile.mkdtemp(prefix="mtd-nats-"))
+    folder.mkdir(parents=True, exist_ok=True)
     servers = NatsServers(folder, nodes, **settings)
     try:
         servers.start()
