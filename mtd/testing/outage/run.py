@@ -14,6 +14,7 @@ from typing import Any
 import psutil
 import psycopg
 
+from mtd.storage.config import EmbeddedConfig
 from mtd.testing.end_to_end import wait_for_first_polls, wait_until_live
 from mtd.testing.harness import HarnessFailed, Stage
 from mtd.testing.outage.database import OwnDatabase
@@ -26,20 +27,19 @@ _LOOK_S = 0.5
 _FRESH_S = 2.0
 _DRAIN_TIMEOUT_FACTOR = 2.0
 _DRAIN_TIMEOUT_LEAST_S = 120.0
-# Polls from before the outage to after the drain, so that both edges are looked at.
-_MARGIN_S = 5.0
 _DRAINED_EVENTS_PER_ROUTER = 3
 _CURVE_POINTS = 20
 
 
 @dataclass(frozen=True, slots=True)
 class OutagePlan:
-    """What to run. ``hung``: frozen instead of stopped."""
+    """What to run. ``hung``: frozen instead of stopped. ``margin_s``: before the outage and after the drain, to see both edges."""
 
     routers: int = 100
     interfaces: int = 30
     seconds: float = 600.0
     hung: bool = False
+    margin_s: float = 5.0
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
@@ -91,12 +91,14 @@ def metrics_of(stage: Stage) -> dict[str, float]:
 
 
 @contextlib.contextmanager
-def running_outage(folder: Path, plan: OutagePlan, say: Say) -> Iterator[tuple[Stage, OwnDatabase]]:
+def running_outage(
+    folder: Path, plan: OutagePlan, say: Say, server: EmbeddedConfig | None = None
+) -> Iterator[tuple[Stage, OwnDatabase]]:
     """Run a lab, a PostgreSQL of ours, and a daemon that uses it."""
     place = folder / "postgres"
     place.mkdir(mode=0o711)
     say("starting PostgreSQL")
-    with OwnDatabase.running(place) as database:
+    with OwnDatabase.running(place, server) as database:
         settings = {name: dict(values) for name, values in plan.settings.items()}
         settings.setdefault("database", {}).update(database.settings)
         with Stage(folder, settings=settings) as stage:
@@ -113,7 +115,12 @@ def measure_outage(stage: Stage, database: OwnDatabase, plan: OutagePlan, say: S
     """Take PostgreSQL away for so long; return the figures."""
     wait_for_first_polls(stage, plan.routers, say)
     wait_until_live(stage, say)
-    _wait(_MARGIN_S, stage, say, "letting it run")
+    return measure_outage_of_live(stage, database, plan, say)
+
+
+def measure_outage_of_live(stage: Stage, database: OwnDatabase, plan: OutagePlan, say: Say) -> dict[str, Any]:
+    """Do as ``measure_outage`` does, of a stage whose values are live."""
+    _wait(plan.margin_s, stage, say, "letting it run")
     before = metrics_of(stage)
     start_us = time.time_ns() // 1000
     (database.freeze if plan.hung else database.stop)()
@@ -127,7 +134,7 @@ def measure_outage(stage: Stage, database: OwnDatabase, plan: OutagePlan, say: S
     (database.thaw if plan.hung else database.start)()
     back = time.monotonic()
     fresh_s, drained_s = _follow_return(stage, database, plan, watch, back, say)
-    _wait(_MARGIN_S, stage, say, "letting the last polls arrive")
+    _wait(plan.margin_s, stage, say, "letting the last polls arrive")
     after = watch.look(stage)
     end_us = time.time_ns() // 1000
     with psycopg.connect(database.dsn) as connection:
