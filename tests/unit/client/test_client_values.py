@@ -243,15 +243,26 @@ def test_what_will_not_get_better_is_raised_at_once() -> None:
         Resume(give_up_after_s=0).delay_after(MtdClientError("away", code="UNAVAILABLE"))
 
 
+UNDERNEATH = ("begin", "raw_stream")
+"""What collectors call their hub by, from a loop."""
+
+
 def test_both_clients_offer_the_same_calls() -> None:
     def offered(kind: type) -> dict[str, object]:
         return {
             name: sorted(getattr(kind, name).__annotations__)
-            for name in vars(kind)
-            if not name.startswith("_")
+            for name, value in vars(kind).items()
+            if not (name.startswith("_") or isinstance(value, property) or name in UNDERNEATH)
         }
 
     assert offered(MtdClient) == offered(AsyncMtdClient)
+
+
+def test_other_hubs_are_called_at_once_and_all_of_them_again_after_a_while() -> None:
+    resume, away = Resume(), MtdClientError("away", code="UNAVAILABLE")
+    delays = [resume.delay_after(away, others=2) for _ in range(6)]
+    assert [delay > 0 for delay in delays] == [False, False, True] * 2
+    assert resume.delay_after(MtdClientError("busy", code="RESOURCE_EXHAUSTED"), others=2) > 0
 
 
 def test_the_last_attempt_is_made_when_the_time_is_up() -> None:
