@@ -38,6 +38,7 @@ class Keeping:
 
     async def restore(self) -> None:
         """Hold what is on the disk, if it is this collector's."""
+        await asyncio.to_thread(self._file.sweep)
         kept = await asyncio.to_thread(self._file.read)
         if kept.collector_id and kept.collector_id != self._collector_id:
             logger.warning("%s is of another collector, and isn't used", self._file.path)
@@ -70,9 +71,15 @@ class Keeping:
             try:
                 if self._owned:
                     await self._write(self._holding.kept(self._collector_id))
-            except (OSError, MtdError) as error:
+            except Exception as error:
                 KEPT_FAILURES.labels(what="write").inc()
-                logger.error("what is polled without a lease can't be kept in %s: %s", self._file.path, error)
+                unexpected = not isinstance(error, OSError | MtdError)
+                logger.error(
+                    "what is polled without a lease can't be kept in %s: %s",
+                    self._file.path,
+                    error,
+                    exc_info=unexpected,
+                )
                 # What is there names devices that others may have by now: better nothing.
                 if await self.forget():
                     await self._settle(version)

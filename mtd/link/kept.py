@@ -70,9 +70,14 @@ class KeptFile:
         self.path = path
         self._keys = keys
 
+    def sweep(self) -> None:
+        """Remove what a crash left half written: before the first writing only."""
+        for leftover in self.path.parent.glob(f"{self.path.name}.*{_NEW}"):
+            with suppress(OSError):
+                leftover.unlink()
+
     def read(self) -> Kept:
         """Return what is kept; nothing if there is no file. One that can't be used is moved aside, loudly."""
-        self._sweep()
         try:
             content = self.path.read_bytes()
         except FileNotFoundError:
@@ -104,12 +109,6 @@ class KeptFile:
         """Remove the file. Raises OSError."""
         self.path.unlink(missing_ok=True)
         _sync(self.path.parent)
-
-    def _sweep(self) -> None:
-        """Remove what a crash left half written."""
-        for leftover in self.path.parent.glob(f"{self.path.name}.*{_NEW}"):
-            with suppress(OSError):
-                leftover.unlink()
 
     def _set_aside(self, error: KeyUnusable) -> None:
         aside = self.path.with_name(f"{self.path.name}.damaged-{time.time_ns() // 1_000_000_000}")

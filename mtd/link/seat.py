@@ -15,7 +15,7 @@ from zope.interface import implementer
 from mtd.coordination.interfaces import ISeat
 from mtd.core.backoff import Backoff
 from mtd.core.clock import LEASE_CLOCK, Clock
-from mtd.core.errors import Forbidden, MtdError, Retryable, Superseded, Unauthenticated
+from mtd.core.errors import Bug, Forbidden, MtdError, Retryable, Superseded, Unauthenticated
 from mtd.core.service import TaskGroup
 from mtd.link.attachment import Attachment, GetReport, Who
 from mtd.link.config import LinkConfig
@@ -190,24 +190,25 @@ class RemoteSeat:
         backoff = Backoff(first_s=config.first_retry_s, cap_s=config.longest_retry_s)
         while not self._stopping:
             began = self._clock.monotonic()
-            pause_s = 0.0
+            error: MtdError = Retryable("the hub ended the link")
             try:
                 await self._attach()
-                error: MtdError = Retryable("the hub ended the link")
-            except Superseded as superseded:
-                error, pause_s = superseded, config.superseded_pause_s
-                self._let_go(
-                    f"another process with the certificate of {self.collector_id} polls: {superseded}"
-                )
-            except (Unauthenticated, Forbidden) as refused:
-                error = refused
-                await self._refused(refused)
             except MtdError as failed:
                 error = failed
+            except Exception as failed:
+                logger.exception("the link of %s failed by an error of mtd", self.collector_id)
+                error = Bug(f"by an error of mtd: {failed!r}")
             self._unlinked(error)
             if self._clock.monotonic() - began > _STEADY_S:
                 backoff.reset()
-            await asyncio.sleep(max(pause_s, backoff.next_delay()))
+            pause_s = backoff.next_delay()
+            if isinstance(error, Superseded):
+                pause_s = config.superseded_pause_s
+                self._keeping.disown()  # the other process may be of this machine, and keep the same file
+                self._let_go(f"another process with the certificate of {self.collector_id} polls: {error}")
+            elif isinstance(error, Unauthenticated | Forbidden):
+                await self._refused(error)
+            await asyncio.sleep(pause_s)
 
     async def _attach(self) -> None:
         attachment = Attachment(
@@ -230,10 +231,11 @@ class RemoteSeat:
         attachment = self._attachment
         if attachment is not None and attachment.welcomed.is_set() and not self.state.linked:
             self._took_part, self._refused_at = True, None
-            self._keeping.own()
             self.state = LinkState(linked=True)
             LINKED.set(1)
             logger.info("%s is linked with its hub", self.collector_id)
+        if attachment is not None and attachment.complete.is_set():
+            self._keeping.own()
         self._tell()
 
     def _on_lease(self) -> None:

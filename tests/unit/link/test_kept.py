@@ -106,6 +106,7 @@ def test_what_a_crash_left_beside_it_is_swept_away(tmp_path: Path) -> None:
     file = file_in(tmp_path)
     file.write(KEPT)
     (tmp_path / "assignment.sealed.abc.new").write_bytes(b"half")
+    file.sweep()
     assert file.read() == KEPT
     assert [path.name for path in tmp_path.iterdir()] == [file.path.name]
 
