@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import signal
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from mtd.pb.inventory.v1 import inventory_service_pb2 as pb
 from mtd.pb.inventory.v1.inventory_service_pb2_grpc import InventoryServiceStub
 from mtd.testing.otlp import Receiver, Taken, receiver
+from scripts import process_docs
 from tests.e2e.kit import QUICK_TIERS, Rig, rig, wait_for
 
 SCENARIO = """
@@ -152,3 +159,83 @@ def test_lines_about_anything_else_name_no_router(watched: Watched) -> None:
     assert others
     assert not [line for line in others if "device" in line or "device_id" in line]
     assert {line["collector"] for line in others} == {COLLECTOR}
+
+
+def scraped(watched: Watched, accept: str) -> tuple[str, str]:
+    """Return type and text of ``/metrics`` as a scraper that accepts this gets it."""
+    url = f"http://127.0.0.1:{watched.stage.http_port}/metrics"
+    with urllib.request.urlopen(
+        urllib.request.Request(url, headers={"accept": accept}), timeout=20
+    ) as answer:
+        return answer.headers["content-type"], answer.read().decode()
+
+
+# Metrics of what this daemon doesn't load, as its role and its settings are: they are in the reference all the same.
+ELSEWHERE = ("mtd.app.edge", "mtd.eventlog.jetstream", "mtd.forwarding", "mtd.link")
+
+
+def test_what_is_served_is_openmetrics_and_what_the_reference_says(watched: Watched) -> None:
+    """Each metric that a running daemon serves is in the reference, and the other way round; as strict parsers want it."""
+    wait_for(lambda: "mtd_projections_lag_events{" in scraped(watched, "")[1], "projections measured")
+    kind, text = scraped(watched, "application/openmetrics-text;version=1.0.0")
+    assert kind.startswith("application/openmetrics-text; version=1.0.0")
+    families = {family.name: family for family in text_string_to_metric_families(text)}
+    served = {
+        name + ("_total" if family.type == "counter" else ""): (
+            family.type,
+            family.unit,
+            family.documentation,
+        )
+        for name, family in families.items()
+    }
+    ours = {name: told for name, told in served.items() if name.startswith(process_docs.PREFIX)}
+    described = {one.name: one for one in process_docs.catalogue()}
+    assert ours == {
+        name: (described[name].kind, described[name].unit, described[name].meaning) for name in ours
+    }
+    missing = {name for name in described.keys() - ours if not described[name].module.startswith(ELSEWHERE)}
+    assert not missing
+    assert served.keys() - ours.keys() <= process_docs.OF_THE_RUNTIME.keys()
+    for name in ours:
+        labels = {
+            label for sample in families[name.removesuffix("_total")].samples for label in sample.labels
+        }
+        assert labels <= {*described[name].labels, "le"}, name
+    kind, text = scraped(watched, "text/plain")
+    assert kind.startswith("text/plain; version=0.0.4")
+    assert "# TYPE mtd_scheduler_polls_total counter" in text
+
+
+def test_a_dump_of_a_daemon_tells_of_its_queues_and_of_no_secret(watched: Watched) -> None:
+    stage = watched.stage
+    os.kill(stage.pid, signal.SIGUSR1)
+    line = wait_for(
+        lambda: next((line for line in watched.lines() if "a dump is in" in line["message"]), None),
+        "a dump",
+        20,
+    )
+    text = Path(line["path"]).read_text()
+    dump = json.loads(text)
+    depths = {queue["name"]: queue for queue in dump["queues"] if queue["instances"]}
+    assert {
+        "ingest.buffer",
+        "eventlog.commits",
+        "projections.read_ahead",
+        "storage.connections",
+    } <= depths.keys()
+    assert all(0 <= queue["depth"] <= queue["limit"] for queue in depths.values())
+    assert {gate["name"] for gate in dump["gates"]} >= {"connect", "reconnect"}
+    stacks = [" ".join(group["stack"]) for group in dump["tasks"]["groups"]]
+    assert any("DeviceLoop" in stack for stack in stacks)
+    assert dump["mtd"]["role"] == "all"
+    secrets = [stage.routers["core"]["password"], "of-the-traces", stage.dsn()]
+    assert not [secret for secret in secrets if secret in text]
+
+
+def test_no_span_was_lost_on_its_way(watched: Watched) -> None:
+    """Last in this module: all that the tests before made was sent."""
+    _, text = scraped(watched, "text/plain")
+    counts = dict(re.findall(r'^mtd_tracing_spans_total\{outcome="(\w+)"\} (\S+)', text, re.MULTILINE))
+    assert float(counts.pop("exported")) > 0
+    assert not counts
+    assert 'mtd_core_queue_limit{queue="tracing.spans"} 4096.0' in text
