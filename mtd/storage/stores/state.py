@@ -23,7 +23,10 @@ class StateKey(NamedTuple):
 
 
 class StateRow(NamedTuple):
-    """A row of a table of a device; ``fields`` is the text of a JSON object."""
+    """A row of a table of a device; ``fields`` is the text of a JSON object.
+
+    ``epoch``, ``source_log``, ``source_seq``: where the event that told it stood first, which decides what is newer.
+    """
 
     tenant_id: str
     device_id: str
@@ -32,6 +35,18 @@ class StateRow(NamedTuple):
     seq: int
     collected_us: int
     fields: str
+    epoch: int
+    source_log: str
+    source_seq: int
+
+
+class Told(NamedTuple):
+    """Where an event stood that tells of rows which are gone; see ``StateRow``."""
+
+    epoch: int
+    source_log: str
+    source_seq: int
+    collected_us: int
 
 
 class SnapshotRow(NamedTuple):
@@ -53,38 +68,54 @@ class WholeRange(NamedTuple):
     after: str
     up_to: str
     kept: Collection[str]
+    told: Told
+
+
+# What was told later stays, though what is told now reaches us later.
+_NOT_NEWER = "NOT told_later(s.epoch, s.source_log, s.source_seq, s.changed_at, {0}.epoch, {0}.source_log, {0}.source_seq, {1})"
+_TOLD = ("epoch", "source_log", "source_seq", "us")
+_TOLD_TYPES = "%s::int8[], %s::uuid[], %s::int8[], %s::int8[]"
 
 
 async def upsert_rows(tx: Transaction, log_id: str, rows: Sequence[StateRow]) -> None:
-    """Store rows; those that are stored just like that keep their time of change. One row for each key."""
+    """Store rows; those that are stored just like that keep their time of change, and newer ones stay. One row for each key."""
     for group in _groups_of_rows(rows):
         columns = list(zip(*group, strict=True))
         await tx.execute(
             "INSERT INTO state_row AS s (log_id, tenant_id, device_id, table_name, row_key, seq, first_seen, changed_at,"
-            " fields) SELECT %s, tenant_id, device_id, table_name, row_key, seq, from_us(us), from_us(us), fields::jsonb"
-            " FROM unnest(%s::uuid[], %s::uuid[], %s::text[], %s::text[], %s::int8[], %s::int8[], %s::text[])"
-            " AS t (tenant_id, device_id, table_name, row_key, seq, us, fields)"
+            " fields, epoch, source_log, source_seq) SELECT %s, tenant_id, device_id, table_name, row_key, seq,"
+            " from_us(us), from_us(us), fields::jsonb, epoch, source_log, source_seq"
+            " FROM unnest(%s::uuid[], %s::uuid[], %s::text[], %s::text[], %s::int8[], %s::int8[], %s::text[],"
+            " %s::int8[], %s::uuid[], %s::int8[])"
+            " AS t (tenant_id, device_id, table_name, row_key, seq, us, fields, epoch, source_log, source_seq)"
             " ON CONFLICT (tenant_id, device_id, table_name, row_key) DO UPDATE SET fields = excluded.fields,"
-            " log_id = excluded.log_id, seq = excluded.seq, changed_at = excluded.changed_at"
-            " WHERE s.fields IS DISTINCT FROM excluded.fields",
+            " log_id = excluded.log_id, seq = excluded.seq, changed_at = excluded.changed_at,"
+            " epoch = excluded.epoch, source_log = excluded.source_log, source_seq = excluded.source_seq"
+            f" WHERE s.fields IS DISTINCT FROM excluded.fields AND {_NOT_NEWER.format('excluded', 'excluded.changed_at')}",
             [
                 log_id,
                 *(literals.texts(column) for column in columns[:4]),
                 *(literals.plain(column) for column in columns[4:6]),
                 literals.texts(columns[6]),
+                *(literals.plain(column) for column in columns[7:]),
             ],
         )
 
 
-async def delete_rows(tx: Transaction, keys: Sequence[tuple[StateKey, str]]) -> None:
-    """Delete rows by their keys."""
+async def delete_rows(tx: Transaction, keys: Sequence[tuple[StateKey, str, Told]]) -> None:
+    """Delete rows by their keys, unless they were told of later."""
     for start in range(0, len(keys), _STATEMENT_KEYS):
         group = keys[start : start + _STATEMENT_KEYS]
         await tx.execute(
-            "DELETE FROM state_row s USING unnest(%s::uuid[], %s::uuid[], %s::text[], %s::text[])"
-            " AS t (tenant_id, device_id, table_name, row_key) WHERE s.tenant_id = t.tenant_id"
-            " AND s.device_id = t.device_id AND s.table_name = t.table_name AND s.row_key = t.row_key",
-            [*_columns([key for key, _ in group]), literals.texts(row_key for _, row_key in group)],
+            f"DELETE FROM state_row s USING unnest(%s::uuid[], %s::uuid[], %s::text[], %s::text[], {_TOLD_TYPES})"
+            f" AS t (tenant_id, device_id, table_name, row_key, {', '.join(_TOLD)}) WHERE s.tenant_id = t.tenant_id"
+            " AND s.device_id = t.device_id AND s.table_name = t.table_name AND s.row_key = t.row_key"
+            f" AND {_NOT_NEWER.format('t', 'from_us(t.us)')}",
+            [
+                *_columns([key for key, _, _ in group]),
+                literals.texts(row_key for _, row_key, _ in group),
+                *_told_columns([told for _, _, told in group]),
+            ],
         )
 
 
@@ -97,8 +128,9 @@ async def delete_all_but(tx: Transaction, ranges: Sequence[WholeRange]) -> None:
         stay = [(one.key, row_key) for one in group for row_key in one.kept]
         devices = _columns([key for key, _ in stay]) if stay else ["{}"] * len(StateKey._fields)
         await tx.execute(
-            "DELETE FROM state_row s USING unnest(%s::uuid[], %s::uuid[], %s::text[], %s::text[], %s::text[])"
-            " AS t (tenant_id, device_id, table_name, after, up_to) WHERE s.tenant_id = t.tenant_id"
+            "DELETE FROM state_row s USING unnest(%s::uuid[], %s::uuid[], %s::text[], %s::text[], %s::text[],"
+            f" {_TOLD_TYPES}) AS t (tenant_id, device_id, table_name, after, up_to, {', '.join(_TOLD)})"
+            f" WHERE s.tenant_id = t.tenant_id AND {_NOT_NEWER.format('t', 'from_us(t.us)')}"
             " AND s.device_id = t.device_id AND s.table_name = t.table_name"
             # The order of the bytes, whatever language the database speaks.
             " AND (t.after = '' OR s.row_key > t.after COLLATE \"C\")"
@@ -110,6 +142,7 @@ async def delete_all_but(tx: Transaction, ranges: Sequence[WholeRange]) -> None:
                 *_columns([one.key for one in group]),
                 literals.texts(one.after for one in group),
                 literals.texts(one.up_to for one in group),
+                *_told_columns([one.told for one in group]),
                 *devices,
                 literals.texts(row_key for _, row_key in stay),
             ],
@@ -118,6 +151,10 @@ async def delete_all_but(tx: Transaction, ranges: Sequence[WholeRange]) -> None:
 
 def _columns(keys: Sequence[StateKey]) -> list[str]:
     return [literals.texts(column) for column in zip(*keys, strict=True)]
+
+
+def _told_columns(told: Sequence[Told]) -> list[str]:
+    return [literals.plain(column) for column in zip(*told, strict=True)]
 
 
 def _groups_of_rows(rows: Sequence[StateRow]) -> Iterator[list[StateRow]]:

@@ -1,0 +1,2 @@
+-- Filled by what measures service levels.
+SELECT 1;
