@@ -49,8 +49,6 @@ def test_what_is_polled_goes_through_the_stream_and_nothing_is_lost_on_the_way(
     assert stats["last_seq"] > 0
     assert stats["warning"] == ""
     assert stats["consumers"]
-    checks = {found["check"]: found for found in stage.mtd("doctor", "--json", code=None).json()["checks"]}
-    assert checks["disk.event_log"]["verdict"] == "pass", checks["disk.event_log"]
 
     # The server dies: polling goes on, what can't be stored waits, and mtd says what is wrong.
     nats.kill(0)
@@ -61,12 +59,12 @@ def test_what_is_polled_goes_through_the_stream_and_nothing_is_lost_on_the_way(
 
     # The daemon dies, and takes its log over again at once.
     assert stage.daemon is not None
-    acknowledged = stage.mtd("log", "stats", "--json").json()["last_seq"]
+    seen = int(stage.value("SELECT max(seq) FROM telemetry_frame"))
     stage.daemon.kill()
     stage.start_daemon()
     before = frames(stage)
     wait_for(lambda: frames(stage) > before + ROUTERS, "frames flow again")
     report = stage.verify()
     assert report["log_id"] == stats["log_id"]
-    assert report["last_seq"] > acknowledged
+    assert report["last_seq"] > seen
     assert stage.value("SELECT count(*) - count(DISTINCT (log_id, seq)) FROM telemetry_frame") == 0
