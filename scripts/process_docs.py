@@ -72,13 +72,13 @@ def catalogue() -> Sequence[Described]:
     collectors: dict[str, Any] = REGISTRY._names_to_collectors
     found: list[Described] = []
     for collector in {id(one): one for name, one in collectors.items() if name.startswith(PREFIX)}.values():
-        labels = tuple(getattr(collector, "labelnames", None) or getattr(collector, "_labelnames", ()))
+        names: Any = getattr(collector, "labelnames", None) or getattr(collector, "_labelnames", ())
         for family in collector.describe():
             name = family.name + ("_total" if family.type == "counter" else "")
             home = homes[name]
             component = home.removeprefix("mtd.").rpartition(".")[0]
             found.append(
-                Described(component, name, family.type, family.unit, labels, family.documentation, home)
+                Described(component, name, family.type, family.unit, tuple(names), family.documentation, home)
             )
     return sorted(found, key=lambda one: (one.component, one.name))
 

@@ -22,7 +22,7 @@ from mtd.model.ways import TABLE as WAYS
 from mtd.scheduler import metrics
 from mtd.scheduler.account import Account
 from mtd.scheduler.conditions import Conditions
-from mtd.scheduler.guards import pace_by_buffer
+from mtd.scheduler.guards import expect_an_answer, pace_by_buffer
 from mtd.scheduler.health import DeviceHealth
 from mtd.scheduler.missed import MissedPolls
 from mtd.scheduler.pacing import Pacer
@@ -329,7 +329,7 @@ class DeviceLoop:
             asking = self._run_in_turns(tier, commands, owners)
             replies = await (tracing.around("ask", asking) if tracing.is_on() else asking)
             if tier is Tier.T0:
-                _expect_an_answer(replies)
+                expect_an_answer(replies)
         except SessionFailed as failure:
             metrics.POLLS_FAILED.labels(tier=tier, outcome=failure.outcome).inc()
             self.account.polls_failed += 1
@@ -479,24 +479,6 @@ class DeviceLoop:
 
     def _new_rest(self) -> _Rest:
         return _Rest(Backoff(_REST_FIRST_S, _REST_CAP_S, rng=self._parts.rng))
-
-
-def _expect_an_answer(replies: Sequence[Reply]) -> None:
-    """Raise SessionFailed if every command had to be cancelled: such a router isn't polled by that."""
-    for reply in replies:
-        if reply.trap is None or not (reply.trap.timed_out or reply.trap.too_large):
-            return
-    if replies:
-        paths = ", ".join(dict.fromkeys(reply.command.path for reply in replies))
-        trap = replies[0].trap
-        if trap is not None and trap.too_large:
-            raise SessionFailed(
-                Outcome.REPLY_TOO_LARGE,
-                f"{paths}: every reply has more rows or bytes than we read; look at the router",
-            )
-        raise SessionFailed(
-            Outcome.TIMED_OUT, f"{paths}: nothing was answered in time; look at the router's load"
-        )
 
 
 def _leaves(group: BaseExceptionGroup[SessionFailed]) -> Iterator[SessionFailed]:

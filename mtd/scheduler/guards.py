@@ -1,15 +1,18 @@
-"""Reasons not to poll: the router's CPU, and pressure behind us. Pure."""
+"""Reasons not to poll: the router's CPU, pressure behind us, and answers that are none. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from mtd.model.device import Outcome
 from mtd.model.metric import Tier
+from mtd.sources.errors import SessionFailed
 
 if TYPE_CHECKING:
     from mtd.ingest.recorder import Recorder
+    from mtd.model.command import Reply
 
 # Lower tiers give way first; T0 only when there is nothing else left to give.
 PRESSURE_LIMIT: Mapping[Tier, float] = MappingProxyType(
@@ -20,6 +23,24 @@ PRESSURE_LIMIT: Mapping[Tier, float] = MappingProxyType(
 def pace_by_buffer(recorder: Recorder) -> Callable[[Tier], int]:
     """Return what tells whether a tier is polled (1) or not (0), by the recorder's buffer alone."""
     return lambda tier: 0 if recorder.pressure >= PRESSURE_LIMIT[tier] else 1
+
+
+def expect_an_answer(replies: Sequence[Reply]) -> None:
+    """Raise SessionFailed if every command had to be cancelled: such a router isn't polled by that."""
+    for reply in replies:
+        if reply.trap is None or not (reply.trap.timed_out or reply.trap.too_large):
+            return
+    if replies:
+        paths = ", ".join(dict.fromkeys(reply.command.path for reply in replies))
+        trap = replies[0].trap
+        if trap is not None and trap.too_large:
+            raise SessionFailed(
+                Outcome.REPLY_TOO_LARGE,
+                f"{paths}: every reply has more rows or bytes than we read; look at the router",
+            )
+        raise SessionFailed(
+            Outcome.TIMED_OUT, f"{paths}: nothing was answered in time; look at the router's load"
+        )
 
 
 class CpuGuard:
