@@ -19,6 +19,7 @@ from mtd.api.interfaces import ReadyCheck
 from mtd.app.auditing.parts import Auditing
 from mtd.app.backends import Inventory, Telemetry
 from mtd.app.certificates import Certificates
+from mtd.app.clock_watch import ClockWatch
 from mtd.app.collecting import RELOADED, Collecting
 from mtd.app.config import RoleName, Settings
 from mtd.app.console_reads import CHART_POINTS
@@ -486,6 +487,8 @@ class Daemon(Process):
         await self._begin("ingest", self._recorder.start(), self._recorder.stop)
         teller = DamageTeller(self._log, self._recorder, settings.daemon.collector_id)
         await self._begin("damage of the log", teller.start(), teller.stop)
+        watch = ClockWatch(settings.daemon.collector_id, self._recorder.record_event)
+        await self._begin("clock", watch.start(), watch.stop)
         await self._begin(
             "identity",
             self._certificates.start_identity(self._recorder.record_event),

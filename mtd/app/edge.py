@@ -16,6 +16,7 @@ from mtd.api.http.access import ROUTES, Access, Doorkeeper
 from mtd.api.http.server import HttpServer
 from mtd.api.interfaces import ReadyCheck
 from mtd.app.certificates import Certificates
+from mtd.app.clock_watch import ClockWatch
 from mtd.app.collecting import RELOADED, Collecting
 from mtd.app.edge_interfaces import EdgeParts, Seating, TakeSeat
 from mtd.app.edge_pages import ElsewherePages
@@ -101,6 +102,8 @@ class EdgeDaemon(Process):
         await self._begin("pressure", self._pressure.start(), self._pressure.stop)
         teller = DamageTeller(self._log, recorder, identity.name)
         await self._begin("damage of the log", teller.start(), teller.stop)
+        watch = ClockWatch(identity.name, recorder.record_event)
+        await self._begin("clock", watch.start(), watch.stop)
         for change in self._untold:
             recorder.record_event(change)
         discovery = DiscoveryService(settings.discovery, settings.ingest.own_tenant_id, recorder)

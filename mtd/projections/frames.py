@@ -67,6 +67,10 @@ class TimeBounds:
         self._ahead_us = int(max_ahead_s * 1e6)
         self._clock = clock
 
+    def now_us(self) -> int:
+        """Return what time it is."""
+        return self._clock.now_us()
+
     def check(self, envelope: Envelope) -> None:
         """Raise OutOfBounds for an event from the future."""
         if envelope.collected_at_us <= envelope.received_at_us:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from zope.interface import implementer
 
+from mtd.model.moments import is_from_future
 from mtd.projections import metrics
 from mtd.projections.frames import FrameEncoder, TimeBounds
 from mtd.projections.interfaces import IBatchWriter, IProjection
@@ -84,7 +85,7 @@ class LatestBatch:
         key = (envelope.tenant_id, envelope.device_id, envelope.frame.layout_id)
         known = self._newest.get(key)
         age = (envelope.lease_epoch, envelope.collected_at_us, seq)
-        if known is None or known[:3] < age:
+        if known is None or known[:3] < age or self._is_from_future(known[1]):
             self._newest[key] = (*age, envelope)
 
     async def prepare(self) -> None:
@@ -101,7 +102,7 @@ class LatestBatch:
                 metrics.EVENTS_DROPPED.labels(projection="latest", reason="layout_unknown").inc()
                 continue
             key = (tenant_id, device_id, group)
-            if key not in chosen or chosen[key][:3] < candidate[:3]:
+            if key not in chosen or self._is_newer(candidate, chosen[key]):
                 chosen[key] = candidate
         if self._frames.stored:
             await copy_latest(
@@ -115,3 +116,11 @@ class LatestBatch:
             return
         rows: list[FrameRow] = [self._frames.row(seq, envelope) for _, _, seq, envelope in chosen.values()]
         await upsert_latest(tx, self._log_id, rows, [group for _, _, group in chosen])
+
+    def _is_newer(self, one: tuple[int, int, int, Envelope], other: tuple[int, int, int, Envelope]) -> bool:
+        if self._is_from_future(other[1]):
+            return one[2] > other[2]
+        return one[:3] > other[:3]
+
+    def _is_from_future(self, collected_us: int) -> bool:
+        return is_from_future(collected_us, self._bounds.now_us())

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
+from mtd.core.clock import SYSTEM_CLOCK, Clock
 from mtd.model.device import DeviceStatus, Outcome
+from mtd.model.moments import is_from_future
 from mtd.model.observation import ProbeFacts
 from mtd.storage.stores.events import EventRow, HealthRow
 from mtd.storage.stores.status import CapabilityRow, DeviceKey, StatusRow
@@ -28,7 +30,8 @@ _NAMED_IN_MESSAGE = 5
 class DeviceTracker:
     """Follows devices through the events of one batch, starting from what is stored."""
 
-    def __init__(self, stored: Mapping[DeviceKey, StatusRow]) -> None:
+    def __init__(self, stored: Mapping[DeviceKey, StatusRow], clock: Clock = SYSTEM_CLOCK) -> None:
+        self._clock = clock
         self._rows = dict(stored)
         self.changed: dict[DeviceKey, StatusRow] = {}
         self.capabilities: dict[tuple[str, str, str], CapabilityRow] = {}
@@ -40,10 +43,13 @@ class DeviceTracker:
         self.changed[key] = row
         return row
 
+    def _is_from_future(self, known_us: int) -> bool:
+        return is_from_future(known_us, self._clock.now_us())
+
     def outcome(self, seq: int, envelope: Envelope, report: HealthRow) -> list[EventRow]:
         """Take in the outcome of a poll; an event only if status or cause changed."""
         row = self._row(seq, envelope)
-        if report.collected_us < row.outcome_us:
+        if report.collected_us < row.outcome_us and not self._is_from_future(row.outcome_us):
             return []  # late: it stands on the timeline, but is not what the device is now
         before, cause_before = row.status, row.outcome
         row.outcome_us = report.collected_us
@@ -54,28 +60,19 @@ class DeviceTracker:
         if report.status != before:
             row.status = report.status
             row.since_us = report.collected_us
-        if report.status == before and report.outcome == cause_before:
-            return []
-        event_type = f"device.{report.outcome}"
-        if report.outcome == Outcome.OK:
-            event_type = "device.up" if before == DeviceStatus.UNKNOWN else "device.recovered"
-        return [
-            _event(
-                seq,
-                envelope,
-                event_type=event_type,
-                severity=_SEVERITY.get(report.status, _INFO),
-                field="status",
-                old_value=before,
-                new_value=report.status,
-                message=report.reason,
-            )
-        ]
+        return _transition(seq, envelope, report, before, cause_before)
+
+    def _late(self, seq: int, envelope: Envelope, report: HealthRow) -> list[EventRow]:
+        """Take in what happened before what is known: it is no news of what the device is, but of what it was."""
+        key = (envelope.tenant_id, envelope.device_id)
+        before, cause_before = self._before.get(key, (DeviceStatus.UNKNOWN.value, ""))
+        self._before[key] = (report.status, report.outcome)
+        return _transition(seq, envelope, report, before, cause_before)
 
     def probed(self, seq: int, envelope: Envelope, facts: ProbeFacts) -> list[EventRow]:
         """Take in what a probe found; events only for what differs from the probe before."""
         row = self._row(seq, envelope)
-        if envelope.collected_at_us < row.probed_us:
+        if envelope.collected_at_us < row.probed_us and not self._is_from_future(row.probed_us):
             return []
         first = row.probed_us == 0
         row.probed_us = envelope.collected_at_us
@@ -148,6 +145,44 @@ class DeviceTracker:
                 seq,
             )
         return changes
+
+
+def late_outcomes(
+    stored: Mapping[DeviceKey, StatusRow], reports: Iterable[HealthRow]
+) -> dict[DeviceKey, int]:
+    """Return the devices of which outcomes come late, with the time of the first of these."""
+    newest = {key: row.outcome_us for key, row in stored.items()}
+    late: dict[DeviceKey, int] = {}
+    for report in reports:
+        key, at_us = (report.tenant_id, report.device_id), report.collected_us
+        if at_us < newest.get(key, 0):
+            late[key] = min(late.get(key, at_us), at_us)
+        else:
+            newest[key] = at_us
+    return late
+
+
+def _transition(
+    seq: int, envelope: Envelope, report: HealthRow, before: str, cause_before: str
+) -> list[EventRow]:
+    """Return the event of an outcome, if status or cause are others than before."""
+    if report.status == before and report.outcome == cause_before:
+        return []
+    event_type = f"device.{report.outcome}"
+    if report.outcome == Outcome.OK:
+        event_type = "device.up" if before == DeviceStatus.UNKNOWN else "device.recovered"
+    return [
+        _event(
+            seq,
+            envelope,
+            event_type=event_type,
+            severity=_SEVERITY.get(report.status, _INFO),
+            field="status",
+            old_value=before,
+            new_value=report.status,
+            message=report.reason,
+        )
+    ]
 
 
 def _event(

@@ -25,6 +25,7 @@ from mtd.api.grpc.latest_stream import Group, LatestStream
 from mtd.api.grpc.layouts import KnownLayout, LayoutBook
 from mtd.api.grpc.resume_tokens import ResumePoints, selection_of
 from mtd.api.interfaces import TelemetryBackend
+from mtd.core.clock import SYSTEM_CLOCK
 from mtd.core.errors import Retryable
 from mtd.core.service import TaskGroup
 from mtd.model.catalogue import Catalogue
@@ -33,6 +34,7 @@ from mtd.model.events import key_range_of, layout_of, payload_kind, presence_bit
 from mtd.model.labels import LabelSource
 from mtd.model.layout import Layout
 from mtd.model.metric import Metric
+from mtd.model.moments import is_from_future
 from mtd.pb.events.v1.envelope_pb2 import Envelope
 from mtd.pb.events.v1.state_pb2 import TableDelta
 from mtd.pb.telemetry.v1.telemetry_service_pb2 import LatestUpdate
@@ -281,7 +283,9 @@ class StreamHub:
             group = Group(device, layout, update)
             group.change = self._points.changed(tenant_id)
             self._add(group)
-        elif update.collected_at_us <= group.newest.collected_at_us:
+        elif update.collected_at_us <= group.newest.collected_at_us and not is_from_future(
+            group.newest.collected_at_us, SYSTEM_CLOCK.now_us()
+        ):
             metrics.HUB_DISCARDED.labels(reason="stale").inc()
             return
         else:

@@ -6,6 +6,8 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from mtd.core.clock import SYSTEM_CLOCK
+from mtd.model.moments import CREDIBLE_AHEAD_S
 from mtd.storage import literals
 from mtd.storage.txn import Transaction
 
@@ -64,11 +66,13 @@ _UPDATED = ", ".join(
         "low_confidence",
     )
 )
-# Older values replace none, nor do those of a collector that the device was taken from.
+# Older values replace none, nor do those of a collector that the device was taken from. What lies in the future gives
+# way: it is of a clock that was set back since.
 _REPLACE_LATEST = (
     " ON CONFLICT (tenant_id, device_id, poll_group) DO UPDATE"
     f" SET {_UPDATED}, lease_epoch = excluded.lease_epoch WHERE l.lease_epoch <= excluded.lease_epoch"
-    " AND (l.ts_collected, l.seq) < (excluded.ts_collected, excluded.seq)"
+    " AND ((l.ts_collected, l.seq) < (excluded.ts_collected, excluded.seq)"
+    f" OR l.ts_collected > from_us(%s) + interval '{CREDIBLE_AHEAD_S} s')"
 )
 _UPSERT_LATEST = (
     f"INSERT INTO latest AS l (poll_group, lease_epoch, {_COLUMNS})"
@@ -114,7 +118,10 @@ async def upsert_latest(
     """
     if rows:
         epochs = literals.plain(row.lease_epoch for row in rows)
-        await tx.execute(_UPSERT_LATEST, [log_id, *_columns(rows), literals.texts(poll_groups), epochs])
+        await tx.execute(
+            _UPSERT_LATEST,
+            [log_id, *_columns(rows), literals.texts(poll_groups), epochs, SYSTEM_CLOCK.now_us()],
+        )
 
 
 def _columns(rows: Sequence[FrameRow]) -> list[str]:
@@ -140,5 +147,6 @@ async def copy_latest(tx: Transaction, log_id: str, frames: Sequence[FrameName])
             log_id,
             _EPOCH + dt.timedelta(microseconds=min(times)),
             _EPOCH + dt.timedelta(microseconds=max(times)),
+            SYSTEM_CLOCK.now_us(),
         ],
     )

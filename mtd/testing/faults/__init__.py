@@ -10,7 +10,8 @@ none may be missing in PostgreSQL, and none may be there twice.
 | module | what it has |
 | --- | --- |
 | ledger | what was acknowledged: written by the daemon's process, read by us |
-| launcher | the daemon with a ledger, on a clock that can be stepped |
+| launcher | the daemon with a ledger |
+| clock | a clock that can be set, for the daemon and its PostgreSQL |
 | fleet | routers, daemon, supervisor, and questions about them |
 | supervisor | starts again what died |
 | victims | the processes of a fleet, by what they are |

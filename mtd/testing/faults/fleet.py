@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -147,6 +149,20 @@ class Fleet(Stage):
         ((found,),) = self.sql(statement, *params)
         return found
 
+    def mtd(self, *arguments: str) -> Any:
+        """Run an ``mtd`` command that prints one line of JSON; return it, whatever the exit code."""
+        done = subprocess.run(  # noqa: S603 - our own command
+            [sys.executable, "-m", "mtd", *arguments],
+            env={**os.environ, "MTD_SERVER": self.server, "MTD_CONFIG": str(self.config_path)},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        if not done.stdout.startswith(("{", "[")):
+            raise HarnessFailed(f"mtd {' '.join(arguments)}: {done.stdout}{done.stderr}")
+        return json.loads(done.stdout)
+
     def control(self) -> LabControl:
         """Return a connection to the lab's control door, to be used as a context manager."""
         return LabControl(**self.lab_state()["control"])
@@ -171,7 +187,10 @@ class Fleet(Stage):
     def fresh(self, since: float | None = None, routers: int | None = None) -> bool:
         """Return whether all routers have live values newer than a time of PostgreSQL's clock; 2 s old at most without one."""
         moment = self.clock() - 2 if since is None else since
-        statement = "SELECT count(*) FROM latest WHERE poll_group = 't0' AND ts_collected > to_timestamp(%s)"
+        statement = (
+            "SELECT count(*) FROM latest WHERE poll_group = 't0' AND ts_collected > to_timestamp(%s)"
+            " AND ts_collected < clock_timestamp() + interval '5 s'"
+        )
         return int(self.value(statement, moment)) >= (len(self.routers) if routers is None else routers)
 
     def clock(self) -> float:

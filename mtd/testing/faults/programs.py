@@ -7,7 +7,6 @@ from pathlib import Path
 
 _TOOLS = Path(__file__).resolve().parents[3] / ".venv" / "tools" / "faults"
 _PLACES = ("/usr/sbin", "/sbin")
-_FAKETIME = "faketime/libfaketimeMT.so.1"
 
 
 def find_program(name: str) -> str | None:
@@ -24,11 +23,3 @@ def find_program(name: str) -> str | None:
 def library_folders() -> list[Path]:
     """Return the folders of libraries that came with unpacked programs, for LD_LIBRARY_PATH."""
     return [folder for folder in (_TOOLS / "usr" / "lib").glob("*-linux-*") if folder.is_dir()]
-
-
-def find_faketime() -> Path | None:
-    """Return the library that gives a process a clock of its own; None if it isn't there."""
-    for root in (Path("/usr/lib"), _TOOLS / "usr" / "lib"):
-        for found in root.glob(f"*/{_FAKETIME}"):
-            return found
-    return None
