@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from mtd.core.errors import Retryable
+from mtd.core.queues import Policy, declare
 from mtd.core.service import TaskGroup
 from mtd.link.assignments import Hearing, OutOfStep
 from mtd.link.devices import DeviceUnreadable
@@ -30,6 +31,13 @@ if TYPE_CHECKING:
 
 _WAITING_MESSAGES = 64
 _LEAST_RENEW_S = 0.05
+TO_HUB = declare(
+    "link.to_hub",
+    "messages",
+    Policy.WAIT,
+    "What an edge tells its hub and has not sent.",
+    limited_by="64",
+)
 _HELLO_PATIENCE = 3
 """Times the usual patience: connecting and letting somebody in takes longer than renewing."""
 
@@ -74,6 +82,7 @@ class Attachment:
         self._clock = clock
         self._hearing = Hearing()
         self._out: asyncio.Queue[pb.AttachRequest | None] = asyncio.Queue(_WAITING_MESSAGES)
+        TO_HUB.watch(self, lambda one: one._out.qsize(), lambda _: _WAITING_MESSAGES)
         self._asked: dict[int, float] = {}  # when what isn't answered was sent, by sequence; 0 is hello
         self._released: dict[int, Mapping[str, int]] = {}
         self._sequence = 0
@@ -99,6 +108,7 @@ class Attachment:
             await asyncio.gather(reading, watching, return_exceptions=True)
             await self._errands.stop()
             await self._tasks.stop()
+            self._say_no_more()
         if silent:
             raise HubSilent(watching.result())
         await reading
@@ -132,6 +142,12 @@ class Attachment:
     async def _requests(self) -> AsyncIterator[pb.AttachRequest]:
         while (message := await self._out.get()) is not None:
             yield message
+
+    def _say_no_more(self) -> None:
+        """Let whoever sends our messages come to an end."""
+        while not self._out.empty():
+            self._out.get_nowait()
+        self._out.put_nowait(None)
 
     async def _say(self, **message: object) -> None:
         await self._out.put(pb.AttachRequest(**message))  # type: ignore[arg-type]

@@ -42,6 +42,8 @@ class Line:
     async def _read(self, requests: AsyncIterator[pb.AttachRequest]) -> None:
         async for request in requests:
             self._requests.put_nowait(request)
+            if request.WhichOneof("message") == "leave":
+                self.end()
 
     async def close(self) -> None:
         self._reading.cancel()
