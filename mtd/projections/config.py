@@ -20,6 +20,11 @@ class ProjectionsConfig(BaseModel):
     read_ahead_batches: int = Field(
         64, ge=1, description="Batches of the log that are read ahead; then it waits."
     )
+    read_ahead_events: int = Field(
+        4096,
+        ge=1,
+        description="Events that are read ahead, in however few batches: one of an overloaded second holds hundreds.",
+    )
     slice_s: float = Field(
         0.003,
         gt=0,

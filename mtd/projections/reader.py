@@ -29,11 +29,14 @@ class LogEnded(Retryable):
 class ReadAhead:
     """Events behind a position, read while the ones before are being written.
 
-    The queue holds ``batches`` batches; when it is full, reading waits: the log
-    keeps the rest.
+    The queue holds ``batches`` batches, and no more than ``events`` events unless a single
+    batch has them; when it is full, reading waits: the log keeps the rest.
     """
 
-    def __init__(self, lane: str, log: Any, after: int, batches: int) -> None:
+    def __init__(self, lane: str, log: Any, after: int, batches: int, events: int) -> None:
+        self._most_events = events
+        self._queued_events = 0
+        self._room = asyncio.Event()
         self._queue: asyncio.Queue[LoggedBatch | BaseException] = asyncio.Queue(batches)
         self._pending: deque[NumberedEvent] = deque()
         READ_AHEAD.watch(self, lambda one: one._queue.qsize(), lambda one: one._queue.maxsize)
@@ -44,10 +47,17 @@ class ReadAhead:
         try:
             async with aclosing(log.subscribe(after)) as batches:
                 async for batch in batches:
+                    await self._wait_for_room(len(batch.events))
+                    self._queued_events += len(batch.events)
                     await self._queue.put(batch)
             await self._queue.put(LogEnded("the log was stopped"))
         except Exception as error:  # handed over: take() raises it
             await self._queue.put(error)
+
+    async def _wait_for_room(self, events: int) -> None:
+        while self._queued_events and self._queued_events + events > self._most_events:
+            self._room.clear()
+            await self._room.wait()
 
     async def take(self, limit: int) -> list[NumberedEvent]:
         """Return the next events, at most ``limit``: waits for the first, not for the others."""
@@ -65,6 +75,8 @@ class ReadAhead:
     def _unpack(self, batch: LoggedBatch | BaseException) -> None:
         if isinstance(batch, BaseException):
             raise batch
+        self._queued_events -= len(batch.events)
+        self._room.set()
         self._pending.extend(batch.numbered())
 
     async def close(self) -> None:

@@ -222,7 +222,13 @@ class ProjectionRunner:
     async def _follow(self, lane: Lane) -> None:
         """Project event after event; a lane that catches up ends when it has joined the live lane."""
         live = self._lanes[0]
-        reader = ReadAhead(lane.name, self._log, lane.position, self._config.read_ahead_batches)
+        reader = ReadAhead(
+            lane.name,
+            self._log,
+            lane.position,
+            self._config.read_ahead_batches,
+            self._config.read_ahead_events,
+        )
         try:
             while True:
                 if lane is not live and await self._join(lane, live):

@@ -301,10 +301,43 @@ def test_batches_are_not_cut_where_the_log_cut_them() -> None:
             await asyncio.sleep(60)
 
     async def main() -> list[list[int]]:
-        reader = ReadAhead("test", Log(), 4, 8)
+        reader = ReadAhead("test", Log(), 4, 8, 1000)
         await asyncio.sleep(0.05)
         groups = [[seq for seq, _ in await reader.take(4)] for _ in range(3)]
         await reader.close()
         return groups
 
     assert run_async(main()) == [[5, 6, 7, 8], [9, 10, 11, 12], [13, 14]]
+
+
+def test_reading_ahead_is_bounded_in_events_however_large_the_batches_are() -> None:
+    """An overloaded second makes batches of hundreds of events: sixty-four of them were half a gigabyte."""
+    from mtd.projections.reader import ReadAhead
+    from mtd.testing import run_async
+
+    read = 0
+
+    class Log:
+        async def subscribe(self, after: int) -> Any:
+            nonlocal read
+            for number in range(40):
+                read = number + 1
+                first = after + 1 + number * 30
+                yield LoggedBatch(first, first + 29, [frame(now_us()) for _ in range(30)])
+            await asyncio.sleep(60)
+
+    async def main() -> None:
+        reader = ReadAhead("test", Log(), 0, 64, 100)
+        taken: list[int] = []
+        while len(taken) < 1200:
+            before = len(taken)
+            taken += [seq for seq, _ in await reader.take(50)]
+            assert before < len(taken) <= before + 50
+            for _ in range(20):
+                await asyncio.sleep(0)
+            # Three batches wait, a fourth is in the reader's hand, and one is partly taken.
+            assert read * 30 <= len(taken) + 100 + 2 * 30
+        assert taken == list(range(1, 1201))
+        await reader.close()
+
+    run_async(main())
