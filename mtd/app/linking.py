@@ -74,6 +74,7 @@ class Linking:
             jobs_running=report.devices,
             poll_errors=report.poll_errors,
             clock_ahead_s=state.clock_ahead_s,
+            report=report,
         )
         if not await self._agents.put_agent(agent):
             raise Retryable("the tenant has too many programs that send")

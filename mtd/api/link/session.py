@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from mtd.api.link.parts import EdgeState, LinkParts
 from mtd.core.errors import LeaseLost, MtdError, Refused, Retryable, Superseded
+from mtd.core.queues import Policy, declare
 from mtd.core.service import TaskGroup
 from mtd.link import metrics
 from mtd.link.assignments import Telling
@@ -34,6 +35,14 @@ _RETRY_S = 1.0
 _MOST_CAPABILITIES = 64
 _MOST_CHARACTERS = 128
 
+TO_EDGES = declare(
+    "link.to_edges",
+    "messages",
+    Policy.WAIT,
+    "What edges are told and have not read. Nothing more is read of them meanwhile.",
+    limited_by="64 for each link",
+)
+
 
 class LinkSession:
     """See `responses`. Used once."""
@@ -49,6 +58,7 @@ class LinkSession:
         self._membership: Membership | None = None
         self._telling = Telling(parts.config.part_devices)
         self._out: deque[pb.AttachResponse] = deque()
+        TO_EDGES.watch(self, lambda one: len(one._out), lambda _: _MOST_WAITING)
         self._changed = asyncio.Event()  # something to send, or the end
         self._room = asyncio.Event()
         self._noting = asyncio.Event()

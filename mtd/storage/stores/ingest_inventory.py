@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+from mtd.model.collector_report import CollectorReport
 from mtd.storage import literals
 from mtd.storage.pool import Database
 from mtd.storage.txn import Transaction
@@ -16,7 +17,10 @@ MOST_AGENTS = 1000
 
 @dataclass(frozen=True, slots=True)
 class AgentState:
-    """What a program that sends says of itself. ``source``: who called."""
+    """What a program that sends says of itself. ``source``: who called.
+
+    ``report``: of a collector at the edge, whose jobs are the devices that it polls.
+    """
 
     tenant_id: str
     source: str
@@ -27,6 +31,7 @@ class AgentState:
     jobs_running: int
     poll_errors: int
     clock_ahead_s: float
+    report: CollectorReport = CollectorReport()
 
 
 class IngestInventoryStore:
@@ -65,18 +70,24 @@ class IngestInventoryStore:
 
     async def put_agent(self, state: AgentState) -> bool:
         """Store what a program says of itself; false if the tenant has too many of them already."""
+        report = state.report
 
         async def write(tx: Transaction) -> bool:
             await tx.execute(
                 "INSERT INTO ingest_agent (tenant_id, source, agent, version, capabilities, buffer_depth, jobs_running,"
-                " poll_errors, clock_ahead_s) SELECT %s, %s, %s, %s, %s::text[], %s, %s, %s, %s"
+                " poll_errors, clock_ahead_s, buffer_bytes, oldest_unsent_at, last_push_at, pressure, memory_bytes,"
+                " clock_synchronised) SELECT %s, %s, %s, %s, %s::text[], %s, %s, %s, %s, %s,"
+                " from_us(nullif(%s, 0)), from_us(nullif(%s, 0)), %s, %s, %s"
                 # Whoever sends gives the names: those of a tenant are bounded, and known ones stay.
                 f" WHERE (SELECT count(*) FROM ingest_agent WHERE tenant_id = %s) < {MOST_AGENTS}"
                 " OR EXISTS (SELECT FROM ingest_agent WHERE (tenant_id, source, agent) = (%s, %s, %s))"
                 " ON CONFLICT (tenant_id, source, agent) DO UPDATE SET version = excluded.version,"
                 "  capabilities = excluded.capabilities, buffer_depth = excluded.buffer_depth,"
                 "  jobs_running = excluded.jobs_running, poll_errors = excluded.poll_errors,"
-                "  clock_ahead_s = excluded.clock_ahead_s, last_seen_at = now()",
+                "  clock_ahead_s = excluded.clock_ahead_s, buffer_bytes = excluded.buffer_bytes,"
+                "  oldest_unsent_at = excluded.oldest_unsent_at, last_push_at = excluded.last_push_at,"
+                "  pressure = excluded.pressure, memory_bytes = excluded.memory_bytes,"
+                "  clock_synchronised = excluded.clock_synchronised, last_seen_at = now()",
                 (
                     state.tenant_id,
                     state.source,
@@ -87,6 +98,12 @@ class IngestInventoryStore:
                     state.jobs_running,
                     state.poll_errors,
                     state.clock_ahead_s,
+                    report.buffer_bytes,
+                    report.oldest_unsent_us,
+                    report.last_push_us,
+                    report.pressure,
+                    report.memory_bytes,
+                    report.clock_synchronised,
                     state.tenant_id,
                     state.tenant_id,
                     state.source,
