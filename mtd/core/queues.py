@@ -9,6 +9,7 @@ that have a queue each, the name stands for all of them together.
 from __future__ import annotations
 
 import enum
+import math
 import weakref
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -19,6 +20,8 @@ from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 T = TypeVar("T")
+
+_TRIES = 3
 
 
 class Policy(enum.StrEnum):
@@ -72,8 +75,13 @@ class Queue:
 
         def reading(read: Callable[[T], float]) -> Callable[[], float]:
             def value() -> float:
-                one = there()
-                return 0.0 if one is None else read(one)
+                for _ in range(_TRIES):
+                    one = there()
+                    try:
+                        return 0.0 if one is None else read(one)
+                    except RuntimeError:  # it changed while it was looked through
+                        continue
+                return math.nan
 
             return value
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from mtd.client.copying import BACKFILL, LIVE, Ack, Answer, CopyCall, Opened, Projected, Resend
 from mtd.core.clock import SYSTEM_CLOCK, Clock
 from mtd.core.errors import Bug, MtdError, Refused, Retryable
+from mtd.core.queues import Policy, declare
 from mtd.core.versions import skew_problem
 from mtd.eventlog.errors import LogDamaged
 from mtd.eventlog.interfaces import ISalvages
@@ -34,6 +35,15 @@ _READ_RETRY_S = 1.0
 _BEHIND_S = 1.0  # what is new and waits for longer has the line to itself
 _SKIP_AFTER = 3.0  # times the horizon
 _PACKED_BATCH_BYTES = 128 * 1024  # gRPC packs on the loop: no more than some milliseconds at a time
+
+
+UNACKED = declare(
+    "forwarding.unacked",
+    "batches",
+    Policy.WAIT,
+    "Batches that were sent to the hub and are not acknowledged, of both lanes. The log keeps the rest.",
+    limited_by="the hub: ingest.append.window_batches and window_bytes, for each lane",
+)
 
 
 class HubSilent(Retryable):
@@ -84,6 +94,7 @@ class Connection:
         self._live = self._stream(LIVE, lambda: book.live)
         self._backfill = self._stream(BACKFILL, lambda: book.backfill)
         self._wakers: set[asyncio.Event] = set()
+        UNACKED.watch(self, lambda one: one._batches_under_way(), lambda one: one._most_under_way())
         self.on_gap: Callable[[], None] = lambda: None
         """Called when live events will come before older ones: what explains them has to be told anew."""
         self.on_opened: Callable[[Opened], None] = lambda _: None
@@ -91,6 +102,12 @@ class Connection:
 
     def _stream(self, name: str, lane: Callable[[], Lane]) -> Stream:
         return Stream(name, CopyCall(self._client, compressed=self._config.compress), lane)
+
+    def _batches_under_way(self) -> int:
+        return len(self._live.lane.under_way) + len(self._backfill.lane.under_way)
+
+    def _most_under_way(self) -> int:
+        return 0 if self._opened is None else 2 * self._opened.window_batches
 
     def wake(self) -> None:
         """Something changed: new events, acknowledgements."""

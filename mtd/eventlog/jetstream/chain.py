@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from mtd.eventlog.jetstream.errors import NatsAway, WrongSequence
 from mtd.eventlog.jetstream.messages import Head, Placed, cut
+from mtd.eventlog.queues import IN_FLIGHT
 
 if TYPE_CHECKING:
     from mtd.eventlog.config import JetStreamConfig
@@ -61,6 +62,7 @@ class Chain:
         self.flights: deque[Flight] = deque()
         self.last_seq = 0
         self.stored_bytes = 0
+        IN_FLIGHT.watch(self, lambda one: one.stored_bytes, lambda one: one._settings.max_in_flight_bytes)
 
     def reset(self, last_message: int, last_seq: int) -> list[Flight]:
         """Begin anew behind a message and a position; return what was on its way."""

@@ -22,6 +22,7 @@ from mtd.eventlog.jetstream.chain import Flight
 from mtd.eventlog.jetstream.errors import Fenced, NotDurable, StreamFull
 from mtd.eventlog.jetstream.keeper import Keeper
 from mtd.eventlog.jetstream.messages import BATCH, Assembler, Head, Placed, parse, place_crc
+from mtd.eventlog.queues import COMMITS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _AGAIN_S = (0.1, 2.0)
+# After so many failures with nothing stored in between nobody is let wait for the next attempt.
+_FRUITLESS = 8
 
 Publish = Callable[[LoggedBatch | None, int, int], None]
 """Told of a batch that became durable, its stored bytes, and where the log ends; None for one of nobody here."""
@@ -46,7 +49,13 @@ class Job:
 
     async def run(self) -> None:
         """Do it, and tell of it."""
-        result = await self.work()
+        try:
+            result = await self.work()
+        except LogUnavailable:
+            raise  # it is done again, or given up with all that waits
+        except Exception as error:
+            self.fail(error)
+            return
         if not self.done.done():
             self.done.set_result(result)
 
@@ -65,12 +74,14 @@ class Writer:
         self._settings = parts.settings
         self.keeper = Keeper(parts, self._drain, copy)
         self._waiting: deque[Pending] = deque()
+        COMMITS.watch(self, lambda one: one._depth(), lambda one: one._settings.max_waiting_batches)
         self._jobs: deque[Job] = deque()
         self._woken = woken  # by confirmations, too
         self._stopping = False
         self._trouble = ""
         self._overdue: asyncio.TimerHandle | None = None
         self._last_error = LogUnavailable("")
+        self._backoff = Backoff(*_AGAIN_S)
         self.availability = Availability()
 
     # -- from outside ----------------------------------------------------------
@@ -79,6 +90,9 @@ class Writer:
     def waiting(self) -> int:
         """How many batches wait, those on their way included."""
         return len(self._waiting) + sum(flight.pending is not None for flight in self._parts.chain.flights)
+
+    def _depth(self) -> int:
+        return len(self._waiting) + len(self._parts.chain.flights)  # read by other threads, too
 
     @property
     def oldest_since(self) -> float:
@@ -123,22 +137,20 @@ class Writer:
 
     async def run(self) -> None:
         """Work until it is stopped, or somebody else has the log."""
-        backoff = Backoff(*_AGAIN_S)
         try:
-            while not await self._worked_until_stopped(backoff):
+            while not await self._worked_until_stopped():
                 with contextlib.suppress(TimeoutError):
                     self._woken.clear()
-                    await asyncio.wait_for(self._woken.wait(), backoff.next_delay())
+                    await asyncio.wait_for(self._woken.wait(), self._backoff.next_delay())
         finally:
             if self._overdue is not None:
                 self._overdue.cancel()
             self._refuse_all(LogUnavailable(self._trouble or "the event log is closed"))
 
-    async def _worked_until_stopped(self, backoff: Backoff) -> bool:
+    async def _worked_until_stopped(self) -> bool:
         """Work; False if something went wrong that may pass."""
         try:
             await self._recover()
-            backoff.reset()
             self._recovered()
             await self._work()
         except Fenced as error:
@@ -281,6 +293,7 @@ class Writer:
         ledger.add(placed)
         if head.kind != BATCH:
             return
+        self._backoff.reset()
         self._available()
         metrics.APPENDED_BATCHES.inc()
         metrics.APPENDED_EVENTS.inc(head.last_seq + 1 - head.first_seq)
@@ -352,7 +365,7 @@ class Writer:
             self._unavailable(f"{reason}: {error}")
             self._refuse_all(LogUnavailable(f"the event log can't be appended to: {reason}: {error}"), reason)
             self.keeper.squeeze()
-        elif isinstance(error, NotDurable):
+        elif isinstance(error, NotDurable) or self._backoff.failures >= _FRUITLESS:
             self._give_in(error)
         elif self._overdue is None and not self._trouble:
             loop = asyncio.get_running_loop()

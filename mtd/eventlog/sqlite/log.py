@@ -17,7 +17,6 @@ from zope.interface import implementer
 
 from mtd.core.clock import SYSTEM_CLOCK, Clock
 from mtd.core.errors import Misconfigured, Refused
-from mtd.core.queues import Policy, declare
 from mtd.eventlog import metrics
 from mtd.eventlog.availability import Availability
 from mtd.eventlog.errors import FileDamaged, LogDamaged, LogUnavailable, PositionBeyondEnd
@@ -32,6 +31,7 @@ from mtd.eventlog.interfaces import (
     Progress,
     Source,
 )
+from mtd.eventlog.queues import COMMITS
 from mtd.eventlog.sqlite.keeper import Keeper
 from mtd.eventlog.sqlite.reader import DiskReader
 from mtd.eventlog.sqlite.schema import FileLock, failure_reason
@@ -48,15 +48,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
-
-COMMITS = declare(
-    "eventlog.commits",
-    "batches",
-    Policy.REFUSE,
-    "Batches that wait for a commit of the event log.",
-    limited_by="event_log.max_waiting_batches",
-    counted_by="mtd_eventlog_failed_batches_total",
-)
 
 # How often a reader may see damage where the writer sees none, before that is an error.
 _DOUBTS = 3

@@ -72,6 +72,9 @@ WITHOUT_NAME = {
     "mtd/eventlog/sqlite/writer.py": "what the log lets in: eventlog.commits",
     "mtd/projections/runner.py": "positions of the last seconds, one a second",
     "mtd/forwarding/cutting.py": "the parts of one batch",
+    "mtd/forwarding/lanes.py": "what is under way: forwarding.unacked",
+    "mtd/api/link/desk.py": "what comes of one command, bounded by the rows that were asked for",
+    "mtd/ingest/pressure/room.py": "samples of the last minute, one at each look",
 }
 
 
