@@ -27,8 +27,8 @@ class Telling(Protocol):
     def record_event(self, change: StateChange) -> None:
         """Record a change of the collector's own state."""
 
-    def redeclare(self) -> None:
-        """Declare all layouts again, each in front of its next frame."""
+    def tell_again(self, within_s: float) -> None:
+        """Tell again what explains events from now on, as far as it was told within this time."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -216,7 +216,7 @@ class Forwarder:
         now = self._clock.monotonic()
         if now >= self._redeclare_at:
             self._redeclared_at, self._redeclare_at = now, math.inf
-            self._telling.redeclare()
+            self._telling.tell_again(self.backlog().seconds + _REDECLARE_S)
 
     def _opened(self, opened: Opened) -> None:
         metrics.CONNECTS.labels(result="ok").inc()

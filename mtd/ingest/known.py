@@ -22,6 +22,7 @@ class Known:
         self._settings = settings
         self._layouts: dict[tuple[_Owner, int], float] = {}  # when to declare it again
         self._documents: dict[tuple[_Owner, str], tuple[bytes, float]] = {}  # checksum, when last seen
+        self._tables: dict[tuple[str, str], float] = {}  # device, table: when it changed last
         self._next_sweep = 0.0
 
     def layout_is_due(self, owner: _Owner, layout: Layout, now: float) -> bool:
@@ -39,6 +40,15 @@ class Known:
     def forget_layouts(self) -> None:
         """Have all layouts declared again, each in front of its next frame."""
         self._layouts.clear()
+
+    def table_told(self, owner: _Owner, table: str, now: float) -> None:
+        """Note that a change of a current-state table was recorded."""
+        self._tables[owner[1], table] = now
+
+    def tables_told_since(self, since: float) -> list[tuple[str, str]]:
+        """Return the tables that changed from a time on, each with its device; those before are forgotten."""
+        self._tables = {key: told for key, told in self._tables.items() if told >= since}
+        return list(self._tables)
 
     def document_changed(self, owner: _Owner, document: Document, now: float) -> bool:
         """Return whether a document differs from the one recorded last."""
@@ -71,3 +81,4 @@ class Known:
         self._layouts = {key: due for key, due in self._layouts.items() if due > unused_since}
         forgotten = now - self._settings.document_memory_s
         self._documents = {key: known for key, known in self._documents.items() if known[1] > forgotten}
+        self._tables = {key: told for key, told in self._tables.items() if told > forgotten}

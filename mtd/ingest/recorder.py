@@ -110,9 +110,14 @@ class Recorder:
         """Return when all that was recorded before is durable, or was given up."""
         await self._flusher.flush()
 
-    def redeclare(self) -> None:
-        """Declare all layouts again: who reads the log from now on may not have what was declared before."""
+    def tell_again(self, within_s: float) -> None:
+        """Declare all layouts again, and have the tables told whole that changed within this time.
+
+        For who reads the log from now on, and gets what was recorded before only later.
+        """
         self._known.forget_layouts()
+        for device_id, table in self._known.tables_told_since(self._clock.monotonic() - within_s):
+            self._lost_tables.setdefault(device_id, set()).add(table)
 
     @property
     def pressure(self) -> float:
@@ -244,6 +249,8 @@ class Recorder:
             with self._accepting(origin):
                 self._validator.check_table(table)
                 self._add(urgency, events.table_event(origin, table, observation.collected_us, now_us))
+                owner = (origin.tenant_id, origin.device_id)
+                self._known.table_told(owner, table.table, self._clock.monotonic())
             yield None
 
     def _record_changes(self, origin: Origin, observation: Observation, now_us: int) -> Steps[None]:

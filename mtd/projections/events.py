@@ -15,11 +15,12 @@ from mtd.projections import metrics
 from mtd.projections.errors import OutOfBounds
 from mtd.projections.frames import FrameEncoder, TimeBounds
 from mtd.projections.interfaces import IBatchWriter, IProjection
-from mtd.projections.transitions import DeviceTracker
+from mtd.projections.transitions import DeviceTracker, late_outcomes
 from mtd.storage.partitioned import DAY_US
 from mtd.storage.partitions import DEVICE_HEALTH, EVENT, Partitions
 from mtd.storage.stores.events import EventRow, HealthRow, insert_events, insert_health, keep_positions
 from mtd.storage.stores.ingest_events import GivenId, claim_ids, forget_ids
+from mtd.storage.stores.late_health import correct_since, load_before
 from mtd.storage.stores.positions import forget_rows
 from mtd.storage.stores.status import forget_status, load_status, put_capabilities, put_status
 from mtd.storage.txn import Transaction
@@ -92,21 +93,24 @@ class EventsBatch:
             for _, envelope in envelopes
             if envelope.device_id and not envelope.HasField("state_changed")
         }
-        tracker = DeviceTracker(await load_status(tx, concerned) if concerned else {})
+        stored = await load_status(tx, concerned) if concerned else {}
+        health = [_health(seq, one) for seq, one in envelopes if one.HasField("poll_outcome")]
+        late = late_outcomes(stored, health)
+        tracker = DeviceTracker(stored, await load_before(tx, late))
+        reports = iter(health)
         events: list[EventRow] = []
-        health: list[HealthRow] = []
         for seq, envelope in envelopes:
             kind = payload_kind(envelope)
             if kind == "state_changed":
                 events.append(_state_changed(seq, envelope))
             elif kind == "poll_outcome":
-                health.append(_health(seq, envelope))
-                events += tracker.outcome(seq, envelope, health[-1])
+                events += tracker.outcome(seq, envelope, next(reports))
             else:
                 events += tracker.probed(seq, envelope, probe_facts_of(envelope.capability_probed))
         with self._partitions.expected(DEVICE_HEALTH):
             await insert_health(tx, self._log_id, health)
         await put_status(tx, self._log_id, tracker.changed)
+        await correct_since(tx, late)
         await put_capabilities(tx, self._log_id, list(tracker.capabilities.values()))
         with self._partitions.expected(EVENT):
             await insert_events(tx, self._log_id, events)

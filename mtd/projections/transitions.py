@@ -30,9 +30,16 @@ _NAMED_IN_MESSAGE = 5
 class DeviceTracker:
     """Follows devices through the events of one batch, starting from what is stored."""
 
-    def __init__(self, stored: Mapping[DeviceKey, StatusRow], clock: Clock = SYSTEM_CLOCK) -> None:
+    def __init__(
+        self,
+        stored: Mapping[DeviceKey, StatusRow],
+        before: Mapping[DeviceKey, tuple[str, str]] | None = None,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
         self._clock = clock
         self._rows = dict(stored)
+        # Of devices with late outcomes: status and cause before the first of these.
+        self._before = dict(before or {})
         self.changed: dict[DeviceKey, StatusRow] = {}
         self.capabilities: dict[tuple[str, str, str], CapabilityRow] = {}
 
@@ -50,7 +57,7 @@ class DeviceTracker:
         """Take in the outcome of a poll; an event only if status or cause changed."""
         row = self._row(seq, envelope)
         if report.collected_us < row.outcome_us and not self._is_from_future(row.outcome_us):
-            return []  # late: it stands on the timeline, but is not what the device is now
+            return self._late(seq, envelope, report)
         before, cause_before = row.status, row.outcome
         row.outcome_us = report.collected_us
         row.reason = report.reason

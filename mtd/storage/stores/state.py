@@ -186,25 +186,42 @@ def _groups_of_ranges(ranges: Sequence[WholeRange]) -> Iterator[list[WholeRange]
 
 
 async def insert_snapshots(tx: Transaction, log_id: str, rows: Sequence[SnapshotRow]) -> None:
-    """Store documents that differ from the one stored last, in the given order."""
+    """Store documents that differ from the one before them, in the given order.
+
+    One that comes late stands where it belongs; the one behind it goes if it says the same.
+    """
     for group in _groups_of_snapshots(rows):
         columns = list(zip(*group, strict=True))
+        names = [
+            *(literals.texts(column) for column in columns[:3]),
+            literals.plain(columns[4]),
+            literals.bytea(columns[5]),
+        ]
         await tx.execute(
             "INSERT INTO snapshot (log_id, tenant_id, device_id, kind, seq, ts_collected, sha256, content)"
             " SELECT %s, t.tenant_id, t.device_id, t.kind, t.seq, from_us(t.us), t.sha256, t.content"
             " FROM unnest(%s::uuid[], %s::uuid[], %s::text[], %s::int8[], %s::int8[], %s::bytea[], %s::text[])"
             " AS t (tenant_id, device_id, kind, seq, us, sha256, content)"
             " WHERE t.sha256 IS DISTINCT FROM (SELECT s.sha256 FROM snapshot s WHERE s.tenant_id = t.tenant_id"
-            "  AND s.device_id = t.device_id AND s.kind = t.kind ORDER BY s.ts_collected DESC LIMIT 1)"
+            "  AND s.device_id = t.device_id AND s.kind = t.kind AND s.ts_collected <= from_us(t.us)"
+            "  ORDER BY s.ts_collected DESC LIMIT 1)"
             " ON CONFLICT (tenant_id, device_id, kind, ts_collected) DO UPDATE"
             " SET sha256 = excluded.sha256, content = excluded.content, log_id = excluded.log_id, seq = excluded.seq",
             [
                 log_id,
-                *(literals.texts(column) for column in columns[:3]),
+                *names[:3],
                 *(literals.plain(column) for column in columns[3:5]),
-                literals.bytea(columns[5]),
+                names[4],
                 literals.texts(columns[6]),
             ],
+        )
+        await tx.execute(
+            "DELETE FROM snapshot s USING unnest(%s::uuid[], %s::uuid[], %s::text[], %s::int8[], %s::bytea[])"
+            " AS t (tenant_id, device_id, kind, us, sha256) WHERE s.tenant_id = t.tenant_id"
+            " AND s.device_id = t.device_id AND s.kind = t.kind AND s.sha256 = t.sha256"
+            " AND s.ts_collected = (SELECT min(n.ts_collected) FROM snapshot n WHERE n.tenant_id = t.tenant_id"
+            "  AND n.device_id = t.device_id AND n.kind = t.kind AND n.ts_collected > from_us(t.us))",
+            names,
         )
 
 

@@ -55,7 +55,7 @@ class Told:
     def record_event(self, change: StateChange) -> None:
         self.changes.append(change)
 
-    def redeclare(self) -> None:
+    def tell_again(self, within_s: float) -> None:
         self.redeclared += 1
 
 
@@ -90,6 +90,16 @@ class EdgeLog:
         await self.until(
             lambda: self.forwarder.status().stored_seq >= last and not self.forwarder.failure, "sent"
         )
+
+    async def live_sent(self) -> None:
+        """Wait until the hub has what the live lane brings."""
+        last = self.log.stats().last_seq
+
+        def done() -> bool:
+            status = self.forwarder.status()
+            return status.last_seq >= last and status.connected and status.live.events == 0
+
+        await self.until(done, "live is there")
 
     async def forgotten(self) -> None:
         """Project at the hub, and wait until the log may forget all."""

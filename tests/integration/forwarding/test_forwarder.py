@@ -137,7 +137,7 @@ def test_forwarding_keeps_within_the_windows_and_the_rate_of_the_backfill(
         slow = QUICK.model_copy(update={"backfill_events_per_s": 200.0, "batch_bytes": 2048})
         async with edge(hub, log=log, opened=True, config=slow) as made:
             await made.append(events(401, 10))
-            await made.until(lambda: made.forwarder.status().live.events == 0, "live is there")
+            await made.live_sent()
             # The backfill has its rate: what is new came past it.
             assert made.forwarder.status().backfill.events > 0
             await made.sent()
@@ -157,7 +157,7 @@ def test_forwarding_shows_live_values_whose_layout_comes_later(postgres_dsn: str
         async with edge(hub, log=log, opened=True, config=slow) as made:
             await made.until(lambda: made.told.redeclared == 1, "asked for layouts")
             await made.append([declare(), frame(at + 1_000_000, counter=2)])
-            await made.until(lambda: made.forwarder.status().live.events == 0, "live is there")
+            await made.live_sent()
             await hub.world.project()
             assert await hub.world.value("SELECT counters[1] FROM latest") == 2
 

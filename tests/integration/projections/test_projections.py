@@ -441,6 +441,7 @@ def test_many_changes_at_once_come_to_the_same_as_one_by_one(postgres_dsn: str) 
                     expected.pop(key, None)
                 expected.update(upserted)
             await world.ask("DELETE FROM state_row")
+            await world.ask("DELETE FROM state_mark")
             assert await outcome_of(deltas) == sorted(expected.items())
 
     in_world(postgres_dsn, body)

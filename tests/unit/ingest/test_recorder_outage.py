@@ -143,6 +143,23 @@ def test_what_was_lost_is_declared_and_recorded_again() -> None:
     with_bench(body, buffer_events=4)
 
 
+def test_what_explains_later_events_is_told_again_when_it_is_asked_for() -> None:
+    async def body(bench: Bench) -> None:
+        bench.recorder.record(DEVICE, bench.frame())
+        old, new = (TableChange(name, complete=True, upserted={}) for name in ("old", "new"))
+        bench.recorder.record(DEVICE, Observation(bench.clock.now_us(), tables=[old]))
+        bench.clock.ahead_s += 60
+        bench.recorder.record(DEVICE, Observation(bench.clock.now_us(), tables=[new]))
+        bench.recorder.record(DEVICE, bench.frame())
+        assert (await bench.kinds()).count("series_layout") == 1
+        bench.recorder.tell_again(within_s=30)
+        assert set(bench.recorder.take_lost_tables(DEVICE)) == {"new"}
+        bench.recorder.record(DEVICE, bench.frame())
+        assert (await bench.kinds())[-2:] == ["series_layout", "frame"]
+
+    with_bench(body)
+
+
 def test_tables_whose_changes_were_lost_are_named_once() -> None:
     async def body(bench: Bench) -> None:
         bench.log.fail("disk_full")
