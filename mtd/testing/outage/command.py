@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 from rich.console import Console
 
@@ -44,6 +46,8 @@ def outage(
                      latest are at most two seconds old.
     drained_after_s  From the return until nothing waits but what has just been polled.
     drain_factor     Seconds of outage that are written in one second, while polling goes on.
+    drain_cost       Processor time of that for each event, and how many processors mtd and
+                     PostgreSQL had meanwhile: on a busy machine fewer than there are.
     polls_skipped    By tier and reason. Busy machines skip some by themselves (overrun).
     thinned          Which tier was polled how much less often, and when, seconds after PostgreSQL went.
 
@@ -52,7 +56,7 @@ def outage(
     """
     console = Console(stderr=True)
     settings = {"event_log": {"max_bytes": log_mb * 1024 * 1024}} if log_mb else {}
-    plan = OutagePlan(routers, interfaces, seconds, hung, settings)
+    plan = OutagePlan(routers, interfaces, seconds, hung, settings=settings)
     with (
         folder(console, keep=keep) as place,
         console.status("starting") as status,
@@ -60,3 +64,29 @@ def outage(
     ):
         figures = measure_outage(stage, database, plan, status.update)
     show(console, figures, as_json=as_json)
+    problems = judge(figures)
+    for problem in problems:
+        console.print(f"[red]{problem}[/]")
+    if problems:
+        raise SystemExit(1)
+
+
+def judge(figures: dict[str, Any]) -> list[str]:
+    """Return what is worse than it has to be. A poll that a busy machine skipped is told, and no loss."""
+    skipped = figures["polls_skipped"].get("t0", {}).get("overrun", 0)
+    lost = figures["history"]["polls_missing"] - skipped
+    checks = (
+        (lost > 0, f"{lost} live polls are missing in history"),
+        (figures["history"]["doubled"] > 0, "live polls are in history twice"),
+        (figures["events_dropped"] > 0, f"{figures['events_dropped']} events were dropped"),
+        (
+            figures["fresh_after_s"] > MUST_FRESH_S,
+            f"values were fresh after {figures['fresh_after_s']} s, {MUST_FRESH_S:g} at most are fine",
+        ),
+        (
+            figures["drain_factor"] < MUST_DRAIN_FACTOR,
+            f"the backlog was written {figures['drain_factor']} times as fast as it came, at least"
+            f" {MUST_DRAIN_FACTOR:g} are wanted",
+        ),
+    )
+    return [text for wrong, text in checks if wrong]

@@ -16,7 +16,7 @@ import psycopg
 
 from mtd.storage.config import EmbeddedConfig
 from mtd.testing.end_to_end import wait_for_first_polls, wait_until_live
-from mtd.testing.harness import HarnessFailed, Stage
+from mtd.testing.harness import HarnessFailed, Stage, usage_of
 from mtd.testing.outage.database import OwnDatabase
 from mtd.testing.outage.history import holes_in
 
@@ -59,6 +59,7 @@ class Watch:
     peak_level: float = 0.0
     steps: list[dict[str, Any]] = field(default_factory=list)
     drain: list[tuple[float, int]] = field(default_factory=list)
+    drain_cost: dict[str, float] = field(default_factory=dict)
     _paces: dict[str, float] = field(default_factory=dict)
 
     def look(self, stage: Stage) -> Mapping[str, float]:
@@ -148,6 +149,7 @@ def measure_outage_of_live(stage: Stage, database: OwnDatabase, plan: OutagePlan
         "fresh_after_s": _rounded(fresh_s),
         "drained_after_s": _rounded(drained_s),
         "drain_factor": None if drained_s is None else round(away_s / max(drained_s, 1e-3), 1),
+        "drain_cost": watch.drain_cost,
         "drain": _thinned_out(watch.drain),
         "history": holes.as_dict(),
         "polls_skipped": _skipped(before, after),
@@ -171,6 +173,7 @@ def _follow_return(
     """Return after how many seconds the newest values were fresh, and after how many nothing waited any more."""
     fresh_s = drained_s = None
     timeout_s = max(_DRAIN_TIMEOUT_LEAST_S, _DRAIN_TIMEOUT_FACTOR * plan.seconds)
+    used = _Used.of(stage, database)
     with psycopg.connect(database.dsn, autocommit=True) as connection:
         while fresh_s is None or drained_s is None:
             passed = time.monotonic() - back
@@ -185,10 +188,44 @@ def _follow_return(
             )
             if drained_s is None and waiting <= _DRAINED_EVENTS_PER_ROUTER * plan.routers:
                 drained_s = passed
+                watch.drain_cost = _Used.of(stage, database).since(used)
             say(f"PostgreSQL is back since {passed:.0f} s, {waiting:,.0f} events wait")
             watch.drain.append((round(passed, 1), round(waiting)))
             time.sleep(_LOOK_S)  # noqa: TID251
     return fresh_s, drained_s
+
+
+@dataclass(frozen=True, slots=True)
+class _Used:
+    """What was projected so far, and the processor time of those who did it, polling included."""
+
+    at: float
+    events: float
+    daemon_s: float
+    postgresql_s: float
+
+    @classmethod
+    def of(cls, stage: Stage, database: OwnDatabase) -> _Used:
+        assert stage.daemon is not None
+        projected = sum(
+            value
+            for name, value in metrics_of(stage).items()
+            if name.startswith("mtd_projections_events_total{")
+        )
+        daemon, server = usage_of(stage.daemon.pid), usage_of(database.pid)
+        return cls(time.monotonic(), projected, daemon.cpu_s, server.cpu_s)
+
+    def since(self, before: _Used) -> dict[str, float]:
+        """Return what each event took, and how much of the machine there was: on a busy one, that is what counts."""
+        events, wall_s = max(1.0, self.events - before.events), max(1e-3, self.at - before.at)
+        daemon_s, server_s = self.daemon_s - before.daemon_s, self.postgresql_s - before.postgresql_s
+        return {
+            "events": round(events),
+            "events_per_s": round(events / wall_s, 1),
+            "daemon_us_per_event": round(1e6 * daemon_s / events, 1),
+            "postgresql_us_per_event": round(1e6 * server_s / events, 1),
+            "processors_had": round((daemon_s + server_s) / wall_s, 2),
+        }
 
 
 def _thinned_out(curve: list[tuple[float, int]]) -> list[tuple[float, int]]:
