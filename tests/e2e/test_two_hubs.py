@@ -16,8 +16,9 @@ import pytest
 from mtd.client import MtdClient
 from mtd.storage.schema import Migration, migrate_blocking, migrations
 from mtd.testing.harness import HarnessFailed
+from tests.e2e.edge_kit import Watchman, frames_in_database, frames_in_log
 from tests.e2e.kit import wait_for
-from tests.e2e.two_hubs_kit import Daemon, share_key, two_daemons
+from tests.e2e.two_hubs_kit import Daemon, share_key, two_daemons, two_hubs_with_an_edge
 
 NAMES = ("one", "two", "three", "four")
 SCENARIO = "\n".join(f'[[router]]\nname = "{name}"\ninterfaces = 2\n' for name in NAMES)
@@ -82,10 +83,10 @@ def check_requests(first: Daemon, second: Daemon) -> None:
         fields = {"name": "once", "host": "127.0.0.1", "username": "x", "enabled": False}
         made = one.create_device(password="p", request_id=request_id, **fields)  # type: ignore[arg-type]
         again = other.create_device(password="p", request_id=request_id, **fields)  # type: ignore[arg-type]
-        assert made.device_id == again.device_id
+        assert made.id == again.id
         page = one.query_latest(metrics=["system.*"], page_size=3)
-        rest = other.query_latest(metrics=["system.*"], page_size=1000, page_token=page.next_page_token)
-        assert page.next_page_token
+        rest = other.query_latest(metrics=["system.*"], page_size=1000, page_token=page.next_token)
+        assert page.next_token
         assert rest.values
         other.delete_device("once")
 
@@ -117,7 +118,7 @@ def check_events(first: Daemon, second: Daemon) -> None:
     thread.start()
     wait_for(lambda: second.metric("mtd_api_event_streams") == 1, "the stream is open")
     with first.control() as lab:
-        lab.inject(of_first, "refuse")
+        lab.inject(of_first, "link-flap", interfaces=["ether2"], for_s=30.0)
         thread.join(20)
         lab.clear(of_first)
     assert told == [of_first]
@@ -176,3 +177,31 @@ def check_upgrade(first: Daemon, second: Daemon) -> None:
     assert not thread.is_alive()
     for place in (first, second):
         place.verify()
+
+
+@pytest.mark.long
+@pytest.mark.timeout(300)
+def test_nothing_is_lost_or_doubled_when_hubs_are_killed_in_turn() -> None:
+    with two_hubs_with_an_edge(SCENARIO) as (first, second, edge):
+        first.add_routers()
+        edge.start(ready=False)
+        live = lambda hub: len(hub.collected()) == len(NAMES)  # noqa: E731
+        wait_for(lambda: live(first), "live values", 30)
+        with Watchman(first) as watchman:
+            for hub, other in ((first, second), (second, first)):
+                assert hub.daemon is not None
+                hub.daemon.kill()
+                wait_for(
+                    lambda hub=other: all(age < 3 for age in hub.collected().values()),
+                    f"{other.folder.name} has what is new",
+                    30,
+                )
+                hub.start()
+        wait_for(edge.is_ready, "all is well again", 30)
+        edge.stop()
+        polled = frames_in_log(edge)
+        wait_for(lambda: len(frames_in_database(first)) >= len(polled), "all of it is in the database", 30)
+        assert frames_in_database(first) == polled
+        assert watchman.moved_back == []
+        for hub in (first, second):
+            hub.verify()

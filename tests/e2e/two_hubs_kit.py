@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -11,7 +12,9 @@ from typing import Any
 from mtd.security.keyfile import new_key_line
 from mtd.storage.embedded import EmbeddedPostgres
 from mtd.storage.embedded.databases import create_database
+from mtd.testing.edges.edge import Edge
 from mtd.testing.postgres import quick_config, server_folder
+from tests.e2e.edge_kit import QUICK_FORWARD, Hub
 from tests.e2e.kit import Rig, folder
 
 QUICK = {
@@ -37,7 +40,7 @@ class Daemon(Rig):
         self.daemon.kill()
 
 
-def share_key(*places: Daemon) -> None:
+def share_key(*places: Rig) -> None:
     """Give all the same master key."""
     line = new_key_line()
     for place in places:
@@ -74,3 +77,43 @@ def two_daemons(scenario: str, **settings: Mapping[str, Any]) -> Iterator[tuple[
             finally:
                 for one in pair:
                     sys.stdout.write(one.daemon.tail(60) if one.daemon else "no daemon")
+
+
+@contextlib.contextmanager
+def two_hubs_with_an_edge(scenario: str) -> Iterator[tuple[Hub, Hub, Edge]]:
+    """Run two hubs that poll nothing, and make a collector that knows both."""
+    with database() as dsn, folder() as path:
+        first, second = (
+            Hub(
+                path / name,
+                {
+                    "daemon": {"role": "hub", "collector_id": name},
+                    "database": {"dsn": dsn},
+                    # Killed with events that it has acknowledged and not projected: it takes its time.
+                    "projections": {"batch_events": 20},
+                    "coordination": QUICK["coordination"],
+                    "neighbours": QUICK["neighbours"],
+                },
+            )
+            for name in ("hub-a", "hub-b")
+        )
+        edge = Edge(
+            path / "edge-1",
+            "edge-1",
+            settings={"forward": QUICK_FORWARD, "hub": {"targets": [f"127.0.0.1:{second.client_port}"]}},
+        )
+        with first, second:
+            share_key(first, second)
+            first.start_routers(scenario)
+            first.start()
+            shutil.copytree(first.data_dir / "ca", second.data_dir / "ca")
+            second.start()
+            edge.write_config()
+            first.enrol(edge)
+            try:
+                yield first, second, edge
+            finally:
+                edge.stop()
+                sys.stdout.write(edge.tail(60))
+                for hub in (first, second):
+                    sys.stdout.write(hub.daemon.tail(60) if hub.daemon else "no daemon")
