@@ -28,6 +28,7 @@ logger = logging.getLogger(__name__)
 
 # A peer that is gone without a word is noticed after three of these.
 _PING_S = 3
+_CLOSE_S = 1.0
 _OLDEST_SERVER = (2, 11)
 _NO_RESPONDERS = "503"
 _END = "204"
@@ -117,8 +118,7 @@ class Connection:
                 f"{self._inbox}.*", cb=self._on_reply, pending_bytes_limit=4 * _MORE_THAN_ASKED
             )
         except BaseException:
-            with contextlib.suppress(Exception):
-                await client.close()
+            await _close(client)
             raise
         self._failure = ""
         self._client = client
@@ -153,9 +153,7 @@ class Connection:
         """Close it; whoever waits for an answer is told."""
         client, self._client = self._client, None
         if client is not None:
-            with contextlib.suppress(Exception):
-                async with asyncio.timeout(1):
-                    await client.close()
+            await _close(client)
         self._give_up("the connection to the NATS server was closed")
 
     async def drop(self, error: Exception) -> None:
@@ -287,6 +285,14 @@ class Connection:
         waiting = self._waiting.get(message.subject.rpartition(".")[2])
         if waiting is not None and not waiting[0].done():
             waiting[1](message)
+
+
+async def _close(client: Client) -> None:
+    """Close a connection, however its peer behaves."""
+    closing = asyncio.ensure_future(client.close())
+    await asyncio.wait({closing}, timeout=_CLOSE_S)
+    closing.cancel()
+    closing.add_done_callback(lambda done: done.cancelled() or done.exception())
 
 
 def _answer(message: Msg) -> dict[str, Any]:

@@ -103,11 +103,6 @@ class Ledger:
         self.batches += 1
         self.stored_bytes += head.stored_bytes
 
-    def begin_behind(self, position: int) -> None:
-        """Note up to where batches were trimmed, before those behind it are added."""
-        self.trimmed_through = max(self.trimmed_through, position)
-        self.last_seq = max(self.last_seq, position)
-
     def skip_to(self, message: int) -> None:
         """Note that the stream is known up to a message, whatever it held."""
         self.last_message = max(self.last_message, message)

@@ -8,6 +8,7 @@ import logging
 import os
 import socket
 import zlib
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,36 +65,32 @@ async def load(stream: Stream, info: StreamInfo, copy: Path | None) -> Opened:
         kept = None
     ledger = kept or Ledger(info.log_id)
     first = max(info.first_message, ledger.last_message + 1)
-    placed = await _headers(stream, first, info.last_message if info.messages else 0)
-    states = [found for found in placed if found.head.kind == STATE]
-    state = await _body(stream, states[-1]) if states else None
+    state: Placed | None = None
+    async for found in _headers(stream, first, info.last_message if info.messages else 0):
+        ledger.add(found)
+        if found.head.kind == STATE:
+            state = found
     if state is not None:
-        ledger.begin_behind(int(state["trimmed_through"]))
+        ledger.restore(await _body(stream, state))
     elif kept is None and info.last_message:
         raise Misconfigured(
             f"the stream {stream.name} has lost the state of its log: restore it from a backup"
             " (`nats stream restore`), or begin another log by event_log.jetstream.name"
         )
-    for found in placed:
-        ledger.add(found)
-    if state is not None:
-        ledger.restore(state)
     ledger.settle_front(info.first_message)
     ledger.skip_to(info.last_message)
     return Opened(ledger, is_new=not info.last_message)
 
 
-async def _headers(stream: Stream, first: int, last: int) -> list[Placed]:
-    """Return what stands between two messages. Lets the loop go on: it may be a million."""
+async def _headers(stream: Stream, first: int, last: int) -> AsyncIterator[Placed]:
+    """Yield what stands between two messages."""
     assembler = Assembler()
-    placed = []
     async for message in stream.headers(first, last):
         found = assembler.add(message)
         if found is not None:
-            placed.append(found)
+            yield found
     if assembler.strangers:
         logger.warning("%d messages in the stream %s are none of mtd's", assembler.strangers, stream.name)
-    return placed
 
 
 async def _still_there(stream: Stream, info: StreamInfo, ledger: Ledger) -> bool:
@@ -134,7 +131,7 @@ async def claim(chain: Chain, stream: Stream, ledger: Ledger, uid: str, clock: C
             await _confirmed(chain)
         except WrongSequence:
             info = await stream.info()
-            for placed in await _headers(stream, ledger.last_message + 1, info.last_message):
+            async for placed in _headers(stream, ledger.last_message + 1, info.last_message):
                 if placed.head.kind == STATE:
                     ledger.restore(await _body(stream, placed))
                 ledger.add(placed)

@@ -20,13 +20,7 @@ class TestJetStreamEventLog(EventLogSuite):
         self.servers = nats_server
 
     def new_log(self, folder: Path, **limits: int) -> JetStreamEventLog:
-        return new_log(self.servers, folder, **limits)
-
-
-class TestSmallMessages(TestJetStreamEventLog):
-    """Every batch of some size takes several messages."""
-
-    def new_log(self, folder: Path, **limits: int) -> JetStreamEventLog:
+        # Batches of some size take several messages, of which few are on their way at once.
         return new_log(self.servers, folder, {"chunk_bytes": 1024, "max_in_flight_messages": 4}, **limits)
 
 
@@ -43,4 +37,4 @@ def _machine_servers(nats_server: NatsServers) -> None:
 
 
 TestJetStreamHistories = JetStreamMachine.TestCase
-TestJetStreamHistories.settings = settings(max_examples=8, stateful_step_count=20, deadline=None)
+TestJetStreamHistories.settings = settings(max_examples=6, stateful_step_count=20, deadline=None)

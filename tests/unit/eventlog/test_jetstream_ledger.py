@@ -82,7 +82,6 @@ def test_the_state_of_an_empty_log_goes_on_with_its_numbers() -> None:
     ledger.trim(9)
     state = json.loads(json.dumps(ledger.state()))
     again = Ledger(LOG)
-    again.begin_behind(state["trimmed_through"])
     again.restore(state)
     assert (again.last_seq, again.trimmed_through, again.consumers) == (9, 9, {"projection": 9})
     assert list(again.ranges("edge")) == [(1, 6)]
