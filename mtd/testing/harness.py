@@ -220,7 +220,7 @@ class Stage:
             lines += [f"{key} = {json.dumps(value)}" for key, value in values.items()]
         self.config_path.write_text("\n".join(lines) + "\n")
 
-    def start_daemon(self, timeout_s: float = 60.0, arguments: Sequence[str] | None = None) -> None:
+    def start_daemon(self, timeout_s: float = 120.0, arguments: Sequence[str] | None = None) -> None:
         """Start the daemon and wait until it is ready. ``arguments`` of Python start another than the usual one."""
         self.write_config()
         command = [sys.executable, *(arguments or ("-m", "mtd", "run", "--config", str(self.config_path)))]
