@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import given
@@ -18,55 +17,9 @@ from mtd.core.tracing.metrics import SPANS
 from mtd.core.tracing.spans import MOST_TOGETHER, within
 from mtd.pb.events.v1.envelope_pb2 import Envelope
 from tests.contract.loop import run
+from tests.unit.core.trace_book import Book
 
 IDS = st.integers(1, 2**128 - 1), st.integers(1, 2**64 - 1)
-
-
-class Step:
-    """A span that is remembered."""
-
-    def __init__(
-        self, name: str, link: Link, parent: Link | None, attributes: Mapping[str, tracing.Attribute]
-    ) -> None:
-        self.name = name
-        self.link = link
-        self.parent = parent
-        self.attributes = dict(attributes)
-        self.ended: list[str] = []
-
-    def set(self, name: str, value: tracing.Attribute) -> None:
-        self.attributes[name] = value
-
-    def end(self, error: str = "") -> None:
-        self.ended.append(error)
-
-
-class Book:
-    """A tracer that remembers."""
-
-    def __init__(self, *, samples: bool = True) -> None:
-        self._numbers = itertools.count(1)
-        self.samples = samples
-        self.steps: list[Step] = []
-
-    def chosen(self) -> bool:
-        return self.samples
-
-    def start(
-        self,
-        name: str,
-        parent: Link | None,
-        attributes: Mapping[str, tracing.Attribute],
-        *,
-        serves: bool = False,
-    ) -> Step:
-        number = next(self._numbers)
-        trace = number + 1000 if parent is None else parent.trace_id
-        self.steps.append(Step(name, Link(trace, number), parent, attributes))
-        return self.steps[-1]
-
-    def named(self, name: str) -> list[Step]:
-        return [step for step in self.steps if step.name == name]
 
 
 @pytest.fixture
