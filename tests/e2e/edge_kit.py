@@ -8,7 +8,7 @@ import json
 import sys
 import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,15 +34,18 @@ QUICK_HUB = {"ingest.append": {"projected_interval_s": 0.3}, **QUICK_POSTGRES}
 
 
 class Hub(SecureRig):
-    """Polls nothing itself. ``host``: by which collectors call it, if that isn't 127.0.0.1."""
+    """Polls nothing itself. ``names``: by which collectors call it, beside those of this machine."""
 
     def __init__(
-        self, where: Path, settings: Mapping[str, Mapping[str, Any]] | None = None, host: str = LOCAL
+        self,
+        where: Path,
+        settings: Mapping[str, Mapping[str, Any]] | None = None,
+        names: Sequence[str] = (),
     ) -> None:
         merged = {"daemon": {"role": "hub"}, **QUICK_HUB, **(settings or {})}
         super().__init__(where, merged)
-        if host != LOCAL:
-            self._settings = {**self._settings, "grpc.tls": {**self._settings["grpc.tls"], "names": [host]}}
+        tls = {**self._settings["grpc.tls"], "names": list(names)}
+        self._settings = {**self._settings, "grpc.tls": tls}
 
     def start(self) -> None:
         self.start_daemon()
@@ -136,7 +139,7 @@ def hub_with_edges(
     edge_settings: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Iterator[tuple[Hub, list[Edge]]]:
     """Run a lab and a hub, and make collectors that have enrolled. ``host``: by which they call the hub."""
-    with folder() as path, Hub(path, hub_settings, host) as hub:
+    with folder() as path, Hub(path, hub_settings, [host]) as hub:
         hub.start_routers(scenario)
         hub.start()
         edges = []
