@@ -65,12 +65,16 @@ _TIMES = {
 
 
 async def load_status(tx: Transaction, keys: Collection[DeviceKey]) -> dict[DeviceKey, StatusRow]:
-    """Return the stored rows of these devices, capabilities included; devices without one are missing."""
+    """Return the stored rows of these devices, capabilities included; devices without one are missing.
+
+    They stay as they are until the transaction ends: another hub may have events of the same devices.
+    """
     wanted = (literals.texts(tenant for tenant, _ in keys), literals.texts(device for _, device in keys))
     joined = "JOIN unnest(%s::uuid[], %s::uuid[]) AS t (tenant_id, device_id) USING (tenant_id, device_id)"
     times = ", ".join(f"coalesce(to_us({column}), 0)" for column in _TIMES)
     await tx.execute(
-        f"SELECT tenant_id, device_id, routeros_major, {', '.join(_TEXTS)}, {times} FROM device_status {joined}",
+        f"SELECT tenant_id, device_id, routeros_major, {', '.join(_TEXTS)}, {times} FROM device_status {joined}"
+        " ORDER BY tenant_id, device_id FOR UPDATE OF device_status",
         wanted,
     )
     found: dict[DeviceKey, StatusRow] = {}
