@@ -23,6 +23,7 @@ from mtd.api import metrics
 from mtd.api.http.guard import HEADERS
 from mtd.api.http.pages import JSON
 from mtd.api.http.shown import bearer_of, peer_of
+from mtd.core import log_fields
 from mtd.ingest.config import IngestConfig, PushConfig
 from mtd.ingest.push.limits import Places
 
@@ -55,6 +56,10 @@ class BodyLimits:
 BATCH = "/ingest/v1/batch"
 
 
+REQUEST_HEADER = "x-request-id"
+"""By which a caller names its request, to find it in our log."""
+
+
 class BoundedRequest(Request):
     """A request whose body is bounded. ``limits`` is of a subclass, see `bounded_by`."""
 
@@ -66,6 +71,12 @@ class BoundedRequest(Request):
         self._holder = ""
         self._late: IDelayedCall | None = None
         self._refused = False
+
+    def process(self) -> None:
+        """Answer; what is written meanwhile, by whatever is begun here, carries the id of the request."""
+        given = self.getHeader(REQUEST_HEADER) or ""
+        with log_fields.bound(request_id=log_fields.request_id(given)):
+            super().process()  # type: ignore[no-untyped-call]
 
     def getHeader(self, key: Any) -> Any:
         """Return a header; of what is no text the readable part, for who looks before the guard refuses it."""
