@@ -30,6 +30,7 @@ from mtd.app.seating import take_seat as take_seat_of_link
 from mtd.client import MtdClientError
 from mtd.core.clock import SYSTEM_CLOCK
 from mtd.core.errors import Misconfigured
+from mtd.core.log_fields import describe_process
 from mtd.discovery.service import DiscoveryService
 from mtd.eventlog.sqlite.log import SqliteEventLog
 from mtd.forwarding.service import PIN, Forwarder
@@ -79,6 +80,7 @@ class EdgeDaemon(Process):
         http = await self._start_http()
         plugins = self._given_plugins or PluginManager.load(settings=self._settings.plugins)
         identity = await self._start_identity()
+        describe_process(collector=identity.name)
         self._settings = self._settings.of_tenant(identity.tenant_ids[0])
         settings = self._settings
         watched_until_us = await self._start_log(settings)
