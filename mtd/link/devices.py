@@ -49,6 +49,7 @@ def device_message(device: Device) -> pb.PolledDevice:
         intervals_s={str(tier): seconds for tier, seconds in device.intervals_s.items()},
         labels=device.labels,
         revision=device.revision,
+        redundancy=device.redundancy,
         ways=[WAY.to_pb(way) for way in device.ways],
         rest=pb.RestSettings(
             port=device.rest.port,
@@ -90,6 +91,7 @@ def device_of(message: pb.PolledDevice) -> Device:
         command_timeout_s=message.command_timeout_s,
         intervals_s={Tier(tier): seconds for tier, seconds in message.intervals_s.items() if tier in _TIERS},
         labels=dict(message.labels),
+        redundancy=max(1, message.redundancy),
         revision=message.revision,
         ways=ways,
         rest=RestSettings(

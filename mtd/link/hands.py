@@ -10,7 +10,7 @@ from mtd.core.errors import NotFound, Refused, Retryable
 from mtd.diagnostics.errors import ToolForbidden
 from mtd.diagnostics.performing import RunEnd
 from mtd.link.devices import device_of
-from mtd.link.tools import end_message, plan_of, row_messages, tested_message
+from mtd.link.tools import connection_message, end_message, plan_of, row_messages
 from mtd.pb.collector.v1 import collector_link_service_pb2 as pb
 from mtd.sources.way_trial import try_ways
 
@@ -64,7 +64,7 @@ class EdgeHands:
             case "test_connection":
                 test = command.test_connection
                 result = await try_ways(device_of(test.device), self._testers, test.told_rest)
-                yield pb.CommandUpdate(tested=tested_message(result))
+                yield pb.CommandUpdate(tested=connection_message(result))
             case "run_tool":
                 async with aclosing(self._run(command.run_tool)) as updates:
                     async for update in updates:

@@ -78,7 +78,7 @@ def end_of(message: pb.ToolEnd) -> RunEnd:
     return RunEnd(EndReason(message.reason) if known else EndReason.FINISHED, message.rows, message.seconds)
 
 
-def tested_message(test: WaysTest) -> pb.TestedConnection:
+def connection_message(test: WaysTest) -> pb.TestedConnection:
     """Return the message of a connection test."""
     return pb.TestedConnection(
         ways=[
@@ -102,7 +102,7 @@ def tested_message(test: WaysTest) -> pb.TestedConnection:
     )
 
 
-def tested_of(message: pb.TestedConnection) -> WaysTest:
+def connection_of(message: pb.TestedConnection) -> WaysTest:
     """Return the connection test of a message."""
     return WaysTest(
         [

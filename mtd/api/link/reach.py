@@ -10,7 +10,7 @@ from mtd.core.errors import Refused, Retryable
 from mtd.diagnostics.performing import RunEnd, Taken
 from mtd.link.devices import device_message
 from mtd.link.hands import REFRESH, TEST, TOOL
-from mtd.link.tools import end_of, rows_of, run_message, tested_of
+from mtd.link.tools import connection_of, end_of, rows_of, run_message
 from mtd.pb.collector.v1 import collector_link_service_pb2 as pb
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class Reach:
             return None
         work = pb.TestConnection(device=device_message(device), told_rest=told_rest)
         update = await self.desk.answer(link, pb.Command(timeout_s=_WORK_S, test_connection=work))
-        return tested_of(update.tested)
+        return connection_of(update.tested)
 
     async def tools_of(self, device: Device) -> EdgeTools | None:
         """Return what runs tools on a device; which of them, and from where, is asked when one is run."""
