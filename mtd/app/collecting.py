@@ -36,6 +36,7 @@ logger = logging.getLogger(__name__)
 RELOADED = frozenset({"scheduler", "t0", "routeros_api", "rest", "snmp"})
 
 _RETRY_S = 2.0
+_TIERS = frozenset(map(str, Tier))
 
 
 class Collecting:
@@ -63,6 +64,7 @@ class Collecting:
         self._turn = asyncio.Lock()  # a reload and a change of the assignment may meet
         self._stopped = False
         recorder.fence = seat
+        recorder.interval_s_of = self._interval_s
         self.scheduler = self._make_scheduler()
         self.failure = ""
         """Why what is assigned isn't polled at the moment; empty if it is."""
@@ -87,6 +89,12 @@ class Collecting:
             await self.scheduler.stop()
             self.scheduler = self._make_scheduler()
             await self.scheduler.apply(self._devices)
+
+    def _interval_s(self, device: Device, poll_group: str) -> float:
+        if poll_group not in _TIERS:
+            return 0.0  # at no fixed pace
+        tier = Tier(poll_group)
+        return device.intervals_s.get(tier) or self._settings.scheduler.intervals_s.of(tier)
 
     def _make_scheduler(self) -> Scheduler:
         settings = self._settings

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import uuid
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from mtd import __version__
 from mtd.api.interfaces import ReadyCheck
@@ -13,9 +15,12 @@ from mtd.coordination.inventory import InventoryFeed
 from mtd.coordination.moves import collector_change, moved
 from mtd.coordination.seat import LocalSeat
 from mtd.coordination.service import Coordination
+from mtd.core.errors import MtdError
+from mtd.core.service import TaskGroup
 from mtd.model.assignment import CollectorFacts
 from mtd.model.tenant import NO_TENANT_ID
 from mtd.storage.stores.assignments import AssignmentStore
+from mtd.storage.stores.redundant import forget_old_polls
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -28,6 +33,8 @@ if TYPE_CHECKING:
     from mtd.model.device import Device
     from mtd.model.observation import StateChange
     from mtd.storage.stores.polled import PolledDevices
+
+_FORGET_S = 600.0
 
 
 class Coordinating:
@@ -51,6 +58,9 @@ class Coordinating:
         self._on_devices = on_devices
         self._name = name
         self._unreadable = UnreadableDevices(recorder)
+        self._writer = pools.writer
+        self._redundant_days = settings.projections.redundant_days
+        self._tasks = TaskGroup("coordinating")
         self.inventory = InventoryFeed(polled, tenancy.shut_tenants, tenancy.serves)
         self.leases = leases
         self.coordination = Coordination(self.leases, pools.coordination, self.inventory, config)
@@ -76,9 +86,11 @@ class Coordinating:
         """Begin to follow the inventory and to answer collectors. The coordinator is started by itself."""
         self.inventory.start()
         await self.coordination.start()
+        self._tasks.spawn("upkeep", self._forget_old_polls())
 
     async def stop(self) -> None:
         """Answer nobody any more."""
+        await self._tasks.stop()
         await self.coordination.stop()
         await self.inventory.stop()
 
@@ -103,6 +115,13 @@ class Coordinating:
                 f" good, let others have them with `mtd collector release {name}`"
             )
         return self.seat.failure
+
+    async def _forget_old_polls(self) -> NoReturn:
+        while True:
+            await asyncio.sleep(_FORGET_S)
+            if self.coordinator.standing.active:
+                with contextlib.suppress(MtdError):  # the next time
+                    await forget_old_polls(self._writer, self._redundant_days)
 
     def _read(self) -> None:
         self._on_devices(list(self.inventory.devices.values()))

@@ -14,7 +14,7 @@ from mtd.core.service import TaskGroup
 
 if TYPE_CHECKING:
     from mtd.model.device import Device
-    from mtd.storage.stores.polled import PolledDevices, UnreadableDevice
+    from mtd.storage.stores.polled import InventorySnapshot, PolledDevices, UnreadableDevice
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +27,12 @@ ShutTenants = Callable[[], Awaitable[Collection[str]]]
 
 async def _none_shut() -> Collection[str]:
     return ()
+
+
+def _as_polled(device: Device, inventory: InventorySnapshot, shut: Collection[str]) -> Device:
+    if device.tenant_id in shut:
+        device = replace(device, enabled=False)
+    return replace(device, redundancy=2) if device.device_id in inventory.redundant else device
 
 
 class InventoryFeed:
@@ -93,7 +99,7 @@ class InventoryFeed:
         inventory = await self._store.snapshot()
         shut = await self._shut_tenants()
         self.devices = {
-            device.device_id: replace(device, enabled=False) if device.tenant_id in shut else device
+            device.device_id: _as_polled(device, inventory, shut)
             for device in inventory.devices
             if self._serves(device.tenant_id)
         }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol
 
@@ -90,6 +90,9 @@ class Recorder:
         self._tasks = TaskGroup("ingest")
         self._stopped = False
         self.fence: Fence | None = None
+        self.interval_s_of: Callable[[Device, str], float] | None = None
+        """Returns how often a poll group of a device is polled, in seconds, 0 if at no fixed pace; for those that
+        several collectors poll."""
 
     async def start(self) -> None:
         """Begin to bring events to the log, which has to be open. What was recorded before waits."""
@@ -144,7 +147,7 @@ class Recorder:
             urgency = Urgency.T1
             if observation.frame is not None:
                 urgency = Urgency.of_poll_group(observation.frame.layout.poll_group)
-                self._record_frame(origin, observation.frame, urgency, now_us)
+                self._record_frame(origin, device, observation.frame, urgency, now_us)
             yield from self._record_tables(origin, observation, urgency, now_us)
             yield from self._record_changes(origin, observation, now_us)
             self._record_documents(origin, observation, urgency, now_us)
@@ -220,7 +223,9 @@ class Recorder:
         with self._accepting(origin):
             self._add(Urgency.CONTROL, events.state_event(origin, change, at_us, self._clock.now_us()))
 
-    def _record_frame(self, origin: Origin, frame: FrameValues, urgency: Urgency, now_us: int) -> None:
+    def _record_frame(
+        self, origin: Origin, device: Device, frame: FrameValues, urgency: Urgency, now_us: int
+    ) -> None:
         with self._accepting(origin):
             self._validator.check_time(frame.collected_us, now_us)
             self._validator.check_frame(frame)
@@ -229,8 +234,17 @@ class Recorder:
             except (ValueError, TypeError):
                 metrics.MASKED_COUNTERS.inc(mask_unusable_counters(frame))
                 envelope = events.frame_event(origin, frame, now_us)
+            if device.redundancy > 1:
+                self._mark_redundant(envelope, device, frame.layout.poll_group)
             self._declare(origin, frame, now_us)
             self._add(urgency, envelope)
+
+    def _mark_redundant(self, envelope: Envelope, device: Device, poll_group: str) -> None:
+        """Say that another collector tells the same, and of which interval one poll is to be kept."""
+        interval_s = 0.0 if self.interval_s_of is None else self.interval_s_of(device, poll_group)
+        if interval_s > 0:
+            envelope.redundant.interval_us = round(interval_s * 1e6)
+            envelope.redundant.poll_group = poll_group
 
     def _declare(self, origin: Origin, frame: FrameValues, now_us: int) -> None:
         """Declare a frame's layout in front of it, if that is due."""

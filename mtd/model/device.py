@@ -145,7 +145,7 @@ class Device:
     The password is here because a session needs it; ``repr`` leaves it out.
     ``ways`` are those that may be used, the best first; REST without a port is
     used once the router has said that it has it, SNMP if there are settings.
-    ``config_login``: its configuration is read as somebody else.
+    ``config_login``: its configuration is read as somebody else. ``redundancy``: so many collectors poll it at a time.
     """
 
     device_id: str
@@ -170,3 +170,4 @@ class Device:
     snmp: SnmpSettings | None = None
     t0: T0Settings = T0Settings()
     config_login: Login | None = None
+    redundancy: int = 1

@@ -21,9 +21,10 @@ def default_projections(
     partitions: Partitions, config: ProjectionsConfig | None = None, clock: Clock = SYSTEM_CLOCK
 ) -> list[Any]:
     """Return all projections, in the order in which they write: layouts before what uses them."""
-    bounds = TimeBounds((config or ProjectionsConfig()).max_ahead_s, clock)
+    config = config or ProjectionsConfig()
+    bounds = TimeBounds(config.max_ahead_s, clock)
     return [
-        TelemetryProjection(partitions, bounds),
+        TelemetryProjection(partitions, bounds, config.redundant_days),
         LatestProjection(bounds),
         EventsProjection(partitions, bounds),
         TablesProjection(),

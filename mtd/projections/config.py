@@ -44,6 +44,13 @@ class ProjectionsConfig(BaseModel):
         description="Events in a row that a projection can't take before it is held to be its own fault and "
         "waits, instead of putting aside one after the other; 0: never.",
     )
+    redundant_days: float = Field(
+        3.0,
+        gt=0,
+        le=90,
+        description="Of a device that two collectors poll at a time, this long it is known which poll of an interval was"
+        " kept; what a collector brings later than that is left out. Longer than event logs are kept.",
+    )
     ahead_after_s: float = Field(
         5.0,
         gt=0,

@@ -10,7 +10,7 @@ from mtd.model.moments import is_from_future
 from mtd.projections import metrics
 from mtd.projections.frames import FrameEncoder, TimeBounds
 from mtd.projections.interfaces import IBatchWriter, IProjection
-from mtd.storage.stores.frames import FrameName, FrameRow, copy_latest, upsert_latest
+from mtd.storage.stores.frames import FrameName, copy_latest, upsert_latest
 from mtd.storage.stores.layouts import LayoutKey, poll_groups
 from mtd.storage.stores.positions import forget_rows
 from mtd.storage.txn import Transaction
@@ -104,18 +104,16 @@ class LatestBatch:
             key = (tenant_id, device_id, group)
             if key not in chosen or self._is_newer(candidate, chosen[key]):
                 chosen[key] = candidate
-        if self._frames.stored:
-            await copy_latest(
-                tx,
-                self._log_id,
-                [
-                    FrameName(device_id, seq, collected_us, group, epoch)
-                    for (_, device_id, group), (epoch, collected_us, seq, _) in chosen.items()
-                ],
-            )
-            return
-        rows: list[FrameRow] = [self._frames.row(seq, envelope) for _, _, seq, envelope in chosen.values()]
-        await upsert_latest(tx, self._log_id, rows, [group for _, _, group in chosen])
+        names, rows, row_groups = [], [], []
+        for (_, device_id, group), (epoch, collected_us, seq, envelope) in chosen.items():
+            # Of two that poll a device at a time, the other's poll of the interval may be the one that is stored.
+            if self._frames.stored and not envelope.HasField("redundant"):
+                names.append(FrameName(device_id, seq, collected_us, group, epoch))
+            else:
+                rows.append(self._frames.row(seq, envelope))
+                row_groups.append(group)
+        await copy_latest(tx, self._log_id, names)
+        await upsert_latest(tx, self._log_id, rows, row_groups)
 
     def _is_newer(self, one: tuple[int, int, int, Envelope], other: tuple[int, int, int, Envelope]) -> bool:
         if self._is_from_future(other[1]):

@@ -90,6 +90,20 @@ CREATE INDEX device_assignment_collector ON mtd.device_assignment (collector_id)
 -- The newest values of a device are those of its newest collector.
 ALTER TABLE mtd.latest ADD COLUMN lease_epoch int8 NOT NULL DEFAULT 0;
 
+-- Of devices that two collectors poll at a time: which poll of an interval was kept. It is written with its frame, so
+-- that the other one, however late it comes, finds it.
+CREATE TABLE mtd.redundant_poll (
+    tenant_id       uuid NOT NULL,
+    device_id       uuid NOT NULL,
+    poll_group      text NOT NULL,
+    interval_start  timestamptz NOT NULL,
+    log_id          uuid NOT NULL,
+    seq             int8 NOT NULL,
+    PRIMARY KEY (tenant_id, device_id, poll_group, interval_start)
+);
+CREATE INDEX redundant_poll_start ON mtd.redundant_poll USING brin (interval_start);
+CREATE INDEX redundant_poll_log ON mtd.redundant_poll (log_id, seq);
+
 -- Coordinators look again when something changed by which they decide.
 CREATE FUNCTION mtd.notify_coordinator() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -105,13 +119,20 @@ CREATE TRIGGER coordination_changed AFTER INSERT OR UPDATE OF tenants, state, te
     FOR EACH STATEMENT EXECUTE FUNCTION mtd.notify_coordinator();
 CREATE TRIGGER coordination_changed AFTER INSERT OR DELETE ON mtd.device_group_member
     FOR EACH STATEMENT EXECUTE FUNCTION mtd.notify_coordinator();
-CREATE TRIGGER coordination_changed AFTER UPDATE OF redundancy ON mtd.site
-    FOR EACH STATEMENT EXECUTE FUNCTION mtd.notify_coordinator();
+-- Devices of the site are polled otherwise, and planned anew.
+CREATE FUNCTION mtd.notify_devices_of_site() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_notify('mtd_device', '');
+    RETURN NULL;
+END $$;
+CREATE TRIGGER devices_changed AFTER UPDATE OF redundancy ON mtd.site
+    FOR EACH STATEMENT EXECUTE FUNCTION mtd.notify_devices_of_site();
 CREATE TRIGGER coordination_changed AFTER UPDATE OF state ON mtd.collector
     FOR EACH STATEMENT EXECUTE FUNCTION mtd.notify_coordinator();
 
 SELECT mtd.close_wall('mtd.lease');
 SELECT mtd.close_wall('mtd.coordination');
+SELECT mtd.close_wall('mtd.redundant_poll');
 SELECT mtd.raise_wall('mtd.collector_membership');
 SELECT mtd.raise_wall('mtd.collector_setting', 'INSERT', 'UPDATE', 'DELETE');
 SELECT mtd.raise_wall('mtd.collector_site', 'INSERT', 'UPDATE', 'DELETE');

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from mtd.model.credentials import Purpose
 from mtd.model.device import DEFAULT_TENANT_ID, Device, Login
@@ -34,6 +34,10 @@ _OWN = (
     "SELECT device_id::text, '" + PASSWORD + "', secret FROM device_credential {where}"
     " UNION ALL SELECT device_id::text, name, secret FROM device_secret {where}"
 )
+_REDUNDANT = (
+    "SELECT d.device_id::text FROM device d LEFT JOIN site s USING (tenant_id, site_id)"
+    " WHERE coalesce(d.redundancy, s.redundancy, 1) > 1"
+)
 _SETS = (
     "SELECT c.tenant_id::text, c.name, c.credential_id::text, c.username, s.kind, s.secret, s.reference"
     " FROM credential_set c LEFT JOIN credential_secret s USING (tenant_id, credential_id) {where}"
@@ -59,6 +63,8 @@ class InventorySnapshot:
 
     devices: Sequence[Device]
     unreadable: Sequence[UnreadableDevice] = ()
+    redundant: frozenset[str] = frozenset()
+    """Ids of devices that two collectors poll at a time."""
 
 
 @dataclass(slots=True)
@@ -140,23 +146,26 @@ class PolledDevices:
 
         async def read(
             tx: Transaction,
-        ) -> tuple[Sequence[Row], Mapping[str, Mapping[str, bytes]], _Sets, IOpening]:
+        ) -> tuple[Sequence[Row], Mapping[str, Mapping[str, bytes]], _Sets, frozenset[str], IOpening]:
             await tx.execute(f"SELECT {COLUMNS} FROM device ORDER BY tenant_id, name")
             rows = tx.fetchall()
             await tx.execute(_OWN.format(where=""))
             own = _by_device(tx.fetchall())
             await tx.execute(_SETS.format(where=""))
             sets = _sets_of(tx.fetchall())
+            await tx.execute(_REDUNDANT)
+            redundant = frozenset(str(row[0]) for row in tx.fetchall())
             # Keys last: a key may be younger than a secret, but no secret is younger than its key.
-            return rows, own, sets, await self._opening(tx, own.values(), sets.values())
+            return rows, own, sets, redundant, await self._opening(tx, own.values(), sets.values())
 
-        rows, own, sets, opening = await self._db.run("devices.snapshot", read)
+        rows, own, sets, redundant, opening = await self._db.run("devices.snapshot", read)
         used = _references(rows, sets)
         self._resolver.keep(used)
         elsewhere = {
             (tenant_id, reference): self._resolver.look(tenant_id, reference) for tenant_id, reference in used
         }
-        return await asyncio.to_thread(self._devices, rows, own, sets, elsewhere, opening)
+        snapshot = await asyncio.to_thread(self._devices, rows, own, sets, elsewhere, opening)
+        return replace(snapshot, redundant=redundant)
 
     async def watch(self) -> AsyncGenerator[None, None]:
         """Yield once at the start, then whenever devices, or secrets of theirs, were added, changed or removed.

@@ -167,7 +167,7 @@ class World:
         runner = ProjectionRunner(
             self.log,
             self.db,
-            default_projections(self.partitions) if projections is None else projections,
+            default_projections(self.partitions, self.config) if projections is None else projections,
             lambda events: self.committed.extend(seq for seq, _ in events),
             config=self.config,
         )

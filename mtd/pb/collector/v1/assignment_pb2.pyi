@@ -58,7 +58,7 @@ class LiveSettings(_message.Message):
     def __init__(self, interfaces: _Optional[str] = ..., metrics: _Optional[str] = ..., pins: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class PolledDevice(_message.Message):
-    __slots__ = ("device_id", "tenant_id", "name", "host", "port", "username", "password", "tls_mode", "tls_fingerprint", "code_page", "naming", "enabled", "connect_timeout_s", "command_timeout_s", "intervals_s", "labels", "revision", "ways", "rest", "snmp", "t0", "config_login")
+    __slots__ = ("device_id", "tenant_id", "name", "host", "port", "username", "password", "tls_mode", "tls_fingerprint", "code_page", "naming", "enabled", "connect_timeout_s", "command_timeout_s", "intervals_s", "labels", "revision", "ways", "rest", "snmp", "t0", "config_login", "redundancy")
     class IntervalsSEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -95,6 +95,7 @@ class PolledDevice(_message.Message):
     SNMP_FIELD_NUMBER: _ClassVar[int]
     T0_FIELD_NUMBER: _ClassVar[int]
     CONFIG_LOGIN_FIELD_NUMBER: _ClassVar[int]
+    REDUNDANCY_FIELD_NUMBER: _ClassVar[int]
     device_id: str
     tenant_id: str
     name: str
@@ -117,7 +118,8 @@ class PolledDevice(_message.Message):
     snmp: SnmpSettings
     t0: LiveSettings
     config_login: Login
-    def __init__(self, device_id: _Optional[str] = ..., tenant_id: _Optional[str] = ..., name: _Optional[str] = ..., host: _Optional[str] = ..., port: _Optional[int] = ..., username: _Optional[str] = ..., password: _Optional[str] = ..., tls_mode: _Optional[_Union[_device_pb2.TlsMode, str]] = ..., tls_fingerprint: _Optional[str] = ..., code_page: _Optional[str] = ..., naming: _Optional[_Union[_device_pb2.InterfaceNaming, str]] = ..., enabled: _Optional[bool] = ..., connect_timeout_s: _Optional[float] = ..., command_timeout_s: _Optional[float] = ..., intervals_s: _Optional[_Mapping[str, float]] = ..., labels: _Optional[_Mapping[str, str]] = ..., revision: _Optional[int] = ..., ways: _Optional[_Iterable[_Union[_device_pb2.Way, str]]] = ..., rest: _Optional[_Union[RestSettings, _Mapping]] = ..., snmp: _Optional[_Union[SnmpSettings, _Mapping]] = ..., t0: _Optional[_Union[LiveSettings, _Mapping]] = ..., config_login: _Optional[_Union[Login, _Mapping]] = ...) -> None: ...
+    redundancy: int
+    def __init__(self, device_id: _Optional[str] = ..., tenant_id: _Optional[str] = ..., name: _Optional[str] = ..., host: _Optional[str] = ..., port: _Optional[int] = ..., username: _Optional[str] = ..., password: _Optional[str] = ..., tls_mode: _Optional[_Union[_device_pb2.TlsMode, str]] = ..., tls_fingerprint: _Optional[str] = ..., code_page: _Optional[str] = ..., naming: _Optional[_Union[_device_pb2.InterfaceNaming, str]] = ..., enabled: _Optional[bool] = ..., connect_timeout_s: _Optional[float] = ..., command_timeout_s: _Optional[float] = ..., intervals_s: _Optional[_Mapping[str, float]] = ..., labels: _Optional[_Mapping[str, str]] = ..., revision: _Optional[int] = ..., ways: _Optional[_Iterable[_Union[_device_pb2.Way, str]]] = ..., rest: _Optional[_Union[RestSettings, _Mapping]] = ..., snmp: _Optional[_Union[SnmpSettings, _Mapping]] = ..., t0: _Optional[_Union[LiveSettings, _Mapping]] = ..., config_login: _Optional[_Union[Login, _Mapping]] = ..., redundancy: _Optional[int] = ...) -> None: ...
 
 class AssignedDevice(_message.Message):
     __slots__ = ("device", "epoch", "exclusive")

@@ -11,7 +11,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Envelope(_message.Message):
-    __slots__ = ("tenant_id", "collector_id", "device_id", "collected_at_us", "received_at_us", "source_log_id", "source_seq", "event_id", "lease_epoch", "trace_context", "series_layout", "frame", "state_changed", "table_delta", "poll_outcome", "capability_probed", "snapshot", "device_seen")
+    __slots__ = ("tenant_id", "collector_id", "device_id", "collected_at_us", "received_at_us", "source_log_id", "source_seq", "event_id", "lease_epoch", "trace_context", "redundant", "series_layout", "frame", "state_changed", "table_delta", "poll_outcome", "capability_probed", "snapshot", "device_seen")
     TENANT_ID_FIELD_NUMBER: _ClassVar[int]
     COLLECTOR_ID_FIELD_NUMBER: _ClassVar[int]
     DEVICE_ID_FIELD_NUMBER: _ClassVar[int]
@@ -22,6 +22,7 @@ class Envelope(_message.Message):
     EVENT_ID_FIELD_NUMBER: _ClassVar[int]
     LEASE_EPOCH_FIELD_NUMBER: _ClassVar[int]
     TRACE_CONTEXT_FIELD_NUMBER: _ClassVar[int]
+    REDUNDANT_FIELD_NUMBER: _ClassVar[int]
     SERIES_LAYOUT_FIELD_NUMBER: _ClassVar[int]
     FRAME_FIELD_NUMBER: _ClassVar[int]
     STATE_CHANGED_FIELD_NUMBER: _ClassVar[int]
@@ -40,6 +41,7 @@ class Envelope(_message.Message):
     event_id: bytes
     lease_epoch: int
     trace_context: bytes
+    redundant: Redundant
     series_layout: _telemetry_pb2.SeriesLayout
     frame: _telemetry_pb2.Frame
     state_changed: _state_pb2.StateChanged
@@ -48,7 +50,15 @@ class Envelope(_message.Message):
     capability_probed: _health_pb2.CapabilityProbed
     snapshot: _state_pb2.Snapshot
     device_seen: _discovery_pb2.DeviceSeen
-    def __init__(self, tenant_id: _Optional[str] = ..., collector_id: _Optional[str] = ..., device_id: _Optional[str] = ..., collected_at_us: _Optional[int] = ..., received_at_us: _Optional[int] = ..., source_log_id: _Optional[bytes] = ..., source_seq: _Optional[int] = ..., event_id: _Optional[bytes] = ..., lease_epoch: _Optional[int] = ..., trace_context: _Optional[bytes] = ..., series_layout: _Optional[_Union[_telemetry_pb2.SeriesLayout, _Mapping]] = ..., frame: _Optional[_Union[_telemetry_pb2.Frame, _Mapping]] = ..., state_changed: _Optional[_Union[_state_pb2.StateChanged, _Mapping]] = ..., table_delta: _Optional[_Union[_state_pb2.TableDelta, _Mapping]] = ..., poll_outcome: _Optional[_Union[_health_pb2.PollOutcome, _Mapping]] = ..., capability_probed: _Optional[_Union[_health_pb2.CapabilityProbed, _Mapping]] = ..., snapshot: _Optional[_Union[_state_pb2.Snapshot, _Mapping]] = ..., device_seen: _Optional[_Union[_discovery_pb2.DeviceSeen, _Mapping]] = ...) -> None: ...
+    def __init__(self, tenant_id: _Optional[str] = ..., collector_id: _Optional[str] = ..., device_id: _Optional[str] = ..., collected_at_us: _Optional[int] = ..., received_at_us: _Optional[int] = ..., source_log_id: _Optional[bytes] = ..., source_seq: _Optional[int] = ..., event_id: _Optional[bytes] = ..., lease_epoch: _Optional[int] = ..., trace_context: _Optional[bytes] = ..., redundant: _Optional[_Union[Redundant, _Mapping]] = ..., series_layout: _Optional[_Union[_telemetry_pb2.SeriesLayout, _Mapping]] = ..., frame: _Optional[_Union[_telemetry_pb2.Frame, _Mapping]] = ..., state_changed: _Optional[_Union[_state_pb2.StateChanged, _Mapping]] = ..., table_delta: _Optional[_Union[_state_pb2.TableDelta, _Mapping]] = ..., poll_outcome: _Optional[_Union[_health_pb2.PollOutcome, _Mapping]] = ..., capability_probed: _Optional[_Union[_health_pb2.CapabilityProbed, _Mapping]] = ..., snapshot: _Optional[_Union[_state_pb2.Snapshot, _Mapping]] = ..., device_seen: _Optional[_Union[_discovery_pb2.DeviceSeen, _Mapping]] = ...) -> None: ...
+
+class Redundant(_message.Message):
+    __slots__ = ("interval_us", "poll_group")
+    INTERVAL_US_FIELD_NUMBER: _ClassVar[int]
+    POLL_GROUP_FIELD_NUMBER: _ClassVar[int]
+    interval_us: int
+    poll_group: str
+    def __init__(self, interval_us: _Optional[int] = ..., poll_group: _Optional[str] = ...) -> None: ...
 
 class EventBatch(_message.Message):
     __slots__ = ("events",)
