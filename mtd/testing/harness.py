@@ -23,6 +23,8 @@ from pathlib import Path
 from typing import Any
 
 _ADDED_AT_ONCE = 4
+# Of one device, on a machine that has much else to do.
+_ADDING_TIMEOUT_S = 60.0
 _OWN_PORTS = (20_000, 32_000)
 
 
@@ -284,7 +286,10 @@ class Stage:
             )
 
         started = time.monotonic()
-        with MtdClient(self.server) as client, ThreadPoolExecutor(_ADDED_AT_ONCE) as threads:
+        with (
+            MtdClient(self.server, timeout_s=_ADDING_TIMEOUT_S) as client,
+            ThreadPoolExecutor(_ADDED_AT_ONCE) as threads,
+        ):
             list(threads.map(add, routers))
         self.adding_s += time.monotonic() - started
 
