@@ -18,14 +18,18 @@ class Pace:
 
     def wait_s(self) -> float:
         """Return the seconds until something may be taken; 0: now."""
-        now = self._clock.monotonic()
-        self._left = min(self._per_s, self._left + (now - self._filled_at) * self._per_s)
-        self._filled_at = now
+        self._fill()
         return 0.0 if self._left > 0 else (1.0 - self._left) / self._per_s
 
     def take(self, amount: float) -> None:
         """Take."""
+        self._fill()
         self._left -= amount
+
+    def _fill(self) -> None:
+        now = self._clock.monotonic()
+        self._left = min(self._per_s, self._left + (now - self._filled_at) * self._per_s)
+        self._filled_at = now
 
 
 async def wait_for(*paces: Pace) -> None:

@@ -16,3 +16,20 @@ def test_a_tenant_never_has_more_queries_at_a_time_than_there_are_connections() 
     with pytest.raises(ValidationError, match="max_concurrent is 8, but database.query_pool_size is 3"):
         Settings.model_validate({"queries": {"max_concurrent": 8}})
     Settings.model_validate({"queries": {"max_concurrent": 8}, "database": {"query_pool_size": 8}})
+
+
+@pytest.mark.parametrize("section", ["database", "grpc", "console", "login"])
+def test_a_collector_has_nothing_of_a_hub(section: str) -> None:
+    with pytest.raises(ValidationError, match=rf"no database and serves no callers: remove \[{section}\]"):
+        Settings.model_validate({"daemon": {"role": "collector"}, section: {}})
+
+
+def test_a_collector_has_no_ca_of_its_own() -> None:
+    with pytest.raises(ValidationError, match="a collector has no CA of its own"):
+        Settings.model_validate({"daemon": {"role": "collector"}, "http": {"tls": {"mode": "internal"}}})
+
+
+def test_what_is_for_collectors_means_nothing_elsewhere() -> None:
+    with pytest.raises(ValidationError, match=r"\[forward\] is for collectors, but daemon.role is hub"):
+        Settings.model_validate({"daemon": {"role": "hub"}, "forward": {"compress": True}})
+    Settings.model_validate({"daemon": {"role": "collector"}, "forward": {"compress": True}})
