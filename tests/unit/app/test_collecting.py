@@ -1,22 +1,27 @@
-"""The collecting half follows the inventory, whatever the database does."""
+"""The collecting half polls what its seat assigns, and lets go of what it assigns no more."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import AsyncGenerator, Callable, Collection, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from zope.interface import implementer
+from zope.interface.verify import verifyObject
 
 from mtd.app import collecting as module
 from mtd.app.collecting import Collecting
 from mtd.app.config import Settings
-from mtd.core.errors import Retryable
+from mtd.app.unreadable import UnreadableDevices
+from mtd.coordination.interfaces import ISeat
+from mtd.model.assignment import AssignedDevice, Assignment
 from mtd.model.device import DEFAULT_TENANT_ID, Device, DeviceStatus
+from mtd.model.metric import Tier
 from mtd.model.observation import OutcomeReport
 from mtd.plugin.manager import PluginManager
-from mtd.storage.stores.polled import InventorySnapshot, UnreadableDevice
+from mtd.storage.stores.polled import UnreadableDevice
 from mtd.testing import run_async
 
 
@@ -32,41 +37,54 @@ def device(number: int) -> Device:
     )
 
 
-@dataclass
-class ScriptedStore:
-    """An inventory whose reading fails as often as told."""
+@implementer(ISeat)
+class ScriptedSeat:
+    """A seat that assigns what it is told to."""
 
-    devices: list[Device] = field(default_factory=list)
-    failures: list[Exception] = field(default_factory=list)
-    unreadable: list[UnreadableDevice] = field(default_factory=list)
-    changed: asyncio.Event = field(default_factory=asyncio.Event)
-    watchers: int = 0
+    collector_id = "here"
 
-    async def watch(self) -> AsyncIterator[None]:
-        self.watchers += 1
-        try:
-            yield
-            while True:
-                await self.changed.wait()
-                self.changed.clear()
-                yield
-        finally:
-            self.watchers -= 1
+    def __init__(self) -> None:
+        self.devices: list[Device] = []
+        self.let_go: list[str] = []
+        self.changed = asyncio.Event()
+        self.revision = 0
 
-    async def snapshot(self) -> InventorySnapshot:
-        if self.failures:
-            raise self.failures.pop(0)
-        return InventorySnapshot(list(self.devices), list(self.unreadable))
+    def assign(self, *devices: Device) -> None:
+        self.devices = list(devices)
+        self.changed.set()
+
+    async def start(self) -> None:
+        """Nothing to do."""
+
+    async def stop(self) -> None:
+        """Nothing to do."""
+
+    async def assignments(self) -> AsyncGenerator[Assignment, None]:
+        while True:
+            await self.changed.wait()
+            self.changed.clear()
+            self.revision += 1
+            yield Assignment(self.revision, {one.device_id: AssignedDevice(one, 1) for one in self.devices})
+
+    def may_poll(self, device_id: str) -> bool:
+        return any(one.device_id == device_id for one in self.devices)
+
+    def epoch_of(self, device_id: str) -> int:
+        return 1
+
+    async def released(self, device_ids: Collection[str]) -> None:
+        self.let_go += sorted(device_ids)
 
 
 class ListRecorder:
     """Keeps the reports that it is given."""
 
     def __init__(self) -> None:
-        self.reports: list[tuple[str, OutcomeReport]] = []
+        self.reports: list[tuple[str, OutcomeReport, bool]] = []
+        self.fence: object = None
 
-    def record_outcome(self, device: Device, report: OutcomeReport) -> None:
-        self.reports.append((device.name, report))
+    def record_outcome(self, device: Device, report: OutcomeReport, *, polled: bool = True) -> None:
+        self.reports.append((device.name, report, polled))
 
 
 class ListScheduler:
@@ -78,10 +96,13 @@ class ListScheduler:
         self.parts = parts
         self.polled: list[str] = []
         self.stopped = False
+        self.failures: list[Exception] = []
         ListScheduler.made.append(self)
 
     async def apply(self, devices: Sequence[Device]) -> None:
         assert not self.stopped
+        if self.failures:
+            raise self.failures.pop(0)
         self.polled = [one.name for one in devices if one.enabled]
 
     async def stop(self) -> None:
@@ -90,51 +111,86 @@ class ListScheduler:
 
 
 @pytest.fixture
-def make(monkeypatch: pytest.MonkeyPatch) -> Callable[[ScriptedStore], Collecting]:
+def make(monkeypatch: pytest.MonkeyPatch) -> Callable[[ScriptedSeat], Collecting]:
     monkeypatch.setattr(module, "Scheduler", ListScheduler)
     monkeypatch.setattr(module, "_RETRY_S", 0.01)
-    monkeypatch.setattr(module, "_FOLLOW_S", 0.01)
     ListScheduler.made = []
 
     async def no_tables(device_ids: Any) -> dict[str, Any]:
         return {}
 
-    def collecting(store: ScriptedStore) -> Collecting:
+    def collecting(seat: ScriptedSeat) -> Collecting:
         recorder: Any = ListRecorder()
-        plugins = PluginManager.of()
-        inventory: Any = store
-        return Collecting(Settings(), recorder, inventory, plugins, no_tables, lambda devices: None)
+        return Collecting(Settings(), recorder, seat, PluginManager.of(), no_tables)
 
     return collecting
 
 
-def test_it_goes_on_after_every_kind_of_failure(make: Callable[[ScriptedStore], Collecting]) -> None:
+async def until(true: Callable[[], object]) -> None:
+    async with asyncio.timeout(10):
+        while not true():
+            await asyncio.sleep(0.002)
+
+
+def test_the_seat_is_one() -> None:
+    verifyObject(ISeat, ScriptedSeat())
+
+
+def test_it_polls_what_is_assigned_and_lets_go_of_the_rest(
+    make: Callable[[ScriptedSeat], Collecting],
+) -> None:
     async def run() -> None:
-        store = ScriptedStore([device(1)], [Retryable("away"), ValueError("an odd row"), Retryable("away")])
-        collecting = make(store)
+        seat = ScriptedSeat()
+        collecting = make(seat)
         collecting.start()
-        await asyncio.sleep(0.005)
-        assert "can't be read" in collecting.failure
-        await asyncio.sleep(0.1)
-        assert collecting.failure == ""
-        assert ListScheduler.made[0].polled == ["router-1"]
-        store.devices.append(device(2))
-        store.changed.set()
-        await asyncio.sleep(0.1)
-        assert ListScheduler.made[0].polled == ["router-1", "router-2"]
+        scheduler = ListScheduler.made[0]
+        seat.assign(device(1), device(2))
+        await until(lambda: scheduler.polled == ["router-1", "router-2"])
+        assert seat.let_go == []
+        seat.assign(device(2), device(3))
+        await until(lambda: scheduler.polled == ["router-2", "router-3"])
+        await until(lambda: seat.let_go == [device(1).device_id])
         await collecting.stop()
-        assert store.watchers == 0
+
+    run_async(run())
+
+
+def test_nothing_is_polled_or_recorded_that_the_seat_does_not_allow(
+    make: Callable[[ScriptedSeat], Collecting],
+) -> None:
+    seat = ScriptedSeat()
+    collecting = make(seat)
+    recorder: Any = collecting._recorder
+    assert recorder.fence is seat
+    assert ListScheduler.made[0].parts.may_poll == seat.may_poll
+
+
+def test_it_goes_on_after_an_error_of_its_own(make: Callable[[ScriptedSeat], Collecting]) -> None:
+    async def run() -> None:
+        seat = ScriptedSeat()
+        collecting = make(seat)
+        scheduler = ListScheduler.made[0]
+        scheduler.failures.append(ValueError("an odd device"))
+        collecting.start()
+        seat.assign(device(1))
+        await until(lambda: "an odd device" in collecting.failure)
+        seat.assign(device(1))
+        await until(lambda: scheduler.polled == ["router-1"])
+        await until(lambda: collecting.failure == "")
+        await collecting.stop()
 
     run_async(run())
 
 
 def test_a_reload_polls_the_same_devices_by_other_settings(
-    make: Callable[[ScriptedStore], Collecting],
+    make: Callable[[ScriptedSeat], Collecting],
 ) -> None:
     async def run() -> None:
-        collecting = make(ScriptedStore([device(1)]))
+        seat = ScriptedSeat()
+        collecting = make(seat)
         collecting.start()
-        await asyncio.sleep(0.05)
+        seat.assign(device(1))
+        await until(lambda: ListScheduler.made[0].polled)
         await collecting.reload(Settings())
         first, second = ListScheduler.made
         assert (first.stopped, second.stopped) == (True, False)
@@ -146,12 +202,14 @@ def test_a_reload_polls_the_same_devices_by_other_settings(
 
 
 def test_a_reload_that_meets_the_stop_leaves_nothing_running(
-    make: Callable[[ScriptedStore], Collecting],
+    make: Callable[[ScriptedSeat], Collecting],
 ) -> None:
     async def run() -> None:
-        collecting = make(ScriptedStore([device(1)]))
+        seat = ScriptedSeat()
+        collecting = make(seat)
         collecting.start()
-        await asyncio.sleep(0.05)
+        seat.assign(device(1))
+        await until(lambda: ListScheduler.made[0].polled)
         await asyncio.gather(collecting.reload(Settings()), collecting.stop())
         await collecting.reload(Settings())
         assert all(scheduler.stopped for scheduler in ListScheduler.made)
@@ -159,34 +217,30 @@ def test_a_reload_that_meets_the_stop_leaves_nothing_running(
     run_async(run())
 
 
-def test_a_device_that_cannot_be_read_is_told_once(make: Callable[[ScriptedStore], Collecting]) -> None:
-    async def run() -> None:
-        lost = UnreadableDevice(device(2).device_id, DEFAULT_TENANT_ID, "router-2", "set its password again")
-        store = ScriptedStore([device(1)], unreadable=[lost])
-        collecting = make(store)
-        collecting.start()
-        await asyncio.sleep(0.05)
-        store.changed.set()
-        await asyncio.sleep(0.05)
-        recorder: Any = collecting._recorder
-        [(name, report)] = recorder.reports
-        assert (name, report.status, report.reason) == (
-            "router-2",
-            DeviceStatus.DOWN,
-            "set its password again",
-        )
-        await collecting.stop()
-
-    run_async(run())
+def test_a_device_that_cannot_be_read_is_told_once() -> None:
+    recorder: Any = ListRecorder()
+    unreadable = UnreadableDevices(recorder)
+    lost = UnreadableDevice(device(2).device_id, DEFAULT_TENANT_ID, "router-2", "set its password again")
+    unreadable.report([lost])
+    unreadable.report([lost])
+    [(name, report, polled)] = recorder.reports
+    assert (name, report.status, report.reason, polled) == (
+        "router-2",
+        DeviceStatus.DOWN,
+        "set its password again",
+        False,
+    )
+    unreadable.report([replace(lost, reason="another")])
+    assert len(recorder.reports) == 2
 
 
 def test_better_ways_of_devices_that_are_served_hold_up_no_device_that_is_not(
-    make: Callable[[ScriptedStore], Collecting],
+    make: Callable[[ScriptedSeat], Collecting],
 ) -> None:
     """A thousand routers whose API drops packets would take all places, five seconds each."""
 
     async def run() -> None:
-        collecting = make(ScriptedStore())
+        collecting = make(ScriptedSeat())
         parts = ListScheduler.made[-1].parts
         one, other = (parts.make_source(device(number)) for number in (1, 2))
         assert one._gate is other._gate
@@ -197,26 +251,9 @@ def test_better_ways_of_devices_that_are_served_hold_up_no_device_that_is_not(
     run_async(run())
 
 
-def test_devices_of_a_tenant_that_is_switched_off_are_not_polled(
-    make: Callable[[ScriptedStore], Collecting],
-) -> None:
-    async def run() -> None:
-        shut: set[str] = set()
-
-        async def shut_tenants() -> set[str]:
-            return shut
-
-        store = ScriptedStore([device(1), replace(device(2), tenant_id="north")], [])
-        collecting = make(store)
-        collecting._shut_tenants = shut_tenants
-        collecting.start()
-        scheduler = ListScheduler.made[0]
-        for expected, now in ((["router-1", "router-2"], set()), (["router-1"], {"north"})):
-            shut = now
-            store.changed.set()
-            async with asyncio.timeout(10):
-                while scheduler.polled != expected:
-                    await asyncio.sleep(0.002)
-        await collecting.stop()
-
-    run_async(run())
+def test_how_often_is_the_devices_own_or_the_usual(make: Callable[[ScriptedSeat], Collecting]) -> None:
+    collecting = make(ScriptedSeat())
+    own = replace(device(1), intervals_s={Tier.T0: 5.0})
+    assert collecting._interval_s(own, "t0") == 5.0
+    assert collecting._interval_s(device(1), "t0") == Settings().scheduler.intervals_s.t0
+    assert collecting._interval_s(device(1), "now and then") == 0.0
