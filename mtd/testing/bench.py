@@ -12,6 +12,7 @@ from mtd.testing.jetstream.command import jetstream
 from mtd.testing.outage.command import outage
 from mtd.testing.poll_bench import PollPlan, measure_polling, running_lab
 from mtd.testing.telemetry.commands import COMMANDS
+from mtd.testing.trace_bench import traces
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -283,7 +284,7 @@ def _fleet(routers: int, interfaces: int) -> tuple[str, ...]:
     return ("--scenario", "fleet", "--routers", str(routers), "--interfaces", str(interfaces))
 
 
-for _command in (*COMMANDS, outage, jetstream, failover):
+for _command in (*COMMANDS, outage, jetstream, failover, traces):
     main.add_command(_command)
 
 

@@ -53,16 +53,16 @@ class OtelTracer:
         """Prepare everything; reads files, so it belongs into a thread. Raises Misconfigured."""
         # Failures are counted, and told now and then, by us: it would write a line for each attempt.
         logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)
-        self._exporter = OTLPSpanExporter(
+        exporter = OTLPSpanExporter(
             endpoint=config.endpoint,
             insecure=config.endpoint.startswith("http:"),
             credentials=_credentials(config),
             headers=_headers(config.headers_file),
             timeout=config.timeout_s,
         )
-        counted = _CountingExporter(self._exporter, config.endpoint)
+        self._counted = _CountingExporter(exporter, config.endpoint)
         batches = BatchSpanProcessor(
-            counted,
+            self._counted,
             max_queue_size=config.queue_spans,
             schedule_delay_millis=config.interval_s * 1000,
             max_export_batch_size=config.batch_spans,
@@ -79,7 +79,7 @@ class OtelTracer:
             ),
             shutdown_on_exit=False,
         )
-        self.queue = _Bounded(batches, counted, config.queue_spans)
+        self.queue = _Bounded(batches, self._counted, config.queue_spans)
         self._provider.add_span_processor(self.queue)
         self._tracer = self._provider.get_tracer("mtd", version)
         self._ratio = config.sample_ratio
@@ -105,7 +105,7 @@ class OtelTracer:
     def stop(self, within_s: float) -> None:
         """Send what waits, for so long; what is left then is lost. Blocks: for a thread."""
         # Whoever is still sending then is woken: nothing of this may hold up the end of the process.
-        timer = threading.Timer(within_s, self._exporter.shutdown)
+        timer = threading.Timer(within_s, self._counted.shutdown)
         timer.daemon = True
         timer.start()
         try:
@@ -187,6 +187,7 @@ class _CountingExporter(SpanExporter):
         self._exporter = exporter
         self._endpoint = endpoint
         self._complaints = TokenBucket(_COMPLAINTS_PER_S, 1, clock=SYSTEM_CLOCK)
+        self._ended = False
         self.taken = 0
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
@@ -195,13 +196,14 @@ class _CountingExporter(SpanExporter):
         try:
             result = self._exporter.export(spans)
         except Exception:  # whatever it is, it must not end the thread that sends
-            logger.exception("sending traces failed by an error")
+            if not self._ended:  # else the connection was closed under it
+                logger.exception("sending traces failed by an error")
             result = SpanExportResult.FAILURE
         if result is SpanExportResult.SUCCESS:
             SPANS.labels(outcome="exported").inc(len(spans))
         else:
             SPANS.labels(outcome="failed").inc(len(spans))
-            if self._complaints.take():
+            if not self._ended and self._complaints.take():
                 logger.warning(
                     "%s takes no traces: %d spans are lost. Look at [tracing] endpoint, and whether it runs",
                     self._endpoint,
@@ -211,7 +213,9 @@ class _CountingExporter(SpanExporter):
 
     def shutdown(self) -> None:
         """Close the connection."""
-        self._exporter.shutdown()
+        if not self._ended:
+            self._ended = True
+            self._exporter.shutdown()
 
 
 def _credentials(config: TracingConfig) -> grpc.ChannelCredentials | None:
