@@ -75,6 +75,7 @@ FIELDS[Device] = {
     "snmp": st.none() | st.builds(SnmpSettings, **FIELDS[SnmpSettings]),
     "t0": st.builds(T0Settings, **FIELDS[T0Settings]),
     "config_login": st.none() | st.builds(Login, **FIELDS[Login]),
+    "redundancy": st.integers(1, 2),
 }
 DEVICES = st.builds(Device, **FIELDS[Device])
 ASSIGNED = st.builds(AssignedDevice, DEVICES, st.integers(1, 2**62), st.booleans())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mtd.link.assignments import Hearing, OutOfStep, Telling
@@ -29,6 +29,7 @@ def told(telling: Telling, hearing: Hearing, wanted: Assignment) -> tuple[int, A
     return count, heard
 
 
+@settings(max_examples=40)
 @given(CHANGES, st.integers(1, 4))
 def test_whatever_changes_is_heard(changes: list[dict[int, tuple[int, bool]]], size: int) -> None:
     telling, hearing = Telling(size), Hearing()

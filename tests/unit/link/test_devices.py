@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from mtd.link.devices import DeviceUnreadable, assigned_message, assigned_of, device_message, device_of
 from mtd.model.assignment import AssignedDevice
@@ -21,6 +21,7 @@ def test_every_field_is_tried(kind: type[Any]) -> None:
     )
 
 
+@settings(max_examples=40)
 @given(ASSIGNED)
 def test_a_device_comes_back_as_it_was(assigned: AssignedDevice) -> None:
     sent = assigned_message(assigned).SerializeToString()

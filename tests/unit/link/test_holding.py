@@ -148,7 +148,7 @@ class Leases(RuleBasedStateMachine):
         assert (ALONE in self.holding.allowed.devices) == known
 
 
-Leases.TestCase.settings = settings(max_examples=80, stateful_step_count=25, deadline=None)
+Leases.TestCase.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)
 TestLeases = Leases.TestCase
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mtd.api.link.failures import error_of
@@ -61,6 +61,7 @@ def test_a_tool_that_isnt_known_here_is_refused() -> None:
         plan_of(pb.RunTool(tool="telnet"))
 
 
+@settings(max_examples=40)
 @given(ROWS)
 def test_rows(rows: list[dict[str, str | int | float]]) -> None:
     sent = [pb.ToolRows.FromString(part.SerializeToString()) for part in row_messages(rows)]
