@@ -7,7 +7,6 @@ that broke is sent again behind anybody's back.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import itertools
 import json
 import logging

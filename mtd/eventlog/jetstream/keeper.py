@@ -6,11 +6,13 @@ import asyncio
 import logging
 import sqlite3
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mtd.eventlog import metrics
+from mtd.eventlog.errors import LogDamaged
+from mtd.eventlog.interfaces import Damage
 from mtd.eventlog.jetstream.errors import NotDurable, StreamFull
 from mtd.eventlog.jetstream.opening import identify, state_message
 
@@ -79,7 +81,7 @@ class Keeper:
     def is_dirty(self) -> bool:
         """Whether something isn't stored yet that batches don't tell."""
         ledger = self._parts.ledger
-        return ledger.sources_changed or ledger.consumers != self._saved_consumers
+        return ledger.sources_changed or ledger.damage.changed or ledger.consumers != self._saved_consumers
 
     async def save_state(self, trimmed_through: int = 0) -> None:
         """Store what batches won't tell once they are trimmed."""
@@ -90,7 +92,7 @@ class Keeper:
         await parts.chain.send(head, body)
         await self._drain()
         self._saved_consumers = consumers
-        parts.ledger.sources_changed = False
+        parts.ledger.sources_changed = parts.ledger.damage.changed = False
 
     # -- room ------------------------------------------------------------------
 
@@ -149,6 +151,34 @@ class Keeper:
                 raise
         metrics.TRIMMED_EVENTS.inc(parts.ledger.trim(through))
         await parts.stream.purge(parts.ledger.first_needed)
+
+    # -- damage ------------------------------------------------------------------
+
+    async def set_aside(self, damaged: LogDamaged) -> int:
+        """Give up a batch that can't be read; 1 if that is new."""
+        ledger = self._parts.ledger
+        now_us = self._parts.clock.now_us()
+        if not ledger.set_aside(damaged.first_seq, damaged.last_seq, now_us, str(damaged)):
+            return 0
+        logger.error("the event log is damaged, and goes on without what is lost: %s", damaged)
+        await self.save_state()
+        return 1
+
+    async def go_on_behind(self, position: int) -> int:
+        """Give new events positions behind one; 1 if the log had lost its end."""
+        parts = self._parts
+        await self._drain()
+        if not parts.ledger.go_on_behind(position, parts.clock.now_us()):
+            return 0
+        await self.save_state()
+        parts.chain.reset(parts.ledger.last_message, parts.ledger.last_seq)
+        return 1
+
+    async def damage_told(self, damage: Sequence[Damage]) -> int:
+        """Note that somebody was told, and store that."""
+        self._parts.ledger.damage.told(damage)
+        await self.save_state()
+        return len(damage)
 
     # -- the copy of the books ---------------------------------------------------
 

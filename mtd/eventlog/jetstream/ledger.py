@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from mtd.eventlog.interfaces import AppendResult, Source
+from mtd.eventlog.jetstream.damage import DamageBook
 from mtd.eventlog.jetstream.messages import BATCH, STATE, Placed
 from mtd.model.ranges import SeqRanges
 
@@ -66,7 +67,8 @@ class Ledger:
         self.last_message = 0
         self.last_uid = ""
         self.state_message = 0
-        self.gaps = 0
+        self.damage = DamageBook()
+        self._gaps: list[tuple[int, int]] = []
         self.sources: dict[str, SeqRanges] = {}
         self.sources_changed = False
         self.consumers: dict[str, int] = {}
@@ -82,12 +84,10 @@ class Ledger:
         if head.kind != BATCH or head.last_seq <= self.trimmed_through:
             return
         if head.first_seq <= self.last_seq:
-            self.gaps += 1
             logger.error("events %d to %d stand in the log twice; passed over", head.first_seq, head.last_seq)
             return
         if self.batches and head.first_seq > self.last_seq + 1:
-            self.gaps += 1
-            logger.error("events %d to %d are missing from the log", self.last_seq + 1, head.first_seq - 1)
+            self._gaps.append((self.last_seq + 1, head.first_seq - 1))
         row = (head.first_seq, head.last_seq, placed.first_message, placed.last_message)
         self._database.execute(
             "INSERT INTO batch VALUES (?, ?, ?, ?, ?, ?)", (*row, head.at_us, head.stored_bytes)
@@ -114,6 +114,9 @@ class Ledger:
         for log_id, spans in state["sources"].items():
             self.ranges(log_id).update((first, last) for first, last in spans)
         self.consumers = {name: int(position) for name, position in state["consumers"].items()}
+        self.damage.restore(state.get("damage", ()))
+        for one in self.damage:
+            self._remove(one.first_seq, one.last_seq)
 
     def state(self) -> dict[str, Any]:
         """Return what can't be read from batches once they are trimmed."""
@@ -124,6 +127,7 @@ class Ledger:
             "trimmed_through": self.trimmed_through,
             "sources": {log_id: list(spans) for log_id, spans in self.sources.items() if len(spans)},
             "consumers": self.consumers,
+            "damage": self.damage.state(),
         }
 
     def ranges(self, log_id: str) -> SeqRanges:
@@ -229,7 +233,47 @@ class Ledger:
         self.batches -= count
         self.stored_bytes -= freed
         self.trimmed_through = max(before, through)
+        self.damage.forget(self.trimmed_through)
         return self.trimmed_through - before
+
+    # -- damage ------------------------------------------------------------------
+
+    def set_aside(self, first_seq: int, last_seq: int, now_us: int, detail: str) -> bool:
+        """Give up a batch that can't be read; False if it isn't there any more."""
+        if not self._remove(first_seq, last_seq):
+            return False
+        return self.damage.add(first_seq, last_seq, now_us, detail)
+
+    def note_gaps(self, now_us: int) -> None:
+        """Set aside what is missing between batches, and isn't known to be."""
+        for first_seq, last_seq in self._gaps:
+            if self.damage.add(first_seq, last_seq, now_us, "missing from the stream"):
+                logger.error("events %d to %d are missing from the log", first_seq, last_seq)
+        self._gaps.clear()
+
+    def go_on_behind(self, position: int, now_us: int) -> bool:
+        """Give the next event a position behind one; False if it would have it anyhow."""
+        if position <= self.last_seq:
+            return False
+        self.damage.add(self.last_seq + 1, position, now_us, "acknowledged, and lost with the end of the log")
+        self.last_seq = position
+        if not self.batches:
+            self.trimmed_through = position
+        return True
+
+    def _remove(self, first_seq: int, last_seq: int) -> bool:
+        count, size = self._database.execute(
+            "SELECT count(*), coalesce(sum(stored_bytes), 0) FROM batch WHERE first_seq BETWEEN ? AND ?",
+            (first_seq, last_seq),
+        ).fetchone()
+        for table in ("batch", "batch_id"):
+            self._database.execute(
+                f"DELETE FROM {table} WHERE first_seq BETWEEN ? AND ?",  # noqa: S608 - two names of ours
+                (first_seq, last_seq),
+            )
+        self.batches -= count
+        self.stored_bytes -= size
+        return bool(count)
 
     # -- the copy ----------------------------------------------------------------
 

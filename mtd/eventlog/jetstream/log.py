@@ -8,6 +8,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,10 +20,12 @@ from mtd.core.errors import Misconfigured, Refused
 from mtd.core.service import TaskGroup
 from mtd.eventlog import metrics
 from mtd.eventlog.availability import Availability
-from mtd.eventlog.errors import LogUnavailable, PositionBeyondEnd
+from mtd.eventlog.errors import LogDamaged, LogUnavailable, PositionBeyondEnd
 from mtd.eventlog.interfaces import (
     AppendResult,
+    Damage,
     IEventLog,
+    ISalvages,
     LoggedBatch,
     LogReport,
     LogStats,
@@ -53,7 +56,7 @@ logger = logging.getLogger(__name__)
 _WEAK_AGAIN_S = 2.0
 
 
-@implementer(IEventLog)
+@implementer(IEventLog, ISalvages)
 class JetStreamEventLog:
     """IEventLog in a stream. ``name`` is the log's; ``settings.path`` names where its books are kept beside the data."""
 
@@ -70,6 +73,7 @@ class JetStreamEventLog:
         self._parts: Parts | None = None
         self._writer: Writer | None = None
         self._running: asyncio.Task[None] | None = None
+        self._damaged = asyncio.Event()
         self._tail = Tail(settings.tail_bytes)
         self._tail.closed = True
 
@@ -97,7 +101,7 @@ class JetStreamEventLog:
         self._demand_durability(info)
         await refuse_if_in_use(self._connection, self._stream)
         copy = await asyncio.to_thread(self._copy_path)
-        opened = await load(self._stream, info, copy)
+        opened = await load(self._stream, info, copy, self._clock.now_us())
         uids = Uids()
         writer_wake = asyncio.Event()
         chain = Chain(
@@ -251,11 +255,21 @@ class JetStreamEventLog:
         source = "memory"
         if not batches and start < self._tail.last_seq:
             source = "disk"
-            batches = await self._reader.read(start, limit)
+            batches = await self._read_stream(start, limit)
         if batches:
             metrics.READ_EVENTS.labels(source=source).inc(sum(len(batch.events) for batch in batches))
             self._note_gap(after, batches[0].first_seq)
         return batches
+
+    async def _read_stream(self, after: int, limit: int) -> list[LoggedBatch]:
+        """Read from the servers. What is damaged is set aside on the way, and reading goes on behind it."""
+        while True:
+            try:
+                return await self._reader.read(after, limit)
+            except LogDamaged as damaged:
+                writer, _ = self._opened()
+                await writer.call(partial(writer.keeper.set_aside, damaged))
+                self._damaged.set()
 
     def _note_gap(self, after: int, first_seq: int) -> None:
         # From 0 a reader asks for all there is, and gets it.
@@ -298,6 +312,37 @@ class JetStreamEventLog:
         first_seq = await writer.call(lambda: writer.keeper.trim_before(before))
         self._set_gauges()
         return first_seq
+
+    # -- damage ------------------------------------------------------------------
+
+    async def untold_damage(self) -> Sequence[Damage]:
+        """Wait for something that was set aside and not told yet. See ISalvages."""
+        while True:
+            _, parts = self._opened()
+            self._damaged.clear()
+            untold = parts.ledger.damage.untold()
+            if untold:
+                return untold
+            await self._damaged.wait()
+
+    async def damage_told(self, damage: Sequence[Damage]) -> None:
+        """Note that somebody was told. See ISalvages."""
+        writer, _ = self._opened()
+        await writer.call(partial(writer.keeper.damage_told, damage))
+
+    async def go_on_behind(self, position: int) -> bool:
+        """Give new events positions behind one that a reader knows. See ISalvages."""
+        writer, _ = self._opened()
+        lost = bool(await writer.call(partial(writer.keeper.go_on_behind, position)))
+        if lost:
+            logger.critical(
+                "the event log %s has lost its end: a reader is at %d; numbers go on behind that",
+                self._stream.name,
+                position,
+            )
+            self._tail.advance(position)
+            self._damaged.set()
+        return lost
 
     # -- looking at it -------------------------------------------------------------
 

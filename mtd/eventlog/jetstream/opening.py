@@ -55,7 +55,7 @@ class Opened:
     is_new: bool
 
 
-async def load(stream: Stream, info: StreamInfo, copy: Path | None) -> Opened:
+async def load(stream: Stream, info: StreamInfo, copy: Path | None, now_us: int = 0) -> Opened:
     """Make the books of a stream: from the copy, if there is a good one, and the headers behind it.
 
     Raises Misconfigured if what they can't do without is missing.
@@ -78,6 +78,7 @@ async def load(stream: Stream, info: StreamInfo, copy: Path | None) -> Opened:
             " (`nats stream restore`), or begin another log by event_log.jetstream.name"
         )
     ledger.settle_front(info.first_message)
+    ledger.note_gaps(now_us)
     ledger.skip_to(info.last_message)
     return Opened(ledger, is_new=not info.last_message)
 

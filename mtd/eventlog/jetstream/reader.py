@@ -52,7 +52,12 @@ class StreamReader:
         await self._connection.open()
         messages = await self._messages(rows)
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, _decode, rows, messages, after)
+        try:
+            return await loop.run_in_executor(self._threads, _decode, rows, messages, after)
+        except LogDamaged:
+            # Perhaps only the copy that answered is damaged.
+            messages = [found for number in _numbers(rows[0]) if (found := await self._stream.get(number))]
+            return await loop.run_in_executor(self._threads, _decode, rows[:1], messages, after)
 
     async def _messages(self, rows: Sequence[BatchRow]) -> list[Message]:
         """Return the messages of batches, as far as the first of them that the servers don't have."""
@@ -66,11 +71,15 @@ class StreamReader:
                 first = found[-1].number + 1
                 continue
             if time.monotonic() > deadline:
-                if await self._stream.has(first):
+                if await self._stream.get(first) is not None:
                     raise NatsAway(f"the stream doesn't give message {first}, which its leader has")
                 break
             await asyncio.sleep(_AGAIN_S)
         return messages
+
+
+def _numbers(row: BatchRow) -> range:
+    return range(row.first_message, row.last_message + 1)
 
 
 def _decode(rows: Sequence[BatchRow], messages: Sequence[Message], after: int) -> list[LoggedBatch]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import re
@@ -224,15 +225,18 @@ class Stream:
         found = [_message(message) for message in answer]
         return [message for message in found if message.number <= last]
 
-    async def has(self, number: int) -> bool:
-        """Ask the leader whether it has a message."""
+    async def get(self, number: int) -> Message | None:
+        """Ask the leader for a message; None if it doesn't have it."""
         try:
-            await self._connection.api(f"STREAM.MSG.GET.{self.name}", {"seq": number})
+            answer = await self._connection.api(f"STREAM.MSG.GET.{self.name}", {"seq": number})
         except ApiError as error:
             if error.code == _NO_MESSAGE:
-                return False
+                return None
             raise
-        return True
+        found = answer["message"]
+        lines = base64.b64decode(found.get("hdrs", "")).decode(errors="replace").split("\r\n")[1:]
+        headers = dict(line.split(": ", 1) for line in lines if ": " in line)
+        return Message(number, headers, base64.b64decode(found.get("data", "")))
 
     async def purge(self, before: int) -> None:
         """Forget all messages in front of a number."""

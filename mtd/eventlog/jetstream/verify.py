@@ -90,12 +90,13 @@ async def verify_stream(settings: EventLogConfig, name: str, progress: Progress 
     started = time.monotonic()
     async with looking(settings, name) as looked:
         trimmed = looked.ledger.trimmed_through
-        examiner = Examiner(looked.header, lambda: trimmed)
+        damage = looked.ledger.damage
+        examiner = Examiner(looked.header, lambda: trimmed, tuple(damage))
         total = looked.ledger.last_seq - trimmed
         async for placed in _all(looked, settings):
-            if placed.head.last_seq <= trimmed:
-                continue  # trimmed, but not purged yet
             head = placed.head
+            if head.last_seq <= trimmed or damage.covers(head.first_seq, head.last_seq):
+                continue  # trimmed, but not purged yet; or known to be damaged
             batch = StoredBatch(
                 head.first_seq,
                 head.last_seq,
@@ -127,13 +128,13 @@ async def _all(looked: Looking, settings: EventLogConfig) -> AsyncIterator[Place
             if info.first_message > number:  # trimmed meanwhile
                 number = info.first_message
                 continue
-            if await looked.stream.has(upto) and time.monotonic() < deadline:
+            if await looked.stream.get(upto) is not None and time.monotonic() < deadline:
                 await asyncio.sleep(0.05)
                 continue
             if upto < last:  # nothing at all of these: their absence shows as a gap
                 number = upto + 1
                 continue
-            if await looked.stream.has(last):
+            if await looked.stream.get(last) is not None:
                 raise NatsAway(f"the stream doesn't give message {last}, which its leader has")
             return
         deadline = time.monotonic() + settings.jetstream.request_timeout_s

@@ -97,12 +97,48 @@ def test_what_went_without_a_state_that_says_so_is_trimmed() -> None:
     assert (empty.trimmed_through, empty.last_seq) == (7, 7)
 
 
-def test_a_hole_and_a_double_are_noticed(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_hole_is_damage_and_a_double_is_passed_over(caplog: pytest.LogCaptureFixture) -> None:
     ledger = filled()
     ledger.add(batch(5, 6, 7))
     ledger.add(batch(12, 12, 8))
-    assert (ledger.gaps, ledger.batches, ledger.last_seq) == (2, 4, 12)
-    assert "events 10 to 11 are missing" in caplog.text
+    assert (ledger.batches, ledger.last_seq) == (4, 12)
+    assert "stand in the log twice" in caplog.text
+    ledger.note_gaps(77)
+    (damage,) = ledger.damage
+    assert (damage.first_seq, damage.last_seq, damage.found_us) == (10, 11, 77)
+    assert ledger.damage.untold() == [damage]
+
+
+def test_what_was_set_aside_stays_aside() -> None:
+    ledger = filled()
+    assert ledger.set_aside(4, 4, 77, "checksum differs")
+    assert not ledger.set_aside(4, 4, 78, "again")
+    assert ledger.find(b"b") is None
+    assert (ledger.batches, [row.first_seq for row in ledger.behind(0, 100, 10**6)]) == (2, [1, 5])
+    ledger.damage.told(list(ledger.damage))
+    again = filled()  # from the headers, which are all there
+    again.restore(json.loads(json.dumps(ledger.state())))
+    again.note_gaps(0)
+    assert (again.batches, again.stored_bytes) == (ledger.batches, ledger.stored_bytes)
+    assert list(again.damage) == list(ledger.damage)
+    assert again.damage.untold() == []
+    ledger.trim(9)
+    assert list(ledger.damage) == []
+
+
+def test_a_log_goes_on_behind_what_a_reader_knows() -> None:
+    ledger = filled()
+    assert not ledger.go_on_behind(9, 77)
+    assert ledger.go_on_behind(20, 77)
+    (damage,) = ledger.damage
+    assert (damage.first_seq, damage.last_seq) == (10, 20)
+    ledger.add(batch(21, 22, 7))
+    again = filled()
+    again.add(batch(21, 22, 7))
+    again.restore(json.loads(json.dumps(ledger.state())))
+    again.note_gaps(99)
+    assert list(again.damage) == [damage]
+    assert again.last_seq == 22
 
 
 def test_a_copy_is_good_for_the_stream_that_it_was_made_of(tmp_path: Path) -> None:
