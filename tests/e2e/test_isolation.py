@@ -38,6 +38,7 @@ SHOWN_TO_ITS_OWN = {
     "SiteService/ListSites", "DeviceGroupService/ListDeviceGroups", "CredentialSetService/ListCredentialSets",
     "DiagnosticsService/ListRuns", "AuditService/ListAuditEntries", "AuditService/ExportAuditEntries",
     "UserService/ListUsers", "TokenService/ListTokens", "CollectorService/ListCollectors",
+    "PollingService/ListPollers", "PollingService/ListAssignments",
     "IngestKeyService/ListIngestKeys", "TenantService/GetTenant", "UserService/WhoAmI",
 }  # fmt: skip
 
