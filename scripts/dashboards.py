@@ -101,7 +101,7 @@ def _panel(panel: Panel) -> dict[str, Any]:
         "fieldConfig": {
             "defaults": {
                 "unit": panel.unit,
-                "min": 0,
+                **({} if panel.signed else {"min": 0}),
                 "thresholds": {"mode": "absolute", "steps": steps},
                 **custom,
             },

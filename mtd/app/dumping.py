@@ -243,11 +243,15 @@ def _write(folder: Path, content: Mapping[str, Any]) -> Path:
     moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
     path = folder / f"dump-{moment}-{os.getpid()}.json"
     temporary = path.with_suffix(".tmp")
-    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        # Indented for people; and json without it would hold the interpreter until all is written.
-        json.dump(content, file, indent=1, default=str)
-        file.write("\n")
-    temporary.rename(path)
+    try:
+        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            # Indented for people; and json without it would hold the interpreter until all is written.
+            json.dump(content, file, indent=1, default=str)
+            file.write("\n")
+        temporary.rename(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
     for old in sorted(folder.glob("dump-*.json"))[:-KEPT]:
         old.unlink(missing_ok=True)
     return path

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 # What is sent at the end, at most: the daemon's own end has less than ten seconds.
-_STOP_S = 1.0
+_STOP_S = 0.5
 
 
 class Tracing:

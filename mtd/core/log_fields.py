@@ -18,7 +18,10 @@ from mtd.core import tracing
 
 _NONE: Mapping[str, object] = MappingProxyType({})
 _fields: ContextVar[Mapping[str, object]] = ContextVar("mtd_log_fields", default=_NONE)
+_request: ContextVar[Mapping[str, object]] = ContextVar("mtd_log_request", default=_NONE)
 _process: dict[str, object] = {}
+# What these write they write in whatever context they happen to be: when an object is let go of, say.
+_ANYWHERE = ("asyncio", "twisted")
 # What a caller may call its request: it goes into our log as it is.
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
 
@@ -44,15 +47,33 @@ def bound(**fields: object) -> Iterator[None]:
         _fields.set(before)
 
 
-def forget() -> None:
-    """Carry nothing of what was bound before: work that goes on when who began it is long done."""
-    _fields.set(_NONE)
+@contextmanager
+def request(**fields: object) -> Iterator[None]:
+    """Have lines carry these within the context, as of a request that is answered meanwhile."""
+    before = _request.get()
+    _request.set({**before, **fields})
+    try:
+        yield
+    finally:
+        _request.set(before)
+
+
+def of_request(**fields: object) -> None:
+    """Add what is only found out of the request that is being answered."""
+    _request.set({**_request.get(), **fields})
+
+
+def leave_request() -> None:
+    """Carry nothing of the request, nor of its trace: for work that goes on when it is long answered."""
+    _request.set(_NONE)
     tracing.detached()
 
 
-def fields() -> dict[str, object]:
-    """Return what a line that is written now carries."""
-    found = {**_process, **_fields.get()}
+def fields(logger: str = "") -> dict[str, object]:
+    """Return what a line that is written now carries. ``logger``: who writes it."""
+    if logger.startswith(_ANYWHERE):
+        return dict(_process)
+    found = {**_process, **_request.get(), **_fields.get()}
     if trace := tracing.trace_id():
         found["trace_id"] = trace
     return found

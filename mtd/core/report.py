@@ -53,7 +53,7 @@ class JsonFormatter(logging.Formatter):
             "message": record.getMessage(),
         }
         # A record is written where it is made, so these are of the task, or the thread, that made it.
-        entry |= log_fields.fields()
+        entry |= log_fields.fields(record.name)
         entry |= {key: value for key, value in record.__dict__.items() if key not in _PLAIN}
         if record.exc_info:
             entry["exception"] = self.formatException(record.exc_info)

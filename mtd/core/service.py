@@ -28,10 +28,10 @@ class TaskGroup:
     def spawn(self, name: str, coroutine: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         """Run a coroutine in the background until it ends or ``stop`` is called.
 
-        It goes on when the request that began it is done: its lines in the log, and its spans, aren't of that request.
+        It goes on when the request that began it is answered: its lines in the log, and its spans, aren't of that.
         """
         context = contextvars.copy_context()
-        context.run(log_fields.forget)
+        context.run(log_fields.leave_request)
         task = asyncio.get_running_loop().create_task(
             coroutine, name=f"{self._owner}.{name}", context=context
         )

@@ -73,7 +73,10 @@ FLEET = Board(
                     "Never sent", "ops", [(rate("mtd_forwarding_events_lost_total", "reason"), "{{reason}}")]
                 ),
                 Panel(
-                    "Clock, ahead of the hub's", "s", [(at("mtd_link_clock_ahead_seconds"), "{{instance}}")]
+                    "Clock, ahead of the hub's",
+                    "s",
+                    [(at("mtd_link_clock_ahead_seconds"), "{{instance}}")],
+                    signed=True,
                 ),
                 Panel("Linked", "short", [(at("mtd_link_linked"), "{{instance}}")]),
                 Panel("Left of the lease", "s", [(at("mtd_link_lease_left_seconds"), "{{instance}}")]),

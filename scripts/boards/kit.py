@@ -17,6 +17,7 @@ class Panel:
     width: int = 8
     stat: bool = False
     red_above: float | None = None
+    signed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ class Board:
     text: str
     rows: Sequence[tuple[str, Sequence[Panel]]]
     variables: Sequence[tuple[str, str, str]] = (
-        ("instance", "Process", 'label_values(up{job="mtd"}, instance)'),
+        ("instance", "Process", "label_values(mtd_core_loop_late_seconds_count, instance)"),
     )
 
 

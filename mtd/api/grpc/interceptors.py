@@ -154,7 +154,7 @@ class CallInterceptor(Interceptor):
             parent = tracing.Link.from_traceparent(text)
         span = nullcontext() if quiet else tracing.follow(method[1:], parent, {"rpc.system": "grpc"})
         request_id = log_fields.request_id(given.get(REQUEST_KEY, ""))
-        with log_fields.bound(request_id=request_id, method=method), span as called:
+        with log_fields.request(request_id=request_id, method=method), span as called:
             if stream:
                 tracing.detached()  # it may last for days: what it asks in all that time is no one's trace
             yield
@@ -204,7 +204,7 @@ class CallInterceptor(Interceptor):
         if rule is None:
             raise Bug(f"{method} is served, and nothing says who may call it: add its service to DESCRIPTORS")
         caller = await self._caller(rule, request, context)
-        log_fields.bind(tenant=caller.tenant_id)  # until the call is over
+        log_fields.of_request(tenant=caller.tenant_id)  # until the call is over
         async with self._trail.deed(caller, rule, request, context, stream=stream):
             with serving(caller):
                 async with self._running.serving(caller):

@@ -75,7 +75,7 @@ class BoundedRequest(Request):
     def process(self) -> None:
         """Answer; what is written meanwhile, by whatever is begun here, carries the id of the request."""
         given = self.getHeader(REQUEST_HEADER) or ""
-        with log_fields.bound(request_id=log_fields.request_id(given)):
+        with log_fields.request(request_id=log_fields.request_id(given)):
             super().process()  # type: ignore[no-untyped-call]
 
     def getHeader(self, key: Any) -> Any:

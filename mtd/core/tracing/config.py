@@ -51,6 +51,11 @@ class TracingConfig(BaseModel):
         default="follow",
         description="Calls whose caller samples a trace (traceparent) continue it, or are taken like others.",
     )
+    callers_per_s: PositiveFloat = Field(
+        default=50.0,
+        description="Traces of callers that are followed, per second at the most: whoever may call could ask for a trace of"
+        " each call.",
+    )
     queue_spans: PositiveInt = Field(
         default=4096, description="Spans that may wait to be sent; those above are dropped and counted."
     )

@@ -83,11 +83,19 @@ class OtelTracer:
         self._provider.add_span_processor(self.queue)
         self._tracer = self._provider.get_tracer("mtd", version)
         self._ratio = config.sample_ratio
+        self._callers = TokenBucket(config.callers_per_s, max(1.0, config.callers_per_s), clock=SYSTEM_CLOCK)
         self._random = random.Random()  # noqa: S311 - which poll is traced is no secret
 
     def chosen(self) -> bool:
         """Whether a trace that could begin now is to be sampled."""
         return self._ratio > 0 and self._random.random() < self._ratio
+
+    def follows(self) -> bool:
+        """Whether a caller's trace that comes now is to be followed."""
+        if self._callers.take():
+            return True
+        TRACES.labels(origin="too_many").inc()
+        return False
 
     def start(
         self, name: str, parent: Link | None, attributes: Mapping[str, Attribute], *, serves: bool = False

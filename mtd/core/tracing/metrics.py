@@ -9,5 +9,7 @@ SPANS = Counter(
     ["outcome"],
 )
 TRACES = Counter(
-    "mtd_tracing_traces_total", "Traces that were begun here, or continued for a caller.", ["origin"]
+    "mtd_tracing_traces_total",
+    "Traces that were begun here (own), or continued for a caller; or not continued, since callers asked for too many.",
+    ["origin"],
 )

@@ -48,6 +48,9 @@ class Tracer(Protocol):
     def chosen(self) -> bool:
         """Whether a trace that could begin now is to be sampled."""
 
+    def follows(self) -> bool:
+        """Whether a caller's trace that comes now is to be followed."""
+
     def start(self, name: str, parent: Link | None, attributes: Attributes, *, serves: bool = False) -> Span:
         """Begin a span. ``serves``: for a caller elsewhere."""
 
@@ -115,7 +118,7 @@ def follow(
     name: str, parent: Link | None, attributes: Attributes = _NONE
 ) -> AbstractContextManager[Span | None]:
     """Begin a step of a caller's trace; or a trace of our own, if it has none and this is to be sampled."""
-    if _tracer is None or (parent is None and not _tracer.chosen()):
+    if _tracer is None or not (_tracer.chosen() if parent is None else _tracer.follows()):
         return _NOTHING
     return _Entered(_tracer.start(name, parent, attributes, serves=True))
 

@@ -9,9 +9,10 @@ import pytest
 from mtd.app.tracing import Tracing
 from mtd.core import tracing
 from mtd.core.errors import Misconfigured
+from mtd.core.tracing import Link
 from mtd.core.tracing.config import TracingConfig
 from mtd.core.tracing.export import OtelTracer
-from mtd.core.tracing.metrics import SPANS
+from mtd.core.tracing.metrics import SPANS, TRACES
 from mtd.testing.harness import free_port
 from mtd.testing.otlp import receiver
 from tests.contract.loop import run
@@ -89,6 +90,24 @@ def test_sampling_takes_about_what_it_should() -> None:
         tracer.stop(0.1)
     assert (chosen[0.0], chosen[1.0]) == (0, 5000)
     assert 1200 < chosen[0.3] < 1800  # nine standard deviations
+
+
+def test_callers_get_so_many_traces_and_no_more() -> None:
+    config = TracingConfig(endpoint=f"http://127.0.0.1:{free_port()}", callers_per_s=3)
+    tracer = OtelTracer(config, instance="pop-1", version="1.2")
+    refused = TRACES.labels(origin="too_many")
+    before = refused._value.get()
+    tracing.use(tracer)
+    try:
+        followed = 0
+        for _ in range(100):
+            with tracing.follow("call", Link(1, 2)) as span:
+                followed += span is not None
+    finally:
+        tracing.use(None)
+        tracer.stop(0.1)
+    assert 3 <= followed < 100
+    assert refused._value.get() == before + 100 - followed
 
 
 def test_traces_are_on_only_while_they_are_started() -> None:

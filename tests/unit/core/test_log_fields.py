@@ -63,15 +63,31 @@ def test_tasks_and_threads_carry_what_their_maker_did_and_no_others_do() -> None
     assert run(several()) == [[["a"] * 3, ["b"] * 3], None]
 
 
-def test_the_background_carries_nothing_of_the_request_that_began_it() -> None:
-    async def look() -> object:
-        return line().get("request_id")
+def test_the_background_carries_whose_work_it_is_and_nothing_of_the_request_that_began_it() -> None:
+    async def look() -> dict[str, object]:
+        return line()
 
-    async def call() -> object:
-        log_fields.bind(request_id="r1")
-        return await TaskGroup("test").spawn("look", look())
+    async def call() -> dict[str, object]:
+        log_fields.bind(device="core")
+        with log_fields.request(request_id="r1"):
+            log_fields.of_request(tenant="t1")
+            found = line()
+            assert (found["device"], found["request_id"], found["tenant"]) == ("core", "r1", "t1")
+            task = TaskGroup("test").spawn("look", look())
+        assert "tenant" not in line()
+        return await task
 
-    assert run(call()) is None
+    found = run(call())
+    assert found["device"] == "core"
+    assert not found.keys() & {"request_id", "tenant"}
+
+
+def test_what_is_written_in_any_context_carries_nothing_of_it() -> None:
+    """asyncio tells of a task that failed when that is let go of, whoever runs then."""
+    with log_fields.bound(device="core"):
+        assert "device" not in line(name="asyncio")
+        assert "device" not in line(name="twisted.internet")
+        assert line(name="mtd.sources")["device"] == "core"
 
 
 @given(st.text())

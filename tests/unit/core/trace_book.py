@@ -39,6 +39,9 @@ class Book:
     def chosen(self) -> bool:
         return self.samples
 
+    def follows(self) -> bool:
+        return True
+
     def start(
         self,
         name: str,
