@@ -28,6 +28,9 @@ logger = logging.getLogger(__name__)
 # A peer that is gone without a word is noticed after three of these.
 _PING_S = 3
 _CLOSE_S = 1.0
+_FLUSH_S = 5
+# Sent without looking whether the server takes it.
+_UNSENT_BYTES = 1024 * 1024
 _OLDEST_SERVER = (2, 11)
 _NO_RESPONDERS = "503"
 _END = "204"
@@ -61,6 +64,7 @@ class Connection:
         self._next_server = 0
         self._opening = asyncio.Lock()
         self._failure = ""
+        self._unsent_bytes = 0
         self.on_open: Callable[[], Awaitable[None]] | None = None
 
     # -- opening -------------------------------------------------------------
@@ -266,6 +270,7 @@ class Connection:
         take: Take,
     ) -> None:
         client = self._open_client()
+        await self._pace(client, len(payload))
         token = str(next(self._tokens))
         self._waiting[token] = (done, take)
         done.add_done_callback(lambda _: self._waiting.pop(token, None))
@@ -279,6 +284,17 @@ class Connection:
         except BaseException:
             done.cancel()
             raise
+
+    async def _pace(self, client: Client, size: int) -> None:
+        """Let the server take what was sent before: buffers of megabytes would hold up the loop."""
+        self._unsent_bytes += size
+        if self._unsent_bytes < _UNSENT_BYTES:
+            return
+        self._unsent_bytes = size
+        try:
+            await client.flush(_FLUSH_S)
+        except (OSError, nats.errors.Error, TimeoutError) as error:
+            raise NatsAway(f"the NATS server takes nothing: {_text(error)}") from error
 
     async def _on_reply(self, message: Msg) -> None:
         waiting = self._waiting.get(message.subject.rpartition(".")[2])

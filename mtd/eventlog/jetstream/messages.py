@@ -100,9 +100,10 @@ def place_crc(first_seq: int, last_seq: int, at_us: int, body_crc: int) -> int:
     return zlib.crc32(b"%d,%d,%d,%d" % (first_seq, last_seq, at_us, body_crc))
 
 
-def cut(body: bytes, chunk_bytes: int) -> list[bytes]:
-    """Return a body in parts of at most so many bytes; one if it is empty."""
-    return [body[start : start + chunk_bytes] for start in range(0, len(body), chunk_bytes)] or [b""]
+def cut(body: bytes, chunk_bytes: int) -> Iterator[bytes]:
+    """Yield a body in parts of at most so many bytes; one if it is empty."""
+    for start in range(0, len(body) or 1, chunk_bytes):
+        yield body[start : start + chunk_bytes]
 
 
 def parse(headers: Mapping[str, str]) -> tuple[Head, int]:

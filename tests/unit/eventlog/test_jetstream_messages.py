@@ -47,7 +47,7 @@ def heads(draw: st.DrawFn) -> Head:
 
 
 def messages_of(number: int, head: Head, body: bytes, chunk: int) -> list[Message]:
-    parts = cut(body, chunk)
+    parts = list(cut(body, chunk))
     head = replace(head, parts=len(parts), size=len(body), kind=BATCH)
     crc = place_crc(head.first_seq, head.last_seq, head.at_us, zlib.crc32(body))
     head = replace(head, crc=crc)
