@@ -329,7 +329,12 @@ class Daemon(Process):
         name = settings.daemon.collector_id
         self._pressure = pressure_of(settings, self._log, self._recorder, behind_s, name)
         await self._begin("pressure", self._pressure.start(), self._pressure.stop)
-        ahead = Ahead(self._log, self._database, behind_s, self._neighbours.committed, settings.projections)
+
+        def shown_late_s() -> float:
+            return 0.0 if self._hello.failure else behind_s()  # nothing can be shown while PostgreSQL is away
+
+        shown = self._neighbours.committed
+        ahead = Ahead(self._log, self._database, shown_late_s, shown, settings.projections)
         await self._begin("newest values", ahead.start(), ahead.stop)
 
     async def _start_neighbours(self) -> None:

@@ -9,7 +9,7 @@ import logging
 import subprocess
 import sys
 from collections import deque
-from typing import IO
+from typing import IO, Any
 
 from mtd.compaction import metrics
 from mtd.compaction.messages import (
@@ -155,7 +155,7 @@ class CompactionService:
 
     def _launch(self) -> subprocess.Popen[bytes]:
         """Start the process. In a thread, and by subprocess: it doesn't fork, which gRPC's threads wouldn't survive."""
-        settings = self._settings.model_dump(mode="json", exclude={"dsn", "dsn_file", "door_dsn", "door_dsn_file"})
+        settings = worker_settings(self._settings)
         process = subprocess.Popen(  # noqa: S603 - it is a module of ours
             [sys.executable, *self._worker],
             stdin=subprocess.PIPE,
@@ -274,3 +274,8 @@ async def _reader(pipe: IO[bytes]) -> tuple[asyncio.StreamReader, asyncio.ReadTr
     loop = asyncio.get_running_loop()
     transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), pipe)
     return reader, transport
+
+
+def worker_settings(settings: StorageConfig) -> dict[str, Any]:
+    """Return what the worker is told, as JSON. How to connect is told apart: it holds a password."""
+    return settings.model_dump(mode="json", exclude={"dsn", "dsn_file", "door_dsn", "door_dsn_file"})

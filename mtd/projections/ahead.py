@@ -11,9 +11,10 @@ same frames, they find them there and write history only, each event once as eve
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from mtd.core.errors import MtdError, Retryable
 from mtd.core.service import TaskGroup
@@ -21,12 +22,12 @@ from mtd.projections import metrics
 from mtd.projections.batching import NumberedEvent
 from mtd.projections.errors import OutOfBounds
 from mtd.projections.frames import FrameEncoder, TimeBounds
-from mtd.projections.latest import LayoutBook
+from mtd.projections.latest import LatestBatch, LatestProjection
 from mtd.projections.portions import portions
-from mtd.storage.stores.frames import FrameRow, upsert_latest
+from mtd.storage.stores.frames import upsert_latest
 
 if TYPE_CHECKING:
-    from mtd.pb.events.v1.envelope_pb2 import Envelope
+    from mtd.eventlog.interfaces import LoggedBatch
     from mtd.projections.config import ProjectionsConfig
     from mtd.storage.pool import Database
     from mtd.storage.txn import Transaction
@@ -38,8 +39,6 @@ _FRAMES_OF_A_SLICE = 64
 _ROWS_AT_ONCE = 512
 # PostgreSQL may just have gone away again.
 _DEADLINE_S = 5.0
-
-Key: TypeAlias = tuple[str, str, int]  # tenant, device, layout
 
 
 class Ahead:
@@ -61,8 +60,7 @@ class Ahead:
         self._behind_s = behind_s
         self._on_shown = on_shown
         self._config = config
-        self._bounds = TimeBounds(config.max_ahead_s)
-        self._book = LayoutBook()
+        self._latest = LatestProjection(TimeBounds(config.max_ahead_s))
         self._tasks = TaskGroup("projections.ahead")
         self._position = 0
 
@@ -102,65 +100,47 @@ class Ahead:
         """
         last = self._log.stats().last_seq
         position = max(self._position, last - self._config.ahead_events)
-        newest: dict[Key, NumberedEvent] = {}
+        encoder = FrameEncoder()
+        batch = self._latest.begin(self._log.log_id, encoder)
         while position < last:
             batches = await self._log.read(position, self._config.batch_events)
             if not batches:
                 break
-            for batch in batches:
-                for seq, envelope in batch.numbered():
-                    self._take(newest, seq, envelope)
+            for read in batches:
+                _add_frames(batch, read)
             position = batches[-1].last_seq
             await asyncio.sleep(0)
-        if newest:
-            shown = await self._write(list(newest.values()))
-            metrics.AHEAD_FRAMES.inc(len(shown))
-            for some in portions(shown):
-                self._on_shown(some)
-                await asyncio.sleep(0)
+        if batch.newest:
+            await self._write(batch, encoder)
         self._position = position
-        return len(newest)
+        return len(batch.newest)
 
-    def _take(self, newest: dict[Key, NumberedEvent], seq: int, envelope: Envelope) -> None:
-        if not envelope.HasField("frame"):
-            return
-        key = (envelope.tenant_id, envelope.device_id, envelope.frame.layout_id)
-        known = newest.get(key)
-        if known is not None and known[1].collected_at_us >= envelope.collected_at_us:
-            return
-        try:
-            self._bounds.check(envelope)
-        except OutOfBounds:
-            return  # the projections count it when they come to it
-        newest[key] = (seq, envelope)
-
-    async def _write(self, frames: Sequence[NumberedEvent]) -> Sequence[NumberedEvent]:
-        """Write frames; return those whose layout PostgreSQL knows: who reads the others would not know what they say."""
-        encoder = FrameEncoder()
-        rows: list[FrameRow] = []
-        for place, (seq, envelope) in enumerate(frames, start=1):
-            rows.append(encoder.row(seq, envelope))
+    async def _write(self, batch: LatestBatch, encoder: FrameEncoder) -> None:
+        """Write frames and tell of them, but for those of layouts that PostgreSQL doesn't know: nobody could name their values."""
+        for place, (seq, envelope) in enumerate(batch.newest, start=1):
+            encoder.row(seq, envelope)
             if place % _FRAMES_OF_A_SLICE == 0:
                 await asyncio.sleep(0)
-        keys = {(row.tenant_id, row.layout_id) for row in rows}
         log_id = self._log.log_id
 
         async def write(tx: Transaction) -> Sequence[NumberedEvent]:
-            groups = await self._book.resolve(tx, keys)
-            chosen: dict[tuple[str, str, str], int] = {}  # two layouts of a poll group: the newer one
-            for place, row in enumerate(rows):
-                group = groups.get((row.tenant_id, row.layout_id))
-                if group is None:
-                    continue
-                key = (row.tenant_id, row.device_id, group)
-                if key not in chosen or rows[chosen[key]].collected_us < row.collected_us:
-                    chosen[key] = place
-            places = list(chosen.items())
-            for first in range(0, len(places), _ROWS_AT_ONCE):
-                some = places[first : first + _ROWS_AT_ONCE]
-                await upsert_latest(
-                    tx, log_id, [rows[place] for _, place in some], [group for (_, _, group), _ in some]
-                )
-            return [frames[place] for _, place in places]
+            chosen = list((await batch.choose(tx)).items())
+            for first in range(0, len(chosen), _ROWS_AT_ONCE):
+                some = chosen[first : first + _ROWS_AT_ONCE]
+                rows = [encoder.row(seq, envelope) for _, (_, _, seq, envelope) in some]
+                await upsert_latest(tx, log_id, rows, [group for (_, _, group), _ in some])
+            return [(seq, envelope) for _, (_, _, seq, envelope) in chosen]
 
-        return await self._db.run("projections.ahead", write, deadline_s=_DEADLINE_S, durable=False)
+        shown = await self._db.run("projections.ahead", write, deadline_s=_DEADLINE_S, durable=False)
+        metrics.AHEAD_FRAMES.inc(len(shown))
+        for portion in portions(shown):
+            self._on_shown(portion)
+            await asyncio.sleep(0)
+
+
+def _add_frames(batch: LatestBatch, read: LoggedBatch) -> None:
+    for seq, envelope in read.numbered():
+        if envelope.HasField("frame"):
+            # What comes from the future is counted by the projections, when they come to it.
+            with contextlib.suppress(OutOfBounds):
+                batch.add(seq, envelope)

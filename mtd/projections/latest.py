@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, TypeAlias
 
 from zope.interface import implementer
 
@@ -19,6 +20,12 @@ if TYPE_CHECKING:
     from mtd.pb.events.v1.envelope_pb2 import Envelope
 
 _LAYOUTS_CACHED = 100_000
+
+Aged: TypeAlias = "tuple[int, int, int, Envelope]"
+"""A frame, behind what tells how new it is: epoch, time and position."""
+
+Place: TypeAlias = tuple[str, str, str]
+"""Of a row: tenant, device and poll group."""
 
 
 class LayoutBook:
@@ -73,7 +80,8 @@ class LatestBatch:
         self._bounds = bounds
         self._book = book
         # By how new they are: those of a newer collector come first, whatever the clock of an older one says.
-        self._newest: dict[tuple[str, str, int], tuple[int, int, int, Envelope]] = {}
+        self._newest: dict[tuple[str, str, int], Aged] = {}
+        self._unknown = 0
 
     def add(self, seq: int, envelope: Envelope) -> None:
         """Take in a frame, or learn a layout."""
@@ -91,19 +99,30 @@ class LatestBatch:
     async def prepare(self) -> None:
         """Nothing to do."""
 
-    async def write(self, tx: Transaction) -> None:
-        """Write one row for each device and poll group."""
+    @property
+    def newest(self) -> Sequence[tuple[int, Envelope]]:
+        """The newest frame of each device and layout, with its ``seq``."""
+        return [(seq, envelope) for _, _, seq, envelope in self._newest.values()]
+
+    async def choose(self, tx: Transaction) -> Mapping[Place, Aged]:
+        """Return the newest frame of each device and poll group, without those of layouts that nobody declared."""
         groups = await self._book.resolve(tx, {(tenant, layout_id) for tenant, _, layout_id in self._newest})
-        chosen: dict[tuple[str, str, str], tuple[int, int, int, Envelope]] = {}
+        chosen: dict[Place, Aged] = {}
         for (tenant_id, device_id, layout_id), candidate in self._newest.items():
             group = groups.get((tenant_id, layout_id))
             if group is None:
-                # Its declaration was trimmed from the log; the next hour brings it again.
-                metrics.EVENTS_DROPPED.labels(projection="latest", reason="layout_unknown").inc()
                 continue
             key = (tenant_id, device_id, group)
             if key not in chosen or self._is_newer(candidate, chosen[key]):
                 chosen[key] = candidate
+        self._unknown = sum((tenant, layout_id) not in groups for tenant, _, layout_id in self._newest)
+        return chosen
+
+    async def write(self, tx: Transaction) -> None:
+        """Write one row for each device and poll group."""
+        chosen = await self.choose(tx)
+        # Its declaration was trimmed from the log; the next hour brings it again.
+        metrics.EVENTS_DROPPED.labels(projection="latest", reason="layout_unknown").inc(self._unknown)
         names, rows, row_groups = [], [], []
         for (_, device_id, group), (epoch, collected_us, seq, envelope) in chosen.items():
             # Of two that poll a device at a time, the other's poll of the interval may be the one that is stored.
@@ -115,7 +134,7 @@ class LatestBatch:
         await copy_latest(tx, self._log_id, names)
         await upsert_latest(tx, self._log_id, rows, row_groups)
 
-    def _is_newer(self, one: tuple[int, int, int, Envelope], other: tuple[int, int, int, Envelope]) -> bool:
+    def _is_newer(self, one: Aged, other: Aged) -> bool:
         if self._is_from_future(other[1]):
             return one[2] > other[2]
         return one[:3] > other[:3]

@@ -14,7 +14,7 @@ from mtd.core.metrics import TASK_FAILURES
 from mtd.core.service import TaskGroup
 from mtd.ingest.pressure import metrics
 from mtd.ingest.pressure.room import DiskLimits, Forecast, held_bytes, log_fill
-from mtd.ingest.pressure.steps import NO_ROOM, Cause, Stepper, interval_factors
+from mtd.ingest.pressure.steps import Cause, Stepper, interval_factors
 from mtd.ingest.pressure.telling import Teller
 from mtd.model.metric import Tier
 
@@ -68,6 +68,7 @@ class Pressure:
         self._steppers = self._new_steppers()
         self._factors: Mapping[Tier, int] = interval_factors(0)
         self._opened = asyncio.Event()
+        self._stopped = False
         self.level = 0
         """0: all is polled and taken; 5: nothing is."""
         self.full_s = math.inf
@@ -89,11 +90,13 @@ class Pressure:
 
     async def start(self) -> None:
         """Begin to look."""
+        self._stopped = False
         self._tasks.spawn("look", self._look_again_and_again())
 
     async def stop(self) -> None:
         """Look no more. Who waits is let go."""
         await self._tasks.stop()
+        self._stopped = True
         self._opened.set()
 
     # -- asked by others -------------------------------------------------------
@@ -136,7 +139,7 @@ class Pressure:
         metrics.HELD_BACK.labels(door=lane).inc()
         began = self._clock.monotonic()
         try:
-            while self.level >= limit:
+            while self.level >= limit and not self._stopped:
                 self._opened.clear()
                 await self._opened.wait()
         finally:
@@ -185,4 +188,4 @@ class Pressure:
         for cause, stepper in self._steppers.items():
             metrics.CAUSE_LEVEL.labels(cause=cause).set(stepper.step)
         for tier, factor in self._factors.items():
-            metrics.INTERVAL_FACTOR.labels(tier=tier).set(0 if self.level >= NO_ROOM else factor)
+            metrics.INTERVAL_FACTOR.labels(tier=tier).set(factor)
