@@ -134,6 +134,8 @@ ELSEWHERE = {
     *(("collector", name) for name in ("invite", "disable", "enable", "revoke", "serve")),
     # Of a collector that is away: see tests/integration/app/test_polling.
     ("collector", "release"),
+    # Of a collector itself: see test_edges.
+    ("collector", "status"),
     *(("ca", name) for name in ("init", "rotate", "show", "issue", "revoke")),
     ("enroll",),
 }

@@ -20,7 +20,10 @@ from mtd.testing.harness import Process
 from tests.e2e.edge_kit import QUICK_FORWARD, Hub, Watchman, frames_in_database, frames_in_log
 from tests.e2e.kit import folder, wait_for
 
-pytestmark = pytest.mark.skipif(not can_make_namespaces(), reason="network namespaces need root")
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.skipif(not can_make_namespaces(), reason="network namespaces need root"),
+]
 
 
 @dataclass

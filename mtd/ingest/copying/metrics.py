@@ -27,5 +27,6 @@ ENDED = Counter(
     "mtd_ingest_append_streams_ended_total", "Streams that a newer one of the same lane has ended."
 )
 UNKNOWN_MESSAGES = Counter(
-    "mtd_ingest_append_unknown_messages_total", "Messages of collectors of a kind that only a newer mtd knows: ignored."
+    "mtd_ingest_append_unknown_messages_total",
+    "Messages of collectors of a kind that only a newer mtd knows: ignored.",
 )

@@ -7,9 +7,13 @@ from pathlib import Path
 from mtd.eventlog.config import EventLogConfig
 from mtd.eventlog.memory import MemoryEventLog
 from mtd.eventlog.sqlite import SqliteEventLog
+from mtd.ingest import IngestConfig, Recorder
+from mtd.model.device import Device
+from mtd.model.observation import Observation, TableChange
+from mtd.pb.events.v1.envelope_pb2 import Envelope
 from tests.integration.forwarding.kit import QUICK, EdgeLog, edge
-from tests.integration.ingest.hub import OTHER_TENANT, Hub, counted, events, names, stored, with_hub
-from tests.integration.projections.kit import declare, frame, now_us
+from tests.integration.ingest.hub import OTHER_TENANT, TENANT, Hub, counted, events, names, stored, with_hub
+from tests.integration.projections.kit import DEVICE, declare, frame, now_us
 
 
 def test_forwarding_brings_what_is_new_and_what_was_there_before(postgres_dsn: str) -> None:
@@ -189,5 +193,67 @@ def test_forwarding_packs_what_it_sends_where_it_is_told_to(postgres_dsn: str) -
             await made.sent()
             await made.forgotten()
             assert sorted(await stored(hub.world)) == sorted(names(1, 300))
+
+    with_hub(postgres_dsn, body)
+
+
+def test_forwarding_keeps_what_only_a_newer_mtd_knows(postgres_dsn: str) -> None:
+    async def body(hub: Hub) -> None:
+        before = counted("mtd_ingest_append_events_total", outcome="unknown_kind")
+        (newer,) = events(1, 1)
+        newer.ClearField("state_changed")
+        kind = b"\xfa\x07\x03abc"  # field 127, three bytes
+        newer = Envelope.FromString(newer.SerializeToString() + kind)
+        async with edge(hub) as made:
+            await made.append([newer, *events(2, 1)])
+            await made.sent()
+            await made.forgotten()
+            assert await stored(hub.world) == ["event-2"]
+            (batch, *_) = await hub.world.log.read(0, 10)
+            assert kind in batch.events[0].SerializeToString()
+        assert counted("mtd_ingest_append_events_total", outcome="unknown_kind") == before + 1
+
+    with_hub(postgres_dsn, body)
+
+
+def test_forwarding_tells_whole_again_what_changed_before_a_gap(postgres_dsn: str) -> None:
+    """With a recorder: rows that went away live don't come back by the backfill."""
+
+    async def body(hub: Hub) -> None:
+        log = MemoryEventLog()
+        await log.start()
+        recorder = Recorder(log, collector_id="edge-a", settings=IngestConfig(flush_interval_s=0.01))
+        device = Device(DEVICE, TENANT, "core", "h", 1, "u", "p")
+        await recorder.start()
+
+        def tell(*, complete: bool = False, removed: tuple[str, ...] = (), **rows: str) -> None:
+            change = TableChange(
+                "lease", complete, {key: {"name": name} for key, name in rows.items()}, removed
+            )
+            recorder.record(device, Observation(now_us(), tables=[change]))
+
+        tell(complete=True, a="1", b="1")
+        tell(c="2")
+        await recorder.flush()
+        slow = QUICK.model_copy(update={"backfill_events_per_s": 0.1})
+        made = EdgeLog(hub, log=log, config=slow)
+        made.told = recorder  # type: ignore[assignment]
+        made.forwarder = made.make()
+        await made.forwarder.start()
+        await made.until(lambda: made.forwarder.connected, "connected")
+        assert set(recorder.take_lost_tables(device)) == {"lease"}
+        tell(complete=True, a="3")
+        await recorder.flush()
+        await made.live_sent()
+        await made.forwarder.stop()
+        made = EdgeLog(hub, log=log)
+        await made.forwarder.start()
+        await made.sent()
+        await made.forgotten()
+        rows = await hub.world.ask("SELECT row_key, fields->>'name' FROM state_row")
+        assert rows == [("a", "3")]
+        await made.forwarder.stop()
+        await made.doors.close()
+        await recorder.stop()
 
     with_hub(postgres_dsn, body)
