@@ -120,7 +120,8 @@ class Certificates:
         files = IdentityFiles(self._settings.identity_path)
         identity = await asyncio.to_thread(files.load)
         if identity is not None:
-            self.keeper = IdentityKeeper(files, identity, tell, self._clock)
+            targets = self._settings.hub.targets
+            self.keeper = IdentityKeeper(files, identity, tell, self._clock, targets=targets)
             await self.keeper.start()
 
     async def stop_identity(self) -> None:

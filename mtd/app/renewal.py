@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from mtd.app.identity_files import Identity, IdentityFiles, Trust
 from mtd.app.metrics import IDENTITY_LEFT_SECONDS, IDENTITY_RENEWALS
 from mtd.client import AsyncMtdClient, MtdClientError
-from mtd.client.collectors import renew
+from mtd.client.collectors import Issued, renew
 from mtd.core.clock import SYSTEM_CLOCK, Clock
 from mtd.core.errors import MtdError
 from mtd.core.service import TaskGroup
@@ -47,7 +47,8 @@ class IdentityKeeper:
     """Renews when a third of the life is left.
 
     A little earlier, so that collectors that enrolled together don't come together. ``tell`` is given an event when
-    the certificate is soon to expire, once a day, and when it was renewed after that.
+    the certificate is soon to expire, once a day, and when it was renewed after that. ``targets``: where hubs are that
+    may give the next certificate, too.
     """
 
     def __init__(
@@ -57,7 +58,9 @@ class IdentityKeeper:
         tell: Tell,
         clock: Clock = SYSTEM_CLOCK,
         rng: random.Random | None = None,
+        targets: Sequence[str] = (),
     ) -> None:
+        self._targets = tuple(targets)
         self._files = files
         self._identity = identity
         self._tell = tell
@@ -100,11 +103,7 @@ class IdentityKeeper:
         key = await asyncio.to_thread(new_key)
         identity = self._identity
         try:
-            client = await asyncio.to_thread(_client_of, identity)
-            try:
-                issued = await client.ask(renew(request_pem(key, identity.name)))
-            finally:
-                await client.close()
+            issued = await self._ask_for_next(identity, request_pem(key, identity.name))
             trust = await asyncio.to_thread(_trust_of, identity)
             self._identity = await asyncio.to_thread(
                 self._files.store, key_pem(key), issued, identity.target, trust
@@ -124,6 +123,20 @@ class IdentityKeeper:
         for changed in self._listeners:
             changed(self._identity)
         return Look(renewed=True)
+
+    async def _ask_for_next(self, identity: Identity, request: bytes) -> Issued:
+        """Return the next certificate, of the first hub that gives one. Raises what the own hub said."""
+        failure: MtdClientError | None = None
+        for target in dict.fromkeys((identity.target, *self._targets)):
+            client = await asyncio.to_thread(_client_of, identity, target)
+            try:
+                return await client.ask(renew(request))
+            except MtdClientError as error:
+                failure = failure or error
+            finally:
+                await client.close()
+        assert failure is not None
+        raise failure
 
     def _measure(self, looked: Look) -> None:
         now_us = self._clock.now_us()
@@ -216,7 +229,12 @@ class HubClient:
 
     async def _replace(self) -> None:
         async with self._replacing:
-            made = await asyncio.to_thread(_client_of, self._keeper.identity, self._targets[self._place])
+            try:
+                made = await asyncio.to_thread(_client_of, self._keeper.identity, self._targets[self._place])
+            except MtdClientError as error:
+                logger.error("the certificate of this collector can't be used: %s", error)
+                self._failed = None  # it is tried again when a call fails again
+                return
             before, self._client = self._client, made
         if before is None:
             return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import random
 import stat
 from pathlib import Path
@@ -56,11 +57,38 @@ def test_a_collector_knows_its_hub_by_the_token(tmp_path: Path, postgres_dsn: st
         client = HubClient(keeper_of(hub, files, identity, told))
         await client.start()
         await client.current.ask(renew(request_pem(new_key(), "e")))
+        client.failed(client.current)  # there is no other hub to go to
+        assert not client.current.closed
         await client.stop()
         with pytest.raises(AlreadyExists, match="--replace"):
             await enrolled(hub, files)
         again = await asyncio.to_thread(enrol, files, at(hub), await hub.invite("edge-1"), replace=True)
         assert again.collector_id == identity.collector_id
+
+    with_hub(tmp_path / "hub", postgres_dsn, body)
+
+
+def test_it_goes_on_to_another_hub_when_one_is_gone(tmp_path: Path, postgres_dsn: str) -> None:
+    async def body(hub: Hub) -> None:
+        files = IdentityFiles(tmp_path / "identity")
+        there = await enrolled(hub, files)
+        gone = dataclasses.replace(there, target="127.0.0.1:1")
+        told: list[StateChange] = []
+        keeper = IdentityKeeper(files, gone, told.append, hub.clock, NoJitter(), targets=[there.target])
+        client = HubClient(keeper, [there.target], grace_s=0)
+        await client.start()
+        first = client.current
+        assert first.target == gone.target
+        client.failed(first)
+        client.failed(first)  # whoever noticed it later says the same
+        async with asyncio.timeout(20):
+            while client.current is first:
+                await asyncio.sleep(0.01)
+        assert client.current.target == there.target
+        await client.current.ask(renew(request_pem(new_key(), "e")))
+        hub.clock.now += 21 * DAY_US
+        assert (await keeper.look()).renewed
+        await client.stop()
 
     with_hub(tmp_path / "hub", postgres_dsn, body)
 
