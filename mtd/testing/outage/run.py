@@ -23,12 +23,13 @@ from mtd.testing.outage.history import holes_in
 Say = Callable[[str], None]
 
 TIERS = ("t0", "t1", "t2", "t3")
-_LOOK_S = 0.5
+_LOOK_S = 1.0
 _FRESH_S = 2.0
 _DRAIN_TIMEOUT_FACTOR = 2.0
 _DRAIN_TIMEOUT_LEAST_S = 120.0
 _DRAINED_EVENTS_PER_ROUTER = 3
 _CURVE_POINTS = 20
+_ANSWER_TIMEOUT_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +87,21 @@ class Watch:
 
 
 def metrics_of(stage: Stage) -> dict[str, float]:
-    """Return the daemon's metrics by name and labels, as they are written."""
-    lines = (line.rpartition(" ") for line in stage.http("/metrics").splitlines() if not line.startswith("#"))
+    """Return the daemon's metrics by name and labels, as they are written. On a busy machine it may take a while."""
+    deadline = time.monotonic() + _ANSWER_TIMEOUT_S
+    while True:
+        try:
+            page = stage.http("/metrics")
+        except OSError as error:
+            assert stage.daemon is not None
+            stage.daemon.check()
+            if time.monotonic() > deadline:
+                raise HarnessFailed(
+                    f"the daemon has not answered for {_ANSWER_TIMEOUT_S:g} s: {error}"
+                ) from error
+        else:
+            break
+    lines = (line.rpartition(" ") for line in page.splitlines() if not line.startswith("#"))
     return {name: float(value) for name, _, value in lines if name}
 
 
