@@ -48,6 +48,12 @@ class CoordinationConfig(BaseModel):
         description="The coordinator looks for leases that are over this often, seconds, beside when they end.",
     )
 
+    poll_without_store: bool = Field(
+        default=False,
+        description="A hub that polls, and isn't the only one: whether it goes on with its devices while what keeps the"
+        " leases can't be asked. Others can't take them over then; but if only this hub is cut off they do, and both poll.",
+    )
+
     @model_validator(mode="after")
     def _fits(self) -> CoordinationConfig:
         if self.renew_s > self.lease_s / 3:

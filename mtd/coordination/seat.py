@@ -13,7 +13,7 @@ from zope.interface import implementer
 from mtd.coordination import metrics
 from mtd.coordination.interfaces import ISeat
 from mtd.core.clock import LEASE_CLOCK, Clock
-from mtd.core.errors import LeaseLost, MtdError, Superseded
+from mtd.core.errors import LeaseLost, MtdError, Retryable, Superseded
 from mtd.core.service import TaskGroup
 from mtd.model.assignment import AssignedDevice, Assignment
 
@@ -50,6 +50,7 @@ class LocalSeat:
         self._tasks = TaskGroup("seat")
         self._membership: Membership | None = None
         self._good_until = _NEVER
+        self._store_is_away = False  # and that is to end nothing
         self._told: Assignment | None = None  # the newest that the hub told
         self._held: dict[str, AssignedDevice] = {}  # what may be polled, and what wasn't let go yet
         self._let_go: dict[str, int] = {}  # what the hub hasn't been told yet
@@ -64,6 +65,7 @@ class LocalSeat:
     async def stop(self) -> None:
         """See `ISeat`."""
         await self._tasks.stop()
+        self._store_is_away = False
         self._good_until, membership, self._membership = _NEVER, self._membership, None
         self._held = {}
         if membership is None:
@@ -77,7 +79,12 @@ class LocalSeat:
     def may_poll(self, device_id: str) -> bool:
         """See `ISeat`."""
         held = self._held.get(device_id)
-        return held is not None and (held.exclusive or self._clock.monotonic() < self._good_until)
+        return held is not None and (held.exclusive or self._is_good)
+
+    @property
+    def _is_good(self) -> bool:
+        """Whether what others could poll may be polled here."""
+        return self._clock.monotonic() < self._good_until or self._store_is_away
 
     def epoch_of(self, device_id: str) -> int:
         """See `ISeat`."""
@@ -151,11 +158,13 @@ class LocalSeat:
             except LeaseLost:
                 raise
             except MtdError as error:
+                self._store_is_away = self._config.poll_without_store and isinstance(error, Retryable)
                 self._failed("the lease can't be renewed", error)
 
     def _renewed_by(self, membership: Membership) -> None:
         self._membership = membership
         self._good_until = membership.lease.good_until - self._config.margin_s
+        self._store_is_away = False
         self.failure = ""
         self._renewed.set()
 
@@ -166,8 +175,13 @@ class LocalSeat:
             if left > 0:
                 await asyncio.sleep(left)
                 continue
-            logger.warning("the lease is over: what others could poll isn't polled here until it is renewed")
             metrics.LEASES_OVER.inc()
+            if self._store_is_away:
+                logger.warning("the lease is over: polling goes on, for nobody can ask who has it")
+            else:
+                logger.warning(
+                    "the lease is over: what others could poll isn't polled here until it is renewed"
+                )
             self._publish()
             self._renewed.clear()
             await self._renewed.wait()
@@ -220,7 +234,7 @@ class LocalSeat:
 
     def _allowed(self, assignment: Assignment) -> Assignment:
         """Return what of an assignment may be polled at this moment."""
-        if self._clock.monotonic() < self._good_until:
+        if self._is_good:
             return assignment
         exclusive = {key: one for key, one in assignment.devices.items() if one.exclusive}
         return Assignment(assignment.revision, exclusive)
@@ -231,7 +245,7 @@ class LocalSeat:
 
     def _lose(self, *, keeping_exclusive: bool = False) -> None:
         """Let go at once of what others may have now."""
-        self._good_until = _NEVER
+        self._good_until, self._store_is_away = _NEVER, False
         self._let_go = {}
         if self._told is not None:
             self._told = self._allowed(self._told) if keeping_exclusive else Assignment(self._told.revision)

@@ -107,10 +107,10 @@ class ScriptedHub:
 class Scene:
     """A seat, its hub, and somebody who polls what it assigns."""
 
-    def __init__(self) -> None:
+    def __init__(self, config: CoordinationConfig = QUICK) -> None:
         self.clock = Moving()
         self.hub = ScriptedHub(self.clock)
-        self.seat = LocalSeat(self.hub, FACTS, QUICK, self.clock)
+        self.seat = LocalSeat(self.hub, FACTS, config, self.clock)
         self.polled: set[str] = set()
 
     async def poll(self) -> None:
@@ -129,9 +129,9 @@ async def until(true: Callable[[], object]) -> None:
             await asyncio.sleep(0.002)
 
 
-def with_seat(body: Callable[[Scene], object]) -> None:
+def with_seat(body: Callable[[Scene], object], config: CoordinationConfig = QUICK) -> None:
     async def main() -> None:
-        scene = Scene()
+        scene = Scene(config)
         await scene.seat.start()
         polling = asyncio.create_task(scene.poll())
         try:
@@ -188,6 +188,21 @@ def test_without_its_hub_it_polls_on_what_it_has_alone() -> None:
         assert scene.hub.joins == [False]  # nobody took it: it goes on
 
     with_seat(body)
+
+
+def test_an_operator_may_want_polling_rather_than_never_two_at_a_time() -> None:
+    async def body(scene: Scene) -> None:
+        scene.hub.fails = Retryable("away")
+        await until(lambda: "away" in scene.seat.failure)
+        scene.clock.ahead_s += QUICK.lease_s
+        await asyncio.sleep(0.1)
+        assert scene.allowed() == {ALONE, SHARED}
+        assert scene.polled == {ALONE, SHARED}
+        scene.hub.fails = LeaseLost("others have it")  # only this one was cut off
+        await until(lambda: scene.polled == {ALONE})
+        assert scene.allowed() == {ALONE}
+
+    with_seat(body, QUICK.model_copy(update={"poll_without_store": True}))
 
 
 def test_a_lost_lease_is_asked_for_anew() -> None:
