@@ -8,6 +8,7 @@ from rich.console import Console
 from mtd.testing.bench_output import folder, show
 from mtd.testing.end_to_end import Plan, measure, running_stage
 from mtd.testing.failover.command import failover
+from mtd.testing.faults.bench import faults
 from mtd.testing.jetstream.command import jetstream
 from mtd.testing.outage.command import outage
 from mtd.testing.poll_bench import PollPlan, measure_polling, running_lab
@@ -284,7 +285,7 @@ def _fleet(routers: int, interfaces: int) -> tuple[str, ...]:
     return ("--scenario", "fleet", "--routers", str(routers), "--interfaces", str(interfaces))
 
 
-for _command in (*COMMANDS, outage, jetstream, failover, traces):
+for _command in (*COMMANDS, faults, outage, jetstream, failover, traces):
     main.add_command(_command)
 
 

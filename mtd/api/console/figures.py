@@ -8,10 +8,11 @@ a count (what came in the last minute). The metrics behind them are those of
 from __future__ import annotations
 
 import math
+import os
 import resource
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from functools import cache
 from typing import Any
 
 from prometheus_client.metrics import MetricWrapperBase
@@ -100,8 +101,14 @@ def _cpu_seconds() -> float:
     return used.ru_utime + used.ru_stime
 
 
+@cache
+def _statm() -> int:
+    return os.open("/proc/self/statm", os.O_RDONLY | os.O_CLOEXEC)
+
+
 def _memory_bytes() -> float:
-    pages = int(Path("/proc/self/statm").read_text().split()[1])  # the kernel's memory: no disk is waited for
+    # The kernel's memory: no disk is waited for. Kept open: there may be no descriptor left when it is of interest.
+    pages = int(os.pread(_statm(), 100, 0).split()[1])
     return float(pages * resource.getpagesize())
 
 

@@ -84,13 +84,13 @@ class Keeper:
                 more = self._trim(self._slowest(), excess)
                 more = self._store.give_back(self._settings.spare_bytes) or more
                 self._store.checkpoint(self._settings.checkpoint_bytes)
-                self._store.note_reached()
                 self._ages = self._store.ages()
         except STORE_ERRORS as error:
             metrics.MAINTENANCE_FAILURES.inc()
             logger.warning("looking after the event log failed, will be tried again: %s", error)
             self.drop_connection(error)
             more = False
+        self._note_reached()
         self._look()
         now = time.monotonic()
         self._due = now if more else now + self._settings.maintenance_interval_s
@@ -111,6 +111,15 @@ class Keeper:
             logger.warning("a checkpoint of the event log failed, will be tried again: %s", error)
             if is_damage(error):
                 self.drop_connection(error)
+
+    def _note_reached(self) -> None:
+        """Write down beside the log how far it is; if that can't be done, the log itself is none the worse."""
+        try:
+            if self._store.is_open:
+                self._store.note_reached()
+        except OSError as error:
+            metrics.MAINTENANCE_FAILURES.inc()
+            logger.warning("the mark beside the event log can't be written, will be tried again: %s", error)
 
     def save_consumers(self) -> None:
         """Store the positions of the consumers now."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
@@ -13,8 +12,13 @@ from mtd.testing.faults.fleet import Fleet
 class Fault(Protocol):
     """What the catalogue has of each fault. ``runbook`` is the page for who is on call."""
 
-    name: str
-    runbook: str
+    @property
+    def name(self) -> str:
+        """What the figures call it."""
+
+    @property
+    def runbook(self) -> str:
+        """Name of its page in ``docs/runbooks``."""
 
     def strike(self, fleet: Fleet) -> None:
         """Break it."""
@@ -72,31 +76,3 @@ def strike(fleet: Fleet, fault: Fault, *, held_s: float = 0.0, timeout_s: float 
     figures.examples = verdict.examples
     figures.restarts = (fleet.supervisor.restarts if fleet.supervisor else 0) - restarts
     return figures
-
-
-@dataclass(slots=True)
-class Simple:
-    """A fault made of functions."""
-
-    name: str
-    runbook: str
-    strikes: Callable[[Fleet], None]
-    notices: Callable[[Fleet], bool]
-    mends: Callable[[Fleet], None] = lambda _: None
-    recovers: Callable[[Fleet], bool] = lambda fleet: fleet.is_ready() and fleet.fresh()
-
-    def strike(self, fleet: Fleet) -> None:
-        """Break it."""
-        self.strikes(fleet)
-
-    def noticed(self, fleet: Fleet) -> bool:
-        """Return whether mtd tells of it."""
-        return self.notices(fleet)
-
-    def mend(self, fleet: Fleet) -> None:
-        """Repair it."""
-        self.mends(fleet)
-
-    def recovered(self, fleet: Fleet) -> bool:
-        """Return whether all is well again."""
-        return self.recovers(fleet)

@@ -21,7 +21,7 @@ from mtd.storage.config import EmbeddedConfig
 from mtd.storage.embedded import EmbeddedPostgres
 from mtd.testing.faults import victims
 from mtd.testing.faults.judge import Verdict, judge
-from mtd.testing.faults.ledger import entries_in
+from mtd.testing.faults.ledger import ends_of, entries_in
 from mtd.testing.faults.supervisor import Supervisor
 from mtd.testing.faults.victims import Role
 from mtd.testing.harness import HarnessFailed, Process, Stage
@@ -293,8 +293,9 @@ class Fleet(Stage):
 
     def verdict(self) -> Verdict:
         """Drain, and hold PostgreSQL against the ledger."""
+        ledgers = ends_of([self.ledger])
         self.drain()
-        return judge(self.dsn(), [self.ledger])
+        return judge(self.dsn(), ledgers)
 
     def __enter__(self) -> Self:
         super().__enter__()

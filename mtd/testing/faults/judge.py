@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -43,8 +43,8 @@ class Verdict:
         return not (self.lost or self.doubled)
 
 
-def judge(dsn: str, ledgers: Sequence[Path]) -> Verdict:
-    """Look for every event of the ledgers in PostgreSQL. What waits in a log has to be projected by then."""
+def judge(dsn: str, ledgers: Mapping[Path, int]) -> Verdict:
+    """Look for every event of the ledgers, up to so many bytes of each, in PostgreSQL: all that has to be projected by now."""
     acknowledged = expected(read_ledger(ledgers))
     stored = stored_rows(dsn)
     verdict = Verdict(sum(acknowledged.values()))

@@ -11,7 +11,7 @@ import hashlib
 import os
 import struct
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -69,15 +69,20 @@ class LedgerWriter:
             os.write(self._file, records)
 
 
-def read_ledger(paths: Sequence[Path]) -> Iterator[Entry]:
-    """Yield what stands in ledgers. A record that a kill cut off was never finished: it is left out."""
-    for path in paths:
+def read_ledger(ends: Mapping[Path, int]) -> Iterator[Entry]:
+    """Yield what stands in ledgers, up to so many bytes. A record that a kill cut off was never finished: it is left out."""
+    for path, end in ends.items():
         if not path.exists():
             continue
-        data = path.read_bytes()
+        data = path.read_bytes()[:end]
         whole = len(data) - len(data) % _RECORD.size
         for kind, log, seq, device, collected_us, mark in _RECORD.iter_unpack(data[:whole]):
             yield Entry(log, seq, Key(kind, device, collected_us, mark))
+
+
+def ends_of(paths: Iterable[Path]) -> dict[Path, int]:
+    """Return how long ledgers are now: what is judged later has to be projected by then."""
+    return {path: path.stat().st_size for path in paths if path.exists()}
 
 
 def entries_in(path: Path) -> int:

@@ -1,0 +1,210 @@
+"""``scripts/bench faults``: every fault struck once, then kills in a row, with figures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from mtd.testing.bench_output import folder, show
+from mtd.testing.faults.catalogue import logs, routers
+from mtd.testing.faults.catalogue.disks import FullDisk, ReadOnlyDisk, SpoiledLog
+from mtd.testing.faults.catalogue.machine import ClockStep, NoDescriptors, NoMemory
+from mtd.testing.faults.catalogue.processes import Freeze, Kill, StopPostgres
+from mtd.testing.faults.clock import FakeClock, may_fake
+from mtd.testing.faults.disks import may_mount, small_disk
+from mtd.testing.faults.fault import Fault, strike
+from mtd.testing.faults.fleet import Fleet, postgres_in, running
+from mtd.testing.faults.kills import kill_in_a_row
+from mtd.testing.faults.victims import Role
+
+Say = Callable[[str], None]
+
+# A part of a fleet's faults: what each is, and how long it lasts at least before it is mended.
+Struck = tuple[Fault, float]
+
+
+class FaultsBench:
+    """Runs the parts, each on a fleet of its own below one folder."""
+
+    def __init__(self, place: Path, say: Say, *, routers: int, interfaces: int, stopped_s: float) -> None:
+        self._place = place
+        self._say = say
+        self._size = (routers, interfaces)
+        self._stopped_s = stopped_s
+        self.faults: list[dict[str, Any]] = []
+        self.skipped: list[str] = []
+
+    def run(self) -> None:
+        """Strike all faults that this machine can have."""
+        with running(*self._size, folder=self._folder("processes")) as fleet:
+            self._strike_all(fleet, _of_processes())
+        with running(*self._size, folder=self._folder("routers")) as fleet:
+            self._strike_all(fleet, _of_routers())
+        with running(*self._size, folder=self._folder("log")) as fleet:
+            self._strike_all(fleet, [(SpoiledLog(*one), 0.0) for one in logs.HARMS])
+        self._with_own_postgres()
+        self._with_disks()
+        self._with_a_clock()
+
+    def _with_own_postgres(self) -> None:
+        home = self._folder("stopped")
+        with (
+            postgres_in(home / "server") as server,
+            running(*self._size, folder=home, postgres=server) as fleet,
+        ):
+            self._strike_all(fleet, [(StopPostgres(), self._stopped_s)])
+
+    def _with_disks(self) -> None:
+        if not may_mount():
+            self.skipped.append("disks: only root can mount them")
+            return
+        home = self._folder("disks")
+        with (
+            small_disk(home / "log", 60) as log,
+            small_disk(home / "database", 500) as database,
+            postgres_in(database.path / "server") as server,
+            running(
+                *self._size,
+                folder=home,
+                postgres=server,
+                settings={"event_log": {"path": str(log.path / "events.db")}},
+            ) as fleet,
+        ):
+            faults: list[Struck] = [
+                (FullDisk([log]), 5),
+                (FullDisk([database], holds="PostgreSQL"), 5),
+                (FullDisk([log, database], holds="the log and PostgreSQL"), 5),
+                (ReadOnlyDisk(log), 3),
+            ]
+            self._strike_all(fleet, faults)
+
+    def _with_a_clock(self) -> None:
+        if not may_fake():
+            self.skipped.append("clocks: there is no C compiler")
+            return
+        home = self._folder("clock")
+        clock = FakeClock(home)
+        with running(*self._size, folder=home, environment=clock.environment) as fleet:
+            self._strike_all(fleet, [(ClockStep(clock, 3600), 0.0), (ClockStep(clock, -3600), 0.0)])
+
+    def kill(self, kills: int, routers: int, interfaces: int) -> dict[str, Any]:
+        """Kill in a row under load; return the figures."""
+        with running(routers, interfaces, folder=self._folder("kills")) as fleet:
+            return kill_in_a_row(fleet, kills, self._say).as_dict()
+
+    def _strike_all(self, fleet: Fleet, faults: list[Struck]) -> None:
+        for fault, held_s in faults:
+            self._say(fault.name)
+            self.faults.append(strike(fleet, fault, held_s=held_s).as_dict())
+
+    def _folder(self, name: str) -> Path:
+        path = self._place / name
+        path.mkdir(parents=True, exist_ok=True)
+        path.chmod(0o711)
+        return path
+
+
+def _of_processes() -> list[Struck]:
+    return [
+        (Kill(Role.DAEMON, "unreachable-spike"), 0.0),
+        (Kill(Role.WORKER, "partition-failure"), 0.0),
+        (Kill(Role.POSTMASTER, "database-down"), 0.0),
+        (Kill(Role.BACKEND, "database-down", all_of_them=True), 0.0),
+        (Freeze(), 5.0),
+        (NoDescriptors(), 2.0),
+        (NoMemory(), 2.0),
+    ]
+
+
+def _of_routers() -> list[Struck]:
+    return [
+        (routers.all_reboot(), 0.0),
+        (routers.reconnect_storm(), 0.0),
+        (routers.half_open(), 0.0),
+        (routers.slow_loris(), 5.0),
+        (routers.ten_million_rows(), 5.0),
+        (routers.garbage(), 2.0),
+    ]
+
+
+@click.command()
+@click.option("--kills", type=click.IntRange(min=0), default=100, show_default=True, help="Kills in a row.")
+@click.option(
+    "--routers",
+    type=click.IntRange(1, 5000),
+    default=100,
+    show_default=True,
+    help="Lab routers, while killing.",
+)
+@click.option(
+    "--interfaces", type=click.IntRange(1, 4000), default=30, show_default=True, help="Of each router."
+)
+@click.option("--without-faults", is_flag=True, help="Only the kills.")
+@click.option(
+    "--stopped",
+    type=click.FloatRange(min=1),
+    default=30.0,
+    show_default=True,
+    help="Seconds that PostgreSQL is away.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the figures as one line of JSON.")
+@click.option("--keep", is_flag=True, help="Keep the folder with logs and data.")
+def faults(
+    kills: int, routers: int, interfaces: int, without_faults: bool, stopped: float, as_json: bool, keep: bool
+) -> None:
+    r"""Break everything once, then kill processes in a row under load.
+
+    \b
+    acknowledged  Events that the log said are durable, by a ledger that the log has no
+                  part in.
+    lost          Of those, not in PostgreSQL at the end: none, but for a log whose file
+                  was damaged (examples name them).
+    doubled       In PostgreSQL more than once: none.
+    detect_s      Until mtd told of it: by an event, a metric, or /readyz.
+    recover_s     Until routers were polled and live again, from the mending on if
+                  somebody has to mend it.
+
+    Each kill lands while events are written. polls_missed_beyond are those that are
+    missing though the daemon ran.
+    Ends with 1 if anything is lost or doubled.
+    """
+    console = Console(stderr=True)
+    with folder(console, keep=keep) as place, console.status("starting") as status:
+        bench = FaultsBench(
+            place, status.update, routers=min(routers, 20), interfaces=min(interfaces, 10), stopped_s=stopped
+        )
+        figures: dict[str, Any] = {}
+        if not without_faults:
+            bench.run()
+            figures = {"faults": bench.faults, "skipped": bench.skipped}
+        if kills:
+            figures["kills"] = bench.kill(kills, routers, interfaces)
+    show(console, figures if as_json else _as_table(figures), as_json=as_json)
+    problems = list(judge_figures(figures))
+    for problem in problems:
+        console.print(f"[red]{problem}[/]")
+    if problems:
+        raise SystemExit(1)
+
+
+def judge_figures(figures: dict[str, Any]) -> Iterator[str]:
+    """Yield what must not be."""
+    for one in figures.get("faults", []):
+        if one["doubled"] or (one["lost"] and not one["fault"].startswith("log ")):
+            yield f"{one['fault']}: {one['lost']} lost, {one['doubled']} doubled: {one['examples']}"
+    row = figures.get("kills")
+    if row and (row["lost"] or row["doubled"] or not row["log_ok"]):
+        yield f"kills: {row['lost']} lost, {row['doubled']} doubled: {row['examples']}"
+
+
+def _as_table(figures: dict[str, Any]) -> dict[str, Any]:
+    table: dict[str, Any] = {
+        one["fault"]: f"{one['acknowledged']} acknowledged, {one['lost']} lost, {one['doubled']} doubled, "
+        f"noticed in {one['detect_s']} s, well in {one['recover_s']} s"
+        for one in figures.get("faults", [])
+    }
+    return {**table, **figures.get("kills", {})}

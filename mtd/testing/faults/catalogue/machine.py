@@ -1,0 +1,114 @@
+"""What a machine runs out of, and a clock that is set: descriptors, memory, time."""
+
+from __future__ import annotations
+
+import resource
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mtd.testing.faults import victims
+from mtd.testing.faults.clock import FakeClock
+from mtd.testing.faults.fleet import Fleet
+
+# What a process may take beyond what it has, when its memory is limited.
+_SPARE_BYTES = 4 * 1024 * 1024
+
+
+@dataclass(slots=True)
+class NoDescriptors:
+    """The daemon has no descriptor left, and all routers drop their sessions: each new connection needs one."""
+
+    name: str = "out of file descriptors"
+    runbook: str = "unreachable-spike"
+    before: tuple[int, int] = (0, 0)
+
+    def strike(self, fleet: Fleet) -> None:
+        """Allow no more than are open, less a few."""
+        self.before = resource.prlimit(fleet.pid, resource.RLIMIT_NOFILE)
+        least = victims.descriptors_of(fleet.pid) - 2 * len(fleet.routers)
+        resource.prlimit(fleet.pid, resource.RLIMIT_NOFILE, (least, self.before[1]))
+        fleet.inject("reboot", boot_s=1)
+
+    def noticed(self, fleet: Fleet) -> bool:
+        """Return whether polls fail for that reason, and are events of their devices."""
+        fleet.daemon_is_alive()
+        rows = fleet.sql("SELECT count(*) FROM device_health WHERE reason LIKE '%open files%'")
+        return bool(rows[0][0])
+
+    def mend(self, fleet: Fleet) -> None:
+        """Raise the limit again."""
+        resource.prlimit(fleet.pid, resource.RLIMIT_NOFILE, self.before)
+
+    def recovered(self, fleet: Fleet) -> bool:
+        """Return whether all are polled again."""
+        fleet.daemon_is_alive()
+        return fleet.is_ready() and fleet.fresh()
+
+
+@dataclass(slots=True)
+class NoMemory:
+    """The daemon may take no more memory than it has. It may end, and is started again without the limit."""
+
+    name: str = "memory limit"
+    runbook: str = "unreachable-spike"
+    at: int = 0
+    pid: int = 0
+
+    def strike(self, fleet: Fleet) -> None:
+        """Allow what it has, and a little; then have a router answer with far more than it should."""
+        self.at, self.pid = fleet.log_end(), fleet.pid
+        size = int((Path("/proc") / str(fleet.pid) / "statm").read_text().split()[0]) * resource.getpagesize()
+        limit = size + _SPARE_BYTES
+        resource.prlimit(fleet.pid, resource.RLIMIT_AS, (limit, resource.RLIM_INFINITY))
+        fleet.inject("huge", fleet.routers[:2])
+
+    def noticed(self, fleet: Fleet) -> bool:
+        """Return whether it says so, or ended."""
+        return fleet.pid != self.pid or fleet.said("MemoryError", self.at) or self._told(fleet)
+
+    @staticmethod
+    def _told(fleet: Fleet) -> bool:
+        return bool(fleet.value("SELECT count(*) FROM device_health WHERE outcome = 'reply_too_large'"))
+
+    def mend(self, fleet: Fleet) -> None:
+        """Lift the limit."""
+        fleet.clear()
+        if victims.alive(self.pid):
+            unlimited = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+            resource.prlimit(self.pid, resource.RLIMIT_AS, unlimited)
+
+    def recovered(self, fleet: Fleet) -> bool:
+        """Return whether all are polled again."""
+        return fleet.is_ready() and fleet.fresh()
+
+
+@dataclass(slots=True)
+class ClockStep:
+    """The machine's clock is set forward or back; it stays so. The fleet has to be started with ``fake_clock``."""
+
+    clock: FakeClock
+    by_s: int
+    runbook: str = "time-drift"
+    began: float = field(default=0.0)
+
+    @property
+    def name(self) -> str:
+        """What the figures call it."""
+        return f"clock set {'forward' if self.by_s > 0 else 'back'} by {abs(self.by_s) / 3600:g} h"
+
+    def strike(self, fleet: Fleet) -> None:
+        """Set it."""
+        self.clock.step(self.by_s)
+        self.began = fleet.clock()
+
+    def noticed(self, fleet: Fleet) -> bool:
+        """Return whether an event tells that the clock was set."""
+        direction = "%forward%" if self.by_s > 0 else "%back%"
+        return fleet.event("collector.clock.stepped", message=direction)
+
+    def mend(self, fleet: Fleet) -> None:
+        """Nobody does anything."""
+
+    def recovered(self, fleet: Fleet) -> bool:
+        """Return whether values are live by the clock as it is now."""
+        return fleet.is_ready() and fleet.fresh(self.began) and fleet.fresh()
