@@ -91,7 +91,7 @@ def metrics_of(stage: Stage) -> dict[str, float]:
     deadline = time.monotonic() + _ANSWER_TIMEOUT_S
     while True:
         try:
-            page = stage.http("/metrics")
+            lines = stage.http("/metrics").splitlines()
         except OSError as error:
             assert stage.daemon is not None
             stage.daemon.check()
@@ -99,10 +99,9 @@ def metrics_of(stage: Stage) -> dict[str, float]:
                 raise HarnessFailed(
                     f"the daemon has not answered for {_ANSWER_TIMEOUT_S:g} s: {error}"
                 ) from error
-        else:
-            break
-    lines = (line.rpartition(" ") for line in page.splitlines() if not line.startswith("#"))
-    return {name: float(value) for name, _, value in lines if name}
+            continue
+        parts = (line.rpartition(" ") for line in lines if not line.startswith("#"))
+        return {name: float(value) for name, _, value in parts if name}
 
 
 @contextlib.contextmanager
