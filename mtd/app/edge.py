@@ -81,8 +81,7 @@ class EdgeDaemon(Process):
         plugins = self._given_plugins or PluginManager.load(settings=self._settings.plugins)
         identity = await self._start_identity()
         describe_process(collector=identity.name)
-        self._settings = self._settings.of_tenant(identity.tenant_ids[0])
-        settings = self._settings
+        settings = self._settings.of_tenant(identity.tenant_ids[0])
         watched_until_us = await self._start_log(settings)
         self._recorder = recorder = Recorder(self._log, collector_id=identity.name, settings=settings.ingest)
         self._hubs = HubClient(self._keeper, settings.hub.targets)

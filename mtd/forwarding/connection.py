@@ -157,12 +157,12 @@ class Connection:
             await self._log.go_on_behind(known)
 
     async def _open(self, stream: Stream, position: int) -> Opened:
-        async with asyncio.timeout(_OPEN_S):
-            try:
+        try:
+            async with asyncio.timeout(_OPEN_S):
                 await stream.call.open(self._log.log_id, stream.name, position, self._version)
                 answer = await stream.call.read()
-            except TimeoutError:
-                raise HubSilent(f"the hub doesn't answer within {_OPEN_S:g} s") from None
+        except TimeoutError:
+            raise HubSilent(f"the hub doesn't answer within {_OPEN_S:g} s") from None
         if not isinstance(answer, Opened):
             raise HubSilent("the hub ended a stream before it was opened")
         return answer
@@ -184,6 +184,8 @@ class Connection:
             self.on_ack()
         elif isinstance(answer, Resend):
             metrics.RESENDS.labels(lane=stream.name).inc()
+            if not 1 <= answer.next_seq <= book.last + 1:
+                raise Refused(f"the hub asks for event {answer.next_seq} of a log that ends at {book.last}")
             stream.lane.rewind(answer.next_seq)
         elif isinstance(answer, Projected):
             # A hub that is behind with its own work says so by this, and takes more later.
@@ -230,7 +232,8 @@ class Connection:
     def _skip_if_late(self) -> None:
         """Leave to the backfill what couldn't be sent in time: what is new is what people look at."""
         book, now = self._book, self._clock.monotonic()
-        since = self._marks.since(book.live.next)
+        span = book.live_span()
+        since = None if span is None else self._marks.since(span[0])
         if since is None or now - since < _SKIP_AFTER * self._config.live_horizon_s:
             return
         if book.skip_to(self._marks.before(now - self._config.live_horizon_s, book.last) + 1):
@@ -252,9 +255,8 @@ class Connection:
 
     def _live_waits(self) -> bool:
         """Whether new events wait for the line."""
-        if self._book.live_span() is None:
-            return False
-        since = self._marks.since(self._book.live.next)
+        span = self._book.live_span()
+        since = None if span is None else self._marks.since(span[0])
         return since is not None and self._clock.monotonic() - since > _BEHIND_S
 
     async def _send(self, stream: Stream, span: Span, changed: asyncio.Event) -> None:

@@ -6,6 +6,7 @@ from bisect import bisect_left
 from collections import deque
 
 _MOST = 4096
+_APART_S = 0.25
 
 
 class Marks:
@@ -18,6 +19,9 @@ class Marks:
     def note(self, now: float, last: int) -> None:
         """The log ends here now."""
         if self._lasts and self._lasts[-1] >= last:
+            return
+        if self._times and now - self._times[-1] < _APART_S:
+            self._lasts[-1] = last  # a little older than it is: near enough
             return
         self._times.append(now)
         self._lasts.append(last)

@@ -36,6 +36,8 @@ _LOOK_S = 0.02
 _RETRY_S = 1.0
 _MOST_WAIT_S = 300.0
 _REDECLARE_S = 30.0
+_SHUT_OUT = frozenset({"UNAUTHENTICATED", "PERMISSION_DENIED"})
+_SHUT_OUT_S = 30.0  # somebody has to do something about it, and each try is audited
 _NEXT_HUB = frozenset({"UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED", "UNAUTHENTICATED", "UNIMPLEMENTED"})
 
 
@@ -171,7 +173,7 @@ class Forwarder:
                 await self._connect(client)
             except MtdClientError as error:
                 self._failed(str(error))
-                wait_s = error.retry_after_s
+                wait_s = error.retry_after_s or (_SHUT_OUT_S if error.code in _SHUT_OUT else 0.0)
                 metrics.CONNECTS.labels(result=_result_of(error)).inc()
                 if error.code in _NEXT_HUB:
                     self._hubs.failed(client)
