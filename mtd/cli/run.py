@@ -16,7 +16,8 @@ def run(config_path: Path | None) -> None:
     """Run the daemon in the foreground, until Ctrl-C or SIGTERM.
 
     The same as `twistd -n --reactor=asyncio mtd --config FILE`. SIGTERM drains
-    within a few seconds, SIGHUP reads the configuration again.
+    within a few seconds, SIGHUP reads the configuration again, SIGUSR1 writes
+    down what it is about at that moment: a dump, in the data folder.
     """
     from mtd.core.aio import install_reactor
 
