@@ -84,31 +84,9 @@ class EdgeDaemon(Process):
         settings = self._settings.of_tenant(identity.tenant_ids[0])
         watched_until_us = await self._start_log(settings)
         self._recorder = recorder = Recorder(self._log, collector_id=identity.name, settings=settings.ingest)
-        self._hubs = HubClient(self._keeper, settings.hub.targets)
-        await self._begin("hub", self._connect(), self._hubs.stop)
-        self._forwarder = Forwarder(
-            self._log,
-            self._hubs,
-            recorder,
-            settings.forward,
-            name=identity.name,
-            home=identity.tenant_ids[0],
-            version=__version__,
-        )
-        await self._begin("forwarding", self._forwarder.start(), lambda: self._forwarder.stop(_LAST_PUSH_S))
+        await self._start_forwarding(settings, identity, recorder)
         await self._begin("ingest", recorder.start(), recorder.stop)
-        self._pressure = pressure_of(
-            settings, self._log, recorder, lambda: self._forwarder.backlog().seconds, identity.name
-        )
-        await self._begin("pressure", self._pressure.start(), self._pressure.stop)
-        teller = DamageTeller(self._log, recorder, identity.name)
-        await self._begin("damage of the log", teller.start(), teller.stop)
-        watch = ClockWatch(identity.name, recorder.record_event)
-        await self._begin("clock", watch.start(), watch.stop)
-        for change in self._untold:
-            recorder.record_event(change)
-        discovery = DiscoveryService(settings.discovery, settings.ingest.own_tenant_id, recorder)
-        await self._begin("discovery", discovery.start(), discovery.stop)
+        await self._start_watching(settings, identity, recorder)
         self._garbage.start()
         self._tasks.spawn("garbage", self._garbage.keep_young_few())
         if watched_until_us:
@@ -197,11 +175,40 @@ class EdgeDaemon(Process):
             )
         return stats.newest_us
 
+    async def _start_forwarding(self, settings: Settings, identity: Identity, recorder: Recorder) -> None:
+        self._hubs = HubClient(self._keeper, settings.hub.targets)
+        await self._begin("hub", self._connect(), self._hubs.stop)
+        self._forwarder = Forwarder(
+            self._log,
+            self._hubs,
+            recorder,
+            settings.forward,
+            name=identity.name,
+            home=identity.tenant_ids[0],
+            version=__version__,
+        )
+        await self._begin("forwarding", self._forwarder.start(), lambda: self._forwarder.stop(_LAST_PUSH_S))
+
     async def _connect(self) -> None:
         try:
             await self._hubs.start()
         except MtdClientError as error:
             raise Misconfigured(str(error)) from None
+
+    async def _start_watching(self, settings: Settings, identity: Identity, recorder: Recorder) -> None:
+        """Look after the room that is left, the disk, the clock, and what announces itself."""
+        self._pressure = pressure_of(
+            settings, self._log, recorder, lambda: self._forwarder.backlog().seconds, identity.name
+        )
+        await self._begin("pressure", self._pressure.start(), self._pressure.stop)
+        teller = DamageTeller(self._log, recorder, identity.name)
+        await self._begin("damage of the log", teller.start(), teller.stop)
+        watch = ClockWatch(identity.name, recorder.record_event)
+        await self._begin("clock", watch.start(), watch.stop)
+        for change in self._untold:
+            recorder.record_event(change)
+        discovery = DiscoveryService(settings.discovery, settings.ingest.own_tenant_id, recorder)
+        await self._begin("discovery", discovery.start(), discovery.stop)
 
     async def _start_collecting(self, parts: EdgeParts) -> None:
         self._seating = seating = await self._take_seat(parts)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import urllib.error
 
 import pytest
 
 from mtd.testing.edges.line import Line
 from tests.e2e.edge_kit import QUICK_FORWARD, Watchman, frames_in_database, frames_in_log, hub_with_edges
-from tests.e2e.kit import run, wait_for
+from tests.e2e.kit import wait_for
 
 SCENARIO = """
 [[router]]
@@ -43,9 +44,9 @@ def test_nothing_is_lost_or_doubled_when_the_line_is_cut_and_both_ends_are_kille
                 wait_for(lambda: edge.status()["buffer_events"] > 30, "events wait", 30)
                 assert not edge.readiness()["ready"]
                 assert "hub" in edge.readiness()["reasons"]
-                shown = run("-m", "mtd", "collector", "status", "--config", str(edge.config_path), code=1)
-                assert "takes nothing" in shown.out
-                assert "events wait" in shown.out
+                shown = hub.ask("collector", "status", "--config", str(edge.config_path), code=1)
+                assert "takes nothing" in shown
+                assert "events wait" in shown
                 # Without a hub it polls on after a restart, too.
                 edge.kill()
                 edge.start(ready=False)
@@ -64,9 +65,9 @@ def test_nothing_is_lost_or_doubled_when_the_line_is_cut_and_both_ends_are_kille
                 hub.start()
                 wait_for(edge.is_ready, "all is well again", 60)
                 wait_for(lambda: edge.status()["buffer_events"] < 10, "all is sent", 60)
-            shown = run("-m", "mtd", "collector", "status", "--config", str(edge.config_path), "--json")
-            assert shown.json()["connected"]
-            stats = run("-m", "mtd", "log", "stats", "--config", str(edge.config_path), "--json").json()
+            shown = hub.ask("collector", "status", "--config", str(edge.config_path), "--json")
+            assert json.loads(shown)["connected"]
+            stats = json.loads(hub.ask("log", "stats", "--config", str(edge.config_path), "--json"))
             assert stats["forwarding"]["log_id"] == stats["log_id"]
             assert stats["consumers"]["forwarder"] > 0
             with pytest.raises(urllib.error.HTTPError, match="404") as elsewhere:
