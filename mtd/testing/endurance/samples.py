@@ -19,6 +19,7 @@ _READ = {
     "lag_events": "mtd_projections_lag_events",
     "log_bytes": "mtd_eventlog_stored_bytes",
     "buffered_events": "mtd_ingest_buffered_events",
+    "connections": "mtd_storage_connections_open",
     "polls": "mtd_scheduler_polls_total",
     "polls_skipped": "mtd_scheduler_polls_skipped_total",
     "dropped": "mtd_ingest_dropped_events_total",
@@ -44,6 +45,12 @@ class Sample:
     polls_skipped: float
     dropped: float
     machine_load: float
+    connections: float = 0.0
+
+    @property
+    def own_descriptors(self) -> float:
+        """Descriptors without those of the pools, which open a connection more in a busy moment, up to their size."""
+        return self.descriptors - self.connections
 
     @classmethod
     def of(cls, stage: Stage, began: float) -> Sample:
@@ -104,5 +111,6 @@ def read_from(path: Path) -> list[Sample]:
     found = []
     for line in path.read_text().splitlines():
         values = json.loads(line)
-        found.append(Sample(**{name: math.nan if values[name] is None else values[name] for name in names}))
+        known = {name: values.get(name, 0.0) for name in names}
+        found.append(Sample(**{name: math.nan if value is None else value for name, value in known.items()}))
     return found
