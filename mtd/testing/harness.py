@@ -16,6 +16,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ from typing import Any
 _ADDED_AT_ONCE = 4
 # Of one device, on a machine that has much else to do.
 _ADDING_TIMEOUT_S = 60.0
+_ADDING_ATTEMPTS = 5
 _OWN_PORTS = (20_000, 32_000)
 
 
@@ -269,11 +271,23 @@ class Stage:
         **settings: Any,
     ) -> None:
         """Put lab routers into the inventory. ``labels_of`` gives the labels of a router by its name."""
-        from mtd.client import MtdClient
+        from mtd.client import MtdClient, MtdClientError
 
         def add(router: Mapping[str, Any]) -> None:
+            request_id = str(uuid.uuid4())  # so that what is asked again is done once
+            for attempt in range(_ADDING_ATTEMPTS):
+                try:
+                    create(router, request_id)
+                except MtdClientError:
+                    if attempt == _ADDING_ATTEMPTS - 1:
+                        raise
+                else:
+                    return
+
+        def create(router: Mapping[str, Any], request_id: str) -> None:
             own: dict[str, Any] = {"labels": labels_of(router["name"])} if labels_of else {}
             client.create_device(
+                request_id=request_id,
                 name=router["name"],
                 host=router["host"],
                 port=router["port"],
