@@ -33,7 +33,6 @@ _STEP_WITHOUT = {Tier.T3: 1, Tier.T2: 2, Tier.T1: 3}
 
 # A backlog that was sent before is taken in last: it is safe where it is.
 _BACKFILL_WAITS_AT, _LIVE_WAITS_AT = 2, 4
-RETRY_S = 15.0
 
 
 @dataclass(frozen=True, slots=True)
