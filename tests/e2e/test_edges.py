@@ -1,8 +1,13 @@
-"""A collector at the edge: polls without a database, through cuts and crashes, and its hub has all of it, once."""
+"""A collector at the edge: polls without a database, through cuts and crashes, and its hub has all of it, once.
+
+Runbook: `agent-offline`.
+"""
 
 from __future__ import annotations
 
 import json
+import os
+import signal
 import urllib.error
 
 import pytest
@@ -24,6 +29,7 @@ FAR = "127.0.0.2"
 SLOW_BACKFILL = {**QUICK_FORWARD, "backfill_events_per_s": 15.0}
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_nothing_is_lost_or_doubled_when_the_line_is_cut_and_both_ends_are_killed() -> None:
     with hub_with_edges(
@@ -76,6 +82,11 @@ def test_nothing_is_lost_or_doubled_when_the_line_is_cut_and_both_ends_are_kille
                 assert "The console is at the hub" in page.read().decode()
             assert watchman.looks > 10
             assert watchman.moved_back == []
+            assert edge.process is not None
+            os.kill(edge.process.pid, signal.SIGHUP)
+            wait_for(
+                lambda: "configuration reloaded; changed: nothing" in edge.tail(), "it reads its settings", 20
+            )
             edge.stop()
         polled = frames_in_log(edge)
         wait_for(lambda: len(frames_in_database(hub)) >= len(polled), "all of it is in the database", 30)
