@@ -71,3 +71,18 @@ def gap_s(fleet: Fleet) -> float:
             " JOIN series_layout USING (tenant_id, layout_id) WHERE poll_group = 't0') AS gaps"
         )
     )
+
+
+def test_the_judge_finds_what_is_missing_and_what_is_doubled(fleet: Fleet) -> None:
+    """The verdict of the others is worth something."""
+    fleet.drain()
+    rows = "(SELECT log_id, seq FROM telemetry_frame WHERE ts_collected > clock_timestamp() - interval '1 hour' LIMIT 2)"
+    fleet.sql("CREATE TABLE spare AS SELECT * FROM telemetry_frame WHERE (log_id, seq) IN " + rows)
+    fleet.sql("INSERT INTO telemetry_frame SELECT * FROM spare ORDER BY seq LIMIT 1")
+    fleet.sql(
+        "DELETE FROM telemetry_frame WHERE (log_id, seq) = (SELECT log_id, seq FROM spare ORDER BY seq DESC LIMIT 1)"
+    )
+    verdict = fleet.verdict()
+    assert (verdict.lost, verdict.doubled) == (1, 1)
+    assert not verdict.ok
+    assert len(verdict.examples) == 2
