@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mtd.coordination import metrics
-from mtd.coordination.ends import Ends
+from mtd.coordination.ends import Ends, Seen
 from mtd.coordination.planning import Plan, Planner
-from mtd.coordination.service import COORDINATOR, LEASES, lease_name
+from mtd.coordination.service import COORDINATOR, LEASES, TAKER, lease_name
 from mtd.core.clock import LEASE_CLOCK, SYSTEM_CLOCK, Clock
 from mtd.core.errors import Conflict, LeaseLost, MtdError
 from mtd.core.service import TaskGroup
@@ -76,7 +76,7 @@ class Coordinator:
         self._config = config
         self._process, instance = process
         self._holder = f"{self._process}/{instance}"
-        self._taker = f"{COORDINATOR}/{self._holder}"
+        self._taker = f"{TAKER}/{self._holder}"
         self._decided = decided
         self._began = began
         self._clock = clock
@@ -135,7 +135,7 @@ class Coordinator:
         """End the lease of this process's last start: it can't be there any more."""
         with contextlib.suppress(MtdError):
             state = await self._leases.read(COORDINATOR)
-            if state is not None and state.left_s > 0 and state.holder.startswith(f"{self._process}/"):
+            if state is not None and state.left_s > 0 and state.holder.rpartition("/")[0] == self._process:
                 await self._leases.release(Lease(COORDINATOR, state.holder, state.epoch, 0.0))
 
     # -- deciding --------------------------------------------------------------
@@ -163,10 +163,10 @@ class Coordinator:
 
     async def _decide(self, term: int) -> float:
         """Look, and decide if anything changed; return the seconds until a lease could be over."""
-        seen = self._ends.look(await self._leases.list(LEASES))
+        online = [key for key, state in self._states.items() if state == ONLINE]
+        seen = await self._look(online)
         changed = self._changed.is_set()
         self._changed.clear()
-        online = [key for key, state in self._states.items() if state == ONLINE]
         if not changed and not any(lease_name(key) in seen.over for key in online):
             return seen.next_s
         try:
@@ -184,11 +184,7 @@ class Coordinator:
     async def _decide_by(self, picture: Picture, term: int) -> None:
         members = picture.members
         online = {key for key, member in members.items() if member.state == ONLINE}
-        states = {state.name: state for state in await self._leases.list(LEASES)}
-        for key in online:
-            name = lease_name(key)
-            states.setdefault(name, LeaseState(name, "", 0, 0.0))
-        over = self._ends.look(list(states.values())).over
+        over = (await self._look(online)).over
         taken = await self._take([key for key in online if lease_name(key) in over])
         try:
             gone = [lease.name.removeprefix(LEASES) for lease in taken]
@@ -201,6 +197,13 @@ class Coordinator:
                     await self._leases.release(lease)
         metrics.PLANS.labels(result="done").inc()
         self._tell(picture, plan, gone)
+
+    async def _look(self, online: Collection[str]) -> Seen:
+        """Look at all leases; a collector that should have one, and has none, is as one whose lease is over."""
+        states = {state.name: state for state in await self._leases.list(LEASES)}
+        for name in map(lease_name, online):
+            states.setdefault(name, LeaseState(name, "", 0, 0.0))
+        return self._ends.look(list(states.values()))
 
     async def _take(self, collectors: Sequence[str]) -> list[Lease]:
         """Take the leases that are over, so that their collectors, if they are still there, know that they lost them."""

@@ -41,8 +41,7 @@ class LocalSeat:
         clock: Clock = LEASE_CLOCK,
     ) -> None:
         self.collector_id = facts.collector_id
-        self.failure = ""
-        """Why nothing new is heard at the moment; empty if all is well."""
+        self._failure = ""
         self._coordination = coordination
         self._facts = facts
         self._config = config
@@ -57,6 +56,11 @@ class LocalSeat:
         self._changed = asyncio.Event()
         self._renewed = asyncio.Event()
         self._has_let_go = asyncio.Event()
+
+    @property
+    def failure(self) -> str:
+        """Why nothing may be polled that others could poll; empty if it may, though a renewal failed."""
+        return "" if self._clock.monotonic() < self._good_until else self._failure
 
     async def start(self) -> None:
         """See `ISeat`."""
@@ -165,7 +169,7 @@ class LocalSeat:
         self._membership = membership
         self._good_until = membership.lease.good_until - self._config.margin_s
         self._store_is_away = False
-        self.failure = ""
+        self._failure = ""
         self._renewed.set()
 
     async def _tell_when_over(self) -> NoReturn:
@@ -254,6 +258,6 @@ class LocalSeat:
 
     def _failed(self, what: str, error: MtdError) -> None:
         failure = f"{what}: {error}"
-        if failure != self.failure:
+        if failure != self._failure:
             logger.warning("%s", failure)
-        self.failure = failure
+        self._failure = failure

@@ -11,7 +11,7 @@ from zope.interface import implementer
 
 from mtd.coordination.interfaces import ICoordination
 from mtd.core.errors import LeaseLost, Superseded
-from mtd.model.assignment import AssignedDevice, Assignment, CollectorFacts, Lease, Membership
+from mtd.model.assignment import AssignedDevice, Assignment, CollectorFacts, Lease, LeaseState, Membership
 from mtd.storage.errors import CommitUnknown, StorageUnavailable
 from mtd.storage.stores.assignments import EXCLUSIVE, AssignmentStore
 from mtd.storage.stores.memberships import CHANNEL, MembershipStore
@@ -30,7 +30,10 @@ LEASES = "collector/"
 """Leases of collectors that take part begin like this, and end with the collector's id."""
 
 COORDINATOR = "coordinator"
-"""The lease of who decides, and how holders of others' leases begin that it takes away."""
+"""The lease of who decides."""
+
+TAKER = "*coordinator*"
+"""How the coordinator begins its name where it takes leases of others away: no collector has it."""
 
 
 def lease_name(collector_id: str) -> str:
@@ -90,7 +93,7 @@ class Coordination:
             lease = await self._leases.renew(membership.lease, self._config.lease_s)
         except LeaseLost:
             state = await self._leases.read(membership.lease.name)
-            if state is not None and state.left_s > 0 and not state.holder.startswith(f"{COORDINATOR}/"):
+            if state is not None and _is_held_by_another(state, membership.facts):
                 raise _superseded(membership.facts) from None
             raise
         return Membership(membership.facts, lease)
@@ -134,7 +137,7 @@ class Coordination:
         if lease is not None:
             return lease
         state = await self._leases.read(name)
-        if state is not None and state.left_s > 0 and not state.holder.startswith(f"{COORDINATOR}/"):
+        if state is not None and _is_held_by_another(state, facts):
             if resumes:
                 raise _superseded(facts)
             logger.info(
@@ -170,6 +173,12 @@ class Coordination:
     def _wake(self) -> None:
         for event in self._waiting:
             event.set()
+
+
+def _is_held_by_another(state: LeaseState, facts: CollectorFacts) -> bool:
+    """Whether another process takes part as this collector."""
+    is_taken = state.holder.startswith(f"{TAKER}/")  # for a moment, while its devices are given away
+    return state.left_s > 0 and not is_taken and state.holder != holder_of(facts)
 
 
 def _superseded(facts: CollectorFacts) -> Superseded:

@@ -60,7 +60,7 @@ class PollerStore:
             )
             return [Poller(*row) for row in tx.fetchall()]
 
-        return await self._writer.run("pollers.list", read)
+        return await self._writer.run("pollers.list", read, tenant=tenant_id)
 
     async def get(self, tenant_id: str, poller: str) -> Poller:
         """Return a poller by its name or id. Raises NotFound."""
@@ -68,7 +68,7 @@ class PollerStore:
         async def read(tx: Transaction) -> Poller:
             return await _find(tx, tenant_id, poller)
 
-        return await self._writer.run("pollers.get", read)
+        return await self._writer.run("pollers.get", read, tenant=tenant_id)
 
     async def update(self, tenant_id: str, poller: str, change: PollerChange, *, across: bool) -> Poller:
         """Change what is said of a poller. ``across``: by somebody who works across tenants.
@@ -97,7 +97,7 @@ class PollerStore:
                 await _set_sites(tx, tenant_id, found.poller_id, change.sites)
             return await _find(tx, tenant_id, found.poller_id)
 
-        return await self._writer.run("pollers.update", write)
+        return await self._writer.run("pollers.update", write, tenant=tenant_id)
 
     async def held(
         self, tenant_id: str, poller: str, after: tuple[str, int], limit: int
@@ -118,7 +118,7 @@ class PollerStore:
             )
             return [PolledBy(*row) for row in tx.fetchall()]
 
-        return await self._writer.run("pollers.held", read)
+        return await self._writer.run("pollers.held", read, tenant=tenant_id)
 
     async def place_devices(
         self, tenant_id: str, devices: Sequence[str], poller: str | None, redundancy: int | None
@@ -141,7 +141,7 @@ class PollerStore:
                     raise NotFound(f"there is no device {device[:100]!r}")
             return len(devices)
 
-        return await self._writer.run("pollers.place", write)
+        return await self._writer.run("pollers.place", write, tenant=tenant_id)
 
     async def place_sites(self, tenant_id: str, sites: Sequence[str], redundancy: int) -> int:
         """Say by how many the devices of sites are polled; 0: by one. Raises NotFound."""
@@ -154,7 +154,7 @@ class PollerStore:
                 )
             return len(sites)
 
-        return await self._writer.run("pollers.place_sites", write)
+        return await self._writer.run("pollers.place_sites", write, tenant=tenant_id)
 
 
 async def _find(tx: Transaction, tenant_id: str, poller: str) -> Poller:

@@ -25,7 +25,8 @@ from mtd.storage.stores.assignments import AssignmentStore
 from mtd.storage.stores.polled import InventorySnapshot
 from mtd.storage.txn import Transaction
 
-QUICK = CoordinationConfig(lease_s=1.5, renew_s=0.3, margin_s=0.2, check_s=0.1)
+QUICK = CoordinationConfig(lease_s=2.0, renew_s=0.3, margin_s=0.2, check_s=0.1)
+SLOW = CoordinationConfig(lease_s=120.0, renew_s=0.3, margin_s=0.2, check_s=0.1)
 
 
 class TableOfDevices:

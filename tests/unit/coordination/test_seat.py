@@ -184,7 +184,7 @@ def test_without_its_hub_it_polls_on_what_it_has_alone() -> None:
         assert "away" in scene.seat.failure
         scene.hub.fails = None
         await until(lambda: scene.polled == {ALONE, SHARED})
-        assert scene.seat.failure == ""
+        assert scene.seat._failure == ""
         assert scene.hub.joins == [False]  # nobody took it: it goes on
 
     with_seat(body)
@@ -193,7 +193,7 @@ def test_without_its_hub_it_polls_on_what_it_has_alone() -> None:
 def test_an_operator_may_want_polling_rather_than_never_two_at_a_time() -> None:
     async def body(scene: Scene) -> None:
         scene.hub.fails = Retryable("away")
-        await until(lambda: "away" in scene.seat.failure)
+        await until(lambda: "away" in scene.seat._failure)
         scene.clock.ahead_s += QUICK.lease_s
         await asyncio.sleep(0.1)
         assert scene.allowed() == {ALONE, SHARED}
@@ -252,7 +252,7 @@ def test_what_is_given_back_is_not_let_go_any_more() -> None:
         scene.hub.assign(scene.hub.assigned(ALONE, SHARED, epoch=5, revision=3))
         await until(lambda: scene.polled == {ALONE, SHARED})
         scene.hub.fails = None
-        await until(lambda: scene.seat.failure == "" and scene.seat.may_poll(SHARED))
+        await until(lambda: scene.seat._failure == "" and scene.seat.may_poll(SHARED))
         await asyncio.sleep(0.1)
         assert scene.hub.told == []
 
