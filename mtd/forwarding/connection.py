@@ -315,9 +315,10 @@ class Connection:
             logger.warning("the log can't be read now: %s", error)
             await asyncio.sleep(_READ_RETRY_S)
             return ()
-        found = batches[0].first_seq if batches else self._log.stats().first_seq
+        oldest = self._log.stats().first_seq
+        found = batches[0].first_seq if batches else oldest
         if found > first:
-            self._lost(first, min(last, found - 1), "trimmed")
+            self._lost(first, min(last, found - 1), "trimmed" if first < oldest else "damaged")
             return ()
         return await messages_of(batches, first, last, self._limits())
 

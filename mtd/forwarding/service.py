@@ -173,7 +173,7 @@ class Forwarder:
                 await self._connect(client)
             except MtdClientError as error:
                 self._failed(str(error))
-                wait_s = error.retry_after_s or (_SHUT_OUT_S if error.code in _SHUT_OUT else 0.0)
+                wait_s = told_wait_s(error)
                 metrics.CONNECTS.labels(result=_result_of(error)).inc()
                 if error.code in _NEXT_HUB:
                     self._hubs.failed(client)
@@ -186,8 +186,8 @@ class Forwarder:
                 self._failed(f"an error of mtd: {error!r}")
                 metrics.CONNECTS.labels(result="failed").inc()
             # Those that were sent away together don't come back together.
-            told_s = min(_MOST_WAIT_S, wait_s) * (1.0 + 0.3 * self._rng.random())
-            await asyncio.sleep(max(self._backoff.next_delay(), told_s))
+            spread = 1.0 + 0.3 * self._rng.random()
+            await asyncio.sleep(max(self._backoff.next_delay(), wait_s * spread))
 
     async def _connect(self, client: Any) -> None:
         self._connection = connection = Connection(
@@ -269,6 +269,13 @@ class Forwarder:
             metrics.LAG_SECONDS.labels(lane=name).set(lane.seconds)
         metrics.UNPROJECTED.set(status.unprojected)
         metrics.POSITION.set(status.kept_from - 1)
+
+
+def told_wait_s(error: MtdClientError) -> float:
+    """Return how long to wait at least before the hub is called again."""
+    if error.code in _SHUT_OUT:
+        return max(error.retry_after_s, _SHUT_OUT_S)
+    return min(_MOST_WAIT_S, error.retry_after_s)
 
 
 def _result_of(error: MtdClientError) -> str:

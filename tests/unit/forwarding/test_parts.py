@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mtd.client import MtdClientError
 from mtd.client.copying import batch_request
 from mtd.core.clock import SystemClock
 from mtd.forwarding.cutting import Limits, cut
 from mtd.forwarding.hub_events import BACK, LOST, HubEvents
 from mtd.forwarding.marks import Marks
 from mtd.forwarding.pace import Pace
+from mtd.forwarding.service import told_wait_s
 from mtd.model.observation import StateChange
 from mtd.pb.events.v1.envelope_pb2 import Envelope
 from mtd.pb.ingest.v1 import ingest_service_pb2 as pb
@@ -121,3 +124,17 @@ def test_a_lost_hub_is_told_of_once_and_its_return_too() -> None:
     assert [one.event_type for one in told] == [LOST, BACK]
     assert "1,234 wait" in told[1].message
     assert "after 18 s" in told[1].message
+
+
+@pytest.mark.parametrize(
+    ("code", "retry_after_s", "wait_s"),
+    [
+        ("UNAVAILABLE", 0.0, 0.0),
+        ("RESOURCE_EXHAUSTED", 7.5, 7.5),
+        ("UNAVAILABLE", 1e9, 300.0),
+        ("UNAUTHENTICATED", 0.0, 30.0),
+        ("PERMISSION_DENIED", 60.0, 60.0),
+    ],
+)
+def test_a_hub_says_when_to_come_again(code: str, retry_after_s: float, wait_s: float) -> None:
+    assert told_wait_s(MtdClientError("no", code=code, retry_after_s=retry_after_s)) == wait_s
