@@ -122,7 +122,8 @@ class Attachment:
     async def release(self) -> None:
         """Tell what was let go and isn't noted yet."""
         epochs = self._holding.to_tell
-        if not epochs or not self.welcomed.is_set():
+        # One at a time: what comes meanwhile is told with the next.
+        if not epochs or self._released or not self.welcomed.is_set():
             return
         self._sequence += 1
         self._released[self._sequence] = epochs
@@ -213,6 +214,7 @@ class Attachment:
                 self._take_part(response)
             case "noted":
                 self._holding.noted(self._released.pop(response.noted.sequence, {}))
+                await self.release()
             case "command":
                 await self._errands.take(response.command)
             case "cancel":
