@@ -38,6 +38,7 @@ from mtd.model.moments import is_from_future
 from mtd.pb.events.v1.envelope_pb2 import Envelope
 from mtd.pb.events.v1.state_pb2 import TableDelta
 from mtd.pb.telemetry.v1.telemetry_service_pb2 import LatestUpdate
+from mtd.projections.order import Stand, stand_of
 from mtd.queries.records import InstanceName, LatestFrame
 
 logger = logging.getLogger(__name__)
@@ -87,6 +88,8 @@ class StreamHub:
         self._tasks = TaskGroup("api.hub")
         # Frames of layouts that have to be read first: the newest per device.
         self._parked: dict[tuple[str, int], dict[str, LatestUpdate]] = {}
+        # The newest change of each table of a device that names things.
+        self._told: dict[tuple[str, str], dict[str, Stand]] = {}
         self._loading = False
         self._closed = False
 
@@ -152,7 +155,7 @@ class StreamHub:
         """Take events that a projection committed, in their order. Never raises for what they hold."""
         frames = 0
         told: set[str] = set()
-        for _, envelope in events:
+        for seq, envelope in events:
             kind = payload_kind(envelope)
             if kind == "frame":
                 frames += 1
@@ -162,7 +165,7 @@ class StreamHub:
                 if self._layouts.get(envelope.tenant_id, declared.layout_id) is None:
                     self._layouts.declare(envelope.tenant_id, layout_of(declared))
             elif kind == "table_delta":
-                self._take_table(envelope)
+                self._take_table(seq, envelope)
             if kind not in QUIET_KINDS:
                 told.add(envelope.tenant_id)
         metrics.HUB_FRAMES.inc(frames)
@@ -254,13 +257,13 @@ class StreamHub:
         else:
             self._show(layout, envelope.tenant_id, envelope.device_id, _update_of(envelope))
 
-    def _take_table(self, envelope: Envelope) -> None:
+    def _take_table(self, seq: int, envelope: Envelope) -> None:
         delta: TableDelta = envelope.table_delta
         source = self._labels.get(delta.table)
         if source is None:
             return
         known = self._directory.get(envelope.tenant_id, envelope.device_id)
-        if known is not None:
+        if known is not None and self._is_news(known, seq, envelope):
             rows = {row.key: source.names(row.fields) for row in delta.upserted}
             removed = set(delta.removed)
             within = key_range_of(delta)
@@ -269,6 +272,17 @@ class StreamHub:
             known.name_things(source, rows, removed, complete=delta.complete)
             types = {row.key: row.fields.get("type", "") for row in delta.upserted}
             known.type_things(source, types, removed, complete=delta.complete)
+
+    def _is_news(self, device: KnownDevice, seq: int, envelope: Envelope) -> bool:
+        """Whether nothing later was told of a table: what a collector missed comes behind what is newer."""
+        tables = self._told.setdefault((device.tenant_id, device.device_id), {})
+        table, stand = envelope.table_delta.table, stand_of("", seq, envelope)
+        newest = tables.get(table)
+        if envelope.source_seq and newest is not None and stand.is_before(newest):
+            metrics.HUB_DISCARDED.labels(reason="stale").inc()
+            return False
+        tables[table] = stand
+        return True
 
     def _show(self, layout: KnownLayout, tenant_id: str, device_id: str, update: LatestUpdate) -> None:
         if not layout.fits(update):
@@ -308,6 +322,7 @@ class StreamHub:
 
     def _drop(self, device: KnownDevice) -> None:
         self._points.void(device.tenant_id)
+        self._told.pop((device.tenant_id, device.device_id), None)
         for group in self._groups.remove(device.tenant_id, device.device_id):
             self._layouts.release(group.known)
             for follower in list(group.followers):

@@ -17,6 +17,7 @@ from mtd.core.errors import Refused
 from mtd.model.device import InterfaceNaming
 from mtd.model.layout import Layout
 from mtd.model.observation import KeyRange
+from mtd.pb.events.v1.envelope_pb2 import Envelope
 from mtd.pb.telemetry.v1.telemetry_service_pb2 import LatestUpdate, StreamLatestResponse
 from mtd.queries.records import InstanceName, LatestFrame
 from mtd.testing import run_async
@@ -156,6 +157,23 @@ def test_a_rename_sends_a_new_layout() -> None:
         (again, _) = drain(stream)
         assert again.layout.device_name == "core"
         assert [info.label for info in again.layout.series] == ["Uplink", "ether2"]
+
+
+def test_a_name_that_a_collector_tells_late_does_not_come_back() -> None:
+    hub = make_hub()
+    hub.apply_devices([device()])
+
+    def told(position: int, name: str) -> Envelope:
+        event = interfaces({"*1": {"name": name}})
+        event.source_log_id, event.source_seq = bytes(16), position
+        return event
+
+    hub.publish(numbered(told(20, "new"), told(10, "old")))
+    known = hub.device(TENANT, "d1")
+    assert known is not None
+    assert known.things["iface"] == {"*1": ("new", "")}
+    hub.publish(numbered(told(21, "newer")))
+    assert known.things["iface"] == {"*1": ("newer", "")}
 
 
 def test_parts_of_a_table_say_what_is_gone_among_their_keys() -> None:
