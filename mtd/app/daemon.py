@@ -30,13 +30,13 @@ from mtd.app.edges import Edges
 from mtd.app.event_log import make_log
 from mtd.app.folder import make_data_dir
 from mtd.app.hello import Hello
+from mtd.app.hubs import Hubs
 from mtd.app.identity import Identity
 from mtd.app.ingesting import Ingesting
 from mtd.app.leases import lease_store
 from mtd.app.linking import Linking
 from mtd.app.log_damage import DamageTeller, go_on_behind
 from mtd.app.logins import Logins
-from mtd.app.neighbours import Neighbours
 from mtd.app.polling import Pollers
 from mtd.app.pools import Pools
 from mtd.app.pressing import pressure_of, ready_check
@@ -70,7 +70,6 @@ from mtd.storage.partitions import Partitions
 from mtd.storage.pool import Database
 from mtd.storage.schema import migrate
 from mtd.storage.stores.devices import DeviceStore, has_secrets
-from mtd.storage.stores.hub_logs import HubStore
 from mtd.storage.stores.positions import PositionStore
 from mtd.storage.stores.requests import StoredRequests
 from mtd.storage.stores.tenants import TenantStore
@@ -207,8 +206,8 @@ class Daemon(Process):
         # A new key where passwords are stored could open none of them: it was lost, and has to come back.
         may_make = not await has_secrets(self._database)
         self._secrets = await Secrets.of(settings, self._plugins, self._database, may_make=may_make)
-        self._hubs = HubStore(self._database, self._log.log_id)
-        await _until_available(self._enter, "the other hubs")
+        self._hubs = Hubs(settings, self._pools, self._log.log_id, self._secrets.masters)
+        await _until_available(self._hubs.enter, "the other hubs")
         self._stages.add("place among the hubs", self._hubs.leave)
         self._auditing = Auditing(
             self._database, settings.daemon.data_dir, settings.audit, self._secrets.masters.all
@@ -219,11 +218,6 @@ class Daemon(Process):
         oldest = self._secrets.masters.oldest
         self._pseudonyms = Pseudonyms(oldest, settings.privacy)
         self._page_key = page_key_of(oldest)
-
-    async def _enter(self) -> None:
-        """Be one of the hubs on this database. Raises OtherKey where another one has other master keys."""
-        ids = [key.key_id for key in self._secrets.masters.all]
-        await self._hubs.enter(ids, self._settings.neighbours.lease_s)
 
     async def _start_identity(self, settings: Settings, sole: str) -> None:
         self._identity = Identity(
@@ -341,18 +335,13 @@ class Daemon(Process):
         """Hear of what other hubs commit: before all is read, and until all is committed here."""
         self._leases = lease_store(self._settings, self._pools)
         await self._begin("leases", _until_available(self._leases.start, "the leases"), self._leases.stop)
-        self._neighbours = Neighbours(
-            (self._settings.daemon.collector_id, self._log.log_id),
-            (self._database, self._pools.across),
-            self._enter,
-            self._leases,
-            self._hub,
-            self._settings.neighbours,
-            tables={source.table for source in self._plugins.catalogue.series_labels},
-            on_events=self._on_events,
-            watched=lambda: bool(self._hub.streams or (self._worlds and self._worlds.viewers)),
+        self._neighbours = self._hubs.neighbours(
+            self._leases, self._hub, self._plugins.catalogue, self._on_events, self._is_watched
         )
         await self._begin("other hubs", self._neighbours.start(), self._neighbours.stop)
+
+    def _is_watched(self) -> bool:
+        return bool(self._hub.streams or (self._worlds and self._worlds.viewers))
 
     async def _go_on_behind(self, projections: Sequence[str]) -> None:
         """See to it that the log gives no position anew that PostgreSQL knows; before anything is appended."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import uuid
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -58,7 +59,9 @@ class Neighbours:
         on_events: Callable[[set[str]], None],
         watched: Callable[[], bool],
     ) -> None:
-        self._name, self._log_id = names
+        self._name, log_id = names
+        # Hubs of one name are told apart by their logs, hubs that share a log by their names.
+        self._me = str(uuid.uuid5(uuid.UUID(log_id), self._name))
         self._writer, across = pools
         self._enter = enter
         self._latest = LatestQueries(across)
@@ -131,7 +134,7 @@ class Neighbours:
             try:
                 await self._look_around()
                 if not told:
-                    await tell(self._writer, list(payloads_of(self._log_id, NewsKind.HERE)))
+                    await tell(self._writer, list(payloads_of(self._me, NewsKind.HERE)))
                     told = True
             except MtdError as error:
                 logger.warning("which other hubs there are can't be read: %s", error)
@@ -139,7 +142,7 @@ class Neighbours:
 
     async def _look_around(self) -> None:
         await self._enter()
-        held = await self._leases.acquire(LEASES + self._name, self._log_id, self._config.lease_s)
+        held = await self._leases.acquire(LEASES + self._name, self._me, self._config.lease_s)
         if held is not None:
             self._lease = held
         problem = (
@@ -151,7 +154,7 @@ class Neighbours:
             logger.error("%s", problem)
         self.failure = problem
         states = await self._leases.list(LEASES)
-        self._others = {one.holder for one in states if one.left_s > 0 and one.holder != self._log_id}
+        self._others = {one.holder for one in states if one.left_s > 0 and one.holder != self._me}
         metrics.NEIGHBOURS.set(len(self._others))
 
     # -- telling -----------------------------------------------------------------
@@ -179,9 +182,9 @@ class Neighbours:
     def _payloads(self, kinds: dict[NewsKind, Devices], tenants: set[str]) -> Iterator[str]:
         for kind, devices in kinds.items():
             for tenant_id, ids in devices.items():
-                yield from payloads_of(self._log_id, kind, tenant_id, ids)
+                yield from payloads_of(self._me, kind, tenant_id, ids)
         for tenant_id in tenants:
-            yield from payloads_of(self._log_id, NewsKind.EVENTS, tenant_id)
+            yield from payloads_of(self._me, NewsKind.EVENTS, tenant_id)
 
     # -- hearing and reading -----------------------------------------------------
 
@@ -190,11 +193,11 @@ class Neighbours:
             self._read_all = True
             return
         news = news_of(payload)
-        if news is None or news.hub_log_id == self._log_id:
+        if news is None or news.hub_id == self._me:
             return
         metrics.HEARD.labels(kind=news.kind.name.lower()).inc()
         if news.kind is NewsKind.HERE:
-            self._others.add(news.hub_log_id)
+            self._others.add(news.hub_id)
         elif news.kind is NewsKind.EVENTS:
             self._on_events({news.tenant_id})
         else:

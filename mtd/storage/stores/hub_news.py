@@ -32,21 +32,19 @@ class NewsKind(StrEnum):
 class News:
     """One notification."""
 
-    hub_log_id: str
+    hub_id: str
     kind: NewsKind
     tenant_id: str = ""
     device_ids: tuple[str, ...] = ()
 
 
 def payloads_of(
-    hub_log_id: str, kind: NewsKind, tenant_id: str = "", device_ids: Collection[str] = ()
+    hub_id: str, kind: NewsKind, tenant_id: str = "", device_ids: Collection[str] = ()
 ) -> Iterator[str]:
     """Yield the texts of as many notifications as this takes. What is no UUID is no device, and left out."""
     ids = [short for short in map(_short, device_ids) if short]
     for first in range(0, max(1, len(ids)), _IDS_AT_ONCE):
-        yield " ".join(
-            (hub_log_id, kind.value, tenant_id or "-", ",".join(ids[first : first + _IDS_AT_ONCE]))
-        )
+        yield " ".join((hub_id, kind.value, tenant_id or "-", ",".join(ids[first : first + _IDS_AT_ONCE])))
 
 
 def news_of(payload: str) -> News | None:

@@ -83,7 +83,7 @@ def test_each_event_is_projected_once_whatever_two_hubs_go_through(postgres_dsn:
         )
         loop = asyncio.get_running_loop()
 
-        @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+        @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
         @given(
             actions=st.lists(ACTIONS, min_size=6, max_size=20),
             poisoned=st.lists(POSITION, max_size=2, unique=True),
