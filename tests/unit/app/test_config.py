@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from pydantic import ValidationError
 
-from mtd.app.config import Settings
+from mtd.app.config import RoleName, Settings
+from mtd.core.config import load_config
 
 
 def test_a_tenant_never_has_more_queries_at_a_time_than_there_are_connections() -> None:
@@ -33,3 +36,13 @@ def test_what_is_for_collectors_means_nothing_elsewhere() -> None:
     with pytest.raises(ValidationError, match=r"\[forward\] is for collectors, but daemon.role is hub"):
         Settings.model_validate({"daemon": {"role": "hub"}, "forward": {"compress": True}})
     Settings.model_validate({"daemon": {"role": "collector"}, "forward": {"compress": True}})
+
+
+def test_the_example_of_a_collector_is_good() -> None:
+    example = Path(__file__).parents[3] / "etc" / "mtd-collector.toml"
+    settings = load_config(Settings, example, environment={})
+    assert settings.daemon.role is RoleName.COLLECTOR
+    usual = Settings()
+    assert settings.event_log.max_bytes == usual.event_log.max_bytes
+    assert settings.forward.backfill_bytes_per_s == usual.forward.backfill_bytes_per_s
+    assert settings.http.port == usual.http.port
