@@ -10,7 +10,7 @@ class CollectorReport:
     """How a collector is. Times are microseconds since the epoch by its own clock; 0: there is none.
 
     ``buffer_events``: what no hub has acknowledged. ``memory_bytes`` 0, and ``clock_synchronised`` None: it
-    doesn't know. ``pressure``: what it thins out, "none", "t3", "t2" or "t1".
+    doesn't know. ``pressure``: the uppermost tier that it thins out, "t0" to "t3", or "none".
     """
 
     buffer_events: int = 0

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from mtd.api.access.current import principal
@@ -11,7 +13,7 @@ from mtd.api.errors import StreamsClosed
 from mtd.api.grpc.server import ServicePart
 from mtd.api.grpc.types import Context
 from mtd.api.link.session import LinkSession
-from mtd.core.errors import Forbidden, Refused, Retryable
+from mtd.core.errors import Forbidden, QuotaExceeded, Refused, Retryable
 from mtd.model.principal import CallerKind, Principal
 from mtd.pb.collector.v1 import collector_link_service_pb2 as pb
 from mtd.pb.collector.v1.collector_link_service_pb2_grpc import (
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
 _MOST_NAMED = 200
 _ROWS_AT_ONCE = 200
+_MOST_CALLS = 2
 
 
 def link_part(parts: LinkParts) -> ServicePart:
@@ -42,6 +45,7 @@ class LinkServicer(CollectorLinkServiceServicer):
     def __init__(self, parts: LinkParts) -> None:
         self._parts = parts
         self._reading = asyncio.Semaphore(parts.config.max_row_reads)
+        self._calls: Counter[str] = Counter()
 
     async def Attach(
         self, request: AsyncIterator[pb.AttachRequest], context: Context
@@ -69,12 +73,26 @@ class LinkServicer(CollectorLinkServiceServicer):
         own = [device_id for device_id in request.device_ids if device_id in link.told]
         if not own:
             return
-        # Some at a time: of many subscribers there are many rows, and edges come together after a restart.
-        async with self._reading:
-            rows = await self._parts.rows(own, request.tables)
+        with self._one_of(caller):
+            # Some at a time: of many subscribers there are many rows, and edges come together after a restart.
+            async with self._reading:
+                rows = await self._parts.rows(own, request.tables)
             for response in _in_parts(rows):
                 yield response
                 await asyncio.sleep(0)
+
+    @contextmanager
+    def _one_of(self, caller: Principal) -> Iterator[None]:
+        """Count the calls of a collector: one that reads slowly holds what it doesn't read. Raises QuotaExceeded."""
+        if self._calls[caller.caller_id] >= _MOST_CALLS:
+            raise QuotaExceeded(f"{_MOST_CALLS} calls of this collector are read already", retry_after_s=1.0)
+        self._calls[caller.caller_id] += 1
+        try:
+            yield
+        finally:
+            self._calls[caller.caller_id] -= 1
+            if not self._calls[caller.caller_id]:
+                del self._calls[caller.caller_id]
 
 
 def _collector(context: Context) -> Principal:

@@ -300,14 +300,9 @@ class LinkSession:
                 async with aclosing(changes):
                     async for assignment in changes:
                         await self._tell(self._allowed(assignment))
-                raise Retryable("the lease ended: say hello again")
-            except LeaseLost:
-                raise
             except Retryable as error:
-                if self._failure is not None:
-                    return
                 logger.warning("what the collector %s is to poll can't be read now: %s", self.name, error)
-                await asyncio.sleep(_RETRY_S)
+            await asyncio.sleep(_RETRY_S)
 
     async def _tell(self, assignment: Assignment) -> None:
         for part in self._telling.parts(assignment):
