@@ -1,16 +1,70 @@
 from __future__ import annotations
 
+import hashlib
+import time
 import uuid
 from collections.abc import Awaitable, Callable
 
 import grpc
+import pytest
 
 from mtd.eventlog.memory import MemoryEventLog
+from mtd.ingest.config import PushConfig
+from mtd.ingest.push.keyring import BadSignature, Keyring, Signed, sign
 from mtd.pb.ingest.v1 import ingest_service_pb2 as pb
 from mtd.projections.all import default_projections
 from mtd.projections.runner import ProjectionRunner
-from tests.integration.ingest.hub import Hub, events, names, stored, with_hub
-from tests.integration.projections.kit import World
+from mtd.storage.pool import Database
+from mtd.storage.stores.ingest_keys import GoodKey, GoodKeys
+from tests.integration.ingest.hub import TENANT, Hub, counted, events, names, stored, with_hub
+from tests.integration.projections.kit import World, in_world
+
+BODY = b'{"samples": []}'
+DIGEST = hashlib.sha256(BODY).hexdigest()
+
+
+def signed(nonce: str) -> Signed:
+    at = str(int(time.time()))
+    made = sign(b"secret", "POST", "/ingest/v1/batch", at, nonce, BODY)
+    return Signed("ik_a", at, nonce, made, "POST", "/ingest/v1/batch")
+
+
+def keyring_of(database: Database) -> Keyring:
+    ring = Keyring(database, GoodKeys(database, None), PushConfig())  # type: ignore[arg-type]
+    ring.use({"ik_a": GoodKey("ik_a", TENANT, "a", [(b"secret", None)])})
+    return ring
+
+
+def test_a_signature_that_was_used_at_one_hub_is_no_good_at_another(postgres_dsn: str) -> None:
+    async def body(world: World) -> None:
+        first, second = keyring_of(world.db), keyring_of(world.db)
+        once = signed("n" * 16)
+        await first.spend(once, first.verify(once, DIGEST))
+        with pytest.raises(BadSignature, match="used before"):
+            await second.spend(once, second.verify(once, DIGEST))
+        other = signed("m" * 16)
+        await second.spend(other, second.verify(other, DIGEST))
+        await world.ask(
+            "UPDATE ingest_nonce SET used_at = now() - interval '1 hour' WHERE nonce = %s", "n" * 16
+        )
+        await GoodKeys(world.db, None).forget_nonces(600)  # type: ignore[arg-type]
+        assert await world.ask("SELECT nonce FROM ingest_nonce") == [("m" * 16,)]
+
+    in_world(postgres_dsn, body)
+
+
+def test_while_postgresql_is_away_each_hub_knows_its_own_signatures(postgres_dsn: str) -> None:
+    async def body(world: World) -> None:
+        ring = keyring_of(world.db)
+        await world.db.stop()  # asked, it says that it isn't there
+        before = counted("mtd_ingest_push_nonces_unshared_total")
+        once = signed("n" * 16)
+        await ring.spend(once, ring.verify(once, DIGEST))
+        assert counted("mtd_ingest_push_nonces_unshared_total") == before + 1
+        with pytest.raises(BadSignature, match="used before"):
+            ring.verify(once, DIGEST)
+
+    in_world(postgres_dsn, body)
 
 
 def runner_of(world: World, log: MemoryEventLog) -> ProjectionRunner:
