@@ -19,7 +19,6 @@ from mtd.link.hands import EdgeHands
 from mtd.link.kept import KeptFile
 from mtd.link.seat import Edge, RemoteSeat
 from mtd.model.collector_report import CollectorReport
-from mtd.model.metric import Tier
 from mtd.model.ways import TABLE as WAYS
 from mtd.scheduler.metrics import POLLS_FAILED
 
@@ -84,7 +83,6 @@ async def _report(parts: EdgeParts) -> CollectorReport:
         buffer_bytes=log.stored_bytes,
         oldest_unsent_us=forwarding.oldest_unsent_us,
         last_push_us=forwarding.last_push_us,
-        pressure=next((str(tier) for tier in Tier if parts.pressure.factor(tier) != 1), "none"),
         pressure=parts.pressure.thins,
         devices=0 if scheduler is None else len(scheduler.accounts()),
         poll_errors=_polls_failed(),
