@@ -58,7 +58,7 @@ def quick_config(**settings: object) -> EmbeddedConfig:
 def postgres_server() -> Iterator[EmbeddedPostgres]:
     """A PostgreSQL of this run, with a template that holds the schema."""
     with server_folder() as folder:
-        server = EmbeddedPostgres(folder, quick_config())
+        server = EmbeddedPostgres(folder, quick_config(max_connections=150))  # two daemons, at times
         server.start_blocking()
         try:
             create_database(server.dsn_of("postgres"), _TEMPLATE)

@@ -6,14 +6,20 @@ from pathlib import Path
 
 from mtd.testing.failover.measure import measure_hold, measure_kill, share
 from mtd.testing.failover.stage import FailoverStage
+from mtd.testing.postgres import postgres_dsn, postgres_server
+
+__all__ = ["postgres_dsn", "postgres_server"]
 
 QUICK = {"coordination": {"lease_s": 2.4, "renew_s": 0.6, "margin_s": 0.3, "check_s": 0.3}}
 LAB = ("--scenario", "fleet", "--routers", "6", "--interfaces", "2")
 
 
-def test_a_daemon_that_is_held_up_polls_nothing_that_another_has(tmp_path: Path) -> None:
+def test_a_daemon_that_is_held_up_polls_nothing_that_another_has(tmp_path: Path, postgres_dsn: str) -> None:
     """SIGSTOP for longer than its lease: what it was about to poll, or had just polled, isn't stored when it goes on."""
-    with FailoverStage(tmp_path, LAB, QUICK, lambda _: None) as stage, stage.connect() as connection:
+    with (
+        FailoverStage(tmp_path, LAB, QUICK, lambda _: None, postgres_dsn) as stage,
+        stage.connect() as connection,
+    ):
         share(stage, connection, lambda _: None)
         held = measure_hold(stage, connection, 4.0, lambda _: None)
         assert held["polled_after_lease"] == 0

@@ -24,14 +24,13 @@ _SHARED_WITHIN_S = 60.0
 class Poller:
     """A daemon that polls, of the role ``all``, on the hub's database."""
 
-    def __init__(self, hub: Stage, name: str, settings: Settings) -> None:
+    def __init__(self, folder: Path, dsn: str, master_key: Path, name: str, settings: Settings) -> None:
         self.name = name
-        folder = hub.folder / name
-        folder.mkdir()
+        folder.mkdir(parents=True)
         merged: dict[str, dict[str, Any]] = {
             "daemon": {"collector_id": name},
-            "database": {"dsn": hub.dsn()},
-            "security": {"master_key_file": str(hub.data_dir / "master.key")},
+            "database": {"dsn": dsn},
+            "security": {"master_key_file": str(master_key)},
             "console": {"enabled": False},
         }
         for section, values in settings.items():
@@ -76,9 +75,12 @@ class Poller:
 
 
 class FailoverStage:
-    """All of it, in one folder. A context manager."""
+    """All of it, in one folder. A context manager. ``dsn``: a database that is there; else a hub brings one."""
 
-    def __init__(self, folder: Path, lab_arguments: tuple[str, ...], settings: Settings, say: Say) -> None:
+    def __init__(
+        self, folder: Path, lab_arguments: tuple[str, ...], settings: Settings, say: Say, dsn: str = ""
+    ) -> None:
+        self._dsn = dsn
         common = {name: dict(values) for name, values in settings.items()}
         hub_settings = {
             **common,
@@ -96,13 +98,15 @@ class FailoverStage:
         try:
             self._say("starting the lab's routers")
             state = self.hub.start_lab(*self._lab_arguments)
-            self._say("starting the hub with its own PostgreSQL")
-            self.hub.start_daemon()
+            if not self._dsn:
+                self._say("starting the hub with its own PostgreSQL")
+                self.hub.start_daemon()
             for name in ("first", "second"):
                 self._say(f"starting the {name} daemon that polls")
                 self.add(name)
             self._say(f"adding {len(state['endpoints'])} routers to the inventory")
-            self.hub.add_devices(state["endpoints"])
+            door = self.pollers[0].stage if self._dsn else self.hub
+            door.add_devices(state["endpoints"])
         except BaseException:
             self.stop()
             raise
@@ -110,7 +114,8 @@ class FailoverStage:
 
     def add(self, name: str) -> Poller:
         """Start a daemon that polls."""
-        poller = Poller(self.hub, name, self._settings)
+        key = self.hub.folder / "master.key" if self._dsn else self.hub.data_dir / "master.key"
+        poller = Poller(self.hub.folder / name, self.dsn(), key, name, self._settings)
         self.pollers.append(poller)
         poller.start()
         return poller
@@ -129,9 +134,13 @@ class FailoverStage:
     ) -> None:
         self.stop()
 
+    def dsn(self) -> str:
+        """Return where the database is."""
+        return self._dsn or self.hub.dsn()
+
     def connect(self) -> psycopg.Connection[Any]:
         """Return a connection to the database."""
-        return psycopg.connect(self.hub.dsn(), autocommit=True)
+        return psycopg.connect(self.dsn(), autocommit=True)
 
     def routers(self) -> int:
         """Return how many routers there are."""
