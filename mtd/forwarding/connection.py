@@ -284,7 +284,12 @@ class Connection:
         for reason, count in message.left_out.items():
             metrics.LOST.labels(reason=reason).inc(count)
             logger.error(
-                "%d event(s) of %d to %d are sent empty: %s", count, message.first, message.last, reason
+                "%d event(s) of %d to %d are sent empty: %s",
+                count,
+                message.first,
+                message.last,
+                reason,
+                extra={"log_id": self._log.log_id, "seq": message.first},
             )
         metrics.BATCHES.labels(lane=stream.name).inc()
         metrics.BYTES.labels(lane=stream.name).inc(size)
@@ -326,7 +331,13 @@ class Connection:
         missing = self._book.lost(first, last)
         metrics.LOST.labels(reason=reason).inc(missing)
         if missing:
-            logger.error("events %d to %d never reach the hub: %s", first, last, reason)
+            logger.error(
+                "events %d to %d never reach the hub: %s",
+                first,
+                last,
+                reason,
+                extra={"log_id": self._log.log_id, "seq": first},
+            )
 
     def _limits(self) -> Limits:
         assert self._opened is not None

@@ -269,7 +269,12 @@ class SqliteEventLog:
                 writer, partial(writer.in_store, partial(self._note_hole, first, last))
             )
             if noted:
-                logger.error("the event log is damaged: events %d to %d are missing", first, last)
+                logger.error(
+                    "the event log is damaged: events %d to %d are missing",
+                    first,
+                    last,
+                    extra=self._at(first),
+                )
                 self._damaged.set()
             self._known_holes.append((first, last))
 
@@ -283,8 +288,15 @@ class SqliteEventLog:
         if 0 < after < first_seq - 1:
             metrics.READ_GAPS.inc()
             logger.warning(
-                "a reader at %d goes on at %d: what lies between was trimmed, or is damaged", after, first_seq
+                "a reader at %d goes on at %d: what lies between was trimmed, or is damaged",
+                after,
+                first_seq,
+                extra=self._at(first_seq),
             )
+
+    def _at(self, seq: int) -> dict[str, object]:
+        """Return what a line about an event carries."""
+        return {"log_id": self.log_id, "seq": seq}
 
     def subscribe(self, after: int) -> AsyncIterator[LoggedBatch]:
         """Yield batches as they become durable. See IEventLog."""
