@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from mtd.api.grpc.stream_hub import QUIET_KINDS
 from mtd.app import neighbours_metrics as metrics
 from mtd.core.clock import SYSTEM_CLOCK
-from mtd.core.errors import MtdError
+from mtd.core.errors import Misconfigured, MtdError
 from mtd.core.service import TaskGroup
 from mtd.model.events import payload_kind
 from mtd.queries.latest import LatestQueries
@@ -34,6 +34,7 @@ logger = logging.getLogger(__name__)
 LEASES = "hub/"
 _DEVICES_AT_ONCE = 200
 _RELEASE_S = 1.0
+_RETRY_S = 2.0
 
 Devices = defaultdict[str, set[str]]
 """Devices by tenant. As many at most as the inventory has."""
@@ -136,6 +137,8 @@ class Neighbours:
                 if not told:
                     await tell(self._writer, list(payloads_of(self._me, NewsKind.HERE)))
                     told = True
+            except Misconfigured as error:
+                self._fail(str(error))
             except MtdError as error:
                 logger.warning("which other hubs there are can't be read: %s", error)
             await asyncio.sleep(self._config.lease_s / 3)
@@ -150,25 +153,30 @@ class Neighbours:
             if held is not None
             else f"another hub on this database is called {self._name!r}, too: give each a daemon.collector_id of its own"
         )
-        if problem and problem != self.failure:
-            logger.error("%s", problem)
-        self.failure = problem
+        self._fail(problem)
         states = await self._leases.list(LEASES)
         self._others = {one.holder for one in states if one.left_s > 0 and one.holder != self._me}
         metrics.NEIGHBOURS.set(len(self._others))
+
+    def _fail(self, problem: str) -> None:
+        if problem and problem != self.failure:
+            logger.error("%s", problem)
+        self.failure = problem
 
     # -- telling -----------------------------------------------------------------
 
     async def _tell(self) -> None:
         while True:
             await asyncio.sleep(self._config.tell_interval_s)
-            await self._tell_once()
+            if not await self._tell_once():
+                await asyncio.sleep(_RETRY_S)
 
-    async def _tell_once(self) -> None:
+    async def _tell_once(self) -> bool:
+        """Tell what there is; false if that can't be done now: it is kept."""
         kinds, tenants = self._to_tell, self._tenants_to_tell
         payloads = list(self._payloads(kinds, tenants))
         if not payloads:
-            return
+            return True
         self._to_tell, self._tenants_to_tell = {kind: Devices(set) for kind in kinds}, set()
         try:
             await tell(self._writer, payloads)
@@ -176,8 +184,9 @@ class Neighbours:
             logger.warning("other hubs can't be told what is new: %s", error)
             _merge(self._to_tell, kinds)
             self._tenants_to_tell |= tenants
-        else:
-            metrics.TOLD.inc(len(payloads))
+            return False
+        metrics.TOLD.inc(len(payloads))
+        return True
 
     def _payloads(self, kinds: dict[NewsKind, Devices], tenants: set[str]) -> Iterator[str]:
         for kind, devices in kinds.items():
@@ -215,6 +224,7 @@ class Neighbours:
                 await self._read_what_is_new()
             except MtdError as error:
                 logger.warning("what other hubs have committed can't be read: %s", error)
+                await asyncio.sleep(_RETRY_S)
             read_at = SYSTEM_CLOCK.monotonic()
             # Half of the time at most.
             pause_s = max(self._config.read_interval_s, read_at - now)

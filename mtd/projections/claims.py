@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from mtd.model.ranges import SeqRanges
+from mtd.model.tenant import NO_TENANT_ID
 from mtd.projections.sources import SourcesProjection
 from mtd.storage.stores.hub_logs import HubLogStore, Shares
 from mtd.storage.stores.ingest_logs import LogKey
@@ -20,6 +21,9 @@ from mtd.storage.txn import Transaction
 
 if TYPE_CHECKING:
     from mtd.pb.events.v1.envelope_pb2 import Envelope
+
+_MOST_POSITION = 2**62
+_ID_BYTES = 16
 
 Numbered = Sequence[tuple[int, "Envelope"]]
 
@@ -39,14 +43,13 @@ class Claims:
         """Return where events stood in collectors' logs, but for those that are this hub's whatever is noted."""
         found: dict[bytes, tuple[str, SeqRanges]] = {}
         for seq, envelope in events:
-            position = envelope.source_seq
-            if not position or self._uncounted.overlaps(seq, seq):
+            if not _is_copied(envelope) or self._uncounted.overlaps(seq, seq):
                 continue
-            source = envelope.source_log_id
+            source, position = envelope.source_log_id, envelope.source_seq
             known = found.get(source)
             if known is None:
                 # Whose the log is, is told when it is claimed.
-                known = found[source] = (envelope.tenant_id, SeqRanges())
+                known = found[source] = (_tenant_of(envelope), SeqRanges())
             known[1].add(position, position)
         return {(tenant_id, str(uuid.UUID(bytes=log))): spans for log, (tenant_id, spans) in found.items()}
 
@@ -78,13 +81,25 @@ class Claims:
             (seq, envelope)
             for seq, envelope in events
             if not (
-                envelope.source_seq
+                _is_copied(envelope)
                 and foreign.get(envelope.source_log_id, nothing).overlaps(
                     envelope.source_seq, envelope.source_seq
                 )
                 and not self._uncounted.overlaps(seq, seq)
             )
         ]
+
+
+def _is_copied(envelope: Envelope) -> bool:
+    """Return whether an event has a place in a collector's log that can be noted; what can't be is this hub's own."""
+    return 0 < envelope.source_seq <= _MOST_POSITION and len(envelope.source_log_id) == _ID_BYTES
+
+
+def _tenant_of(envelope: Envelope) -> str:
+    try:
+        return str(uuid.UUID(envelope.tenant_id))
+    except ValueError:
+        return NO_TENANT_ID
 
 
 def _without(spans: SeqRanges, others: SeqRanges) -> SeqRanges:

@@ -180,3 +180,18 @@ def test_events_that_an_older_release_projected_stay_the_hub_s_own(postgres_dsn:
         await check_each_once(world, [hub, other], edge, [2])
 
     in_world(postgres_dsn, body)
+
+
+def test_a_place_in_a_log_that_can_t_be_noted_stops_nobody(postgres_dsn: str) -> None:
+    async def body(world: World) -> None:
+        await prepare(world)
+        hub, edge = ModelHub(world), Edge(LENGTH)
+        strange = [edge.event(position) for position in (2**63 - 1, 2**62 + 1, 1, 2)]
+        strange[2].source_log_id = b"short"
+        strange[3].tenant_id = "nobody's"
+        hub.events = list(enumerate(strange, start=1))
+        projected = [await hub.step(0, 10), await hub.step(0, 10)]
+        assert projected == [True, False]
+        assert await world.value("SELECT projected::text FROM ingest_log") == "{[2,3)}"
+
+    in_world(postgres_dsn, body)
