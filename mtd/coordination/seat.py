@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_JOIN_RETRY_S = 0.3
+_RETRY_S = 0.3
 _LEAVE_S = 1.5
 _NEVER = float("-inf")
 
@@ -133,7 +133,7 @@ class LocalSeat:
                 await asyncio.sleep(self._config.renew_s)
             except MtdError as error:
                 self._failed("can't take part", error)
-                await asyncio.sleep(_JOIN_RETRY_S)
+                await asyncio.sleep(_RETRY_S)
             else:
                 resumes = True
                 self._renewed_by(membership)
@@ -154,16 +154,21 @@ class LocalSeat:
             self._lose(keeping_exclusive=lost.subgroup(Superseded) is None)
 
     async def _renew_regularly(self, membership: Membership) -> NoReturn:
+        wait_s = self._config.renew_s
         while True:
-            await asyncio.sleep(self._config.renew_s)
+            await asyncio.sleep(wait_s)
+            began = self._clock.monotonic()
             try:
                 membership = await self._coordination.renew(membership)
-                self._renewed_by(membership)
             except LeaseLost:
                 raise
             except MtdError as error:
                 self._store_is_away = self._config.poll_without_store and isinstance(error, Retryable)
                 self._failed("the lease can't be renewed", error)
+                wait_s = _RETRY_S  # the lease doesn't wait
+            else:
+                self._renewed_by(membership)
+                wait_s = max(0.0, self._config.renew_s - (self._clock.monotonic() - began))
 
     def _renewed_by(self, membership: Membership) -> None:
         self._membership = membership
@@ -202,7 +207,7 @@ class LocalSeat:
                     raise
                 except MtdError as error:
                     logger.warning("the hub can't be told which devices were let go: %s", error)
-                    await asyncio.sleep(_JOIN_RETRY_S)
+                    await asyncio.sleep(_RETRY_S)
                     continue
                 for device_id, epoch in told.items():
                     if self._let_go.get(device_id) == epoch:
@@ -220,7 +225,7 @@ class LocalSeat:
                 raise
             except MtdError as error:
                 logger.warning("what is to be polled can't be read: %s", error)
-            await asyncio.sleep(_JOIN_RETRY_S)
+            await asyncio.sleep(_RETRY_S)
 
     def _take(self, assignment: Assignment) -> None:
         self._told = assignment

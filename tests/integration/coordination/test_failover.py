@@ -156,3 +156,31 @@ def test_an_older_coordinator_writes_nothing(postgres_dsn: str) -> None:
         await store.commit(new, picture, [], [])
 
     run_async(with_world(postgres_dsn, body), 60)
+
+
+def test_two_poll_what_is_redundant_under_one_epoch(postgres_dsn: str) -> None:
+    async def body(world: World) -> None:
+        await world.add_devices(4)
+        await world.run("UPDATE device SET redundancy = 2")
+        a = await world.process("a").start()
+        await until(lambda: len(a.polls) == 4, "the only one polls all")
+        b = await world.process("b").start()
+        await until(lambda: len(a.polls) == len(b.polls) == 4, "both poll all")
+        await until(
+            lambda: all(a.seat.epoch_of(key) == b.seat.epoch_of(key) for key in a.polls), "under one epoch"
+        )
+        before = {key: b.seat.epoch_of(key) for key in b.polls}
+        c = await world.process("c").start()
+        await world.settled()
+        await a.kill()
+        await until(lambda: len(b.polls) + len(c.polls) == 8, "another one joins in")
+        await until(
+            lambda: all(b.seat.epoch_of(key) == c.seat.epoch_of(key) > before[key] for key in b.polls),
+            "under a newer epoch",
+        )
+        await world.run("UPDATE device SET redundancy = NULL")
+        await until(lambda: len(b.polls) + len(c.polls) == 4, "one polls each again")
+        assert world.ledger.doubles  # as was wanted
+        world.ledger.doubles.clear()
+
+    run_async(with_world(postgres_dsn, body), 60)
