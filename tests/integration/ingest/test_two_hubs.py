@@ -104,10 +104,12 @@ def test_what_a_dead_hub_had_acknowledged_comes_to_another_and_is_projected_once
         await stream.store(1, events(1, 30))
         await world.runners[-1].wait_for(30)
         assert await stored(world) == names(1, 30)
+        before = counted("mtd_projections_events_elsewhere_total")
         back = runner_of(world, first.log)
         await back.start()
         await back.wait_for(20)
         assert await stored(world) == names(1, 30)
+        assert counted("mtd_projections_events_elsewhere_total") == before + 20
         await back.rebuild("events")
         await back.wait_for(20)
         assert await stored(world) == names(1, 30)
@@ -135,5 +137,24 @@ def test_the_hub_that_a_log_was_opened_at_last_takes_it(postgres_dsn: str) -> No
         for runner, last in zip(hub.world.runners[-2:], (5, 10), strict=True):
             await runner.wait_for(last)
         assert sorted(await stored(first.world)) == sorted(names(1, 10))
+
+    with_two_hubs(postgres_dsn, body)
+
+
+def test_a_hub_that_stops_sends_collectors_away(postgres_dsn: str) -> None:
+    async def body(first: Hub, second: Hub) -> None:
+        edge = str(uuid.uuid4())
+        stream = first.stream(edge)
+        await stream.open()
+        await stream.store(1, events(1, 5))
+        first.copies.drain()
+        error = await stream.fails()
+        assert (error.code(), error.details()) == (grpc.StatusCode.UNAVAILABLE, "this hub stops")
+        refused = first.stream(edge)
+        with pytest.raises(grpc.aio.AioRpcError, match="takes no more"):
+            await refused.open()
+        stream = second.stream(edge)
+        await stream.open()
+        await stream.store(1, events(1, 5))
 
     with_two_hubs(postgres_dsn, body)
