@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from mtd.api.interfaces import ConnectionReport, CostPage, DeviceInterfaces, DevicePage, TestStep
 from mtd.app.watching import IntervalsOf, Watching
-from mtd.core.errors import Refused, Retryable
+from mtd.core.errors import NotFound, Refused, Retryable
 from mtd.model.ways import REST_FACT
 from mtd.queries.devices import DeviceQueries, view_of_new
 from mtd.queries.events import EventQueries
@@ -154,12 +154,32 @@ class Inventory:
         """Probe a device now; answer when the result is in PostgreSQL."""
         view = await self._queries.get(device, tenant_id)
         if self._edges is None or not await self._edges.refresh(view.device_id, tenant_id):
-            scheduler = self._scheduler()
-            if scheduler is None:
-                raise Retryable("this daemon doesn't poll at the moment")
-            await scheduler.refresh_capabilities(view.device_id)
-            await self._wait_until_projected()
+            await self._refresh_here(view)
         return await self._queries.get(view.device_id, tenant_id)
+
+    async def _refresh_here(self, view: DeviceView) -> None:
+        scheduler = self._scheduler()
+        try:
+            if scheduler is None:
+                raise NotFound("this daemon doesn't poll")
+            await scheduler.refresh_capabilities(view.device_id)
+        except NotFound:
+            await self._refuse_elsewhere(view, "ask that one")
+            if scheduler is None:
+                raise Retryable("this daemon doesn't poll at the moment") from None
+            raise
+        await self._wait_until_projected()
+
+    async def _refuse_elsewhere(self, view: DeviceView, what_to_do: str) -> None:
+        """Raise NotFound if another process polls a device: it says which."""
+        poller = None if self._edges is None else await self._edges.elsewhere(view.device_id, view.tenant_id)
+        if poller is not None:
+            kind = "collector" if poller.edge else "daemon"
+            error = NotFound(
+                f"{view.settings.name} is polled by the {kind} {poller.name!r}, not by this daemon"
+            )
+            error.hint = what_to_do
+            raise error
 
     async def interfaces(self, tenant_id: str, device: str) -> DeviceInterfaces:
         """Return how often the interfaces of a device are read, and why."""
@@ -167,7 +187,13 @@ class Inventory:
 
     async def costs(self, tenant_id: str, device: str, page_size: int, page_token: str) -> CostPage:
         """Return what watching costs a device, or a page of those that are polled here."""
-        page = await self._watching.costs(tenant_id, device, page_size, _name_in(page_token))
+        try:
+            page = await self._watching.costs(tenant_id, device, page_size, _name_in(page_token))
+        except (NotFound, Retryable):
+            if device:
+                view = await self._queries.get(device, tenant_id)
+                await self._refuse_elsewhere(view, "costs are counted where a router is polled: ask there")
+            raise
         return replace(page, next_token=_token_for(page.next_token) if page.next_token else "")
 
     async def _test(self, device: Device, told_rest: str = "") -> ConnectionReport:

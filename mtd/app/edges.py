@@ -13,6 +13,7 @@ from mtd.queries.pollers import PollerQueries
 
 if TYPE_CHECKING:
     from mtd.link.config import LinkConfig
+    from mtd.queries.pollers import Poller
     from mtd.storage.pool import Database
 
 _PROJECTED_WITHIN_S = 15.0
@@ -20,12 +21,18 @@ _LOOK_S = 0.3
 
 
 class Edges:
-    """Made before the doors: ``desk`` fills when edges come."""
+    """Made before the doors: ``desk`` fills when edges come. ``own_id``: as which collector this process polls."""
 
-    def __init__(self, writer: Database, config: LinkConfig) -> None:
+    def __init__(self, writer: Database, config: LinkConfig, own_id: str) -> None:
+        self._own_id = own_id
         self.desk = LinkDesk(config.max_links)
         self._pollers = PollerQueries(writer)
         self.reach = Reach(self.desk, self._pollers.of)
+
+    async def elsewhere(self, device_id: str, tenant_id: str) -> Poller | None:
+        """Return who polls a device; None if this process does, or nobody."""
+        poller = await self._pollers.of(device_id, tenant_id)
+        return None if poller is None or poller.collector_id == self._own_id else poller
 
     async def refresh(self, device_id: str, tenant_id: str) -> bool:
         """Have an edge probe a device, and wait until what it found is in PostgreSQL; false if no edge polls it.

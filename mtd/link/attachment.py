@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from mtd.link.config import LinkConfig
     from mtd.link.holding import Holding
     from mtd.link.interfaces import Dial, Handler
+
+logger = logging.getLogger(__name__)
 
 _WAITING_MESSAGES = 64
 _LEAST_RENEW_S = 0.05
@@ -178,7 +181,7 @@ class Attachment:
     async def _renew(self, every_s: float) -> None:
         while True:
             await asyncio.sleep(every_s)
-            report = await self._report()
+            report = await self._report_or_nothing()
             self._sequence += 1
             # Before it waits for its turn to be sent: a lease that is too short by that is none too long.
             self._asked[self._sequence] = self._clock.monotonic()
@@ -191,6 +194,14 @@ class Attachment:
                 )
             )
             LEASE_LEFT_SECONDS.set(self._holding.lease_left_s)
+
+    async def _report_or_nothing(self) -> CollectorReport:
+        """Return how this collector is. Whatever is wrong with that, the lease has to be renewed."""
+        try:
+            return await self._report()
+        except Exception:
+            logger.exception("this collector can't say how it is")
+            return CollectorReport()
 
     async def _watch(self) -> str:
         """Return when the hub has left something unanswered for too long, and how long that is."""

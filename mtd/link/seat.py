@@ -6,7 +6,7 @@ import asyncio
 import logging
 import uuid
 from collections.abc import AsyncGenerator, Collection, Iterable, Mapping
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -35,6 +35,7 @@ logger = logging.getLogger(__name__)
 _GOODBYE_S = 1.5
 _KEPT_WITHIN_S = 5.0
 _MOST_DEVICES = 200  # of one question for rows
+_ROWS_S = 10.0  # polling waits for them
 _STEADY_S = 10.0
 """A link that went on for so long was good: what ends it then is something new."""
 
@@ -172,10 +173,16 @@ class RemoteSeat:
         wanted, names = list(device_ids), list(tables)
         for at in range(0, len(wanted), _MOST_DEVICES):
             request = pb.StreamKnownRowsRequest(device_ids=wanted[at : at + _MOST_DEVICES], tables=names)
-            async for response in self._dial.known_rows(request):
-                for row in response.rows:
-                    table = found.setdefault(row.device_id, {}).setdefault(row.table_name, {})
-                    table[row.row_key] = dict(row.fields)
+            try:
+                async with asyncio.timeout(_ROWS_S), aclosing(self._dial.known_rows(request)) as responses:
+                    async for response in responses:
+                        for row in response.rows:
+                            table = found.setdefault(row.device_id, {}).setdefault(row.table_name, {})
+                            table[row.row_key] = dict(row.fields)
+            except TimeoutError:
+                raise Retryable(f"the hub doesn't tell the rows within {_ROWS_S:g} s") from None
+            except MtdError as error:
+                raise Retryable(f"the hub doesn't tell the rows: {error}") from error
         return found
 
     @property

@@ -34,6 +34,7 @@ def test_a_hub_forwards_what_is_asked_of_routers_that_an_edge_polls() -> None:
             for line in hub.ask("ping", "one", "192.0.2.7", "--count", "2", "--json").splitlines()
         ]
         assert [row["sequence"] for row in pings if "sequence" in row] == [0, 1]
+        assert "is polled by the collector 'edge-1', not by this daemon" in hub.ask("cost", "one", code=1)
         # How it is, as the hub knows it.
         wait_for(
             lambda: hub.sql("SELECT jobs_running FROM ingest_agent WHERE agent = 'mtd'") == [(1,)],
