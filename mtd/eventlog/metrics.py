@@ -12,7 +12,7 @@ DUPLICATE_BATCHES = Counter(
 )
 FAILED_BATCHES = Counter(
     "mtd_eventlog_failed_batches_total",
-    "Batches that were not stored and not acknowledged: disk_full, quota, io_error, busy; of a stream also away,"
+    "Batches that were not stored and not acknowledged: disk_full, quota, io_error, busy; of a stream also away, leader,"
     " not_let_in, not_durable, order, stream_gone, fenced, refused.",
     ["reason"],
 )

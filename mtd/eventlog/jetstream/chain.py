@@ -135,9 +135,13 @@ class Chain:
             raise NatsAway(f"no confirmation from the NATS server in {self._settings.request_timeout_s:g} s")
 
     @property
+    def silent_s(self) -> float:
+        """How long nothing was confirmed that is waited for; 0 if nothing is."""
+        if not self.flights:
+            return 0.0
+        return time.monotonic() - max(self._moved, self.flights[0].since)
+
+    @property
     def left_s(self) -> float:
         """How long the next confirmation may still take."""
-        if not self.flights:
-            return self._settings.request_timeout_s
-        since = max(self._moved, self.flights[0].since)
-        return since + self._settings.request_timeout_s - time.monotonic()
+        return self._settings.request_timeout_s - self.silent_s

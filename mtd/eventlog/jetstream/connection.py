@@ -29,6 +29,7 @@ logger = logging.getLogger(__name__)
 _PING_S = 3
 _CLOSE_S = 1.0
 _FLUSH_S = 5
+_INSIST_S = 0.5
 # Sent without looking whether the server takes it.
 _UNSENT_BYTES = 1024 * 1024
 _OLDEST_SERVER = (2, 11)
@@ -216,6 +217,27 @@ class Connection:
         """Ask JetStream for something. Raises ApiError, and NatsAway without an answer."""
         payload = json.dumps(body).encode() if body is not None else b""
         return await self.request(f"$JS.API.{verb}", payload)
+
+    async def insist(self, verb: str) -> dict[str, Any]:
+        """Ask JetStream what changes nothing, again every half second; return the first answer.
+
+        A question that is put while there is no leader is never answered, and one that
+        a busy leader has may take long: neither has to be waited for alone.
+        """
+        asked: set[asyncio.Future[dict[str, Any]]] = set()
+        deadline = asyncio.get_running_loop().time() + self._settings.request_timeout_s
+        try:
+            while (left_s := deadline - asyncio.get_running_loop().time()) > 0:
+                asked.add(await self.post(f"$JS.API.{verb}", b""))
+                done, _ = await asyncio.wait(
+                    asked, timeout=min(_INSIST_S, left_s), return_when=asyncio.FIRST_COMPLETED
+                )
+                if done:
+                    return done.pop().result()
+        finally:
+            for one in asked:
+                one.cancel()
+        raise NatsAway(f"the NATS server did not answer to {verb} in time")
 
     async def gather(self, verb: str, body: Mapping[str, Any], timeout_s: float = 0.0) -> list[Msg]:
         """Ask JetStream for messages, and return those that came up to its end mark."""

@@ -29,6 +29,12 @@ class WrongSequence(LogUnavailable):
     reason = "order"
 
 
+class LeaderChanged(LogUnavailable):
+    """Another server leads the stream: what the one before had not confirmed may be lost, and is looked for."""
+
+    reason = "leader"
+
+
 class NotDurable(LogUnavailable):
     """A server that keeps the log confirms before it has written, or doesn't tell."""
 

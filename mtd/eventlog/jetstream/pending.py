@@ -1,14 +1,15 @@
-"""Batches that wait to be stored."""
+"""Batches that wait to be stored, and what else waits for its turn."""
 
 from __future__ import annotations
 
 import asyncio
 import zlib
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mtd.eventlog.encoding import encode_batch
+from mtd.eventlog.errors import LogUnavailable
 from mtd.eventlog.interfaces import AppendResult, Source
 
 if TYPE_CHECKING:
@@ -40,6 +41,31 @@ class Pending:
             self.done.set_exception(result)
         else:
             self.done.set_result(result)
+
+
+@dataclass(slots=True, eq=False)
+class Job:
+    """Something to be done between two batches; trouble with the servers has it done again."""
+
+    work: Callable[[], Awaitable[int]]
+    done: asyncio.Future[int]
+
+    async def run(self) -> None:
+        """Do it, and tell of it."""
+        try:
+            result = await self.work()
+        except LogUnavailable:
+            raise  # it is done again, or given up with all that waits
+        except Exception as error:
+            self.fail(error)
+            return
+        if not self.done.done():
+            self.done.set_result(result)
+
+    def fail(self, error: Exception) -> None:
+        """Give it up."""
+        if not self.done.done():
+            self.done.set_exception(error)
 
 
 def encode(envelopes: Sequence[Envelope]) -> Encoded:

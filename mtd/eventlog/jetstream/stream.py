@@ -100,7 +100,7 @@ class Stream:
     async def info(self) -> StreamInfo:
         """Ask the stream's leader. Raises NotFound if there is no such stream."""
         try:
-            return StreamInfo.of(await self._connection.api(f"STREAM.INFO.{self.name}"))
+            return StreamInfo.of(await self._connection.insist(f"STREAM.INFO.{self.name}"))
         except ApiError as error:
             if error.code == _NOT_FOUND:
                 raise NotFound(f"there is no stream {self.name}") from error

@@ -8,7 +8,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mtd.core.backoff import Backoff
@@ -19,9 +19,10 @@ from mtd.eventlog.availability import Availability
 from mtd.eventlog.errors import LogUnavailable, SourceStored
 from mtd.eventlog.interfaces import AppendResult, LoggedBatch, Source
 from mtd.eventlog.jetstream.chain import Flight
-from mtd.eventlog.jetstream.errors import Fenced, NotDurable, StreamFull
+from mtd.eventlog.jetstream.errors import Fenced, LeaderChanged, NotDurable, StreamFull
 from mtd.eventlog.jetstream.keeper import Keeper
 from mtd.eventlog.jetstream.messages import BATCH, Assembler, Head, Placed, parse, place_crc
+from mtd.eventlog.jetstream.pending import Job
 from mtd.eventlog.queues import COMMITS
 
 if TYPE_CHECKING:
@@ -35,34 +36,11 @@ logger = logging.getLogger(__name__)
 _AGAIN_S = (0.1, 2.0)
 # After so many failures with nothing stored in between nobody is let wait for the next attempt.
 _FRUITLESS = 8
+# Nothing confirmed for so long: has the leader changed?
+_SILENCE_S = 1.0
 
 Publish = Callable[[LoggedBatch | None, int, int], None]
 """Told of a batch that became durable, its stored bytes, and where the log ends; None for one of nobody here."""
-
-
-@dataclass(slots=True, eq=False)
-class Job:
-    """Something to be done between two batches; trouble with the servers has it done again."""
-
-    work: Callable[[], Awaitable[int]]
-    done: asyncio.Future[int]
-
-    async def run(self) -> None:
-        """Do it, and tell of it."""
-        try:
-            result = await self.work()
-        except LogUnavailable:
-            raise  # it is done again, or given up with all that waits
-        except Exception as error:
-            self.fail(error)
-            return
-        if not self.done.done():
-            self.done.set_result(result)
-
-    def fail(self, error: Exception) -> None:
-        """Give it up."""
-        if not self.done.done():
-            self.done.set_exception(error)
 
 
 class Writer:
@@ -82,6 +60,7 @@ class Writer:
         self._overdue: asyncio.TimerHandle | None = None
         self._last_error = LogUnavailable("")
         self._backoff = Backoff(*_AGAIN_S)
+        self._looked_s = 0.0
         self.availability = Availability()
 
     # -- from outside ----------------------------------------------------------
@@ -188,26 +167,37 @@ class Writer:
 
     async def _wait(self) -> None:
         """Wait for a confirmation, for something to do, or until there is something to look after."""
-        until = self.keeper.due - time.monotonic()
-        if self._parts.chain.flights:
-            until = min(until, self._parts.chain.left_s)
-        if until > 0 and not self._woken.is_set():
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), until)
-        self._woken.clear()
+        await self._sleep(self.keeper.due - time.monotonic())
+        await self._look_after_silence()
 
     async def _drain(self) -> None:
         while self._parts.chain.flights:
             self._settle()
             if self._parts.chain.flights:
-                await self._wait_for_flights()
+                await self._sleep(self._parts.chain.left_s)
+                await self._look_after_silence()
 
-    async def _wait_for_flights(self) -> None:
-        left_s = self._parts.chain.left_s
-        if left_s > 0 and not self._woken.is_set():
+    async def _sleep(self, most_s: float) -> None:
+        chain = self._parts.chain
+        if chain.flights:
+            most_s = min(most_s, chain.left_s, max(_SILENCE_S, self._looked_s + _SILENCE_S) - chain.silent_s)
+        if most_s > 0 and not self._woken.is_set():
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), left_s)
+                await asyncio.wait_for(self._woken.wait(), most_s)
         self._woken.clear()
+
+    async def _look_after_silence(self) -> None:
+        """See whether who should confirm still leads the stream. Raises LeaderChanged, and NatsAway if nobody answers."""
+        chain, parts = self._parts.chain, self._parts
+        if chain.silent_s < _SILENCE_S:
+            self._looked_s = 0.0
+        elif chain.silent_s >= self._looked_s + _SILENCE_S:
+            info = await parts.stream.info()
+            self._looked_s = chain.silent_s
+            if info.leader != parts.info.leader:
+                raise LeaderChanged(
+                    f"{info.leader or 'nobody'} leads the stream now, not {parts.info.leader}"
+                )
 
     # -- sending ---------------------------------------------------------------
 

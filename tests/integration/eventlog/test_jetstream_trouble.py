@@ -11,6 +11,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -22,6 +23,7 @@ from mtd.core.errors import Misconfigured
 from mtd.eventlog.errors import LogUnavailable
 from mtd.eventlog.interfaces import LoggedBatch, Source
 from mtd.eventlog.jetstream import opening
+from mtd.eventlog.jetstream.connection import Connection
 from mtd.eventlog.jetstream.log import JetStreamEventLog
 from mtd.eventlog.jetstream.messages import BATCH, Head
 from mtd.testing.nats import NatsServers, running_servers
@@ -147,6 +149,36 @@ def test_a_stream_that_is_gone_is_not_begun_anew_unasked(nats_server: NatsServer
         with pytest.raises(LogUnavailable):
             await log.append(make_events(2, 1))
         await other.stop()
+        await log.stop()
+
+    run(body)
+
+
+def test_a_question_that_nobody_answers_is_put_again(nats_server: NatsServers, tmp_path: Path) -> None:
+    """As while there is no leader: who waits for the first answer alone waits for its whole time-out."""
+
+    async def body() -> None:
+        log = new_log(nats_server, tmp_path)
+        await log.start()
+        # A connection that no writer asks anything over.
+        connection, asked = (
+            Connection(config_of(nats_server, tmp_path, {"request_timeout_s": 30}).jetstream, "t"),
+            0,
+        )
+        await connection.open()
+        post = connection.post
+
+        async def lost_at_first(subject: str, payload: bytes) -> asyncio.Future[Any]:
+            nonlocal asked
+            asked += 1
+            return asyncio.get_running_loop().create_future() if asked == 1 else await post(subject, payload)
+
+        connection.post = lost_at_first  # type: ignore[assignment,method-assign]
+        async with asyncio.timeout(20):
+            answer = await connection.insist(f"STREAM.INFO.{log._stream.name}")
+        assert answer["config"]["name"] == log._stream.name
+        assert asked > 1
+        await connection.close()
         await log.stop()
 
     run(body)
