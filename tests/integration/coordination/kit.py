@@ -78,6 +78,13 @@ class Ledger:
 
     polled: dict[str, set[str]] = field(default_factory=dict)  # device -> collectors
     doubles: list[str] = field(default_factory=list)
+    processes: list[Process] = field(default_factory=list)
+
+    def suspect(self, key: str) -> None:
+        """Look at all at this moment: what one was seen to poll last, it may have ended without a turn to say so."""
+        polling = [one.name for one in self.processes if not one.ended and one.may_poll(key)]
+        if len(polling) > 1:
+            self.doubles.append(f"{key}: {polling}")
 
 
 class Process:
@@ -115,6 +122,7 @@ class Process:
         self.polls: set[str] = set()
         self.ended = False
         self._ledger = ledger
+        ledger.processes.append(self)
         self._polling: asyncio.Task[None] | None = None
 
     async def start(self, *, coordinates: bool = True, polls: bool = True) -> Process:
@@ -187,7 +195,11 @@ class Process:
         self.polls = polls
         for key in polls:
             if len(self._ledger.polled[key]) > 1:
-                self._ledger.doubles.append(f"{key}: {sorted(self._ledger.polled[key])}")
+                self._ledger.suspect(key)
+
+    def may_poll(self, key: str) -> bool:
+        """Whether it would poll a device at this moment."""
+        return self.assignment is not None and key in self.assignment.devices and self.seat.may_poll(key)
 
 
 class World:
