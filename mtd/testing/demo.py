@@ -48,9 +48,17 @@ _LIMITS = {
     metavar="NAME|FILE",
     help="Scenario of the lab; see `mtd lab --list`. Default: isp, with --seconds demo.",
 )
+@click.option(
+    "--edges",
+    type=click.IntRange(min=0, max=20),
+    default=0,
+    help="So many collectors poll for the daemon, which is their hub. Not with --seconds.",
+)
 @click.option("--browser/--no-browser", default=True, help="Open the console, if this machine has a screen.")
 @click.option("--keep", is_flag=True, help="Keep the demo's folder with configuration, logs and data.")
-def main(seconds: float | None, as_json: bool, scenario: str | None, browser: bool, keep: bool) -> None:
+def main(
+    seconds: float | None, as_json: bool, scenario: str | None, edges: int, browser: bool, keep: bool
+) -> None:
     """Show mtd at work on simulated routers: no router, no database server, nothing to configure.
 
     Starts lab routers (RouterOS 6 and 7), the daemon and a PostgreSQL of its
@@ -59,6 +67,8 @@ def main(seconds: float | None, as_json: bool, scenario: str | None, browser: bo
     what arrived in PostgreSQL and on the gRPC stream with what the routers
     truly did, and ends with code 0 if all is well.
     """
+    if edges and seconds is not None:
+        raise click.UsageError("--edges is to be looked at: leave --seconds away")
     console = Console(stderr=True)
     for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         # A closed window and `kill` end it as Ctrl-C does: nothing stays behind.
@@ -69,7 +79,11 @@ def main(seconds: float | None, as_json: bool, scenario: str | None, browser: bo
     # To be looked at, it is as users have it; to be compared with the truth, all is read each second.
     settings = {"t0": {"interfaces": 10}} if seconds is None else {}
     plan = Plan(
-        seconds=seconds or 0, lab_arguments=("--scenario", chosen), settings=settings, labels_of=_labels
+        seconds=seconds or 0,
+        lab_arguments=("--scenario", chosen),
+        settings=settings,
+        labels_of=_labels,
+        edges=edges,
     )
     figures: dict[str, Any] | None = None
     try:
@@ -131,13 +145,13 @@ Something is always going on: links flap, routers get busy, go away and come bac
 
 In another terminal, in this folder:
 
-  . .venv/bin/activate; export MTD_SERVER={stage.server} MTD_CONFIG={stage.config_path}
+  . .venv/bin/activate; export MTD_SERVER={stage.server} MTD_CONFIG={stage.config_path}{_more(stage)}
   mtd watch -d core-1 -m 'iface.*bps'     traffic of one router
   mtd device list                         the inventory
   mtd events -f                           what happens
   mtd query core-1 'iface.*.rx_bps'       what is stored
   mtd storage status                      how much that is
-  curl http://127.0.0.1:{stage.http_port}/metrics     mtd's own metrics
+{_edges_lines(stage)}  curl http://127.0.0.1:{stage.http_port}/metrics     mtd's own metrics
   psql "{stage.dsn()}"
 
 Ctrl-C ends everything and leaves nothing behind.
@@ -147,10 +161,24 @@ Ctrl-C ends everything and leaves nothing behind.
     )
 
 
+def _more(stage: Stage) -> str:
+    return "" if stage.door_ca_file is None else f" MTD_CA_FILE={stage.door_ca_file}"
+
+
+def _edges_lines(stage: Stage) -> str:
+    if stage.door_ca_file is None:
+        return ""
+    return (
+        "  mtd collector list                      who polls, and how many each\n"
+        f"  mtd collector status --config {stage.folder}/edge-1/mtd.toml\n"
+        "  kill -9 a collector: another one polls its routers within seconds\n"
+    )
+
+
 def _watch(stage: Stage) -> None:
     from mtd.cli.watch import SUMMARY, Screen, summary_table
 
-    with MtdClient(stage.server) as client, Screen(summary_table) as screen:
+    with MtdClient(stage.server, ca_file=stage.door_ca_file) as client, Screen(summary_table) as screen:
         for sample in client.watch(metrics=SUMMARY, on_gone=screen.forget):
             screen.show(sample)
 

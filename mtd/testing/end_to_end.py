@@ -20,6 +20,7 @@ import psycopg
 
 from mtd.lab.world import World
 from mtd.testing.ages import AgeFigures, SqlAges, StreamAges
+from mtd.testing.edges.beside import hub_settings, know_the_hub, running_edges
 from mtd.testing.harness import HarnessFailed, Stage, usage_of
 from mtd.testing.stored import count_stored
 from mtd.testing.truth_check import TruthCheck, TruthFigures
@@ -43,7 +44,7 @@ _DROPS = (
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to run. ``lab_arguments`` go to ``mtd lab``."""
+    """What to run. ``lab_arguments`` go to ``mtd lab``. With ``edges``, so many collectors poll, and the daemon doesn't."""
 
     seconds: float
     lab_arguments: tuple[str, ...]
@@ -52,16 +53,21 @@ class Plan:
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     device_settings: Mapping[str, Any] = field(default_factory=dict)
     labels_of: Callable[[str], Mapping[str, str]] | None = None
+    edges: int = 0
 
 
 @contextlib.contextmanager
 def running_stage(folder: Path, plan: Plan, say: Say) -> Iterator[tuple[Stage, dict[str, Any]]]:
     """Start lab, PostgreSQL and daemon, and put the lab's routers into the inventory."""
-    with Stage(folder, settings=plan.settings) as stage:
+    settings = {**plan.settings, **hub_settings()} if plan.edges else plan.settings
+    with Stage(folder, settings=settings) as stage, contextlib.ExitStack() as ending:
         say("starting the lab's routers")
         state = stage.start_lab(*plan.lab_arguments)
         say("starting the daemon with its own PostgreSQL")
         stage.start_daemon()
+        if plan.edges:
+            know_the_hub(stage)
+            ending.enter_context(running_edges(stage, plan.edges, say))
         say(f"adding {len(state['endpoints'])} routers to the inventory")
         stage.add_devices(state["endpoints"], plan.labels_of, **plan.device_settings)
         yield stage, state

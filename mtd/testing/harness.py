@@ -175,6 +175,8 @@ class Stage:
         self._settings = settings or {}
         self.lab: Process | None = None
         self.daemon: Process | None = None
+        self.door_ca_file: Path | None = None
+        """By which the gRPC door is known, if it speaks TLS."""
         self.adding_s = 0.0
         """How long it took to put devices into the inventory, in all."""
 
@@ -301,7 +303,7 @@ class Stage:
 
         started = time.monotonic()
         with (
-            MtdClient(self.server, timeout_s=_ADDING_TIMEOUT_S) as client,
+            MtdClient(self.server, timeout_s=_ADDING_TIMEOUT_S, ca_file=self.door_ca_file) as client,
             ThreadPoolExecutor(_ADDED_AT_ONCE) as threads,
         ):
             list(threads.map(add, routers))

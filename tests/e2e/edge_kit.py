@@ -24,7 +24,7 @@ from tests.e2e.secure_kit import SecureRig
 LOCAL = "127.0.0.1"
 # What takes seconds in the field takes less here.
 QUICK_FORWARD = {
-    "ack_timeout_s": 2.0,
+    "ack_timeout_s": 4.0,
     "retry_first_s": 0.2,
     "retry_cap_s": 0.5,
     "lost_after_s": 1.0,
