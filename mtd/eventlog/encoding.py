@@ -42,6 +42,10 @@ def checksum(first_seq: int, last_seq: int, appended_us: int, payload: bytes) ->
 
 def decode_batch(first_seq: int, last_seq: int, appended_us: int, crc: int, payload: bytes) -> list[Envelope]:
     """Return the events of a stored batch. Raises LogDamaged if it isn't what was stored."""
+    kinds = (last_seq, int), (appended_us, int), (crc, int), (payload, bytes)
+    if not all(isinstance(value, kind) for value, kind in kinds):
+        # What a stored row begins with says of which kind its values are: that can be damaged, too.
+        raise LogDamaged(first_seq, last_seq if isinstance(last_seq, int) else first_seq, "can't be read")
     if checksum(first_seq, last_seq, appended_us, payload) != crc:
         raise LogDamaged(first_seq, last_seq, "checksum differs")
     try:

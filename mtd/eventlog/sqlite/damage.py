@@ -14,12 +14,15 @@ from mtd.eventlog.sqlite.schema import Header
 def damaged_batch(connection: sqlite3.Connection, first_seq: int) -> LogDamaged | None:
     """Return what is wrong with a batch; None if it is sound, or isn't there."""
     row = connection.execute(
-        "SELECT first_seq, last_seq, appended_us, crc, payload FROM batch WHERE first_seq = ?", (first_seq,)
+        "SELECT first_seq, last_seq, appended_us, crc, payload, stored_bytes FROM batch WHERE first_seq = ?",
+        (first_seq,),
     ).fetchone()
     if row is None:
         return None
+    if not isinstance(row[5], int):
+        return LogDamaged(first_seq, first_seq, "can't be read")
     try:
-        decode_batch(*row)
+        decode_batch(*row[:5])
     except LogDamaged as damaged:
         return damaged
     return None
@@ -38,15 +41,13 @@ def end_of(connection: sqlite3.Connection, damaged: LogDamaged) -> int:
 def set_batch_aside(connection: sqlite3.Connection, header: Header, damage: Damage) -> tuple[int, int]:
     """Move a batch to what is damaged, within a transaction; return how many batches and bytes are left."""
     first_seq = damage.first_seq
-    (stored_bytes,) = connection.execute(
-        "SELECT stored_bytes FROM batch WHERE first_seq = ?", (first_seq,)
-    ).fetchone()
-    batch_id, payload = connection.execute(
-        "SELECT batch_id, payload FROM batch WHERE first_seq = ?", (first_seq,)
+    stored_bytes, batch_id, payload = connection.execute(
+        "SELECT stored_bytes, batch_id, CAST(payload AS BLOB) FROM batch WHERE first_seq = ?", (first_seq,)
     ).fetchone()
     note(connection, damage, batch_id, payload)
     connection.execute("DELETE FROM batch WHERE first_seq = ?", (first_seq,))
-    left = header.batches - 1, max(0, header.stored_bytes - stored_bytes)
+    size = stored_bytes if isinstance(stored_bytes, int) else len(payload or b"")
+    left = header.batches - 1, max(0, header.stored_bytes - size)
     connection.execute("UPDATE log SET stored_batches = ?, stored_bytes = ?", left)
     return left
 

@@ -118,6 +118,8 @@ class SqliteEventLog:
             if reason in ("disk_full", "busy"):
                 raise LogUnavailable(f"the event log {path} can't be opened: {reason}: {error}") from error
             raise Misconfigured(f"the event log {path} can't be opened: {reason}: {error}") from error
+        except OSError as error:
+            raise LogUnavailable(f"the event log {path} can't be opened: {error}") from error
         finally:
             if not self._store.is_open:
                 self._lock.release()

@@ -61,6 +61,10 @@ class DiskReader:
         events = size = 0
         cursor = self._connection.execute(_ROWS_FROM, (after + 1,))
         for first_seq, last_seq, appended_us, crc, stored_bytes, payload in cursor:
+            if not (isinstance(last_seq, int) and isinstance(stored_bytes, int)):
+                if not rows:
+                    raise LogDamaged(first_seq, first_seq, "can't be read")
+                break  # what is sound comes first
             if last_seq <= after:
                 continue
             events += last_seq + 1 - max(first_seq, after + 1)

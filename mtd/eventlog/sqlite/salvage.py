@@ -137,18 +137,24 @@ class _Copy:
         """Copy what an old file gives."""
         found = self._found
         with suppress(sqlite3.DatabaseError, TypeError):
-            (found.trimmed_through,) = old.execute("SELECT trimmed_through FROM log").fetchone()
+            (trimmed,) = old.execute("SELECT trimmed_through FROM log").fetchone()
+            found.trimmed_through = trimmed if isinstance(trimmed, int) else 0
         with suppress(sqlite3.DatabaseError):
-            found.consumers = old.execute("SELECT name, position FROM consumer").fetchall()
+            rows = old.execute("SELECT name, position FROM consumer").fetchall()
+            found.consumers = [(str(name), at) for name, at in rows if isinstance(at, int)]
         with suppress(sqlite3.DatabaseError):
-            found.sources = old.execute("SELECT log_id, first_seq, last_seq FROM source_range").fetchall()
+            rows = old.execute("SELECT log_id, first_seq, last_seq FROM source_range").fetchall()
+            found.sources = [row for row in rows if all(isinstance(value, int) for value in row[1:])]
         with suppress(sqlite3.DatabaseError):
-            found.damage = old.execute("SELECT * FROM damage").fetchall()
+            rows = old.execute("SELECT * FROM damage").fetchall()
+            found.damage = [row for row in rows if all(isinstance(value, int) for value in row[:3])]
         for row in _rows_of(old, found.trimmed_through):
             self._keep(row)
 
     def _keep(self, row: Row) -> None:
         first_seq, last_seq, appended_us, stored_bytes, crc, batch_id, payload = row
+        if not isinstance(last_seq, int) or last_seq > self._last_seq:
+            return
         if any(first_seq <= last and last_seq >= first for first, last in self._covered[-1:]):
             return
         try:

@@ -158,6 +158,9 @@ def read_header(connection: sqlite3.Connection) -> Header:
         "SELECT log_id, trimmed_through, stored_batches, stored_bytes FROM log"
     ).fetchone()
     newest = connection.execute("SELECT last_seq FROM batch ORDER BY first_seq DESC LIMIT 1").fetchone()
+    check_numbers("what the log says of itself", trimmed_through, batches, stored_bytes, *(newest or ()))
+    if not isinstance(log_id, str):
+        raise spoiled("the id of the log")
     ends = [trimmed_through, *(newest or ()), *(damage.last_seq for damage in read_damage(connection))]
     return Header(log_id, trimmed_through, batches, stored_bytes, max(ends))
 
@@ -173,12 +176,29 @@ def read_damage(connection: sqlite3.Connection, *, untold: bool = False) -> list
         if "no such table" in str(error):
             return []
         raise
-    return [Damage(*row) for row in rows]
+    for row in rows:
+        check_numbers("what was set aside", *row[:3])
+    return [Damage(first, last, found_us, str(detail)) for first, last, found_us, detail in rows]
 
 
 def read_consumers(connection: sqlite3.Connection) -> dict[str, int]:
     """Return the stored positions of the consumers."""
-    return dict(connection.execute("SELECT name, position FROM consumer ORDER BY name"))
+    consumers = dict(connection.execute("SELECT name, position FROM consumer ORDER BY name"))
+    check_numbers("the positions of readers", *consumers.values())
+    return consumers
+
+
+def check_numbers(what: str, *values: object) -> None:
+    """Raise an error of a damaged file unless all are integers: what a record begins with may be spoiled."""
+    if not all(isinstance(value, int) for value in values):
+        raise spoiled(what)
+
+
+def spoiled(what: str) -> sqlite3.DatabaseError:
+    """Return the error of a file in which something isn't of its kind."""
+    error = sqlite3.DatabaseError(f"{what} can't be read")
+    error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+    return error
 
 
 def disk_bytes(path: Path) -> int:

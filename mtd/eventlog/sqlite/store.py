@@ -28,6 +28,7 @@ from mtd.eventlog.sqlite.schema import (
     PAGE_BYTES,
     ROW_OVERHEAD_BYTES,
     Header,
+    check_numbers,
     is_damage,
     open_for_writing,
     read_consumers,
@@ -123,6 +124,7 @@ class Store:
         connection = open_for_writing(self._path, self._busy_timeout_s, now_us, log_id)
         try:
             self.header = header = read_header(connection)
+            read_consumers(connection)  # to see now that they are what they should be
             if mark is None or mark.log_id != header.log_id:
                 mark = self._reserve(header.last_seq)
             self._connection = connection
@@ -131,11 +133,19 @@ class Store:
                     "the event log %s has lost its end: it had reached %d", self._path, mark.reached
                 )
                 self.go_on_behind(self._last_known or mark.reserved_through, now_us)
+                self._count_anew()
         except BaseException:
             self.close()
             connection.close()
             raise
         self._last_known = self.header.last_seq
+
+    def _count_anew(self) -> None:
+        """Have the sums of what is there: what the log says of itself may be of another moment."""
+        with _Transaction(self._open_connection()) as connection:
+            sums = connection.execute("SELECT count(*), coalesce(sum(stored_bytes), 0) FROM batch").fetchone()
+            connection.execute("UPDATE log SET stored_batches = ?, stored_bytes = ?", sums)
+        self.header.batches, self.header.stored_bytes = sums
 
     def _is_gone(self) -> bool:
         return not self._path.exists() or not self._path.stat().st_size
@@ -166,7 +176,9 @@ class Store:
 
     def _reserve(self, last_seq: int) -> Mark:
         """Have positions reserved behind the last one, durably. Raises OSError."""
-        self._mark = self._write_mark(Mark(self.header.log_id, last_seq + RESERVED_AT_ONCE, last_seq))
+        # Reached is what was given out, and not what is about to be: that may fail.
+        mark = Mark(self.header.log_id, last_seq + RESERVED_AT_ONCE, self.header.last_seq)
+        self._mark = self._write_mark(mark)
         return self._mark
 
     def note_reached(self) -> None:
@@ -237,6 +249,7 @@ class Store:
         )
         count, freed, last = 0, 0, header.trimmed_through
         for last_seq, appended_us, stored_bytes in rows.fetchall():
+            check_numbers("a batch", last_seq, appended_us, stored_bytes)
             if last_seq > through or (appended_us >= older_than_us and freed >= excess_bytes):
                 break
             count, freed, last = count + 1, freed + stored_bytes, last_seq

@@ -19,6 +19,7 @@ import numpy.typing as npt
 # What each of our files begins with: big pages, checksums of little-endian words.
 _MAGIC = 0x377F0682
 _FORMAT = 3_007_000
+_MOST_BYTES = 512 * 1024 * 1024
 _HEADER = struct.Struct(">8I")  # magic, format, page size, checkpoint number, two salts, two checksums
 _FRAME = struct.Struct(">6I")  # page number, pages after a commit or 0, two salts, two checksums
 
@@ -132,6 +133,8 @@ def mend_wal(path: Path, page_bytes: int, aside: Path) -> str:
     Nobody may have the database open. Raises OSError.
     """
     try:
+        if path.stat().st_size > _MOST_BYTES:
+            return ""  # far more than we let it grow to: memory is worth more
         content = path.read_bytes()
     except FileNotFoundError:
         return ""

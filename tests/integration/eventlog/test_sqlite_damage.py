@@ -56,6 +56,7 @@ def killed(folder: Path, **changes: float) -> Original:
         log._writer.call(log._keeper.maintain)
         await log.stored_from("nobody")  # behind that in the same thread
         await log.append(make_events(LAST + 1, SIZE), b"the last, which may be torn")
+        await log.stored_from("nobody")  # no checkpoint is under way any more
         Original(folder / "running", log.log_id).copy(folder / "killed")
         await log.stop()
         return log.log_id
@@ -305,6 +306,49 @@ def test_a_batch_that_a_page_has_lost_is_told(tmp_path: Path) -> None:
         (damage,) = await log.untold_damage()
         assert (damage.first_seq, damage.last_seq) == (26, 35)
         assert {problem.kind for problem in (await log.verify()).problems} <= {"totals"}
+        await log.stop()
+
+    run(main())
+
+
+@pytest.mark.parametrize(
+    ("statement", "lost"),
+    [
+        ("UPDATE batch SET last_seq = 'x' WHERE first_seq = 26", range(26, 31)),
+        ("UPDATE batch SET crc = 'x' WHERE first_seq = 26", range(26, 31)),
+        ("UPDATE batch SET stored_bytes = 'x' WHERE first_seq = 26", range(26, 31)),
+        ("UPDATE batch SET appended_us = x'00' WHERE first_seq = 26", range(26, 31)),
+        ("UPDATE batch SET payload = 7 WHERE first_seq = 26", range(26, 31)),
+        ("UPDATE batch SET last_seq = 'x' WHERE first_seq = 46", range(46, 51)),
+        ("UPDATE batch SET last_seq = 9000 WHERE first_seq = 26", range(26, 31)),
+        ("UPDATE log SET stored_bytes = 'x'", ()),
+        ("UPDATE log SET log_id = x'00'", ()),
+        ("UPDATE consumer SET position = 'x'", ()),
+        ("INSERT INTO damage VALUES (3, 'x', 0, '', 1, NULL, NULL)", ()),
+    ],
+)
+def test_values_that_are_not_of_their_kind_are_damage(
+    tmp_path: Path, statement: str, lost: range | tuple[int, ...]
+) -> None:
+    """What a record begins with can be spoiled as well: then a number is text."""
+
+    async def main() -> None:
+        log = make_log(tmp_path)
+        await log.start()
+        for number in range(10):
+            await log.append(make_events(number * SIZE + 1, SIZE))
+        log.pin("projection", 7)
+        await log.stop()
+        with closing(sqlite3.connect(tmp_path / FILE)) as connection, connection:
+            connection.execute(statement)
+        log = make_log(tmp_path, retention_s=1e-6)
+        await log.start()
+        served = numbers(await read_all(log))
+        assert (await log.append(make_events(9999, 1))).first_seq > 50
+        log.pin("projection", 50)
+        await log.trim(40)  # meets every row
+        assert sorted(set(range(1, 51)) - set(served)) == list(lost)
+        assert (await log.append(make_events(10_000, 1))).first_seq > 51
         await log.stop()
 
     run(main())

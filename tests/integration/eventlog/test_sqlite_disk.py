@@ -80,7 +80,7 @@ def test_the_write_ahead_file_does_not_grow_while_readers_read(tmp_path: Path) -
 def test_a_full_database_file_recovers_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pages = [60]
 
-    def open_small(path: Path, busy_timeout_s: float, now_us: int) -> sqlite3.Connection:
+    def open_small(path: Path, busy_timeout_s: float, now_us: int, log_id: str = "") -> sqlite3.Connection:
         connection = schema.open_for_writing(path, busy_timeout_s, now_us)
         connection.execute(f"PRAGMA max_page_count = {pages[0]}")
         return connection
