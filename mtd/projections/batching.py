@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from mtd.core import log_fields
 from mtd.core.clock import Clock
 from mtd.core.errors import Misconfigured, Retryable
 from mtd.model.events import payload_kind
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 NumberedEvent = tuple[int, "Envelope"]
+_UUID_BYTES = 16
 _NO_TENANT = str(uuid.UUID(int=0))
 _EVENTS_PER_LOOK = 8  # frames between two looks at the clock: about half a millisecond
 _LARGE_KINDS = frozenset({"table_delta", "snapshot"})  # one alone may take a slice
@@ -121,10 +123,23 @@ def _offer(
         metrics.EVENTS_DROPPED.labels(projection=name, reason=str(error)).inc()
     except Exception as error:
         metrics.DEAD_LETTERS.labels(projection=name).inc()
-        logger.exception("event %d can't be projected by %s", seq, name)
+        with log_fields.bound(**origin_of(seq, envelope)):
+            logger.exception("event %d can't be projected by %s", seq, name)
         batch.dead.append(dead_letter(name, seq, envelope, f"{type(error).__name__}: {error}"))
         if envelope.source_seq:
             batch.unfit.append((name, envelope.tenant_id, type(error).__name__))
+
+
+def origin_of(seq: int, envelope: Envelope) -> dict[str, object]:
+    """Return what a line about an event carries: which it is, and whose. The log's id is the lane's."""
+    origin: dict[str, object] = {"seq": seq, "tenant": envelope.tenant_id, "device_id": envelope.device_id}
+    if envelope.source_seq:
+        origin |= {"source_log_id": _uuid_text(envelope.source_log_id), "source_seq": envelope.source_seq}
+    return origin
+
+
+def _uuid_text(data: bytes) -> str:
+    return str(uuid.UUID(bytes=data)) if len(data) == _UUID_BYTES else data.hex()
 
 
 def dead_letter(projection: str, seq: int, envelope: Envelope, reason: str) -> DeadLetter:
