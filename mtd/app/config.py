@@ -19,6 +19,7 @@ from mtd.api.tls.config import TlsMode
 from mtd.app.auditing.config import AuditConfig
 from mtd.app.doctor_config import DoctorConfig
 from mtd.app.neighbours_config import NeighboursConfig
+from mtd.app.slo.config import SloConfig
 from mtd.coordination.config import CoordinationConfig
 from mtd.core.report import ENVIRONMENT as LOG_NAMES
 from mtd.core.report import LogConfig
@@ -43,7 +44,9 @@ from mtd.sources.snmp.config import SnmpConfig
 from mtd.storage.config import ENVIRONMENT as DATABASE_NAMES
 from mtd.storage.config import StorageConfig
 
-HUBS_ONLY = frozenset({"database", "projections", "queries", "grpc", "login", "oidc", "console", "privacy"})
+HUBS_ONLY = frozenset(
+    {"slo", "database", "projections", "queries", "grpc", "login", "oidc", "console", "privacy"}
+)
 """Sections that a collector has no use for."""
 
 MASTER_KEY_FILE_VARIABLE = "ENCRYPTION_MASTER_KEY_FILE"
@@ -148,6 +151,9 @@ class Settings(BaseModel):
         default_factory=DiagnosticsConfig, description="Tools that routers run on demand."
     )
     security: SecurityConfig = Field(default_factory=SecurityConfig, description="Keys.")
+    slo: SloConfig = Field(
+        default_factory=SloConfig, description="What is promised of mtd as a service, and how it is measured."
+    )
     audit: AuditConfig = Field(default_factory=AuditConfig, description="The audit log: who did what.")
     doctor: DoctorConfig = Field(
         default_factory=DoctorConfig, description="What `mtd doctor` takes for good."

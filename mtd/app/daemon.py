@@ -13,6 +13,7 @@ from mtd.api.grpc.event_feed import EventFeeds
 from mtd.api.grpc.place_parts import place_parts
 from mtd.api.grpc.polling import polling_parts
 from mtd.api.grpc.server import ApiContext, GrpcServer
+from mtd.api.grpc.service_levels import service_level_parts
 from mtd.api.grpc.stream_hub import StreamHub
 from mtd.api.http.server import HttpServer
 from mtd.api.interfaces import ReadyCheck
@@ -44,6 +45,7 @@ from mtd.app.process import Process
 from mtd.app.requests import RequestPruner
 from mtd.app.secrets import Secrets
 from mtd.app.showing import Showing, Shown
+from mtd.app.slo.service import ServiceLevels
 from mtd.app.tenancy import sole_tenant
 from mtd.app.ways import way_testers
 from mtd.compaction.service import CompactionService
@@ -72,6 +74,7 @@ from mtd.storage.schema import migrate
 from mtd.storage.stores.devices import DeviceStore, has_secrets
 from mtd.storage.stores.positions import PositionStore
 from mtd.storage.stores.requests import StoredRequests
+from mtd.storage.stores.service_levels import ServiceLevelStore
 from mtd.storage.stores.tenants import TenantStore
 
 logger = logging.getLogger(__name__)
@@ -238,7 +241,7 @@ class Daemon(Process):
         )
 
     def _make_readers(self, settings: Settings) -> None:
-        self._edges = Edges(self._database, settings.link)
+        self._edges = Edges(self._database, settings.link, settings.daemon.collector_id)
         self._limits = TenantLimits(settings.queries)
         self._telemetry = Telemetry(
             self._readers,
@@ -396,6 +399,12 @@ class Daemon(Process):
             self._certificates.collectors,
             self._edges.desk,
         )
+        levels = ServiceLevels(
+            ServiceLevelStore(self._database),
+            self._recorder,
+            self._settings.slo,
+            self._settings.scheduler.intervals_s.of(Tier.T0),
+        )
         context = ApiContext(
             self._inventory,
             self._finding.discovery,
@@ -413,6 +422,7 @@ class Daemon(Process):
                 *self._identity.parts(),
                 *place_parts(self._readers),
                 *polling_parts(Pollers(self._pools.coordination, self._coordinating.leases)),
+                *service_level_parts(levels),
                 *self._ingesting.parts(),
                 *linking.parts(),
                 *credential_parts(self._pools.doors, self._secrets.sealer, self._secrets.resolver.check),
@@ -424,6 +434,7 @@ class Daemon(Process):
             follow_traces=self._settings.tracing.callers == "follow",
         )
         await self._begin("coordination", self._coordinating.start(), self._coordinating.stop)
+        await self._begin("service levels", levels.start(), levels.stop)
         pruner = RequestPruner(self._database)
         await self._begin("ids of requests", pruner.start(), pruner.stop)
         self._grpc = GrpcServer(context)

@@ -58,6 +58,7 @@ _COMMANDS: Mapping[str, str] = MappingProxyType(
         "log": "mtd.cli.log:log",
         "backfill": "mtd.cli.backfill:backfill",
         "size": "mtd.cli.size:size",
+        "slo": "mtd.cli.slo:slo",
         "storage": "mtd.cli.storage:storage",
     }
 )

@@ -19,6 +19,7 @@ from mtd.client.linking import LINK
 from mtd.client.places import GROUPS, SITES
 from mtd.client.polling import POLLING
 from mtd.client.requests import INVENTORY, TELEMETRY
+from mtd.client.service_levels import SERVICE_LEVELS
 from mtd.client.tools import DIAGNOSTICS
 
 MIB = 1024 * 1024
@@ -83,6 +84,7 @@ STUBS: Mapping[str, tuple[str, str]] = MappingProxyType(
         TOKENS: ("admin.v1.token_service", "TokenService"),
         COLLECTORS: ("admin.v1.collector_service", "CollectorService"),
         POLLING: ("admin.v1.polling_service", "PollingService"),
+        SERVICE_LEVELS: ("admin.v1.service_level_service", "ServiceLevelService"),
         LINK: ("collector.v1.collector_link_service", "CollectorLinkService"),
         ENROLLMENT: ("ingest.v1.enrollment_service", "EnrollmentService"),
     }

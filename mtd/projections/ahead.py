@@ -16,9 +16,11 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from mtd.core.clock import SYSTEM_CLOCK
 from mtd.core.errors import MtdError, Retryable
 from mtd.core.service import TaskGroup
 from mtd.projections import metrics
+from mtd.projections.ages import AGES
 from mtd.projections.batching import NumberedEvent
 from mtd.projections.errors import OutOfBounds
 from mtd.projections.frames import FrameEncoder, TimeBounds
@@ -129,6 +131,7 @@ class Ahead:
                 some = chosen[first : first + _ROWS_AT_ONCE]
                 rows = [encoder.row(seq, envelope) for _, (_, _, seq, envelope) in some]
                 await upsert_latest(tx, log_id, rows, [group for (_, _, group), _ in some])
+            AGES.written(((place, aged[1]) for place, aged in chosen), SYSTEM_CLOCK.now_us())
             return [(seq, envelope) for _, (_, _, seq, envelope) in chosen]
 
         shown = await self._db.run("projections.ahead", write, deadline_s=_DEADLINE_S, durable=False)

@@ -9,6 +9,7 @@ from zope.interface import implementer
 
 from mtd.model.moments import is_from_future
 from mtd.projections import metrics
+from mtd.projections.ages import AGES
 from mtd.projections.frames import FrameEncoder, TimeBounds
 from mtd.projections.interfaces import IBatchWriter, IProjection
 from mtd.storage.stores.frames import FrameName, copy_latest, upsert_latest
@@ -133,6 +134,7 @@ class LatestBatch:
                 row_groups.append(group)
         await copy_latest(tx, self._log_id, names)
         await upsert_latest(tx, self._log_id, rows, row_groups)
+        AGES.written(((place, aged[1]) for place, aged in chosen.items()), self._bounds.now_us())
 
     def _is_newer(self, one: Aged, other: Aged) -> bool:
         if self._is_from_future(other[1]):

@@ -39,6 +39,12 @@ RETRIES = Counter(
 )
 QUEUE_BATCHES = Gauge("mtd_projections_queue_batches", "Batches read ahead from the log.", ["lane"])
 PUBLISH_FAILURES = Counter("mtd_projections_publish_failures_total", "Calls of on_committed that raised.")
+LATEST_AGE_SECONDS = Histogram(
+    "mtd_projections_latest_age_seconds",
+    "Age of values when they became a device's newest in the database: from the poll, by its collector's clock.",
+    ["poll_group"],
+    buckets=(0.1, 0.25, 0.5, 1, 1.5, 2, 3, 5, 10, 30, 60, 300, 3600),
+)
 AHEAD_ACTIVE = Gauge(
     "mtd_projections_ahead_active",
     "1 while the newest values are shown in front of a backlog that is being written, else 0.",

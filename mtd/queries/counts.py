@@ -13,8 +13,9 @@ from mtd.storage.pool import Database
 from mtd.storage.txn import Row, Transaction
 
 _STATUS = """
-SELECT d.enabled, coalesce(s.status, 'unknown'), count(*)
+SELECT d.enabled, CASE WHEN u.device_id IS NULL THEN coalesce(s.status, 'unknown') ELSE 'unknown' END, count(*)
 FROM device d LEFT JOIN device_status s USING (tenant_id, device_id)
+LEFT JOIN device_unobserved u USING (tenant_id, device_id)
 WHERE d.tenant_id = %s GROUP BY 1, 2
 """
 _DAYS = """

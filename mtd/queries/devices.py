@@ -32,8 +32,10 @@ SELECT coalesce(s.status, 'unknown'), coalesce(s.reason, ''), to_us(s.since),
        (SELECT array_agg(g.name ORDER BY g.name) FROM device_group_member m
         JOIN device_group g USING (tenant_id, group_id)
         WHERE m.tenant_id = d.tenant_id AND m.device_id = d.device_id),
+       u.collector, to_us(u.since), u.stopped,
        {_DEVICE_COLUMNS}
 FROM device d LEFT JOIN device_status s USING (tenant_id, device_id)
+LEFT JOIN device_unobserved u USING (tenant_id, device_id)
 WHERE d.tenant_id = %s
 """  # noqa: S608 - composed of constants
 
@@ -106,10 +108,23 @@ def view_of_new(record: DeviceRecord) -> DeviceView:
     )
 
 
-def shown_status(status: str, reason: str, *, enabled: bool) -> tuple[DeviceStatus, str]:
-    """Return a stored status as the inventory's last word has it: that may be newer."""
+def shown_status(
+    status: str, reason: str, *, enabled: bool, absent: str | None = None, stopped: bool = False
+) -> tuple[DeviceStatus, str]:
+    """Return a stored status as the inventory's last word has it: that may be newer.
+
+    While ``absent``, the collector that is to poll it, isn't there, nothing is known of a device: it isn't down.
+    """
     if not enabled:
         return DeviceStatus.DISABLED, ""
+    if absent is not None:
+        how = "was stopped" if stopped else "isn't heard of"
+        before = (
+            f"; it was {status} before"
+            if status in (DeviceStatus.UP, DeviceStatus.DEGRADED, DeviceStatus.DOWN)
+            else ""
+        )
+        return DeviceStatus.UNKNOWN, f"its collector {absent} {how}{before}"
     if status == DeviceStatus.DISABLED:
         return DeviceStatus.UNKNOWN, "switched on, not polled yet"
     return DeviceStatus(status), reason
@@ -117,21 +132,23 @@ def shown_status(status: str, reason: str, *, enabled: bool) -> tuple[DeviceStat
 
 def _view(row: Row) -> DeviceView:
     status, reason, since_us, last_seen_us, version, board, identity, *more = row
-    major, capabilities, absent, ways, site, groups, *columns = more
+    major, capabilities, lacking, ways, site, groups, collector, absent_us, stopped, *columns = more
     new = view_of_new(record_of(tuple(columns)))
-    status, reason = shown_status(status, reason, enabled=new.settings.enabled)
+    status, reason = shown_status(
+        status, reason, enabled=new.settings.enabled, absent=collector, stopped=bool(stopped)
+    )
     return replace(
         new,
         settings=replace(new.settings, site=site, groups=tuple(groups or ())),
         status=status,
         status_reason=reason,
-        status_since_us=since_us,
+        status_since_us=since_us if collector is None else absent_us,
         last_seen_us=last_seen_us,
         routeros_version=version,
         board_name=board,
         identity=identity,
         capabilities=capabilities or {},
-        absent_capabilities=absent or {},
+        absent_capabilities=lacking or {},
         routeros_major=major,
         ways=states_of(ways or {}),
     )

@@ -36,8 +36,10 @@ class FleetQueries:
             await tx.execute(
                 "SELECT d.device_id, d.name, d.host, d.enabled, coalesce(s.status, 'unknown'), coalesce(s.reason, ''),"
                 " to_us(s.since), coalesce(s.routeros_version, ''), coalesce(s.board_name, ''),"
-                " coalesce(s.identity, ''), d.labels, (d.intervals_s->>%s)::float8"
+                " coalesce(s.identity, ''), d.labels, (d.intervals_s->>%s)::float8,"
+                " u.collector, to_us(u.since), u.stopped"
                 " FROM device d LEFT JOIN device_status s USING (tenant_id, device_id)"
+                " LEFT JOIN device_unobserved u USING (tenant_id, device_id)"
                 " WHERE d.tenant_id = %s AND d.device_id > %s ORDER BY d.device_id LIMIT %s",
                 (Tier.T0.value, tenant_id, after, PAGE),
             )
@@ -47,10 +49,9 @@ class FleetQueries:
 
 
 def _fleet_row(row: Row) -> FleetRow:
-    device_id, name, host, enabled, status, reason, since_us, version, board, identity, labels, interval_s = (
-        row
-    )
-    status, reason = shown_status(status, reason, enabled=enabled)
+    device_id, name, host, enabled, status, reason, since_us, version, board, identity, *more = row
+    labels, interval_s, collector, absent_us, stopped = more
+    status, reason = shown_status(status, reason, enabled=enabled, absent=collector, stopped=bool(stopped))
     return FleetRow(
         device_id=str(device_id),
         name=name,
@@ -58,7 +59,7 @@ def _fleet_row(row: Row) -> FleetRow:
         enabled=enabled,
         status=status,
         reason=reason,
-        since_us=since_us,
+        since_us=since_us if collector is None else absent_us,
         version=version,
         board=board,
         identity=identity,

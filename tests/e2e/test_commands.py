@@ -33,6 +33,7 @@ CALLS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("check",): (),
     ("config", "dump"): (),
     ("migrate",): (),
+    ("slo",): (),
     ("audit", "list"): (),
     ("audit", "export"): (),
     ("audit", "verify"): (),

@@ -253,7 +253,8 @@ def _values(part: Part) -> str:
 
 
 def _up(row: Row) -> str:
-    if row.view.status is DeviceStatus.DISABLED:
+    # Of one that nobody looks at, because its collector isn't there, nothing is known: absent is not down.
+    if row.view.status in (DeviceStatus.DISABLED, DeviceStatus.UNKNOWN):
         return ""
     return f"{labelled(UP, {'device': row.name})} {int(row.view.status in ALIVE)}\n"
 

@@ -1,0 +1,1 @@
+"""How well mtd does what it promises: counted, kept by the minute, and told."""
