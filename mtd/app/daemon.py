@@ -12,7 +12,7 @@ from mtd.api.console.worlds import Worlds
 from mtd.api.grpc.event_feed import EventFeeds
 from mtd.api.grpc.place_parts import place_parts
 from mtd.api.grpc.polling import polling_parts
-from mtd.api.grpc.server import ApiContext, GrpcServer
+from mtd.api.grpc.server import ApiContext, GrpcServer, ServicePart
 from mtd.api.grpc.service_levels import service_level_parts
 from mtd.api.grpc.stream_hub import StreamHub
 from mtd.api.http.server import HttpServer
@@ -418,17 +418,7 @@ class Daemon(Process):
             self._auditing.auditor,
             StoredRequests(self._readers),
             self._page_key,
-            parts=[
-                *self._identity.parts(),
-                *place_parts(self._readers),
-                *polling_parts(Pollers(self._pools.coordination, self._coordinating.leases)),
-                *service_level_parts(levels),
-                *self._ingesting.parts(),
-                *linking.parts(),
-                *credential_parts(self._pools.doors, self._secrets.sealer, self._secrets.resolver.check),
-                *self._auditing.service_parts(self._pools, self._dsn),
-                *self._certificates.parts(lambda: self._grpc.client_port),
-            ],
+            parts=self._service_parts(linking, levels),
             running=self._certificates.running,
             tls=self._certificates.grpc,
             follow_traces=self._settings.tracing.callers == "follow",
@@ -439,6 +429,20 @@ class Daemon(Process):
         await self._begin("ids of requests", pruner.start(), pruner.stop)
         self._grpc = GrpcServer(context)
         await self._begin("gRPC", self._grpc.start(), self._grpc.stop)
+
+    def _service_parts(self, linking: Linking, levels: ServiceLevels) -> list[ServicePart]:
+        """Return the services beside those of the context."""
+        return [
+            *self._identity.parts(),
+            *place_parts(self._readers),
+            *polling_parts(Pollers(self._pools.coordination, self._coordinating.leases)),
+            *service_level_parts(levels),
+            *self._ingesting.parts(),
+            *linking.parts(),
+            *credential_parts(self._pools.doors, self._secrets.sealer, self._secrets.resolver.check),
+            *self._auditing.service_parts(self._pools, self._dsn),
+            *self._certificates.parts(lambda: self._grpc.client_port),
+        ]
 
     def _find_and_look(self) -> Finding:
         """Return what finds devices and looks into them, within the quotas of tenants."""
