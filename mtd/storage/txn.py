@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import psycopg2
@@ -67,18 +67,26 @@ class Transaction:
 
     def fetchall(self) -> list[Row]:
         """Return all rows of the last statement."""
-        rows: list[Row] = self._cursor.fetchall()
+        rows: list[Row] = self._fetched(self._cursor.fetchall)
         return rows
 
     def fetchmany(self, count: int) -> list[Row]:
         """Return the next rows of the last statement, so many at most; none when it has no more."""
-        rows: list[Row] = self._cursor.fetchmany(count)
+        rows: list[Row] = self._fetched(self._cursor.fetchmany, count)
         return rows
 
     def fetchone(self) -> Row | None:
         """Return the next row of the last statement; None if there is none."""
-        row: Row | None = self._cursor.fetchone()
+        row: Row | None = self._fetched(self._cursor.fetchone)
         return row
+
+    @staticmethod
+    def _fetched(fetch: Callable[..., Any], *args: Any) -> Any:
+        """Return rows that have come. A connection that broke since then took its cursors with it."""
+        try:
+            return fetch(*args)
+        except psycopg2.InterfaceError as error:
+            raise Broken(error, connection_lost=True) from error
 
     @property
     def rowcount(self) -> int:

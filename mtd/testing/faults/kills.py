@@ -20,7 +20,7 @@ _BEFORE_NEXT_S = (0.2, 1.5)
 _INTERVAL_S = 1.0
 # A router's next poll after the daemon is back: a turn at the gate, a login, up to an interval.
 _RECONNECT_S = 3.0
-_BACK_S = 90.0
+_BACK_S = 300.0
 
 
 @dataclass(slots=True)

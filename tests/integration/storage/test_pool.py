@@ -130,6 +130,25 @@ def test_a_cut_connection_is_replaced_and_the_work_done_again(postgres_dsn: str)
     with_database(postgres_dsn, body)
 
 
+def test_rows_that_a_cut_connection_took_with_it_are_asked_for_again(postgres_dsn: str) -> None:
+    """The answer was there, and the cursor is closed before anybody looked at it."""
+
+    async def body(db: Database) -> None:
+        tries = []
+
+        async def work(tx: Transaction) -> Any:
+            await tx.execute("SELECT 7")
+            tries.append(len(tries))
+            if len(tries) == 1:
+                tx._cursor.close()
+            return tx.fetchone()
+
+        assert await db.run("test.cut", work) == (7,)
+        assert tries == [0, 1]
+
+    with_database(postgres_dsn, body)
+
+
 def test_idle_connections_that_were_cut_are_noticed(postgres_dsn: str) -> None:
     async def body(db: Database) -> None:
         await asyncio.gather(*(value(db, "SELECT 1 FROM pg_sleep(0.05)") for _ in range(2)))
