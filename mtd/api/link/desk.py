@@ -105,15 +105,18 @@ class LinkDesk:
         self._numbers = itertools.count(1)
         self._pending: dict[str, Pending] = {}
 
-    def add(self, link: Link) -> None:
-        """Take a link in. Raises QuotaExceeded."""
-        before = self._links.get(link.collector_id)
-        if before is None and len(self._links) >= self._most:
+    def check_room(self, link: Link) -> None:
+        """Raise QuotaExceeded if there is no room for a link."""
+        if link.collector_id not in self._links and len(self._links) >= self._most:
             raise QuotaExceeded(
                 f"{len(self._links)} collectors are linked with this hub already",
                 retry_after_s=10.0,
                 hint="let collectors call another hub (hub.targets), or raise link.max_links",
             )
+
+    def add(self, link: Link) -> None:
+        """Take a link in."""
+        before = self._links.get(link.collector_id)
         if before is not None:
             before.end(Superseding(f"{link.name} has opened another link with this hub"))
         self._links[link.collector_id] = link

@@ -183,6 +183,8 @@ class LinkSession:
     async def _welcome(self, hello: pb.Hello) -> None:
         parts = self._parts
         _check(hello)
+        # First: who takes part, and isn't told what to poll, has devices that nobody polls.
+        parts.desk.check_room(self)
         asked, now_us = parts.clock.monotonic(), parts.clock.now_us()
         facts = CollectorFacts(self.collector_id, self.name, hello.instance_id, self._tenants, hello.version)
         holds = [one.device_id for one in hello.held if one.exclusive]

@@ -293,6 +293,7 @@ def test_there_are_only_so_many_links(tmp_path: Path, postgres_dsn: str) -> None
         await until(lambda: first.seat.state.linked)
         second = await site.edge("edge-2")
         await until(lambda: "linked with this hub already" in second.seat.state.failure)
+        assert {facts.name for facts, _, _ in decided.joined} == {"edge-1"}, "it takes no part"
         with pytest.raises(Retryable):
             await second.seat.known_rows([ONE], ["arp"])
 
