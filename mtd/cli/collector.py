@@ -10,7 +10,7 @@ import click
 from rich.table import Table
 
 from mtd.cli.ca import all_collectors
-from mtd.cli.collector_polling import COMMANDS, all_pollers, describe, polls
+from mtd.cli.collector_polling import COMMANDS, all_pollers, describe, polls, reported
 from mtd.cli.collector_status import status
 from mtd.cli.connection import Connection
 from mtd.cli.output import console, explain_errors, json_option, plain, print_json, server_option
@@ -100,7 +100,8 @@ def list_collectors(server: Connection, as_json: bool) -> None:
         print_json([_record(*row) for row in rows])
         return
     table = Table(
-        "Name", "State", "Polls", "Devices", "Lease", "Version", "Last seen", "From", "Certificate expires"
+        *("Name", "State", "Polls", "Devices", "Lease", "Version", "Waits there", "Last push", "Clock"),
+        *("Last seen", "From", "Certificate expires"),
     )
     for row in rows:
         table.add_row(*_cells(*row))
@@ -116,10 +117,10 @@ def _record(one: Collector | None, poller: Poller | None) -> dict[str, Any]:
 
 
 def _cells(one: Collector | None, poller: Poller | None) -> list[str]:
-    polling = ["", "", "", ""]
+    polling = [""] * 7
     if poller is not None:
         lease = f"{poller.lease_left_s:.1f} s" if poller.lease_left_s > 0 else "none"
-        polling = [polls(poller), str(poller.devices), lease, plain(poller.version)]
+        polling = [polls(poller), str(poller.devices), lease, plain(poller.version), *reported(poller)]
     if one is None:
         return ["" if poller is None else plain(poller.name), "hub", *polling, "", "", ""]
     good = [certificate.expires_at for certificate in one.certificates if certificate.revoked_at is None]

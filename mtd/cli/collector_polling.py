@@ -34,6 +34,15 @@ def polls(one: Poller) -> str:
     return ", ".join(words)
 
 
+def reported(one: Poller) -> list[str]:
+    """Return what a collector said of itself: what waits there, when it last sent something, its clock."""
+    report = one.report
+    if report is None:
+        return ["", "", ""]
+    push = "never" if report.last_push is None else report.last_push.astimezone().strftime("%H:%M:%S")
+    return [f"{report.buffer_events} events", push, f"{report.clock_ahead_s:+.1f} s"]
+
+
 def describe(one: Poller) -> list[str]:
     """Return sentences about how a collector takes part."""
     since = one.since.astimezone().strftime(" since %Y-%m-%d %H:%M") if one.since else ""
@@ -41,6 +50,13 @@ def describe(one: Poller) -> list[str]:
     lines = [f"{what} is {polls(one)}{since}, version {plain(one.version) or 'unknown'}."]
     lease = f"its lease lasts {one.lease_left_s:.1f} s" if one.lease_left_s > 0 else "it has no lease"
     lines.append(f"It polls {one.devices} devices, {one.exclusive_devices} of them alone; {lease}.")
+    if one.report is not None:
+        waits, push, clock = reported(one)
+        heard = one.report.time.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+        lines.append(
+            f"At {heard} it said: {waits} wait there, last push {push}, its clock is {clock} from the hub's,"
+            f" polled less often: {plain(one.report.pressure)}."
+        )
     if one.sites:
         how = "nothing but" if one.sites_only else "rather than others"
         lines.append(f"Its sites: {plain(', '.join(one.sites))} ({how}).")

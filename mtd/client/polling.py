@@ -20,6 +20,18 @@ POLLING = "polling"
 
 
 @dataclass(frozen=True, slots=True)
+class Report:
+    """What a collector said of itself at last. ``pressure``: the uppermost tier that it polls less often, or "none"."""
+
+    time: dt.datetime
+    buffer_events: int
+    buffer_bytes: int
+    last_push: dt.datetime | None
+    clock_ahead_s: float
+    pressure: str
+
+
+@dataclass(frozen=True, slots=True)
 class Poller:
     """Who polls. ``state``: online, offline, left or never. ``lease_left_s`` is 0 if its lease is over."""
 
@@ -38,6 +50,7 @@ class Poller:
     sites_only: bool
     canary_percent: int | None
     canary_group: str
+    report: Report | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +183,18 @@ def _poller(message: pb.Poller) -> Poller:
         message.sites_only,
         message.canary_percent if message.HasField("canary_percent") else None,
         message.canary_group,
+        _report(message.report) if message.HasField("report") else None,
+    )
+
+
+def _report(message: pb.PollerReport) -> Report:
+    return Report(
+        _time(message.report_time),
+        message.buffer_events,
+        message.buffer_bytes,
+        _time(message.last_push_time) if message.HasField("last_push_time") else None,
+        message.clock_ahead_s,
+        message.pressure,
     )
 
 

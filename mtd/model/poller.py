@@ -7,6 +7,21 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
+class PollerReport:
+    """What a collector said of itself at last, at ``heard_us``. ``buffer_events``: what no hub has acknowledged.
+
+    ``last_push_us`` is None if it never sent anything. ``pressure``: the uppermost tier that it thins out, or "none".
+    """
+
+    heard_us: int
+    buffer_events: int
+    buffer_bytes: int
+    last_push_us: int | None
+    clock_ahead_s: float
+    pressure: str
+
+
+@dataclass(frozen=True, slots=True)
 class Poller:
     """A collector of a tenant, or a hub that polls. ``state``: online, offline, left or never.
 
@@ -27,6 +42,7 @@ class Poller:
     sites_only: bool
     canary_percent: int | None
     canary_group: str
+    report: PollerReport | None = None
     lease_left_s: float = 0.0
 
 

@@ -13,7 +13,7 @@ from mtd.api.grpc.admin.common import page_size_of
 from mtd.api.grpc.server import ServicePart
 from mtd.api.grpc.types import Context
 from mtd.core.errors import Refused
-from mtd.model.poller import PolledBy, Poller, PollerChange
+from mtd.model.poller import PolledBy, Poller, PollerChange, PollerReport
 from mtd.pb.admin.v1 import polling_service_pb2 as pb
 from mtd.pb.admin.v1.polling_service_pb2_grpc import (
     PollingServiceServicer,
@@ -177,6 +177,18 @@ def poller_message(one: Poller) -> pb.Poller:
         sites_only=one.sites_only,
         canary_percent=one.canary_percent,
         canary_group=one.canary_group,
+        report=None if one.report is None else _report(one.report),
+    )
+
+
+def _report(report: PollerReport) -> pb.PollerReport:
+    return pb.PollerReport(
+        report_time=_timestamp(report.heard_us),
+        buffer_events=report.buffer_events,
+        buffer_bytes=report.buffer_bytes,
+        last_push_time=None if report.last_push_us is None else _timestamp(report.last_push_us),
+        clock_ahead_s=report.clock_ahead_s,
+        pressure=report.pressure,
     )
 
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mtd.core.errors import Forbidden, NotFound, Refused
-from mtd.model.poller import PolledBy, Poller, PollerChange
+from mtd.model.poller import PolledBy, Poller, PollerChange, PollerReport
 from mtd.model.tenant import NO_TENANT_ID
 from mtd.storage.pool import Database
-from mtd.storage.txn import Transaction
+from mtd.storage.txn import Row, Transaction
 
 _POLLERS = """
 WITH known AS (
@@ -31,8 +31,11 @@ SELECT k.id, k.name, k.edge, k.state, to_us(k.changed_at), coalesce(k.version, '
                    JOIN site t USING (tenant_id, site_id)
                   WHERE cs.tenant_id = %(tenant)s AND cs.collector_id = k.id), '{}'),
        coalesce(s.sites_only, false), s.canary_percent,
-       coalesce((SELECT g.name FROM device_group g WHERE g.tenant_id = %(tenant)s AND g.group_id = s.canary_group_id), '')
+       coalesce((SELECT g.name FROM device_group g WHERE g.tenant_id = %(tenant)s AND g.group_id = s.canary_group_id), ''),
+       to_us(r.last_seen_at), r.buffer_depth, r.buffer_bytes, to_us(r.last_push_at), r.clock_ahead_s, r.pressure
   FROM known k LEFT JOIN collector_setting s ON s.collector_id = k.id
+  LEFT JOIN ingest_agent r ON r.tenant_id = %(tenant)s AND r.source = 'collector:' || k.id || '@' || %(tenant)s
+                          AND r.agent = 'mtd'
 """
 _HELD = """
 SELECT d.device_id::text, d.name, a.collector_id, coalesce(m.name, a.collector_id), to_us(a.since),
@@ -58,7 +61,7 @@ class PollerStore:
                 f"{_POLLERS} WHERE k.name > %(name)s ORDER BY k.name, k.id LIMIT %(limit)s",
                 {"tenant": tenant_id, "nil": NO_TENANT_ID, "name": after_name, "limit": limit},
             )
-            return [Poller(*row) for row in tx.fetchall()]
+            return [_poller(row) for row in tx.fetchall()]
 
         return await self._writer.run("pollers.list", read, tenant=tenant_id)
 
@@ -157,6 +160,12 @@ class PollerStore:
         return await self._writer.run("pollers.place_sites", write, tenant=tenant_id)
 
 
+def _poller(row: Row) -> Poller:
+    *what, heard_us, events, size, push_us, ahead_s, pressure = row
+    report = None if heard_us is None else PollerReport(heard_us, events, size, push_us, ahead_s, pressure)
+    return Poller(*what, report=report)
+
+
 async def _find(tx: Transaction, tenant_id: str, poller: str) -> Poller:
     await tx.execute(
         f"{_POLLERS} WHERE k.name = %(poller)s OR k.id = %(poller)s"
@@ -167,7 +176,7 @@ async def _find(tx: Transaction, tenant_id: str, poller: str) -> Poller:
     row = tx.fetchone()
     if row is None:
         raise NotFound(f"there is no collector {poller[:100]!r}")
-    return Poller(*row)
+    return _poller(row)
 
 
 async def _values(tx: Transaction, tenant_id: str, found: Poller, change: PollerChange) -> dict[str, object]:

@@ -60,10 +60,12 @@ SELECT objective, sum(good) FILTER (WHERE minute >= now() - interval '1 hour'),
    AND minute >= now() - interval '30 days' GROUP BY objective
 """
 _SKEWS = """
-UPDATE ingest_agent SET clock_skewed = abs(clock_ahead_s) > %(over)s
+UPDATE ingest_agent g SET clock_skewed = abs(clock_ahead_s) > %(over)s
  WHERE last_seen_at > now() - interval '2 minutes'
    AND (NOT clock_skewed AND abs(clock_ahead_s) > %(over)s OR clock_skewed AND abs(clock_ahead_s) < %(over)s / 2)
-RETURNING tenant_id::text, source, agent, clock_ahead_s, clock_skewed
+RETURNING tenant_id::text, source,
+    coalesce((SELECT m.name FROM collector_membership m WHERE 'collector:' || m.collector_id || '@' || g.tenant_id = g.source),
+             agent), clock_ahead_s, clock_skewed
 """
 
 Tallies = Mapping[tuple[str, Objective], Count]

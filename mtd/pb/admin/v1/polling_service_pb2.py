@@ -27,7 +27,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from mtd.pb.common.v1 import access_pb2 as mtd_dot_pb_dot_common_dot_v1_dot_access__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%mtd/pb/admin/v1/polling_service.proto\x12\x0fmtd.pb.admin.v1\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dmtd/pb/common/v1/access.proto\"\xeb\x02\n\x06Poller\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0c\n\x04\x65\x64ge\x18\x03 \x01(\x08\x12+\n\x05state\x18\x04 \x01(\x0e\x32\x1c.mtd.pb.admin.v1.PollerState\x12.\n\nstate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07version\x18\x06 \x01(\t\x12\x0f\n\x07\x64\x65vices\x18\x07 \x01(\r\x12\x19\n\x11\x65xclusive_devices\x18\x08 \x01(\r\x12\x14\n\x0clease_left_s\x18\t \x01(\x01\x12\x10\n\x08\x64raining\x18\n \x01(\x08\x12\x0e\n\x06weight\x18\x0b \x01(\x01\x12\r\n\x05sites\x18\x0c \x03(\t\x12\x12\n\nsites_only\x18\r \x01(\x08\x12\x1b\n\x0e\x63\x61nary_percent\x18\x0e \x01(\rH\x00\x88\x01\x01\x12\x14\n\x0c\x63\x61nary_group\x18\x0f \x01(\tB\x11\n\x0f_canary_percent\";\n\x12ListPollersRequest\x12\x11\n\tpage_size\x18\x01 \x01(\r\x12\x12\n\npage_token\x18\x02 \x01(\t\"X\n\x13ListPollersResponse\x12(\n\x07pollers\x18\x01 \x03(\x0b\x32\x17.mtd.pb.admin.v1.Poller\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\"\n\x10GetPollerRequest\x12\x0e\n\x06poller\x18\x01 \x01(\t\"<\n\x11GetPollerResponse\x12\'\n\x06poller\x18\x01 \x01(\x0b\x32\x17.mtd.pb.admin.v1.Poller\"\x9b\x01\n\x0ePollerSettings\x12\x10\n\x08\x64raining\x18\x01 \x01(\x08\x12\x0e\n\x06weight\x18\x02 \x01(\x01\x12\r\n\x05sites\x18\x03 \x03(\t\x12\x12\n\nsites_only\x18\x04 \x01(\x08\x12\x1b\n\x0e\x63\x61nary_percent\x18\x05 \x01(\rH\x00\x88\x01\x01\x12\x14\n\x0c\x63\x61nary_group\x18\x06 \x01(\tB\x11\n\x0f_canary_percent\"\x89\x01\n\x13UpdatePollerRequest\x12\x0e\n\x06poller\x18\x01 \x01(\t\x12\x31\n\x08settings\x18\x02 \x01(\x0b\x32\x1f.mtd.pb.admin.v1.PollerSettings\x12/\n\x0bupdate_mask\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\"?\n\x14UpdatePollerResponse\x12\'\n\x06poller\x18\x01 \x01(\x0b\x32\x17.mtd.pb.admin.v1.Poller\"&\n\x14ReleasePollerRequest\x12\x0e\n\x06poller\x18\x01 \x01(\t\"(\n\x15ReleasePollerResponse\x12\x0f\n\x07\x64\x65vices\x18\x01 \x01(\r\"}\n\x13PlaceDevicesRequest\x12\x0f\n\x07\x64\x65vices\x18\x01 \x03(\t\x12\r\n\x05sites\x18\x02 \x03(\t\x12\x13\n\x06poller\x18\x03 \x01(\tH\x00\x88\x01\x01\x12\x17\n\nredundancy\x18\x04 \x01(\rH\x01\x88\x01\x01\x42\t\n\x07_pollerB\r\n\x0b_redundancy\"6\n\x14PlaceDevicesResponse\x12\x0f\n\x07\x64\x65vices\x18\x01 \x01(\r\x12\r\n\x05sites\x18\x02 \x01(\r\"O\n\x16ListAssignmentsRequest\x12\x0e\n\x06poller\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\r\x12\x12\n\npage_token\x18\x03 \x01(\t\"\xc8\x01\n\nAssignment\x12\x11\n\tdevice_id\x18\x01 \x01(\t\x12\x0e\n\x06\x64\x65vice\x18\x02 \x01(\t\x12\x11\n\tpoller_id\x18\x03 \x01(\t\x12\x0e\n\x06poller\x18\x04 \x01(\t\x12/\n\x0b\x61ssign_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\treleasing\x18\x06 \x01(\x08\x12\x11\n\texclusive\x18\x07 \x01(\x08\x12\r\n\x05\x65poch\x18\x08 \x01(\x03\x12\x0e\n\x06pinned\x18\t \x01(\x08\"d\n\x17ListAssignmentsResponse\x12\x30\n\x0b\x61ssignments\x18\x01 \x03(\x0b\x32\x1b.mtd.pb.admin.v1.Assignment\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t*\x8d\x01\n\x0bPollerState\x12\x1c\n\x18POLLER_STATE_UNSPECIFIED\x10\x00\x12\x17\n\x13POLLER_STATE_ONLINE\x10\x01\x12\x18\n\x14POLLER_STATE_OFFLINE\x10\x02\x12\x15\n\x11POLLER_STATE_LEFT\x10\x03\x12\x16\n\x12POLLER_STATE_NEVER\x10\x04\x32\xdc\x05\n\x0ePollingService\x12q\n\x0bListPollers\x12#.mtd.pb.admin.v1.ListPollersRequest\x1a$.mtd.pb.admin.v1.ListPollersResponse\"\x17\xb2\xd2\x18\x13\x08\x01\x12\x0f\x63ollectors.read\x12k\n\tGetPoller\x12!.mtd.pb.admin.v1.GetPollerRequest\x1a\".mtd.pb.admin.v1.GetPollerResponse\"\x17\xb2\xd2\x18\x13\x08\x01\x12\x0f\x63ollectors.read\x12w\n\x0cUpdatePoller\x12$.mtd.pb.admin.v1.UpdatePollerRequest\x1a%.mtd.pb.admin.v1.UpdatePollerResponse\"\x1a\xb2\xd2\x18\x16\x08\x03\x12\x10\x63ollectors.write\x18\x01\x12z\n\rReleasePoller\x12%.mtd.pb.admin.v1.ReleasePollerRequest\x1a&.mtd.pb.admin.v1.ReleasePollerResponse\"\x1a\xb2\xd2\x18\x16\x08\x03\x12\x10\x63ollectors.write\x18\x01\x12v\n\x0cPlaceDevices\x12$.mtd.pb.admin.v1.PlaceDevicesRequest\x1a%.mtd.pb.admin.v1.PlaceDevicesResponse\"\x19\xb2\xd2\x18\x15\x08\x02\x12\x0finventory.write\x18\x01\x12}\n\x0fListAssignments\x12\'.mtd.pb.admin.v1.ListAssignmentsRequest\x1a(.mtd.pb.admin.v1.ListAssignmentsResponse\"\x17\xb2\xd2\x18\x13\x08\x01\x12\x0f\x63ollectors.readb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%mtd/pb/admin/v1/polling_service.proto\x12\x0fmtd.pb.admin.v1\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dmtd/pb/common/v1/access.proto\"\x9a\x03\n\x06Poller\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0c\n\x04\x65\x64ge\x18\x03 \x01(\x08\x12+\n\x05state\x18\x04 \x01(\x0e\x32\x1c.mtd.pb.admin.v1.PollerState\x12.\n\nstate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07version\x18\x06 \x01(\t\x12\x0f\n\x07\x64\x65vices\x18\x07 \x01(\r\x12\x19\n\x11\x65xclusive_devices\x18\x08 \x01(\r\x12\x14\n\x0clease_left_s\x18\t \x01(\x01\x12\x10\n\x08\x64raining\x18\n \x01(\x08\x12\x0e\n\x06weight\x18\x0b \x01(\x01\x12\r\n\x05sites\x18\x0c \x03(\t\x12\x12\n\nsites_only\x18\r \x01(\x08\x12\x1b\n\x0e\x63\x61nary_percent\x18\x0e \x01(\rH\x00\x88\x01\x01\x12\x14\n\x0c\x63\x61nary_group\x18\x0f \x01(\t\x12-\n\x06report\x18\x10 \x01(\x0b\x32\x1d.mtd.pb.admin.v1.PollerReportB\x11\n\x0f_canary_percent\"\xc9\x01\n\x0cPollerReport\x12/\n\x0breport_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rbuffer_events\x18\x02 \x01(\x03\x12\x14\n\x0c\x62uffer_bytes\x18\x03 \x01(\x03\x12\x32\n\x0elast_push_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rclock_ahead_s\x18\x05 \x01(\x01\x12\x10\n\x08pressure\x18\x06 \x01(\t\";\n\x12ListPollersRequest\x12\x11\n\tpage_size\x18\x01 \x01(\r\x12\x12\n\npage_token\x18\x02 \x01(\t\"X\n\x13ListPollersResponse\x12(\n\x07pollers\x18\x01 \x03(\x0b\x32\x17.mtd.pb.admin.v1.Poller\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\"\n\x10GetPollerRequest\x12\x0e\n\x06poller\x18\x01 \x01(\t\"<\n\x11GetPollerResponse\x12\'\n\x06poller\x18\x01 \x01(\x0b\x32\x17.mtd.pb.admin.v1.Poller\"\x9b\x01\n\x0ePollerSettings\x12\x10\n\x08\x64raining\x18\x01 \x01(\x08\x12\x0e\n\x06weight\x18\x02 \x01(\x01\x12\r\n\x05sites\x18\x03 \x03(\t\x12\x12\n\nsites_only\x18\x04 \x01(\x08\x12\x1b\n\x0e\x63\x61nary_percent\x18\x05 \x01(\rH\x00\x88\x01\x01\x12\x14\n\x0c\x63\x61nary_group\x18\x06 \x01(\tB\x11\n\x0f_canary_percent\"\x89\x01\n\x13UpdatePollerRequest\x12\x0e\n\x06poller\x18\x01 \x01(\t\x12\x31\n\x08settings\x18\x02 \x01(\x0b\x32\x1f.mtd.pb.admin.v1.PollerSettings\x12/\n\x0bupdate_mask\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\"?\n\x14UpdatePollerResponse\x12\'\n\x06poller\x18\x01 \x01(\x0b\x32\x17.mtd.pb.admin.v1.Poller\"&\n\x14ReleasePollerRequest\x12\x0e\n\x06poller\x18\x01 \x01(\t\"(\n\x15ReleasePollerResponse\x12\x0f\n\x07\x64\x65vices\x18\x01 \x01(\r\"}\n\x13PlaceDevicesRequest\x12\x0f\n\x07\x64\x65vices\x18\x01 \x03(\t\x12\r\n\x05sites\x18\x02 \x03(\t\x12\x13\n\x06poller\x18\x03 \x01(\tH\x00\x88\x01\x01\x12\x17\n\nredundancy\x18\x04 \x01(\rH\x01\x88\x01\x01\x42\t\n\x07_pollerB\r\n\x0b_redundancy\"6\n\x14PlaceDevicesResponse\x12\x0f\n\x07\x64\x65vices\x18\x01 \x01(\r\x12\r\n\x05sites\x18\x02 \x01(\r\"O\n\x16ListAssignmentsRequest\x12\x0e\n\x06poller\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\r\x12\x12\n\npage_token\x18\x03 \x01(\t\"\xc8\x01\n\nAssignment\x12\x11\n\tdevice_id\x18\x01 \x01(\t\x12\x0e\n\x06\x64\x65vice\x18\x02 \x01(\t\x12\x11\n\tpoller_id\x18\x03 \x01(\t\x12\x0e\n\x06poller\x18\x04 \x01(\t\x12/\n\x0b\x61ssign_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\treleasing\x18\x06 \x01(\x08\x12\x11\n\texclusive\x18\x07 \x01(\x08\x12\r\n\x05\x65poch\x18\x08 \x01(\x03\x12\x0e\n\x06pinned\x18\t \x01(\x08\"d\n\x17ListAssignmentsResponse\x12\x30\n\x0b\x61ssignments\x18\x01 \x03(\x0b\x32\x1b.mtd.pb.admin.v1.Assignment\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t*\x8d\x01\n\x0bPollerState\x12\x1c\n\x18POLLER_STATE_UNSPECIFIED\x10\x00\x12\x17\n\x13POLLER_STATE_ONLINE\x10\x01\x12\x18\n\x14POLLER_STATE_OFFLINE\x10\x02\x12\x15\n\x11POLLER_STATE_LEFT\x10\x03\x12\x16\n\x12POLLER_STATE_NEVER\x10\x04\x32\xdc\x05\n\x0ePollingService\x12q\n\x0bListPollers\x12#.mtd.pb.admin.v1.ListPollersRequest\x1a$.mtd.pb.admin.v1.ListPollersResponse\"\x17\xb2\xd2\x18\x13\x08\x01\x12\x0f\x63ollectors.read\x12k\n\tGetPoller\x12!.mtd.pb.admin.v1.GetPollerRequest\x1a\".mtd.pb.admin.v1.GetPollerResponse\"\x17\xb2\xd2\x18\x13\x08\x01\x12\x0f\x63ollectors.read\x12w\n\x0cUpdatePoller\x12$.mtd.pb.admin.v1.UpdatePollerRequest\x1a%.mtd.pb.admin.v1.UpdatePollerResponse\"\x1a\xb2\xd2\x18\x16\x08\x03\x12\x10\x63ollectors.write\x18\x01\x12z\n\rReleasePoller\x12%.mtd.pb.admin.v1.ReleasePollerRequest\x1a&.mtd.pb.admin.v1.ReleasePollerResponse\"\x1a\xb2\xd2\x18\x16\x08\x03\x12\x10\x63ollectors.write\x18\x01\x12v\n\x0cPlaceDevices\x12$.mtd.pb.admin.v1.PlaceDevicesRequest\x1a%.mtd.pb.admin.v1.PlaceDevicesResponse\"\x19\xb2\xd2\x18\x15\x08\x02\x12\x0finventory.write\x18\x01\x12}\n\x0fListAssignments\x12\'.mtd.pb.admin.v1.ListAssignmentsRequest\x1a(.mtd.pb.admin.v1.ListAssignmentsResponse\"\x17\xb2\xd2\x18\x13\x08\x01\x12\x0f\x63ollectors.readb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -46,38 +46,40 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_POLLINGSERVICE'].methods_by_name['PlaceDevices']._serialized_options = b'\262\322\030\025\010\002\022\017inventory.write\030\001'
   _globals['_POLLINGSERVICE'].methods_by_name['ListAssignments']._loaded_options = None
   _globals['_POLLINGSERVICE'].methods_by_name['ListAssignments']._serialized_options = b'\262\322\030\023\010\001\022\017collectors.read'
-  _globals['_POLLERSTATE']._serialized_start=1786
-  _globals['_POLLERSTATE']._serialized_end=1927
+  _globals['_POLLERSTATE']._serialized_start=2037
+  _globals['_POLLERSTATE']._serialized_end=2178
   _globals['_POLLER']._serialized_start=157
-  _globals['_POLLER']._serialized_end=520
-  _globals['_LISTPOLLERSREQUEST']._serialized_start=522
-  _globals['_LISTPOLLERSREQUEST']._serialized_end=581
-  _globals['_LISTPOLLERSRESPONSE']._serialized_start=583
-  _globals['_LISTPOLLERSRESPONSE']._serialized_end=671
-  _globals['_GETPOLLERREQUEST']._serialized_start=673
-  _globals['_GETPOLLERREQUEST']._serialized_end=707
-  _globals['_GETPOLLERRESPONSE']._serialized_start=709
-  _globals['_GETPOLLERRESPONSE']._serialized_end=769
-  _globals['_POLLERSETTINGS']._serialized_start=772
-  _globals['_POLLERSETTINGS']._serialized_end=927
-  _globals['_UPDATEPOLLERREQUEST']._serialized_start=930
-  _globals['_UPDATEPOLLERREQUEST']._serialized_end=1067
-  _globals['_UPDATEPOLLERRESPONSE']._serialized_start=1069
-  _globals['_UPDATEPOLLERRESPONSE']._serialized_end=1132
-  _globals['_RELEASEPOLLERREQUEST']._serialized_start=1134
-  _globals['_RELEASEPOLLERREQUEST']._serialized_end=1172
-  _globals['_RELEASEPOLLERRESPONSE']._serialized_start=1174
-  _globals['_RELEASEPOLLERRESPONSE']._serialized_end=1214
-  _globals['_PLACEDEVICESREQUEST']._serialized_start=1216
-  _globals['_PLACEDEVICESREQUEST']._serialized_end=1341
-  _globals['_PLACEDEVICESRESPONSE']._serialized_start=1343
-  _globals['_PLACEDEVICESRESPONSE']._serialized_end=1397
-  _globals['_LISTASSIGNMENTSREQUEST']._serialized_start=1399
-  _globals['_LISTASSIGNMENTSREQUEST']._serialized_end=1478
-  _globals['_ASSIGNMENT']._serialized_start=1481
-  _globals['_ASSIGNMENT']._serialized_end=1681
-  _globals['_LISTASSIGNMENTSRESPONSE']._serialized_start=1683
-  _globals['_LISTASSIGNMENTSRESPONSE']._serialized_end=1783
-  _globals['_POLLINGSERVICE']._serialized_start=1930
-  _globals['_POLLINGSERVICE']._serialized_end=2662
+  _globals['_POLLER']._serialized_end=567
+  _globals['_POLLERREPORT']._serialized_start=570
+  _globals['_POLLERREPORT']._serialized_end=771
+  _globals['_LISTPOLLERSREQUEST']._serialized_start=773
+  _globals['_LISTPOLLERSREQUEST']._serialized_end=832
+  _globals['_LISTPOLLERSRESPONSE']._serialized_start=834
+  _globals['_LISTPOLLERSRESPONSE']._serialized_end=922
+  _globals['_GETPOLLERREQUEST']._serialized_start=924
+  _globals['_GETPOLLERREQUEST']._serialized_end=958
+  _globals['_GETPOLLERRESPONSE']._serialized_start=960
+  _globals['_GETPOLLERRESPONSE']._serialized_end=1020
+  _globals['_POLLERSETTINGS']._serialized_start=1023
+  _globals['_POLLERSETTINGS']._serialized_end=1178
+  _globals['_UPDATEPOLLERREQUEST']._serialized_start=1181
+  _globals['_UPDATEPOLLERREQUEST']._serialized_end=1318
+  _globals['_UPDATEPOLLERRESPONSE']._serialized_start=1320
+  _globals['_UPDATEPOLLERRESPONSE']._serialized_end=1383
+  _globals['_RELEASEPOLLERREQUEST']._serialized_start=1385
+  _globals['_RELEASEPOLLERREQUEST']._serialized_end=1423
+  _globals['_RELEASEPOLLERRESPONSE']._serialized_start=1425
+  _globals['_RELEASEPOLLERRESPONSE']._serialized_end=1465
+  _globals['_PLACEDEVICESREQUEST']._serialized_start=1467
+  _globals['_PLACEDEVICESREQUEST']._serialized_end=1592
+  _globals['_PLACEDEVICESRESPONSE']._serialized_start=1594
+  _globals['_PLACEDEVICESRESPONSE']._serialized_end=1648
+  _globals['_LISTASSIGNMENTSREQUEST']._serialized_start=1650
+  _globals['_LISTASSIGNMENTSREQUEST']._serialized_end=1729
+  _globals['_ASSIGNMENT']._serialized_start=1732
+  _globals['_ASSIGNMENT']._serialized_end=1932
+  _globals['_LISTASSIGNMENTSRESPONSE']._serialized_start=1934
+  _globals['_LISTASSIGNMENTSRESPONSE']._serialized_end=2034
+  _globals['_POLLINGSERVICE']._serialized_start=2181
+  _globals['_POLLINGSERVICE']._serialized_end=2913
 # @@protoc_insertion_point(module_scope)

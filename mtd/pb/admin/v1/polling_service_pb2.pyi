@@ -26,7 +26,7 @@ POLLER_STATE_LEFT: PollerState
 POLLER_STATE_NEVER: PollerState
 
 class Poller(_message.Message):
-    __slots__ = ("id", "name", "edge", "state", "state_time", "version", "devices", "exclusive_devices", "lease_left_s", "draining", "weight", "sites", "sites_only", "canary_percent", "canary_group")
+    __slots__ = ("id", "name", "edge", "state", "state_time", "version", "devices", "exclusive_devices", "lease_left_s", "draining", "weight", "sites", "sites_only", "canary_percent", "canary_group", "report")
     ID_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     EDGE_FIELD_NUMBER: _ClassVar[int]
@@ -42,6 +42,7 @@ class Poller(_message.Message):
     SITES_ONLY_FIELD_NUMBER: _ClassVar[int]
     CANARY_PERCENT_FIELD_NUMBER: _ClassVar[int]
     CANARY_GROUP_FIELD_NUMBER: _ClassVar[int]
+    REPORT_FIELD_NUMBER: _ClassVar[int]
     id: str
     name: str
     edge: bool
@@ -57,7 +58,24 @@ class Poller(_message.Message):
     sites_only: bool
     canary_percent: int
     canary_group: str
-    def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., edge: _Optional[bool] = ..., state: _Optional[_Union[PollerState, str]] = ..., state_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., version: _Optional[str] = ..., devices: _Optional[int] = ..., exclusive_devices: _Optional[int] = ..., lease_left_s: _Optional[float] = ..., draining: _Optional[bool] = ..., weight: _Optional[float] = ..., sites: _Optional[_Iterable[str]] = ..., sites_only: _Optional[bool] = ..., canary_percent: _Optional[int] = ..., canary_group: _Optional[str] = ...) -> None: ...
+    report: PollerReport
+    def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., edge: _Optional[bool] = ..., state: _Optional[_Union[PollerState, str]] = ..., state_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., version: _Optional[str] = ..., devices: _Optional[int] = ..., exclusive_devices: _Optional[int] = ..., lease_left_s: _Optional[float] = ..., draining: _Optional[bool] = ..., weight: _Optional[float] = ..., sites: _Optional[_Iterable[str]] = ..., sites_only: _Optional[bool] = ..., canary_percent: _Optional[int] = ..., canary_group: _Optional[str] = ..., report: _Optional[_Union[PollerReport, _Mapping]] = ...) -> None: ...
+
+class PollerReport(_message.Message):
+    __slots__ = ("report_time", "buffer_events", "buffer_bytes", "last_push_time", "clock_ahead_s", "pressure")
+    REPORT_TIME_FIELD_NUMBER: _ClassVar[int]
+    BUFFER_EVENTS_FIELD_NUMBER: _ClassVar[int]
+    BUFFER_BYTES_FIELD_NUMBER: _ClassVar[int]
+    LAST_PUSH_TIME_FIELD_NUMBER: _ClassVar[int]
+    CLOCK_AHEAD_S_FIELD_NUMBER: _ClassVar[int]
+    PRESSURE_FIELD_NUMBER: _ClassVar[int]
+    report_time: _timestamp_pb2.Timestamp
+    buffer_events: int
+    buffer_bytes: int
+    last_push_time: _timestamp_pb2.Timestamp
+    clock_ahead_s: float
+    pressure: str
+    def __init__(self, report_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., buffer_events: _Optional[int] = ..., buffer_bytes: _Optional[int] = ..., last_push_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., clock_ahead_s: _Optional[float] = ..., pressure: _Optional[str] = ...) -> None: ...
 
 class ListPollersRequest(_message.Message):
     __slots__ = ("page_size", "page_token")
