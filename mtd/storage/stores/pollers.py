@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from mtd.core.errors import Forbidden, NotFound, Refused
 from mtd.model.poller import PolledBy, Poller, PollerChange, PollerReport
@@ -163,7 +164,7 @@ class PollerStore:
 def _poller(row: Row) -> Poller:
     *what, heard_us, events, size, push_us, ahead_s, pressure = row
     report = None if heard_us is None else PollerReport(heard_us, events, size, push_us, ahead_s, pressure)
-    return Poller(*what, report=report)
+    return replace(Poller(*what), report=report)
 
 
 async def _find(tx: Transaction, tenant_id: str, poller: str) -> Poller:
