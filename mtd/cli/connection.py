@@ -25,7 +25,7 @@ _OPTIONS = (
         default=DEFAULT_SERVER,
         envvar="MTD_SERVER",
         show_default=True,
-        help="Address of the daemon's gRPC door (MTD_SERVER).",
+        help="Address of the daemon's gRPC door, or of several hubs with commas between them (MTD_SERVER).",
     ),
     click.option(
         "--token-file",
