@@ -2,6 +2,7 @@
 
 from scripts.boards.kit import Board, Panel, at, quantile, rate
 
+MONTH = ',window="30d"'
 DOWN = ',status="down"'
 
 HEALTH = Board(
@@ -53,6 +54,46 @@ HEALTH = Board(
                     [("min(instance:mtd_polls_answered:ratio_rate5m)", "answered")],
                     stat=True,
                     width=4,
+                ),
+            ],
+        ),
+        (
+            "What is promised",
+            [
+                Panel(
+                    "Kept, 30 days",
+                    "percentunit",
+                    [(f"max by (objective) ({at('mtd_slo_good_ratio', MONTH)})", "{{objective}}")],
+                    "docs/slo.md tells what each means.",
+                    width=6,
+                ),
+                Panel(
+                    "Error budget left",
+                    "percentunit",
+                    [(f"min by (objective) ({at('mtd_slo_budget_left_ratio')})", "{{objective}}")],
+                    width=6,
+                    signed=True,
+                ),
+                Panel(
+                    "Error budget used, times as fast as it may be",
+                    "short",
+                    [(f"max by (objective, window) ({at('mtd_slo_burn_rate')})", "{{objective}} {{window}}")],
+                    width=6,
+                ),
+                Panel(
+                    "Age of values when they are the newest",
+                    "s",
+                    [
+                        (
+                            quantile(0.5, "mtd_projections_latest_age_seconds", "poll_group"),
+                            "{{poll_group}} median",
+                        ),
+                        (
+                            quantile(0.95, "mtd_projections_latest_age_seconds", "poll_group"),
+                            "{{poll_group}} p95",
+                        ),
+                    ],
+                    width=6,
                 ),
             ],
         ),

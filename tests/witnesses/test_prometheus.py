@@ -307,6 +307,7 @@ NOTHING_YET = (
     "mtd_forwarding_",
     "mtd_ingest_append_",
     "mtd_link_",
+    "mtd_slo_",
     "mtd_coordination_moves_total",
     "mtd_pressure_held_back_",
     "mtd_app_collectors_refused_total",
