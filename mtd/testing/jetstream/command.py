@@ -55,6 +55,8 @@ def jetstream(
     hubs_in_parallel   1, 2, ... hubs, each with a log and projections of its own, into one
                        PostgreSQL: frames a second in all. Logs are filled before.
     hubs_speedup       The most that hubs did together, beside what one does.
+                       Says something on a quiet machine only: on a busy one (machine
+                       load_1min) several processes get more of the processor than one.
     """
     console = Console(stderr=True)
     plan = JetStreamPlan(frames, routers, interfaces, batch, together, hubs)
