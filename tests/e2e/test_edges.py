@@ -15,7 +15,7 @@ import pytest
 
 from mtd.testing.edges.edge import Edge
 from mtd.testing.edges.line import Line
-from tests.e2e.edge_kit import QUICK_FORWARD, Watchman, frames_in_database, frames_in_log, hub_with_edges
+from tests.e2e.edge_kit import QUICK_FORWARD, Hub, Watchman, frames_in_database, frames_in_log, hub_with_edges
 from tests.e2e.kit import wait_for
 
 SCENARIO = """
@@ -28,7 +28,7 @@ name = "two"
 interfaces = 4
 """
 FAR = "127.0.0.2"
-SLOW_BACKFILL = {**QUICK_FORWARD, "backfill_events_per_s": 15.0}
+SLOW_BACKFILL = {**QUICK_FORWARD, "backfill_events_per_s": 10.0}
 
 
 def is_lost(edge: Edge, cut_us: int) -> bool:
@@ -66,9 +66,7 @@ def test_nothing_is_lost_or_doubled_when_the_line_is_cut_and_both_ends_are_kille
                 before = edge.metric("mtd_eventlog_last_seq")
                 wait_for(lambda: edge.metric("mtd_eventlog_last_seq") > before + 10, "it polls on", 30)
                 line.mend()
-                wait_for(
-                    lambda: all(age < 3 for age in hub.collected().values()), "live values come first", 30
-                )
+                wait_for(lambda: max(hub.collected().values()) < 4, "live values come first", 30)
                 assert edge.status()["backfill"]["events"] > 0
                 edge.kill()  # in the middle of the backfill
                 edge.start(ready=False)
@@ -77,27 +75,33 @@ def test_nothing_is_lost_or_doubled_when_the_line_is_cut_and_both_ends_are_kille
                 hub.daemon.kill()
                 hub.start()
                 wait_for(edge.is_ready, "all is well again", 60)
-                wait_for(lambda: edge.status()["buffer_events"] < 10, "all is sent", 60)
-            shown = hub.ask("collector", "status", "--config", str(edge.config_path), "--json")
-            assert json.loads(shown)["connected"]
-            stats = json.loads(hub.ask("log", "stats", "--config", str(edge.config_path), "--json"))
-            assert stats["forwarding"]["log_id"] == stats["log_id"]
-            assert stats["consumers"]["forwarder"] > 0
-            with pytest.raises(urllib.error.HTTPError, match="404") as elsewhere:
-                edge.http("/console/")
-            with elsewhere.value as page:
-                assert "The console is at the hub" in page.read().decode()
+                wait_for(lambda: edge.status()["buffer_events"] < 10, "all is sent", 90)
             assert watchman.looks > 10
             assert watchman.moved_back == []
-            assert edge.process is not None
-            os.kill(edge.process.pid, signal.SIGHUP)
-            wait_for(
-                lambda: "configuration reloaded; changed: nothing" in edge.tail(), "it reads its settings", 20
-            )
+            check_what_it_says_of_itself(hub, edge)
             edge.stop()
-        polled = frames_in_log(edge)
-        wait_for(lambda: len(frames_in_database(hub)) >= len(polled), "all of it is in the database", 30)
-        assert frames_in_database(hub) == polled
-        told = {event_type for (event_type,) in hub.sql("SELECT event_type FROM event")}
-        assert {"collector.hub.lost", "collector.hub.back", "collector.started"} <= told
-        hub.verify()
+        check_that_all_is_there_once(hub, edge)
+
+
+def check_what_it_says_of_itself(hub: Hub, edge: Edge) -> None:
+    shown = hub.ask("collector", "status", "--config", str(edge.config_path), "--json")
+    assert json.loads(shown)["connected"]
+    assert edge.process is not None
+    os.kill(edge.process.pid, signal.SIGHUP)
+    wait_for(lambda: "configuration reloaded; changed: nothing" in edge.tail(), "it reads its settings", 20)
+    stats = json.loads(hub.ask("log", "stats", "--config", str(edge.config_path), "--json"))
+    assert stats["forwarding"]["log_id"] == stats["log_id"]
+    assert stats["consumers"]["forwarder"] > 0
+    with pytest.raises(urllib.error.HTTPError, match="404") as elsewhere:
+        edge.http("/console/")
+    with elsewhere.value as page:
+        assert "The console is at the hub" in page.read().decode()
+
+
+def check_that_all_is_there_once(hub: Hub, edge: Edge) -> None:
+    polled = frames_in_log(edge)
+    wait_for(lambda: len(frames_in_database(hub)) >= len(polled), "all of it is in the database", 30)
+    assert frames_in_database(hub) == polled
+    told = {event_type for (event_type,) in hub.sql("SELECT event_type FROM event")}
+    assert {"collector.hub.lost", "collector.hub.back", "collector.started"} <= told
+    hub.verify()
