@@ -41,8 +41,8 @@ TO_HUB = declare(
     "What an edge tells its hub and has not sent.",
     limited_by="64",
 )
-_HELLO_PATIENCE = 3
-"""Times the usual patience: connecting and letting somebody in takes longer than renewing."""
+_FIRST_PATIENCE = 3
+"""Times the usual patience, until it is welcomed, and then until all is told: both take longer than renewing."""
 
 GetReport = Callable[[], Awaitable[CollectorReport]]
 
@@ -92,6 +92,7 @@ class Attachment:
         self._round_trip_s = 0.0
         self._tasks = TaskGroup("link.attachment")
         self._errands = Errands(handler, config.max_commands, self._say_update, self._find)
+        self._welcomed_at: float | None = None
         self.welcomed = asyncio.Event()
         self.complete = asyncio.Event()
         """Whether all that is to be polled was told."""
@@ -206,12 +207,19 @@ class Attachment:
     async def _watch(self) -> str:
         """Return when the hub has left something unanswered for too long, and how long that is."""
         patience_s = self._config.answer_timeout_s
+        first_s = patience_s * _FIRST_PATIENCE
         while True:
             await asyncio.sleep(patience_s / 4)
-            allowed_s = patience_s if self.welcomed.is_set() else patience_s * _HELLO_PATIENCE
-            oldest = min(self._asked.values(), default=None)
-            if oldest is not None and self._clock.monotonic() - oldest > allowed_s:
+            now = self._clock.monotonic()
+            allowed_s = patience_s if self.welcomed.is_set() else first_s
+            if now - min(self._asked.values(), default=now) > allowed_s:
                 return f"the hub has not answered for {allowed_s:g} s"
+            if (
+                self._welcomed_at is not None
+                and not self.complete.is_set()
+                and now - self._welcomed_at > first_s
+            ):
+                return f"the hub has not told within {first_s:g} s what is to be polled"
 
     # -- hearing --------------------------------------------------------------
 
@@ -248,6 +256,7 @@ class Attachment:
         self._holding.joined(welcome.lease_epoch, asked, welcome.lease_s)
         self._leased()
         self.welcomed.set()
+        self._welcomed_at = self._clock.monotonic()
         self._changed()
         self._tasks.spawn("renew", self._renew(max(_LEAST_RENEW_S, welcome.renew_interval_s)))
         await self.release()

@@ -36,6 +36,8 @@ _GOODBYE_S = 1.5
 _KEPT_WITHIN_S = 5.0
 _MOST_DEVICES = 200  # of one question for rows
 _ROWS_S = 10.0  # polling waits for them
+_MOST_UNTOLD, _UNTOLD_PAUSE_S = 3, 30.0
+"""Who takes part and isn't told what to poll has devices that nobody polls: it stays away for longer than a lease."""
 _STEADY_S = 10.0
 """A link that went on for so long was good: what ends it then is something new."""
 
@@ -96,6 +98,7 @@ class RemoteSeat:
         self._listeners: set[asyncio.Event] = set()
         self._renewed = asyncio.Event()
         self._stopping = False
+        self._untold = 0  # links in a row over which it took part, and wasn't told what to poll
         self.state = LinkState(linked=False, failure="it has not called a hub yet")
 
     async def start(self) -> None:
@@ -209,6 +212,8 @@ class RemoteSeat:
             if self._clock.monotonic() - began > _STEADY_S:
                 backoff.reset()
             pause_s = backoff.next_delay()
+            if self._untold >= _MOST_UNTOLD:
+                pause_s = _UNTOLD_PAUSE_S
             if isinstance(error, Superseded):
                 pause_s = config.superseded_pause_s
                 self._keeping.disown()  # the other process may be of this machine, and keep the same file
@@ -233,6 +238,8 @@ class RemoteSeat:
         finally:
             self._attachment = None
             attachment.ended.set()
+            told = attachment.complete.is_set()
+            self._untold = 0 if told else self._untold + attachment.welcomed.is_set()
 
     def _on_change(self) -> None:
         attachment = self._attachment

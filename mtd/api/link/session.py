@@ -113,8 +113,10 @@ class LinkSession:
                 self._changed.clear()
                 await self._changed.wait()
         finally:
-            self._parts.desk.drop(self)
-            await self._tasks.stop()
+            try:
+                await self._tasks.stop()
+            finally:
+                self._parts.desk.drop(self)
             metrics.ENDED.labels(reason=_word_for(self._failure, over=self._over)).inc()
 
     def _spawn(self, name: str, work: Coroutine[Any, Any, None]) -> None:

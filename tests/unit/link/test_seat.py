@@ -13,6 +13,7 @@ from zope.interface.verify import verifyObject
 
 from mtd.coordination.interfaces import ISeat
 from mtd.core.errors import Forbidden, MtdError, Retryable, Superseded, Unauthenticated
+from mtd.link import seat as seat_module
 from mtd.link.config import LinkConfig
 from mtd.link.errands import NoErrands
 from mtd.link.kept import KeptFile
@@ -213,6 +214,22 @@ async def test_a_hub_that_is_silent_is_left(tmp_path: Path) -> None:
             await line.closed.wait()
         await rig.hub.line()
         assert "not answered" in str(rig.hub.failures[0])
+
+
+@looped
+async def test_a_hub_that_tells_nothing_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has given devices to this collector, which others would poll."""
+    monkeypatch.setattr(seat_module, "_UNTOLD_PAUSE_S", 600.0)
+    config = QUICK.model_copy(update={"answer_timeout_s": 0.3})
+    async with seated(tmp_path, config=config) as rig:
+        for _ in range(3):
+            line, _ = await rig.hub.welcomed(renew_s=30.0)
+            async with asyncio.timeout(WITHIN_S):
+                await line.closed.wait()
+        with pytest.raises(TimeoutError):  # it stays away, so that its lease ends
+            async with asyncio.timeout(0.3):
+                await rig.hub._lines.get()
+        assert "not told within" in str(rig.hub.failures[-1])
 
 
 @looped
