@@ -65,6 +65,7 @@ def test_the_disk_of_postgresql_is_full(disks: Place) -> None:
     assert figures.restarts == 0
 
 
+@pytest.mark.long
 def test_both_disks_are_full(disks: Place) -> None:
     fault = FullDisk([disks.log, disks.database], holds="the log and PostgreSQL")
     figures = strike(disks.fleet, fault, held_s=3)

@@ -31,6 +31,7 @@ def test_a_log_that_is_cut_in_half_goes_on(fleet: Fleet) -> None:
     assert figures.doubled == 0, figures.examples
 
 
+@pytest.mark.long
 def test_a_log_that_is_gone_is_not_begun_anew(fleet: Fleet) -> None:
     before = fleet.value("SELECT max(seq) FROM telemetry_frame")
     figures = strike(fleet, SpoiledLog("log gone", logs.remove))

@@ -56,6 +56,7 @@ def test_a_storm_of_reconnects_passes_a_gate(fleet: Fleet) -> None:
     assert all(after[name] > before[name] for name in after)
 
 
+@pytest.mark.long
 def test_sessions_that_are_half_open_are_given_up(fleet: Fleet) -> None:
     struck(fleet, half_open())
 

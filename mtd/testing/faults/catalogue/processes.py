@@ -19,6 +19,7 @@ class Kill:
     runbook: str
     all_of_them: bool = False
     killed: set[int] = field(default_factory=set)
+    before: float = 0
 
     @property
     def name(self) -> str:
@@ -30,22 +31,25 @@ class Kill:
         found = fleet.wait_for(lambda: fleet.processes()[self.role], f"there is a {self.role.value}")
         fleet.wait_for_writes()
         self.killed = set(found if self.all_of_them else found[-1:])
+        self.before = self._signs(fleet)
         for pid in self.killed:
             victims.kill(pid)
 
     def noticed(self, fleet: Fleet) -> bool:
         """Return whether whoever watches over them knows."""
+        return self._signs(fleet) > self.before
+
+    def _signs(self, fleet: Fleet) -> float:
+        """Return how often such an end was seen so far."""
         if self.role is Role.DAEMON:
-            return bool(
-                fleet.supervisor and fleet.supervisor.codes and fleet.supervisor.codes[-1] == -signal.SIGKILL
-            )
+            return fleet.supervisor.codes.count(-signal.SIGKILL) if fleet.supervisor else 0
         if self.role is Role.WORKER:
-            return fleet.metric("mtd_compaction_failures_total") > 0
+            return fleet.metric("mtd_compaction_failures_total")
         if self.role is Role.POSTMASTER:
-            return fleet.said("PostgreSQL (pid")
+            return fleet.metric("mtd_storage_embedded_restarts_total")
         # The server ends all of them when one is killed, and recovers.
         log = fleet.folder / "data" / "postgres" / "postgres.log"
-        return "was terminated by signal 9" in log.read_text(errors="replace")
+        return log.read_text(errors="replace").count("was terminated by signal 9")
 
     def mend(self, fleet: Fleet) -> None:
         """Nobody does anything."""
