@@ -44,7 +44,7 @@ from mtd.app.pressing import pressure_of, ready_check
 from mtd.app.process import Process
 from mtd.app.requests import RequestPruner
 from mtd.app.secrets import Secrets
-from mtd.app.showing import Showing, Shown
+from mtd.app.showing import SHOWN_COLLECTORS, Showing, Shown
 from mtd.app.slo.service import ServiceLevels
 from mtd.app.tenancy import sole_tenant
 from mtd.app.ways import way_testers
@@ -72,6 +72,7 @@ from mtd.storage.partitions import Partitions
 from mtd.storage.pool import Database
 from mtd.storage.schema import migrate
 from mtd.storage.stores.devices import DeviceStore, has_secrets
+from mtd.storage.stores.pollers import PollerStore
 from mtd.storage.stores.positions import PositionStore
 from mtd.storage.stores.requests import StoredRequests
 from mtd.storage.stores.service_levels import ServiceLevelStore
@@ -474,6 +475,7 @@ class Daemon(Process):
             self._plugins.catalogue,
             self,
             self._intervals_s,
+            lambda tenant_id: PollerStore(self._pools.coordination).list(tenant_id, "", SHOWN_COLLECTORS),
         )
         showing = Showing(self._settings, shown, lambda: self._collecting)
         if self._settings.console.enabled:  # else nothing of it: nobody could look at what it follows

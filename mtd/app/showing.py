@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -28,9 +28,14 @@ if TYPE_CHECKING:
     from mtd.model.catalogue import Catalogue
     from mtd.model.device import Device, DeviceStatus
     from mtd.model.metric import Tier
+    from mtd.model.poller import Poller
     from mtd.queries.ranges import RangeQueries
     from mtd.scheduler.account import Account, Polled
     from mtd.storage.pool import Database
+
+
+SHOWN_COLLECTORS = 200
+"""On the page of mtd's own health; `mtd collector list` has all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,7 @@ class Shown:
     catalogue: Catalogue
     readiness: Readiness
     intervals_s: Callable[[], Mapping[Tier, float]]
+    collectors: Callable[[str], Awaitable[Sequence[Poller]]]
 
 
 class Showing:
@@ -73,7 +79,12 @@ class Showing:
         shown, config = self._shown, self._settings.console
         backend = ConsoleReads(shown.readers, shown.ranges)
         process = Process(
-            __version__, self._settings.daemon.collector_id, shown.readiness, self._statuses, self._accounts
+            __version__,
+            self._settings.daemon.collector_id,
+            shown.readiness,
+            self._statuses,
+            self._accounts,
+            shown.collectors,
         )
         parts = ConsoleParts(
             shown.hub, shown.feeds, shown.telemetry, backend, process, self._intervals_by_word

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,28 +14,35 @@ from mtd.api.console.encode import encode
 from mtd.api.console.figures import FIGURES, Figure, read_all
 from mtd.api.console.summary import rounded
 from mtd.api.interfaces import Readiness
+from mtd.core.errors import MtdError
 from mtd.model.device import DeviceStatus
 
 if TYPE_CHECKING:
     from mtd.core.clock import Clock
+    from mtd.model.poller import Poller
 
 SAMPLES = 7
 """Of the last minute, both ends included."""
 
 TOLD_EVERY_S = 2.0
+_COLLECTORS_S = 1.5
 # Above that, ten polls a second of a hundred routers come late.
 LATE_WARN_S, LATE_BAD_S = 0.1, 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """What the process tells of itself, from memory. ``statuses``: how many devices of a tenant are how."""
+    """What the process tells of itself, from memory. ``statuses``: how many devices of a tenant are how.
+
+    ``collectors`` asks the database who polls for a tenant. Raises MtdError.
+    """
 
     version: str
     collector_id: str
     readiness: Readiness
     statuses: Callable[[str], Mapping[DeviceStatus, int]]
     accounts: Accounts
+    collectors: Callable[[str], Awaitable[Sequence[Poller]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +103,7 @@ class OwnState:
                 await self.sample()
             process, tenant = self._whole(), self._tenant()
             tenant["routers"] = await self._costs.shown(now)
+            tenant["collectors"] = await self._collectors()
             # The costs of two thousand routers are a megabyte of text.
             self.part = (await asyncio.to_thread(encode, tenant))[1:-1]
             self.text = f"{encode(process)[1:-1]},{self.part}"
@@ -117,6 +125,14 @@ class OwnState:
             "version": self._process.version,
             "devices": {status.value: statuses.get(status, 0) for status in DeviceStatus},
         }
+
+    async def _collectors(self) -> list[dict[str, Any]] | None:
+        """Return who polls for the tenant; None while that can't be read."""
+        try:
+            async with asyncio.timeout(_COLLECTORS_S):
+                return [_collector(one) for one in await self._process.collectors(self._tenant_id)]
+        except (MtdError, TimeoutError):
+            return None  # the check of the database says why
 
     def _whole(self) -> dict[str, Any]:
         process = self._process
@@ -173,4 +189,19 @@ def _shown(figure: Figure, value: float, state: str) -> dict[str, Any]:
         "unit": figure.unit,
         "state": state,
         "help": figure.help,
+    }
+
+
+def _collector(one: Poller) -> dict[str, Any]:
+    report = one.report
+    return {
+        "name": one.name,
+        "edge": one.edge,
+        "state": one.state,
+        "since_us": one.since_us,
+        "version": one.version,
+        "devices": one.devices,
+        "buffer_events": None if report is None else report.buffer_events,
+        "last_push_us": None if report is None else report.last_push_us,
+        "clock_ahead_s": None if report is None else report.clock_ahead_s,
     }

@@ -18,6 +18,7 @@ from mtd.core.errors import NotFound
 from mtd.model.device import DEFAULT_TENANT_ID, DeviceStatus
 from mtd.model.layout import Layout, Series
 from mtd.model.metric import Lane
+from mtd.model.poller import Poller
 from mtd.model.principal import CallerKind, Principal, Role
 from mtd.queries.records import DeviceDetail, FleetRow, HealthHistory, RangeAnswer, StoredEvent
 from tests.unit.api.fakes import (
@@ -139,8 +140,17 @@ def row(device_id: str = "d1", name: str = "r1", **changes: Any) -> FleetRow:
 
 def process(*checks: ReadyCheck, statuses: Mapping[DeviceStatus, int] | None = None) -> Process:
     return Process(
-        "1.2.3", "here", FakeReadiness(*checks), lambda tenant_id: statuses or Counter(), lambda: []
+        "1.2.3",
+        "here",
+        FakeReadiness(*checks),
+        lambda tenant_id: statuses or Counter(),
+        lambda: [],
+        no_collectors,
     )
+
+
+async def no_collectors(_tenant_id: str) -> Sequence[Poller]:
+    return []
 
 
 class Scene:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
 import pytest
@@ -12,12 +12,14 @@ from mtd.api.console.encode import encode
 from mtd.api.console.figures import FIGURES, Figure
 from mtd.api.console.own import OwnState, Process
 from mtd.api.interfaces import ReadyCheck
+from mtd.core.errors import Retryable
 from mtd.ingest import metrics as ingest
 from mtd.model.device import Device, DeviceStatus
+from mtd.model.poller import Poller, PollerReport
 from mtd.scheduler import metrics as scheduler
 from mtd.scheduler.account import Account
 from mtd.testing import run_async
-from tests.unit.api.console.kit import FakeClock
+from tests.unit.api.console.kit import FakeClock, no_collectors
 from tests.unit.api.fakes import OTHER_TENANT, TENANT, FakeReadiness, device
 
 Accounts = Sequence[tuple[Device, Account]]
@@ -28,9 +30,12 @@ def own(
     *checks: ReadyCheck,
     accounts: Accounts = (),
     cpu_pct: Callable[[str], float] = lambda device_id: 33.3,
+    collectors: Callable[[str], Awaitable[Sequence[Poller]]] = no_collectors,
 ) -> OwnState:
     statuses = {TENANT: {DeviceStatus.UP: 3, DeviceStatus.DOWN: 1}}
-    process = Process("1.2.3", "here", FakeReadiness(*checks), statuses.__getitem__, lambda: accounts)
+    process = Process(
+        "1.2.3", "here", FakeReadiness(*checks), statuses.__getitem__, lambda: accounts, collectors
+    )
     return OwnState(process, cpu_pct, clock, TENANT)
 
 
@@ -204,5 +209,46 @@ def test_routers_of_others_are_not_told() -> None:
         await state.refresh()
         told = json.loads("{" + state.text + "}")
         assert [one["name"] for one in told["routers"]] == ["r1"]
+
+    run_async(main())
+
+
+def test_collectors_are_told_and_a_database_that_is_away_hides_nothing_else() -> None:
+    edge = Poller(
+        *("id", "edge-1", True, "offline", 5_000_000, "1.2.3", 7, 7, False, 1.0, (), False, None, ""),
+        report=PollerReport(6_000_000, 120, 9000, 4_000_000, -3600.5, "t3"),
+    )
+    away = False
+
+    async def collectors(tenant_id: str) -> Sequence[Poller]:
+        if away:
+            raise Retryable("away")
+        return [edge] if tenant_id == TENANT else []
+
+    async def main() -> None:
+        nonlocal away
+        clock = FakeClock()
+        state = own(clock, collectors=collectors)
+        await state.refresh()
+        told = json.loads("{" + state.part + "}")
+        assert told["collectors"] == [
+            {
+                "name": "edge-1",
+                "edge": True,
+                "state": "offline",
+                "since_us": 5_000_000,
+                "version": "1.2.3",
+                "devices": 7,
+                "buffer_events": 120,
+                "last_push_us": 4_000_000,
+                "clock_ahead_s": -3600.5,
+            }
+        ]
+        away = True
+        clock.now += 10
+        await state.refresh()
+        told = json.loads("{" + state.text + "}")
+        assert told["collectors"] is None
+        assert told["figures"]
 
     run_async(main())

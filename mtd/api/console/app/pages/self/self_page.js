@@ -28,6 +28,14 @@ const COST = [
   { key: "polls_failed", label: "Failed", format: count },
 ].map((column) => ({ ...column, right: column.key !== "name" }));
 
+const COLLECTOR_STATES = {
+  online: { text: "Online", state: "ok" },
+  offline: { text: "Offline", state: "bad" },
+  left: { text: "Stopped", state: "warn" },
+  never: { text: "Never polled", state: "warn" },
+};
+const CLOCK_WARN_S = 2;
+
 /**
  * mtd's own state: whether it does its work, what it drops, and what it costs each router. Of a process that works for
  * many tenants, its figures tell of all of them: others than super-admins are told of their own routers alone.
@@ -109,6 +117,18 @@ export class SelfPage extends Component {
     const { sort, descending } = this.order;
     const sorted = sortedBy(this.self.routers ?? [], (router) => router[sort], descending, (router) => router.name);
     return { rows: this.all ? sorted : sorted.slice(0, FIRST), total: sorted.length };
+  }
+
+  get collectors() {
+    return (this.self.collectors ?? []).map((one) => ({
+      ...one,
+      shown: COLLECTOR_STATES[one.state] ?? { text: one.state, state: "warn" },
+      clock: known(one.clock_ahead_s) ? `${one.clock_ahead_s < 0 ? "−" : "+"}${Math.abs(one.clock_ahead_s).toFixed(1)} s` : "–",
+      clockOff: known(one.clock_ahead_s) && Math.abs(one.clock_ahead_s) > CLOCK_WARN_S,
+      waits: known(one.buffer_events) ? count(one.buffer_events) : "–",
+      pushed: known(one.last_push_us) ? dateTime(one.last_push_us) : "–",
+      since: known(one.since_us) ? dateTime(one.since_us) : "",
+    }));
   }
 
   text(figure) {
