@@ -23,18 +23,21 @@ from mtd.storage.stores.assignments import AssignmentStore
 from mtd.storage.stores.redundant import forget_old_polls
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from mtd.app.config import Settings
     from mtd.app.pools import Pools
     from mtd.app.tenancy import Tenancy
     from mtd.coordination.interfaces import ILeaseStore
+    from mtd.coordination.planning import Move
     from mtd.ingest.recorder import Recorder
     from mtd.model.device import Device
     from mtd.model.observation import StateChange
+    from mtd.storage.stores.memberships import MemberRow
     from mtd.storage.stores.polled import PolledDevices
 
 _FORGET_S = 600.0
+_MOVES_OF_A_STEP = 50
 
 
 class Coordinating:
@@ -134,9 +137,15 @@ class Coordinating:
             self._tell(member.tenant_id, collector_change(member, online=True), member.collector_id)
         for member in decision.went:
             self._tell(member.tenant_id, collector_change(member, online=False), member.collector_id)
-        for move in decision.moves:
-            if move.old:
-                self._recorder.record_event_of(move.tenant_id, moved(move, decision.members), move.device_id)
+        moves = [move for move in decision.moves if move.old]
+        if moves:
+            self._tasks.spawn("moves", self._tell_moves(moves, decision.members))
+
+    async def _tell_moves(self, moves: Sequence[Move], members: Mapping[str, MemberRow]) -> None:
+        for number, move in enumerate(moves, start=1):
+            self._recorder.record_event_of(move.tenant_id, moved(move, members), move.device_id)
+            if number % _MOVES_OF_A_STEP == 0:
+                await asyncio.sleep(0)
 
     def _tell(self, tenant_id: str, change: StateChange, collector_id: str) -> None:
         if collector_id == self._name:

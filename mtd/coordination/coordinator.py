@@ -18,7 +18,7 @@ from mtd.core.clock import LEASE_CLOCK, SYSTEM_CLOCK, Clock
 from mtd.core.errors import Conflict, LeaseLost, MtdError
 from mtd.core.service import TaskGroup
 from mtd.model.assignment import Lease, LeaseState
-from mtd.storage.stores.assignments import ASSIGNED, AssignmentStore, Picture
+from mtd.storage.stores.assignments import AssignmentStore, Picture
 from mtd.storage.stores.memberships import ONLINE, MemberRow
 
 if TYPE_CHECKING:
@@ -237,19 +237,18 @@ class Coordinator:
         self.standing.held = Counter(plan.held.values())
         self.standing.unserved = len(plan.unserved)
         self.standing.failure = ""
-        self._measure(picture, plan, states)
+        self._measure(plan, states)
         if plan.moves or came or went:
             self._decided(Decision(plan.moves, came, went, picture.members))
 
-    def _measure(self, picture: Picture, plan: Plan, states: Mapping[str, str]) -> None:
+    @staticmethod
+    def _measure(plan: Plan, states: Mapping[str, str]) -> None:
         for move in plan.moves:
             metrics.MOVES.labels(reason=move.reason).inc()
-        rows = {(row.device_id, row.slot): row for row in (*picture.rows, *plan.changes)}
-        polled = Counter(row.collector_id for row in rows.values() if row.state == ASSIGNED)
         metrics.DEVICES.clear()
         for key in states:
-            if states[key] == ONLINE or polled[key]:
-                metrics.DEVICES.labels(collector=key).set(polled[key])
+            if states[key] == ONLINE or plan.polled[key]:
+                metrics.DEVICES.labels(collector=key).set(plan.polled[key])
         counts = Counter(states.values())
         for state in ("online", "offline", "left"):
             metrics.COLLECTORS.labels(state=state).set(counts[state])

@@ -6,7 +6,7 @@ site, then canaries for what they are to try, then rendezvous hashing.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
@@ -48,6 +48,8 @@ class Plan:
     """Devices that no collector may poll."""
     held: dict[str, str] = field(default_factory=dict)
     """Devices that a collector has alone which isn't heard of, and which it is."""
+    polled: Counter[str] = field(default_factory=Counter)
+    """How many devices each collector is to poll now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,6 +249,7 @@ class _Planning:
         return replace(row, hold=WITHDRAWN) if row.hold == EXCLUSIVE else row
 
     def _note_waiting(self, device: PlacedDevice, after: Mapping[int, AssignmentRow]) -> None:
+        self._result.polled.update(row.collector_id for row in after.values() if row.state == ASSIGNED)
         polled = [row for row in after.values() if row.state != FREE]
         if not polled:
             self._result.unserved.append(device.device_id)
