@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import faulthandler
 import logging
 import signal
+import sys
 from typing import TYPE_CHECKING
 
 from mtd.app.dumping import Dumper
@@ -30,8 +33,18 @@ class Observing:
         self._tracing = Tracing(settings.tracing, daemon.collector_id)
 
     def listen(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Write a dump upon SIGUSR1. Early: without, the signal ends the process."""
-        loop.add_signal_handler(signal.SIGUSR1, self._dumper.request)
+        """Write a dump upon SIGUSR1, and where each thread is upon SIGUSR2, also if the loop doesn't turn any more."""
+        before = signal.getsignal(signal.SIGUSR1)  # twistd turns its log over then, if it has one of its own
+
+        def asked() -> None:
+            self._dumper.request()
+            if callable(before):
+                before(signal.SIGUSR1, None)
+
+        loop.add_signal_handler(signal.SIGUSR1, asked)
+        if sys.__stderr__ is not None:
+            with contextlib.suppress(ValueError, OSError):  # it may be closed
+                faulthandler.register(signal.SIGUSR2, file=sys.__stderr__, all_threads=True)
 
     async def start(self) -> None:
         """Begin. Raises Misconfigured."""

@@ -79,7 +79,8 @@ class DaemonService(Service):
         from twisted.internet import reactor
 
         loop = asyncio.get_event_loop()
-        signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # for the moment: it would end the process
+        if signal.getsignal(signal.SIGUSR1) == signal.SIG_DFL:
+            signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # for the moment: it would end the process
         # Not before it runs: Twisted, as it begins, takes the descriptor by which asyncio hears of signals.
         reactor.callWhenRunning(self._listen, loop)
         self._starting = loop.create_task(self._start())

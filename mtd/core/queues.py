@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import enum
 import math
+import threading
 import weakref
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -68,6 +69,7 @@ class Queue:
     _instances: weakref.WeakKeyDictionary[object, tuple[Callable[[], float], Callable[[], float]]] = field(
         default_factory=weakref.WeakKeyDictionary, repr=False
     )
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def watch(self, owner: T, depth: Callable[[T], float], limit: Callable[[T], float]) -> None:
         """Measure a queue of this name for as long as its owner is there. Both are read by any thread, and cheap."""
@@ -85,11 +87,13 @@ class Queue:
 
             return value
 
-        self._instances[owner] = (reading(depth), reading(limit))
+        with self._lock:  # others look at it meanwhile
+            self._instances[owner] = (reading(depth), reading(limit))
 
     def state(self) -> QueueState:
         """Return what waits in it now."""
-        found = list(self._instances.values())
+        with self._lock:
+            found = list(self._instances.values())
         return QueueState(sum(depth() for depth, _ in found), sum(limit() for _, limit in found), len(found))
 
 

@@ -111,6 +111,8 @@ def test_a_signal_writes_a_dump(tmp_path: Path, twistd: bool, without_uvloop: bo
         process.send_signal(signal.SIGUSR1)
         (path,) = wait_for(lambda: dumps(tmp_path), "a dump", timeout_s=20)
         wait_for(lambda: str(path) in log.read_text(), "its path in the log")
+        process.send_signal(signal.SIGUSR2)
+        wait_for(lambda: "most recent call first" in log.read_text(), "where the threads are")
         process.send_signal(signal.SIGHUP)
         wait_for(lambda: "configuration reloaded" in log.read_text(), "a reload")
         assert process.poll() is None
