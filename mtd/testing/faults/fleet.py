@@ -336,7 +336,7 @@ def running(
     folder: Path | None = None,
     scenario: str = "fleet",
 ) -> Iterator[Fleet]:
-    """Run a fleet, in a folder of its own if none is given; upon a failure what the daemon wrote last is printed."""
+    """Run a fleet, in a folder of its own if none is given; pytest shows what the daemon wrote last."""
     with contextlib.ExitStack() as stack:
         home = folder or stack.enter_context(place())
         fleet = stack.enter_context(
@@ -346,4 +346,5 @@ def running(
         try:
             yield fleet
         finally:
-            sys.stdout.write(fleet.daemon.tail(60) if fleet.daemon else "no daemon")
+            if "PYTEST_CURRENT_TEST" in os.environ:  # which shows it if the test fails
+                sys.stdout.write(fleet.daemon.tail(60) if fleet.daemon else "no daemon")
