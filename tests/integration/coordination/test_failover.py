@@ -28,9 +28,12 @@ def test_one_takes_all_two_share_and_who_is_left_takes_over(postgres_dsn: str) -
         await until(lambda: world.counts() == {"b": 24}, "the other one takes over, the deciding, too")
         assert b.coordinator.standing.active
         assert {key: b.seat.epoch_of(key) for key in epochs} == epochs
+        await until(
+            lambda: any(one.collector_id == "a" for decision in b.decisions for one in decision.went),
+            "that is told",
+        )
         moved = [move for decision in b.decisions for move in decision.moves if move.old == "a"]
         assert {move.reason for move in moved} == {"offline"}
-        assert any(one.collector_id == "a" for decision in b.decisions for one in decision.went)
         await world.process("a").start()
         await until(lambda: world.counts().keys() == {"a", "b"}, "it is back")
         await until(lambda: sum(world.counts().values()) == 24, "all are polled")
