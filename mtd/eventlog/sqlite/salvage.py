@@ -20,7 +20,7 @@ from mtd.eventlog.errors import LogDamaged
 from mtd.eventlog.interfaces import Damage
 from mtd.eventlog.sqlite.damage import note
 from mtd.eventlog.sqlite.mark import Mark, sync_folder
-from mtd.eventlog.sqlite.schema import PAGE_BYTES, open_for_writing
+from mtd.eventlog.sqlite.schema import PAGE_BYTES, open_for_reading, open_for_writing
 
 logger = logging.getLogger(__name__)
 
@@ -65,12 +65,23 @@ def mend_beginning(path: Path) -> bool:
     return True
 
 
-def finish_salvage(path: Path) -> None:
-    """Put a new file that was complete into its place, if a crash came between. Raises OSError."""
+def finish_salvage(path: Path, now_us: int) -> Path | None:
+    """Put a new file that is complete in the place of the damaged one; return where that is now, None if there is none.
+
+    A crash at any moment between leaves what can be finished. Raises OSError.
+    """
     ready = _named(path, ".salvaged")
-    if ready.exists() and not path.exists():
-        ready.replace(path)
-        sync_folder(path.parent)
+    if not ready.exists():
+        return None
+    aside = aside_name(path, now_us)
+    # The write-ahead file first: SQLite would take it for one of the new file.
+    for part in reversed(_PARTS):
+        with suppress(FileNotFoundError):
+            _named(path, part).replace(_named(aside, part))
+    _named(path, "-shm").unlink(missing_ok=True)
+    ready.replace(path)
+    sync_folder(path.parent)
+    return aside
 
 
 def salvage(path: Path, mark: Mark, at_least: int, now_us: int, reason: str) -> int:
@@ -79,7 +90,7 @@ def salvage(path: Path, mark: Mark, at_least: int, now_us: int, reason: str) -> 
     ``at_least``: the last position that is known to have been given out; 0 if that isn't known. Blocks, for as
     long as reading the file takes; nobody may have it open. Raises OSError and sqlite3.Error if the disk refuses.
     """
-    draft, ready, aside = _named(path, ".salvage"), _named(path, ".salvaged"), aside_name(path, now_us)
+    draft, ready = _named(path, ".salvage"), _named(path, ".salvaged")
     logger.critical("the event log %s is damaged (%s): saving what can be read", path, reason)
     mend_beginning(path)
     for name in (*_with_parts(draft), *_with_parts(ready)):
@@ -88,18 +99,15 @@ def salvage(path: Path, mark: Mark, at_least: int, now_us: int, reason: str) -> 
     with closing(open_for_writing(draft, 1.0, now_us, mark.log_id)) as new:
         new.execute("BEGIN IMMEDIATE")
         kept = _Copy(new, now_us, last_seq, reason)
-        with suppress(sqlite3.DatabaseError), closing(_open_damaged(path)) as old:
+        with suppress(sqlite3.DatabaseError), closing(open_for_reading(path, 1.0)) as old:
             kept.take(old)
         kept.finish()
         new.execute("COMMIT")
         # One file is one name to move.
         new.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     draft.replace(ready)
-    for old_name, new_name in zip(_with_parts(path), _with_parts(aside), strict=True):
-        with suppress(FileNotFoundError):
-            old_name.replace(new_name)
-    _named(path, "-shm").unlink(missing_ok=True)
-    finish_salvage(path)
+    sync_folder(path.parent)
+    aside = finish_salvage(path, now_us)
     metrics.SALVAGES.inc()
     logger.critical(
         "the event log was damaged: %d events were saved, %d positions are lost; the damaged file is kept as %s",
@@ -237,12 +245,6 @@ def _first_behind(old: sqlite3.Connection, position: int) -> int | None:
     """Return the position of the first batch behind one, having read all of it."""
     row = old.execute(_NEXT, (position,)).fetchone()
     return None if row is None else int(row[0])
-
-
-def _open_damaged(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=1.0, isolation_level=None)
-    connection.execute("PRAGMA query_only = ON")
-    return connection
 
 
 def _named(path: Path, ending: str) -> Path:

@@ -88,7 +88,7 @@ class Store:
         """
         if self._mark is None:
             self._mark = read_mark(self._path)
-            finish_salvage(self._path)
+            finish_salvage(self._path, now_us)
             if self._mark is not None:
                 self._mend_files(now_us)
         if self._suspicion:

@@ -17,6 +17,7 @@ from mtd.core.errors import Misconfigured
 from mtd.eventlog.interfaces import Damage
 from mtd.eventlog.sqlite import SqliteEventLog, verify_file
 from mtd.eventlog.sqlite.mark import RESERVED_AT_ONCE, mark_path, read_mark
+from mtd.eventlog.sqlite.salvage import salvage
 from tests.contract.event_log_suite import make_events, numbers
 from tests.contract.loop import run
 from tests.integration.eventlog.helpers import FILE, make_log, read_all
@@ -218,6 +219,36 @@ def test_what_was_damaged_is_kept_beside_the_log(original: Original, tmp_path: P
     kept = [file for file in path.parent.iterdir() if ".damaged-" in file.name]
     if path.stat().st_size != len(before):  # else all was in the write-ahead file, and nothing was missing
         assert any(file.stat().st_mode & 0o077 == 0 for file in kept)
+
+
+@pytest.mark.parametrize("moved", [(), ("-wal",), ("-wal", "")])
+def test_a_crash_while_the_file_is_replaced_is_finished(
+    original: Original, tmp_path: Path, moved: tuple[str, ...]
+) -> None:
+    """The new file is complete, and some of the old one is still in its place."""
+    path = original.copy(tmp_path)
+    mark = read_mark(path)
+    assert mark is not None
+    path.write_bytes(b"\xff" * 50_000)
+    salvage(path, mark, 0, 1, "a test")
+    (old,) = [file for file in path.parent.iterdir() if file.name.endswith("Z")]
+    path.rename(path.with_name(path.name + ".salvaged"))
+    for part in {"", "-wal"} - set(moved):
+        former = old.with_name(old.name + part)
+        if former.exists():
+            former.rename(path.with_name(path.name + part))
+
+    async def main() -> None:
+        served, aside, following, log = await opened(tmp_path)
+        assert all(seq == number for seq, number in served.items() if seq < following)
+        assert aside
+        assert following > LAST
+        await log.stop()
+
+    run(main())
+    names = [file.name for file in path.parent.iterdir()]
+    assert any(".damaged-" in name for name in names)
+    assert not any(name.endswith(".salvaged") for name in names)
 
 
 def test_a_file_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
