@@ -18,7 +18,8 @@ from mtd.testing.harness import HarnessFailed, Process, free_port
 class Edge:
     """Enrols with ``enrol``, then runs between ``start`` and ``stop``.
 
-    ``prefix``: words before its command, such as those that put it into a network namespace.
+    ``prefix``: words before its command, such as those that put it into a network namespace. ``run``: arguments of
+    Python that start another than the usual one.
     """
 
     def __init__(
@@ -28,6 +29,7 @@ class Edge:
         *,
         settings: Mapping[str, Mapping[str, Any]] | None = None,
         prefix: Sequence[str] = (),
+        run: Sequence[str] = (),
     ) -> None:
         self.folder = folder
         self.name = name
@@ -36,6 +38,7 @@ class Edge:
         self.http_port = free_port()
         self.prefix = list(prefix)
         self.process: Process | None = None
+        self._run = list(run) or ["-m", "mtd", "run", "--config", str(self.config_path)]
         self._settings = settings or {}
 
     def write_config(self, **sections: Mapping[str, Any]) -> None:
@@ -71,7 +74,7 @@ class Edge:
 
     def start(self, *, ready: bool = True, timeout_s: float = 60.0) -> None:
         """Start it; ``ready``: wait until it says that all is well, not only that it has started."""
-        command = [*self.prefix, sys.executable, "-m", "mtd", "run", "--config", str(self.config_path)]
+        command = [*self.prefix, sys.executable, *self._run]
         self.process = Process(self.name, command, self.folder / "edge.log")
         self.process.start()
         deadline = time.monotonic() + timeout_s

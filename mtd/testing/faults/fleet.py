@@ -151,9 +151,10 @@ class Fleet(Stage):
 
     def mtd(self, *arguments: str) -> Any:
         """Run an ``mtd`` command that prints one line of JSON; return it, whatever the exit code."""
+        ca = {} if self.door_ca_file is None else {"MTD_CA_FILE": str(self.door_ca_file)}
         done = subprocess.run(  # noqa: S603 - our own command
             [sys.executable, "-m", "mtd", *arguments],
-            env={**os.environ, "MTD_SERVER": self.server, "MTD_CONFIG": str(self.config_path)},
+            env={**os.environ, "MTD_SERVER": self.server, "MTD_CONFIG": str(self.config_path), **ca},
             capture_output=True,
             text=True,
             timeout=120,
