@@ -73,6 +73,18 @@ def test_its_alerts_are_rules(page: Path) -> None:
     assert named <= alerts
 
 
+def test_alerts_lead_to_runbooks_that_are_there() -> None:
+    rules = yaml.safe_load((ROOT / "etc" / "prometheus" / "mtd.rules.yml").read_text())
+    named = {
+        rule["annotations"]["runbook"]
+        for group in rules["groups"]
+        for rule in group["rules"]
+        if "runbook" in rule.get("annotations", {})
+    }
+    assert named
+    assert {target for target in named if not (ROOT / target).is_file()} == set()
+
+
 @page
 def test_its_metrics_are_there(page: Path) -> None:
     named = set(re.findall(r"\bmtd_[a-z0-9_]+", page.read_text()))
