@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 from mtd.api.console.pages import ConsolePages
@@ -36,21 +35,21 @@ from mtd.app.identity import Identity
 from mtd.app.ingesting import Ingesting
 from mtd.app.leases import lease_store
 from mtd.app.linking import Linking
-from mtd.app.log_damage import DamageTeller, go_on_behind
+from mtd.app.log_damage import DamageTeller
 from mtd.app.logins import Logins
 from mtd.app.polling import Pollers
 from mtd.app.pools import Pools
 from mtd.app.pressing import pressure_of, ready_check
 from mtd.app.process import Process
+from mtd.app.projecting import Projecting
 from mtd.app.requests import RequestPruner
 from mtd.app.secrets import Secrets
 from mtd.app.showing import SHOWN_COLLECTORS, Showing, Shown
 from mtd.app.slo.service import ServiceLevels
 from mtd.app.tenancy import sole_tenant
+from mtd.app.waiting import until_available
 from mtd.app.ways import way_testers
-from mtd.compaction.service import CompactionService
 from mtd.core.clock import SYSTEM_CLOCK
-from mtd.core.errors import Retryable
 from mtd.ingest.recorder import Recorder
 from mtd.model.device import DEFAULT_TENANT_ID, Device
 from mtd.model.metric import Tier
@@ -58,9 +57,6 @@ from mtd.model.tenant import Quota
 from mtd.model.watching import started
 from mtd.model.ways import TABLE as WAYS
 from mtd.plugin.manager import PluginManager
-from mtd.projections.ahead import Ahead
-from mtd.projections.all import default_projections
-from mtd.projections.runner import ProjectionRunner
 from mtd.queries.limits import TenantLimits
 from mtd.queries.overview import OverviewQueries
 from mtd.queries.ranges import RangeQueries
@@ -68,21 +64,15 @@ from mtd.queries.tables import TableQueries
 from mtd.security.page_key import page_key_of
 from mtd.security.pseudonyms import Pseudonyms
 from mtd.storage.embedded.server import EmbeddedPostgres
-from mtd.storage.partitions import Partitions
 from mtd.storage.pool import Database
 from mtd.storage.schema import migrate
 from mtd.storage.stores.devices import DeviceStore, has_secrets
 from mtd.storage.stores.pollers import PollerStore
-from mtd.storage.stores.positions import PositionStore
 from mtd.storage.stores.requests import StoredRequests
 from mtd.storage.stores.service_levels import ServiceLevelStore
 from mtd.storage.stores.tenants import TenantStore
 
 logger = logging.getLogger(__name__)
-
-# What the projections may still write down when the daemon is told to stop.
-_CATCH_UP_S = 1.5
-_RETRY_S = 2.0
 
 
 class Daemon(Process):
@@ -162,10 +152,7 @@ class Daemon(Process):
             ReadyCheck("event log", stats.available, stats.reason),
             ready_check(self._pressure),
             ReadyCheck("audit log", not self._auditing.failure, self._auditing.failure),
-            ReadyCheck("projections", not self._runner.failure, self._runner.failure),
-            ReadyCheck("partitions", not self._partitions.making_failure, self._partitions.making_failure),
-            ReadyCheck("retention", not self._partitions.dropping_failure, self._partitions.dropping_failure),
-            ReadyCheck("compaction", not self._compaction.failure, self._compaction.failure),
+            *self._projecting.checks(),
         ]
 
     @property
@@ -199,7 +186,7 @@ class Daemon(Process):
         """Open the event log; return the time of its newest event, 0 if it has none."""
         self._log = make_log(settings)
         self._stages.waiting_for = "the event log"
-        await self._begin("event log", _until_available(self._log.start, "the event log"), self._log.stop)
+        await self._begin("event log", until_available(self._log.start, "the event log"), self._log.stop)
         newest_us = self._log.stats().newest_us
         self._recorder = Recorder(
             self._log, collector_id=settings.daemon.collector_id, settings=settings.ingest
@@ -211,7 +198,7 @@ class Daemon(Process):
         may_make = not await has_secrets(self._database)
         self._secrets = await Secrets.of(settings, self._plugins, self._database, may_make=may_make)
         self._hubs = Hubs(settings, self._pools, self._log.log_id, self._secrets.masters)
-        await _until_available(self._hubs.enter, "the other hubs")
+        await until_available(self._hubs.enter, "the other hubs")
         self._stages.add("place among the hubs", self._hubs.leave)
         self._auditing = Auditing(
             self._database, settings.daemon.data_dir, settings.audit, self._secrets.masters.all
@@ -276,9 +263,9 @@ class Daemon(Process):
             await self._begin("PostgreSQL", embedded.start(), embedded.stop)
             self._dsn, door_dsn = embedded.dsn, embedded.door_dsn
         self._stages.waiting_for = "the database"
-        await _until_available(lambda: migrate(self._dsn), "migrating the database")
+        await until_available(lambda: migrate(self._dsn), "migrating the database")
         self._pools = Pools(self._dsn, door_dsn, settings.database)
-        await self._begin("database", _until_available(self._pools.start, "the database"), self._pools.stop)
+        await self._begin("database", until_available(self._pools.start, "the database"), self._pools.stop)
         self._readers, self._arrays = self._pools.doors, self._pools.arrays
         return self._pools.writer
 
@@ -296,49 +283,25 @@ class Daemon(Process):
 
     async def _start_projections(self) -> None:
         settings = self._settings
-        self._partitions = Partitions(
-            self._pools.owner, settings.database.partitions, settings.database.retention
-        )
-        await self._begin("partitions", self._partitions.start(), self._partitions.stop)
+        projecting = self._projecting = Projecting(settings, self._log, self._pools, self._dsn)
+        await self._begin("partitions", projecting.partitions.start(), projecting.partitions.stop)
         self._feeds = EventFeeds(self._telemetry, settings.grpc)
         self._hub = StreamHub(self._telemetry, self._plugins.catalogue, settings.grpc, self._on_events)
-        projections = default_projections(self._partitions, settings.projections)
-        await _until_available(
-            lambda: self._go_on_behind([one.name for one in projections]), "the projections' positions"
-        )
+        await until_available(projecting.prepare, "the projections' positions")
         await self._start_neighbours()
-        self._runner = ProjectionRunner(
-            self._log,
-            self._database,
-            projections,
-            self._neighbours.committed,
-            config=settings.projections,
-        )
-        await self._begin("projections", self._runner.start(), self._stop_projections)
-        self._hello = Hello(self._database, self._runner.hurry, self._tell_health)
-        await self._start_pressure(settings)
-        self._compaction = CompactionService(self._dsn, settings.database)
-        await self._begin("compaction", self._compaction.start(), self._compaction.stop)
-
-    async def _start_pressure(self, settings: Settings) -> None:
-        def behind_s() -> float:
-            return self._runner.behind().seconds
-
+        await self._begin("projections", projecting.start(self._neighbours.committed), projecting.stop)
+        self._hello = Hello(self._database, projecting.runner.hurry, self._tell_health)
         name = settings.daemon.collector_id
-        self._pressure = pressure_of(settings, self._log, self._recorder, behind_s, name)
+        self._pressure = pressure_of(settings, self._log, self._recorder, projecting.behind_s, name)
         await self._begin("pressure", self._pressure.start(), self._pressure.stop)
-
-        def shown_late_s() -> float:
-            return 0.0 if self._hello.failure else behind_s()  # nothing can be shown while PostgreSQL is away
-
-        shown = self._neighbours.committed
-        ahead = Ahead(self._log, self._database, shown_late_s, shown, settings.projections)
+        ahead = projecting.ahead(lambda: bool(self._hello.failure), self._neighbours.committed)
         await self._begin("newest values", ahead.start(), ahead.stop)
+        await self._begin("compaction", projecting.compaction.start(), projecting.compaction.stop)
 
     async def _start_neighbours(self) -> None:
         """Hear of what other hubs commit: before all is read, and until all is committed here."""
         self._leases = lease_store(self._settings, self._pools)
-        await self._begin("leases", _until_available(self._leases.start, "the leases"), self._leases.stop)
+        await self._begin("leases", until_available(self._leases.start, "the leases"), self._leases.stop)
         self._neighbours = self._hubs.neighbours(
             self._leases, self._hub, self._plugins.catalogue, self._on_events, self._is_watched
         )
@@ -346,11 +309,6 @@ class Daemon(Process):
 
     def _is_watched(self) -> bool:
         return bool(self._hub.streams or (self._worlds and self._worlds.viewers))
-
-    async def _go_on_behind(self, projections: Sequence[str]) -> None:
-        """See to it that the log gives no position anew that PostgreSQL knows; before anything is appended."""
-        positions = await PositionStore(self._database, self._log.log_id).load(projections)
-        await go_on_behind(self._log, positions.values())
 
     def _on_events(self, tenants: set[str]) -> None:
         self._feeds.wake(tenants)
@@ -361,14 +319,6 @@ class Daemon(Process):
         self._hub.apply_devices(devices)
         if self._worlds is not None:
             self._worlds.changed()
-
-    async def _stop_projections(self) -> None:
-        try:
-            async with asyncio.timeout(_CATCH_UP_S):
-                await self._runner.wait_for(self._log.stats().last_seq)
-        except TimeoutError:
-            logger.info("the log is ahead of PostgreSQL; it will be projected after the next start")
-        await self._runner.stop()
 
     async def _start_grpc(self) -> None:
         self._coordinating = Coordinating(
@@ -487,7 +437,7 @@ class Daemon(Process):
     async def _wait_until_projected(self) -> None:
         """Wait until everything observed so far is in PostgreSQL."""
         await self._recorder.flush()
-        await self._runner.wait_for(self._log.stats().last_seq)
+        await self._projecting.wait()
 
     async def _stop_streams(self) -> None:
         await self._hub.stop()
@@ -535,14 +485,3 @@ class Daemon(Process):
 
     async def _tell_health(self) -> None:
         await self._grpc.set_serving(all(check.ready for check in self.checks()))
-
-
-async def _until_available(attempt: Callable[[], Awaitable[object]], what: str) -> None:
-    while True:
-        try:
-            await attempt()
-        except Retryable as error:
-            logger.warning("waiting for %s: %s", what, error)
-            await asyncio.sleep(_RETRY_S)
-        else:
-            return

@@ -60,7 +60,8 @@ class DamageTeller:
 async def go_on_behind(log: Any, positions: Iterable[int]) -> None:
     """See to it that a log gives no position anew that somebody knows: it may have lost its end. Raises LogUnavailable."""
     furthest = max(positions, default=0)
-    if ISalvages.providedBy(log) and furthest > log.stats().last_seq:
+    salvages = ISalvages.providedBy(log)
+    if salvages and furthest > log.stats().last_seq:
         await log.go_on_behind(furthest)
 
 

@@ -12,6 +12,8 @@ from mtd.storage.roles import refuse_fallen_walls, refuse_open_login
 
 logger = logging.getLogger(__name__)
 
+_HELD_UP_S = 2.0
+
 
 class Pools:
     """All pools, started and stopped together.
@@ -29,7 +31,12 @@ class Pools:
         self._door_login = bool(door_dsn)
         self.owner = Database.for_maintenance(dsn, config)
         self.writer = Database.for_writing(dsn, config)
-        self.coordination = Database.for_writing(dsn, config.model_copy(update={"pool_size": 2}))
+        # Who is held up in the middle of a decision holds up nobody else's for long.
+        quick = {
+            "pool_size": 2,
+            "idle_transaction_timeout_s": min(_HELD_UP_S, config.idle_transaction_timeout_s),
+        }
+        self.coordination = Database.for_writing(dsn, config.model_copy(update=quick))
         self.across = Database.for_all_tenants(dsn, config)
         self.doors = Database.for_queries(door_dsn or dsn, config)
         # What is read in binary, and by arrays, is read in threads.

@@ -36,11 +36,11 @@ class ServiceLevel:
 
 
 def levels() -> Call[Sequence[ServiceLevel]]:
-    """Build ListServiceLevels."""
+    """Build GetServiceLevels."""
     return Call(
         SERVICE_LEVELS,
-        "ListServiceLevels",
-        pb.ListServiceLevelsRequest(),
+        "GetServiceLevels",
+        pb.GetServiceLevelsRequest(),
         lambda answer: tuple(map(_level, answer.levels)),
     )
 

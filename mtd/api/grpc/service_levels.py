@@ -34,11 +34,11 @@ class ServiceLevelServicer(ServiceLevelServiceServicer):
     def __init__(self, backend: ServiceLevelBackend) -> None:
         self._backend = backend
 
-    async def ListServiceLevels(
-        self, request: pb.ListServiceLevelsRequest, context: Context
-    ) -> pb.ListServiceLevelsResponse:
+    async def GetServiceLevels(
+        self, request: pb.GetServiceLevelsRequest, context: Context
+    ) -> pb.GetServiceLevelsResponse:
         """Read all promises."""
-        return pb.ListServiceLevelsResponse(levels=map(_message, await self._backend.levels(tenant_id())))
+        return pb.GetServiceLevelsResponse(levels=map(_message, await self._backend.levels(tenant_id())))
 
 
 def _message(level: ServiceLevel) -> pb.ServiceLevel:

@@ -25,23 +25,23 @@ _sym_db = _symbol_database.Default()
 from mtd.pb.common.v1 import access_pb2 as mtd_dot_pb_dot_common_dot_v1_dot_access__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+mtd/pb/admin/v1/service_level_service.proto\x12\x0fmtd.pb.admin.v1\x1a\x1dmtd/pb/common/v1/access.proto\"\x8f\x01\n\x12ServiceLevelWindow\x12\x0e\n\x06window\x18\x01 \x01(\t\x12\x0c\n\x04good\x18\x02 \x01(\x01\x12\r\n\x05total\x18\x03 \x01(\x01\x12\x17\n\ngood_ratio\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12\x16\n\tburn_rate\x18\x05 \x01(\x01H\x01\x88\x01\x01\x42\r\n\x0b_good_ratioB\x0c\n\n_burn_rate\"\xa6\x01\n\x0cServiceLevel\x12\x11\n\tobjective\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12\x0e\n\x06target\x18\x03 \x01(\x01\x12\x34\n\x07windows\x18\x04 \x03(\x0b\x32#.mtd.pb.admin.v1.ServiceLevelWindow\x12\x18\n\x0b\x62udget_left\x18\x05 \x01(\x01H\x00\x88\x01\x01\x42\x0e\n\x0c_budget_left\"\x1a\n\x18ListServiceLevelsRequest\"J\n\x19ListServiceLevelsResponse\x12-\n\x06levels\x18\x01 \x03(\x0b\x32\x1d.mtd.pb.admin.v1.ServiceLevel2\x9a\x01\n\x13ServiceLevelService\x12\x82\x01\n\x11ListServiceLevels\x12).mtd.pb.admin.v1.ListServiceLevelsRequest\x1a*.mtd.pb.admin.v1.ListServiceLevelsResponse\"\x16\xb2\xd2\x18\x12\x08\x01\x12\x0etelemetry.readb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+mtd/pb/admin/v1/service_level_service.proto\x12\x0fmtd.pb.admin.v1\x1a\x1dmtd/pb/common/v1/access.proto\"\x8f\x01\n\x12ServiceLevelWindow\x12\x0e\n\x06window\x18\x01 \x01(\t\x12\x0c\n\x04good\x18\x02 \x01(\x01\x12\r\n\x05total\x18\x03 \x01(\x01\x12\x17\n\ngood_ratio\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12\x16\n\tburn_rate\x18\x05 \x01(\x01H\x01\x88\x01\x01\x42\r\n\x0b_good_ratioB\x0c\n\n_burn_rate\"\xa6\x01\n\x0cServiceLevel\x12\x11\n\tobjective\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12\x0e\n\x06target\x18\x03 \x01(\x01\x12\x34\n\x07windows\x18\x04 \x03(\x0b\x32#.mtd.pb.admin.v1.ServiceLevelWindow\x12\x18\n\x0b\x62udget_left\x18\x05 \x01(\x01H\x00\x88\x01\x01\x42\x0e\n\x0c_budget_left\"\x19\n\x17GetServiceLevelsRequest\"I\n\x18GetServiceLevelsResponse\x12-\n\x06levels\x18\x01 \x03(\x0b\x32\x1d.mtd.pb.admin.v1.ServiceLevel2\x96\x01\n\x13ServiceLevelService\x12\x7f\n\x10GetServiceLevels\x12(.mtd.pb.admin.v1.GetServiceLevelsRequest\x1a).mtd.pb.admin.v1.GetServiceLevelsResponse\"\x16\xb2\xd2\x18\x12\x08\x01\x12\x0etelemetry.readb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'mtd.pb.admin.v1.service_level_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_SERVICELEVELSERVICE'].methods_by_name['ListServiceLevels']._loaded_options = None
-  _globals['_SERVICELEVELSERVICE'].methods_by_name['ListServiceLevels']._serialized_options = b'\262\322\030\022\010\001\022\016telemetry.read'
+  _globals['_SERVICELEVELSERVICE'].methods_by_name['GetServiceLevels']._loaded_options = None
+  _globals['_SERVICELEVELSERVICE'].methods_by_name['GetServiceLevels']._serialized_options = b'\262\322\030\022\010\001\022\016telemetry.read'
   _globals['_SERVICELEVELWINDOW']._serialized_start=96
   _globals['_SERVICELEVELWINDOW']._serialized_end=239
   _globals['_SERVICELEVEL']._serialized_start=242
   _globals['_SERVICELEVEL']._serialized_end=408
-  _globals['_LISTSERVICELEVELSREQUEST']._serialized_start=410
-  _globals['_LISTSERVICELEVELSREQUEST']._serialized_end=436
-  _globals['_LISTSERVICELEVELSRESPONSE']._serialized_start=438
-  _globals['_LISTSERVICELEVELSRESPONSE']._serialized_end=512
-  _globals['_SERVICELEVELSERVICE']._serialized_start=515
-  _globals['_SERVICELEVELSERVICE']._serialized_end=669
+  _globals['_GETSERVICELEVELSREQUEST']._serialized_start=410
+  _globals['_GETSERVICELEVELSREQUEST']._serialized_end=435
+  _globals['_GETSERVICELEVELSRESPONSE']._serialized_start=437
+  _globals['_GETSERVICELEVELSRESPONSE']._serialized_end=510
+  _globals['_SERVICELEVELSERVICE']._serialized_start=513
+  _globals['_SERVICELEVELSERVICE']._serialized_end=663
 # @@protoc_insertion_point(module_scope)

@@ -35,11 +35,11 @@ class ServiceLevel(_message.Message):
     budget_left: float
     def __init__(self, objective: _Optional[str] = ..., description: _Optional[str] = ..., target: _Optional[float] = ..., windows: _Optional[_Iterable[_Union[ServiceLevelWindow, _Mapping]]] = ..., budget_left: _Optional[float] = ...) -> None: ...
 
-class ListServiceLevelsRequest(_message.Message):
+class GetServiceLevelsRequest(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
 
-class ListServiceLevelsResponse(_message.Message):
+class GetServiceLevelsResponse(_message.Message):
     __slots__ = ("levels",)
     LEVELS_FIELD_NUMBER: _ClassVar[int]
     levels: _containers.RepeatedCompositeFieldContainer[ServiceLevel]

@@ -36,10 +36,10 @@ class ServiceLevelServiceStub:
         Args:
             channel: A grpc.Channel.
         """
-        self.ListServiceLevels = channel.unary_unary(
-                '/mtd.pb.admin.v1.ServiceLevelService/ListServiceLevels',
-                request_serializer=mtd_dot_pb_dot_admin_dot_v1_dot_service__level__service__pb2.ListServiceLevelsRequest.SerializeToString,
-                response_deserializer=mtd_dot_pb_dot_admin_dot_v1_dot_service__level__service__pb2.ListServiceLevelsResponse.FromString,
+        self.GetServiceLevels = channel.unary_unary(
+                '/mtd.pb.admin.v1.ServiceLevelService/GetServiceLevels',
+                request_serializer=mtd_dot_pb_dot_admin_dot_v1_dot_service__level__service__pb2.GetServiceLevelsRequest.SerializeToString,
+                response_deserializer=mtd_dot_pb_dot_admin_dot_v1_dot_service__level__service__pb2.GetServiceLevelsResponse.FromString,
                 _registered_method=True)
 
 
@@ -48,8 +48,8 @@ class ServiceLevelServiceServicer:
     target, and what is left to one is its error budget.
     """
 
-    def ListServiceLevels(self, request, context):
-        """Lists the promises, and how well they are kept.
+    def GetServiceLevels(self, request, context):
+        """Tells the promises, and how well they are kept.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -58,10 +58,10 @@ class ServiceLevelServiceServicer:
 
 def add_ServiceLevelServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
-            'ListServiceLevels': grpc.unary_unary_rpc_method_handler(
-                    servicer.ListServiceLevels,
-                    request_deserializer=mtd_dot_pb_dot_admin_dot_v1_dot_service__level__service__pb2.ListServiceLevelsRequest.FromString,
-                    response_serializer=mtd_dot_pb_dot_admin_dot_v1_dot_service__level__service__pb2.ListServiceLevelsResponse.SerializeToString,
+            'GetServiceLevels': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetServiceLevels,
+                    request_deserializer=mtd_dot_pb_dot_admin_dot_v1_dot_service__level__service__pb2.GetServiceLevelsRequest.FromString,
+                    response_serializer=mtd_dot_pb_dot_admin_dot_v1_dot_service__level__service__pb2.GetServiceLevelsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -77,7 +77,7 @@ class ServiceLevelService:
     """
 
     @staticmethod
-    def ListServiceLevels(request,
+    def GetServiceLevels(request,
             target,
             options=(),
             channel_credentials=None,
@@ -90,9 +90,9 @@ class ServiceLevelService:
         return grpc.experimental.unary_unary(
             request,
             target,
-            '/mtd.pb.admin.v1.ServiceLevelService/ListServiceLevels',
-            mtd_dot_pb_dot_admin_dot_v1_dot_service__level__service__pb2.ListServiceLevelsRequest.SerializeToString,
-            mtd_dot_pb_dot_admin_dot_v1_dot_service__level__service__pb2.ListServiceLevelsResponse.FromString,
+            '/mtd.pb.admin.v1.ServiceLevelService/GetServiceLevels',
+            mtd_dot_pb_dot_admin_dot_v1_dot_service__level__service__pb2.GetServiceLevelsRequest.SerializeToString,
+            mtd_dot_pb_dot_admin_dot_v1_dot_service__level__service__pb2.GetServiceLevelsResponse.FromString,
             options,
             channel_credentials,
             insecure,

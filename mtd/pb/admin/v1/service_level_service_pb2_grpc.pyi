@@ -35,8 +35,8 @@ class ServiceLevelServiceStub:
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> ServiceLevelServiceAsyncStub: ...
-    ListServiceLevels: _grpc.UnaryUnaryMultiCallable[_service_level_service_pb2.ListServiceLevelsRequest, _service_level_service_pb2.ListServiceLevelsResponse]
-    """Lists the promises, and how well they are kept."""
+    GetServiceLevels: _grpc.UnaryUnaryMultiCallable[_service_level_service_pb2.GetServiceLevelsRequest, _service_level_service_pb2.GetServiceLevelsResponse]
+    """Tells the promises, and how well they are kept."""
 
 @_typing.type_check_only
 class ServiceLevelServiceAsyncStub(ServiceLevelServiceStub):
@@ -45,8 +45,8 @@ class ServiceLevelServiceAsyncStub(ServiceLevelServiceStub):
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
-    ListServiceLevels: _aio.UnaryUnaryMultiCallable[_service_level_service_pb2.ListServiceLevelsRequest, _service_level_service_pb2.ListServiceLevelsResponse]  # type: ignore[assignment]
-    """Lists the promises, and how well they are kept."""
+    GetServiceLevels: _aio.UnaryUnaryMultiCallable[_service_level_service_pb2.GetServiceLevelsRequest, _service_level_service_pb2.GetServiceLevelsResponse]  # type: ignore[assignment]
+    """Tells the promises, and how well they are kept."""
 
 class ServiceLevelServiceServicer(metaclass=_abc_1.ABCMeta):
     """Service levels are shares: of looks at routers, of time, of batches. Each has a
@@ -54,11 +54,11 @@ class ServiceLevelServiceServicer(metaclass=_abc_1.ABCMeta):
     """
 
     @_abc_1.abstractmethod
-    def ListServiceLevels(
+    def GetServiceLevels(
         self,
-        request: _service_level_service_pb2.ListServiceLevelsRequest,
+        request: _service_level_service_pb2.GetServiceLevelsRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_service_level_service_pb2.ListServiceLevelsResponse, _abc.Awaitable[_service_level_service_pb2.ListServiceLevelsResponse]]:
-        """Lists the promises, and how well they are kept."""
+    ) -> _typing.Union[_service_level_service_pb2.GetServiceLevelsResponse, _abc.Awaitable[_service_level_service_pb2.GetServiceLevelsResponse]]:
+        """Tells the promises, and how well they are kept."""
 
 def add_ServiceLevelServiceServicer_to_server(servicer: ServiceLevelServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
