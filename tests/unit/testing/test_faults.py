@@ -8,6 +8,7 @@ import pytest
 
 from mtd.eventlog.interfaces import AppendResult
 from mtd.pb.events.v1.envelope_pb2 import Envelope
+from mtd.testing.faults.bench import judge_figures
 from mtd.testing.faults.judge import expected
 from mtd.testing.faults.kills import missing_polls
 from mtd.testing.faults.ledger import EVENT, FRAME, LedgerWriter, ends_of, entries_in, read_ledger
@@ -81,3 +82,18 @@ def test_polls_that_are_missing(times: list[float], missing: int) -> None:
     found = list(missing_polls(times))
     assert len(found) == missing
     assert all(times[0] < at < times[-1] for at in found)
+
+
+def test_the_bench_ends_badly_for_what_is_lost_or_doubled() -> None:
+    well = {"fault": "kill -9 of daemon", "lost": 0, "doubled": 0, "examples": []}
+    # A log that is cut in half has lost what nobody else had; twice it must not be either.
+    cut = {"fault": "log truncated", "lost": 3, "doubled": 0, "examples": []}
+    kills = {"lost": 0, "doubled": 0, "log_ok": True, "examples": []}
+    assert list(judge_figures({"faults": [well, cut], "kills": kills})) == []
+    for bad in (
+        {"faults": [{**well, "lost": 1}]},
+        {"faults": [{**cut, "doubled": 1}]},
+        {"kills": {**kills, "lost": 1}},
+        {"kills": {**kills, "log_ok": False}},
+    ):
+        assert len(list(judge_figures(bad))) == 1
