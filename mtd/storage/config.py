@@ -236,6 +236,12 @@ class StorageConfig(BaseModel):
         5.0, gt=0, description="Longest attempt to connect, all addresses of the host together."
     )
     statement_timeout_s: float = Field(30.0, gt=0, description="Longest single statement.")
+    idle_transaction_timeout_s: float = Field(
+        8.0,
+        gt=0,
+        description="Longest time that the server waits for the next statement of a transaction, then ends it: a process"
+        " that is held up in the middle of one has locks that others wait for.",
+    )
     transaction_deadline_s: float = Field(
         30.0, gt=0, description="Longest transaction, waiting for a connection and tries included."
     )

@@ -332,11 +332,13 @@ class Database:
 
     def _options(self) -> dict[str, Any]:
         timeout_ms = int(self._config.statement_timeout_s * 1000)
+        idle_ms = int(self._config.idle_transaction_timeout_s * 1000)
         read_only = " -c default_transaction_read_only=on" if self._read_only else ""
         return {
             "application_name": "mtd",
             # What is temporary goes last: nothing that a session leaves behind is taken for a table of ours.
-            "options": f"-c statement_timeout={timeout_ms} -c search_path=mtd,public,pg_temp -c timezone=UTC"
+            "options": f"-c statement_timeout={timeout_ms} -c idle_in_transaction_session_timeout={idle_ms}"
+            f" -c search_path=mtd,public,pg_temp -c timezone=UTC"
             f"{read_only}{role_options(self._role)}",
             "keepalives_idle": 30,
             "keepalives_interval": 10,

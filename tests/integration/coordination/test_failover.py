@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from mtd.core.errors import Conflict
 from mtd.model.device import DEFAULT_TENANT_ID
+from mtd.storage.config import StorageConfig
+from mtd.storage.pool import Database
 from mtd.storage.stores.assignments import AssignmentStore
+from mtd.storage.txn import Transaction
 from mtd.testing import run_async
 from tests.integration.coordination.kit import SLOW, World, until, with_world
 
@@ -185,5 +190,31 @@ def test_two_poll_what_is_redundant_under_one_epoch(postgres_dsn: str) -> None:
         await until(lambda: len(b.polls) + len(c.polls) == 4, "one polls each again")
         assert world.ledger.doubles  # as was wanted
         world.ledger.doubles.clear()
+
+    run_async(with_world(postgres_dsn, body), 60)
+
+
+def test_who_is_held_up_in_a_decision_holds_up_nobody(postgres_dsn: str) -> None:
+    """As by SIGSTOP in the middle of a transaction: the server ends it, and with it its locks."""
+
+    async def body(world: World) -> None:
+        await world.add_devices(3)
+        held = Database.for_writing(postgres_dsn, StorageConfig(idle_transaction_timeout_s=0.5))
+        locked = asyncio.Event()
+
+        async def decide(tx: Transaction) -> None:
+            if locked.is_set():
+                return  # it is tried again, after the server ended it
+            await tx.execute("SELECT 1 FROM coordination FOR UPDATE")
+            locked.set()
+            await asyncio.sleep(3600)
+
+        deciding = asyncio.create_task(held.run("test.held", decide, deadline_s=60))
+        await locked.wait()
+        a = await world.process("a").start()
+        await until(lambda: len(a.polls) == 3, "the others decide")
+        deciding.cancel()
+        await asyncio.gather(deciding, return_exceptions=True)
+        await held.stop()
 
     run_async(with_world(postgres_dsn, body), 60)
