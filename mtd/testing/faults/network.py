@@ -181,7 +181,12 @@ class BadLine:
 def _ip(*commands: str) -> None:
     text = "\n".join(commands) + "\n"
     done = subprocess.run(
-        ["ip", "-batch", "-"], input=text, capture_output=True, text=True, check=False, timeout=20
-    )  # noqa: S607
+        ["ip", "-batch", "-"],  # noqa: S607 - the machine's own
+        input=text,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=20,
+    )
     if done.returncode:
         raise OSError(f"ip: {done.stderr.strip()}")

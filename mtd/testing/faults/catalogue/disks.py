@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from mtd.testing.faults.disks import Disk
@@ -79,7 +79,6 @@ class SpoiledLog:
     harm: Callable[[Path], None]
     runbook: str = "partition-failure"
     before: float = 0.0
-    at: list[int] = field(default_factory=list)
 
     def strike(self, fleet: Fleet) -> None:
         """Kill the daemon and damage the log, while PostgreSQL has most of what is in it."""
@@ -88,8 +87,9 @@ class SpoiledLog:
         fleet.without_daemon(lambda: self.harm(path))
 
     def noticed(self, fleet: Fleet) -> bool:
-        """Return whether what was lost is an event."""
-        return fleet.event("collector.log.damaged")
+        """Return whether what was lost is an event, or a metric tells that the file was mended and nothing is lost."""
+        told = "SELECT count(*) FROM event WHERE event_type = 'collector.log.damaged' AND ts_received > to_timestamp(%s)"
+        return bool(fleet.value(told, self.before)) or fleet.metric("mtd_eventlog_mended_files_total") > 0
 
     def mend(self, fleet: Fleet) -> None:
         """Nobody does anything."""
