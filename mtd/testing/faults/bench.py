@@ -20,6 +20,7 @@ from mtd.testing.faults.fault import Fault, strike
 from mtd.testing.faults.fleet import Fleet, postgres_in, running
 from mtd.testing.faults.kills import kill_in_a_row
 from mtd.testing.faults.victims import Role
+from mtd.testing.harness import HarnessFailed
 
 Say = Callable[[str], None]
 
