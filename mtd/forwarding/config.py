@@ -57,7 +57,8 @@ class ForwardConfig(BaseModel):
     ack_timeout_s: float = Field(
         default=60.0,
         gt=0,
-        description="A hub that takes nothing for so long is tried again, or the next one.",
+        description="A hub that takes nothing for so long, and a second longer for each 32 KiB of a batch, is tried "
+        "again, or the next one.",
     )
     lost_after_s: float = Field(
         default=10.0,

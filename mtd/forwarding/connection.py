@@ -33,6 +33,7 @@ _OPEN_S = 15.0
 _LOOK_S = 0.25
 _READ_RETRY_S = 1.0
 _BEHIND_S = 1.0  # what is new and waits for longer has the line to itself
+_SLOWEST_BYTES_PER_S = 32 * 1024  # of a line over which a large event has to come through
 _SKIP_AFTER = 3.0  # times the horizon
 _PACKED_BATCH_BYTES = 128 * 1024  # gRPC packs on the loop: no more than some milliseconds at a time
 
@@ -213,8 +214,11 @@ class Connection:
             await asyncio.sleep(min(5.0, self._config.ack_timeout_s / 4))
             now = self._clock.monotonic()
             for stream in (self._live, self._backfill):
-                if stream.lane.under_way and now - stream.heard_at > self._config.ack_timeout_s:
-                    raise HubSilent(f"the hub has acknowledged nothing for {self._config.ack_timeout_s:g} s")
+                if not stream.lane.under_way:
+                    continue
+                within_s = self._config.ack_timeout_s + stream.lane.under_way[0].size / _SLOWEST_BYTES_PER_S
+                if now - stream.heard_at > within_s:
+                    raise HubSilent(f"the hub has acknowledged nothing for {within_s:.3g} s")
 
     # -- sending ---------------------------------------------------------------------
 

@@ -89,7 +89,13 @@ class AppendConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    max_batch_bytes: int = Field(default=2 * MIB, ge=1024, le=3 * MIB, description="Largest batch.")
+    max_batch_bytes: int = Field(
+        default=9 * MIB,
+        ge=1024,
+        le=32 * MIB,
+        description="Largest batch: a little more than the largest single event of any collector, which has "
+        "ingest.max_event_bytes. Collectors send larger events empty.",
+    )
     window_batches: int = Field(
         default=32, ge=1, description="Batches of one stream that may wait for the log at a time."
     )

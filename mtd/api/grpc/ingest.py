@@ -84,6 +84,11 @@ class IngestServicer(IngestServiceServicer):
             duplicate=result.duplicate,
         )
 
+    @property
+    def message_bytes(self) -> int:
+        """The largest message of a collector."""
+        return self._copies.message_bytes
+
     def drain(self) -> None:
         """Send collectors that copy their logs away."""
         self._copies.drain()

@@ -14,6 +14,6 @@ from mtd.pb.ingest.v1.ingest_service_pb2_grpc import add_IngestServiceServicer_t
 def ingest_parts(servicer: IngestServicer, keys: IngestKeyBackend) -> Sequence[ServicePart]:
     """Return the services."""
     return [
-        ServicePart(add_IngestServiceServicer_to_server, servicer, servicer.drain),
+        ServicePart(add_IngestServiceServicer_to_server, servicer, servicer.drain, servicer.message_bytes),
         ServicePart(add_IngestKeyServiceServicer_to_server, IngestKeyServicer(keys)),
     ]

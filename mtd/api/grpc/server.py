@@ -91,12 +91,14 @@ SERVICES = tuple(service.full_name for service in DESCRIPTORS)
 class ServicePart:
     """A service beside those of the context: its servicer, and the generated function that adds it to a server.
 
-    ``drain`` sends the callers of its streams away, to another hub if there is one.
+    ``drain`` sends the callers of its streams away, to another hub if there is one. ``message_bytes``: the largest
+    message that it takes, where that may be larger than ``grpc.max_receive_bytes``.
     """
 
     add: Callable[[Any, grpc.aio.Server], None]
     servicer: object
     drain: Callable[[], None] | None = None
+    message_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +150,7 @@ class GrpcServer:
                     follow_traces=self._context.follow_traces,
                 )
             ],
-            options=_options(config),
+            options=_options(config, self._context.parts),
             maximum_concurrent_rpcs=config.max_concurrent_calls,
         )
         self._add_services(server)
@@ -244,11 +246,14 @@ def build_server(context: ApiContext) -> GrpcServer:
     return GrpcServer(context)
 
 
-def _options(config: GrpcConfig) -> list[tuple[str, int]]:
+def _options(config: GrpcConfig, parts: Sequence[ServicePart]) -> list[tuple[str, int]]:
     return [
         # Two daemons on one port would each get half of the calls.
         ("grpc.so_reuseport", 0),
-        ("grpc.max_receive_message_length", config.max_receive_bytes),
+        (
+            "grpc.max_receive_message_length",
+            max([config.max_receive_bytes, *(part.message_bytes for part in parts)]),
+        ),
         ("grpc.max_send_message_length", config.max_send_bytes),
         ("grpc.keepalive_time_ms", int(config.keepalive_s * 1000)),
         ("grpc.keepalive_timeout_ms", int(config.keepalive_timeout_s * 1000)),

@@ -32,6 +32,8 @@ _RETRY_S = 30.0
 # Lines about events that are left out: of a device that was removed, each batch has some.
 _COMPLAINTS_PER_S, _COMPLAINTS_AT_ONCE = 0.2, 5.0
 
+_AROUND_BYTES = 1024
+
 MOST_STREAMS = 8
 """Streams of one collector: it has two, and others are to find room as well."""
 
@@ -138,6 +140,11 @@ class CopyDoor:
         self._appending: set[Durable] = set()
         self._stops = False
         self.complaints = TokenBucket(_COMPLAINTS_PER_S, _COMPLAINTS_AT_ONCE, clock=clock)
+
+    @property
+    def message_bytes(self) -> int:
+        """The largest message that a stream takes: the largest batch, and what stands around it."""
+        return self.config.max_batch_bytes + _AROUND_BYTES
 
     async def open(self, stream: CopyStream, log_id: str, lane: str, speaker: Speaker) -> CopiedLog:
         """Begin to take a lane of a log; who carried it is ended. Raises Forbidden, Refused, Retryable.

@@ -111,6 +111,22 @@ def test_forwarding_leaves_out_what_the_hub_would_refuse_and_counts_it(postgres_
     )
 
 
+def test_forwarding_brings_the_largest_event_that_a_collector_takes(postgres_dsn: str) -> None:
+    async def body(hub: Hub) -> None:
+        lost = counted("mtd_forwarding_events_lost_total", reason="too_large")
+        largest = events(2, 1)
+        largest[0].state_changed.message = "x" * (IngestConfig().max_event_bytes - 1024)
+        async with edge(hub) as made:
+            await made.append([*events(1, 1), *largest, *events(3, 1)])
+            await made.sent()
+            await made.forgotten()
+            assert sorted(await stored(hub.world)) == names(1, 3)
+        assert counted("mtd_forwarding_events_lost_total", reason="too_large") == lost
+
+    # More than what other callers may send: see grpc.max_receive_bytes.
+    with_hub(postgres_dsn, body)
+
+
 def test_forwarding_goes_round_what_the_log_has_lost(postgres_dsn: str) -> None:
     async def body(hub: Hub) -> None:
         log = MemoryEventLog()

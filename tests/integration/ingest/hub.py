@@ -140,7 +140,11 @@ class Hub:
             context(FakeTelemetry()),
             gate=KnownTokens(),
             auditor=self.audit,
-            parts=[ServicePart(add_IngestServiceServicer_to_server, servicer)],
+            parts=[
+                ServicePart(
+                    add_IngestServiceServicer_to_server, servicer, message_bytes=servicer.message_bytes
+                )
+            ],
         )
         self.server = build_server(api)
         await self.server.start()
