@@ -71,9 +71,7 @@ class DiscoveryService:
     async def _prune(self, decisions: DecisionStore) -> None:
         while True:
             try:
-                gone = await decisions.prune(
-                    self._config.keep_days * _DAY_S, self._config.max_proposals
-                )
+                gone = await decisions.prune(self._config.keep_days * _DAY_S, self._config.max_proposals)
                 metrics.PROPOSALS_PRUNED.inc(gone)
             except MtdError as error:
                 logger.warning("old proposals stay for now: %s", error)

@@ -12,7 +12,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 MIB = 1024 * 1024
 
 SYNC_LINE = "jetstream { sync_interval: always }"
-SYNC_HINT = f"put `{SYNC_LINE}` into nats-server.conf of each server (beside store_dir), and restart them one by one"
+SYNC_HINT = (
+    f"put `{SYNC_LINE}` into nats-server.conf of each server (beside store_dir), and restart them one by one"
+)
 """What makes NATS servers write before they confirm."""
 
 

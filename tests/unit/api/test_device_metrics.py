@@ -136,8 +136,8 @@ def test_a_device_without_values_is_not_silent() -> None:
     exporter = Exporter(names=("r1", "r2"))
     waiting = view(status=DeviceStatus.UNKNOWN, reason="not polled yet")
     off = view("d2", "r2", DeviceStatus.DISABLED, "", labels={"Site-Name": "Moss"})
+    # That it is down isn't known either.
     assert run_async(exporter.samples(waiting, off)) == {
-        key("up", device="r1"): 0,
         key("status_info", device="r1", status="unknown", reason="not polled yet"): 1,
         key("device_info", device="r1", id="d1", host="192.0.2.1"): 1,
         key("status_info", device="r2", status="disabled"): 1,
