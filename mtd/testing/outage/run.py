@@ -274,8 +274,9 @@ def _skipped(before: Mapping[str, float], after: Mapping[str, float]) -> dict[st
     name = "mtd_scheduler_polls_skipped_total"
     found: dict[str, dict[str, int]] = {}
     for full, value in after.items():
-        grown = round(value - before.get(full, 0.0))
-        if full.startswith(name + "{") and grown:
+        if not full.startswith(name + "{"):
+            continue
+        if grown := round(value - before.get(full, 0.0)):
             labels = dict(part.split("=") for part in full[len(name) + 1 : -1].split(","))
             found.setdefault(labels["tier"].strip('"'), {})[labels["reason"].strip('"')] = grown
     return found
