@@ -88,9 +88,13 @@ def salvage(path: Path, mark: Mark, at_least: int, now_us: int, reason: str) -> 
     """Make a new file of what is readable in a damaged one; return how many positions are lost.
 
     ``at_least``: the last position that is known to have been given out; 0 if that isn't known. Blocks, for as
-    long as reading the file takes; nobody may have it open. Raises OSError and sqlite3.Error if the disk refuses.
+    long as reading the file takes; nobody may have it open. Raises OSError and sqlite3.Error if the disk refuses;
+    what it cut off then is finished by the next try, which counts nothing.
     """
     draft, ready = _named(path, ".salvage"), _named(path, ".salvaged")
+    if finish_salvage(path, now_us) is not None:
+        logger.critical("the event log %s is the new file of a salvage that was cut off", path)
+        return 0
     logger.critical("the event log %s is damaged (%s): saving what can be read", path, reason)
     mend_beginning(path)
     for name in (*_with_parts(draft), *_with_parts(ready)):

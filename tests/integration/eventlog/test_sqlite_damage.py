@@ -251,6 +251,35 @@ def test_a_crash_while_the_file_is_replaced_is_finished(
     assert not any(name.endswith(".salvaged") for name in names)
 
 
+def test_a_salvage_that_the_disk_cut_off_is_finished_by_the_next_try(
+    original: Original, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The old file was moved aside already: made from nothing, a new one would hold nothing."""
+    path = original.copy(tmp_path)
+    mark = read_mark(path)
+    assert mark is not None
+    replace = Path.replace
+
+    def refuse(self: Path, target: Path) -> Path:
+        if self.name.endswith(".salvaged"):
+            raise OSError(5, "the disk refuses")
+        return replace(self, target)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "replace", refuse)
+        with pytest.raises(OSError, match="refuses"):
+            salvage(path, mark, 0, 1, "a test")
+    assert not path.exists()
+    salvage(path, mark, 0, 2, "a test")
+
+    async def main() -> None:
+        served, *_, log = await opened(tmp_path)
+        assert set(range(1, LAST + 1)) <= set(served)
+        await log.stop()
+
+    run(main())
+
+
 def test_a_file_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / FILE
     path.parent.mkdir()
