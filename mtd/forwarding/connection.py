@@ -329,6 +329,9 @@ class Connection:
         if found > first:
             self._lost(first, min(last, found - 1), "trimmed" if first < oldest else "damaged")
             return ()
+        if not batches:
+            await asyncio.sleep(_READ_RETRY_S)  # the log has lost its end: how much, what comes next tells
+            return ()
         return await messages_of(batches, first, last, self._limits())
 
     def _lost(self, first: int, last: int, reason: str) -> None:

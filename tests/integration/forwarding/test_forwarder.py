@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from mtd.eventlog.config import EventLogConfig
+from mtd.eventlog.interfaces import LoggedBatch
 from mtd.eventlog.memory import MemoryEventLog
 from mtd.eventlog.sqlite import SqliteEventLog
 from mtd.ingest import IngestConfig, Recorder
@@ -140,6 +141,35 @@ def test_forwarding_goes_round_what_the_log_has_lost(postgres_dsn: str) -> None:
             await made.sent()
             await made.forgotten()
             assert sorted(await stored(hub.world)) == sorted(names(6, 15))
+
+    with_hub(postgres_dsn, body)
+
+
+def test_forwarding_waits_for_what_follows_an_end_that_the_log_has_lost(
+    postgres_dsn: str, tmp_path: Path
+) -> None:
+    async def body(hub: Hub) -> None:
+        log = SqliteEventLog(
+            EventLogConfig(path=tmp_path / "events.db", min_free_bytes=0, commit_interval_s=0)
+        )
+        await log.start()
+        await log.append(events(1, 5))
+        await log.go_on_behind(1000)
+        reads, read = [], log.read
+
+        async def noted(after: int, limit: int) -> list[LoggedBatch]:
+            reads.append(after)
+            return await read(after, limit)
+
+        log.read = noted  # type: ignore[method-assign]
+        lost = counted("mtd_forwarding_events_lost_total", reason="damaged")
+        async with edge(hub, log=log, opened=True) as made:
+            await made.until(lambda: 5 in reads, "the end is looked for")
+            await made.append(events(6, 5))
+            await made.sent()
+            await made.forgotten()
+            assert sorted(await stored(hub.world)) == sorted(names(1, 10))
+        assert counted("mtd_forwarding_events_lost_total", reason="damaged") == lost + 995
 
     with_hub(postgres_dsn, body)
 
