@@ -143,6 +143,8 @@ class Collecting:
             gone = {device.device_id for device in self._devices}.difference(assignment.devices)
             self._devices = devices
             await self.scheduler.apply(devices)
+        # What came and went while something else was taken isn't polled either.
+        gone |= set(self._seat.leaving()).difference(assignment.devices)
         if gone:
             await self._seat.released(gone)
         self.failure = ""

@@ -71,6 +71,9 @@ class ISeat(Interface):
     def epoch_of(device_id: str) -> int:
         """Return the epoch under which a device is polled; 0 without assignments."""
 
+    def leaving() -> Collection[str]:
+        """Return the devices that aren't assigned any more and weren't `released` yet, whether they were polled or not."""
+
     async def released(device_ids: Collection[str]) -> None:
         """Say that these devices are polled no more by this process: another one may have them."""
 

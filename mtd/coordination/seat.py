@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator, Collection
+from collections.abc import AsyncGenerator, Collection, Mapping
 from typing import TYPE_CHECKING, NoReturn
 
 from zope.interface import implementer
@@ -95,6 +95,11 @@ class LocalSeat:
         held = self._held.get(device_id)
         return 0 if held is None else held.epoch
 
+    def leaving(self) -> Collection[str]:
+        """See `ISeat`."""
+        told = {} if self._told is None else self._told.devices
+        return [device_id for device_id in self._held if device_id not in told]
+
     async def assignments(self) -> AsyncGenerator[Assignment, None]:
         """See `ISeat`."""
         self._changed.set()
@@ -106,10 +111,10 @@ class LocalSeat:
 
     async def released(self, device_ids: Collection[str]) -> None:
         """See `ISeat`."""
-        wanted = {} if self._told is None else self._allowed(self._told).devices
+        wanted = {} if self._told is None else self._told.devices
         for device_id in device_ids:
             if device_id in wanted:
-                continue  # given back meanwhile
+                continue  # given back meanwhile, or as soon as the lease is good again
             held = self._held.pop(device_id, None)
             if held is not None:
                 self._let_go[device_id] = held.epoch
@@ -220,6 +225,7 @@ class LocalSeat:
                 async with contextlib.aclosing(self._coordination.assignments(membership)) as assignments:
                     async for assignment in assignments:
                         self._take(assignment)
+                        self._let_go_of_unknown(assignment.releasing)
                         await self._coordination.applied(membership, assignment.revision)
             except LeaseLost:
                 raise
@@ -240,6 +246,13 @@ class LocalSeat:
         for device_id in assignment.devices:
             self._let_go.pop(device_id, None)
         self._changed.set()
+
+    def _let_go_of_unknown(self, releasing: Mapping[str, int]) -> None:
+        """Let go of what was withdrawn before this process heard that it had it: others wait for that."""
+        unknown = {key: epoch for key, epoch in releasing.items() if key not in self._held}
+        if unknown:
+            self._let_go |= unknown
+            self._has_let_go.set()
 
     def _allowed(self, assignment: Assignment) -> Assignment:
         """Return what of an assignment may be polled at this moment."""

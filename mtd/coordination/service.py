@@ -13,7 +13,7 @@ from mtd.coordination.interfaces import ICoordination
 from mtd.core.errors import LeaseLost, Superseded
 from mtd.model.assignment import AssignedDevice, Assignment, CollectorFacts, Lease, LeaseState, Membership
 from mtd.storage.errors import CommitUnknown, StorageUnavailable
-from mtd.storage.stores.assignments import EXCLUSIVE, AssignmentStore
+from mtd.storage.stores.assignments import ASSIGNED, EXCLUSIVE, RELEASING, AssignmentStore
 from mtd.storage.stores.memberships import CHANNEL, MembershipStore
 
 if TYPE_CHECKING:
@@ -159,8 +159,9 @@ class Coordination:
                     devices[row.device_id], row.epoch, exclusive=row.hold == EXCLUSIVE
                 )
                 for row in rows
-                if row.device_id in devices
+                if row.state == ASSIGNED and row.device_id in devices
             },
+            {row.device_id: row.epoch for row in rows if row.state == RELEASING},
         )
 
     def _heard(self, what: str | None) -> None:

@@ -165,6 +165,11 @@ class Attachment:
             pb.HeldDevice(device_id=device_id, epoch=one.epoch, exclusive=one.exclusive)
             for device_id, one in self._holding.held.items()
         ]
+        # The hub tells by it what this edge can't have: it lets go of that itself.
+        held += [
+            pb.HeldDevice(device_id=device_id, epoch=epoch)
+            for device_id, epoch in self._holding.leaving.items()
+        ]
         self._asked[0] = self._clock.monotonic()
         await self._say(
             hello=pb.Hello(

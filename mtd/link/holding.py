@@ -169,6 +169,11 @@ class Holding:
         return self.assignment.devices
 
     @property
+    def leaving(self) -> Mapping[str, int]:
+        """Epochs of what is held no more, and wasn't released yet."""
+        return dict(self._leaving)
+
+    @property
     def has_exclusive(self) -> bool:
         """Whether something is polled without a lease."""
         return bool(self._exclusive)

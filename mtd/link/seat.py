@@ -149,6 +149,10 @@ class RemoteSeat:
         """Return the epoch under which a device is polled."""
         return self._holding.epoch_of(device_id)
 
+    def leaving(self) -> Collection[str]:
+        """Return the devices that aren't assigned any more and weren't released yet."""
+        return self._holding.leaving
+
     async def released(self, device_ids: Collection[str]) -> None:
         """Say that these are polled no more; once what is on the disk doesn't name them any more either."""
         if not self._holding.release(device_ids):

@@ -49,10 +49,15 @@ class AssignedDevice:
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """All that a collector is to poll. ``revision`` grows with each change of it."""
+    """All that a collector is to poll. ``revision`` grows with each change of it.
+
+    ``releasing``: epochs of devices that others wait for until it says that it let them go, also of those that it was
+    never told of, as they were withdrawn so soon.
+    """
 
     revision: int
     devices: Mapping[str, AssignedDevice] = field(default_factory=dict)
+    releasing: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,6 +66,7 @@ class LinkSession:
         self._renewing = asyncio.Event()
         self._applied = 0
         self._released: dict[str, int] = {}
+        self._known: dict[str, int] = {}  # epochs of what the edge may hold, or be letting go
         self._released_by: list[int] = []  # sequences that are answered when all of it is noted
         self._failure: Exception | None = None
         self._over = False
@@ -170,6 +171,9 @@ class LinkSession:
                 self._applied = max(self._applied, request.applied.revision)
                 self._noting.set()
             case "released":
+                for device_id, epoch in request.released.epochs.items():
+                    if self._known.get(device_id, epoch + 1) <= epoch:
+                        del self._known[device_id]
                 self._released |= request.released.epochs
                 self._released_by.append(request.released.sequence)
                 if max(len(self._released) / _MOST_RELEASED, len(self._released_by) / _MOST_WAITING) > 1:
@@ -192,6 +196,7 @@ class LinkSession:
         holds = [one.device_id for one in hello.held if one.exclusive]
         membership = await parts.coordination.join(facts, resumes=hello.resumes, holds=holds)
         self._hello, self._membership = hello, membership
+        self._known = {one.device_id: one.epoch for one in hello.held}
         parts.desk.add(self)
         tenants = [self._tenant(tenant_id) for tenant_id in sorted(self._tenants)]
         self.say(
@@ -277,7 +282,7 @@ class LinkSession:
                     applied = self._applied
                     await coordination.applied(self._membership, applied)
                     noted = applied
-                if self._released_by:
+                if self._released or self._released_by:
                     epochs, sequences = dict(self._released), list(self._released_by)
                     await coordination.released(self._membership, epochs)
                     self._forget(epochs, sequences)
@@ -304,11 +309,20 @@ class LinkSession:
                 async with aclosing(changes):
                     async for assignment in changes:
                         await self._tell(self._allowed(assignment))
+                        self._let_go_of_unknown(assignment.releasing)
             except Retryable as error:
                 logger.warning("what the collector %s is to poll can't be read now: %s", self.name, error)
             await asyncio.sleep(_RETRY_S)
 
+    def _let_go_of_unknown(self, releasing: Mapping[str, int]) -> None:
+        """Note for the edge that it let go of what was withdrawn before it was told of it: others wait for that."""
+        unknown = {key: epoch for key, epoch in releasing.items() if key not in self._known}
+        if unknown:
+            self._released |= unknown
+            self._noting.set()
+
     async def _tell(self, assignment: Assignment) -> None:
+        self._known |= {key: one.epoch for key, one in assignment.devices.items()}
         for part in self._telling.parts(assignment):
             self.say(pb.AttachResponse(assignment=part))
             metrics.PARTS.inc()

@@ -97,14 +97,14 @@ class AssignmentStore:
     # -- of a collector --------------------------------------------------------
 
     async def of_collector(self, facts: CollectorFacts) -> tuple[int, Sequence[AssignmentRow]]:
-        """Return what a collector is to poll, and of which revision that is. Raises Superseded."""
+        """Return what a collector is to poll, or to let go, and of which revision that is. Raises Superseded."""
 
         async def read(tx: Transaction) -> tuple[int, Sequence[AssignmentRow]]:
             await refuse_superseded(tx, facts)
             # One statement: the rows are those of the revision.
             await tx.execute(
                 "SELECT c.revision, a.* FROM coordination c LEFT JOIN LATERAL"
-                f" (SELECT {_ROW} FROM device_assignment WHERE collector_id = %s AND state = 'assigned') a ON true",
+                f" (SELECT {_ROW} FROM device_assignment WHERE collector_id = %s AND state <> 'free') a ON true",
                 [facts.collector_id],
             )
             rows = tx.fetchall()

@@ -171,7 +171,8 @@ class Process:
                     gone = set() if self.assignment is None else self.assignment.devices.keys()
                     self.assignment = assignment
                     self.look()
-                    await self.seat.released(set(gone) - assignment.devices.keys())
+                    leaving = {*gone, *self.seat.leaving()} - assignment.devices.keys()
+                    await self.seat.released(leaving)
                     self.look()
         finally:
             looking.cancel()

@@ -46,6 +46,24 @@ def test_one_takes_all_two_share_and_who_is_left_takes_over(postgres_dsn: str) -
     run_async(with_world(postgres_dsn, body), 60)
 
 
+def test_what_was_withdrawn_before_it_was_told_goes_to_others(postgres_dsn: str) -> None:
+    async def body(world: World) -> None:
+        await world.add_devices(1)
+        a = await world.process("a").start(coordinates=False)
+        await until(lambda: a.assignment is not None, "it takes part")
+        # It was assigned and withdrawn between two looks of its collector.
+        await world.run(
+            "INSERT INTO device_assignment (tenant_id, device_id, collector_id, epoch, granted_epoch, state, hold,"
+            " revision, reason) SELECT tenant_id, device_id, 'a', 7, 7, 'releasing', 'lease', 1, '' FROM device"
+        )
+        await world.run("NOTIFY mtd_coordination, 'assigned'")
+        async with asyncio.timeout(15):
+            while await world.run("SELECT state FROM device_assignment") != [("free",)]:
+                await asyncio.sleep(0.01)
+
+    run_async(with_world(postgres_dsn, body), 60)
+
+
 def test_a_stop_hands_over_at_once(postgres_dsn: str) -> None:
     async def body(world: World) -> None:
         await world.add_devices(10)

@@ -60,8 +60,11 @@ class Decided:
         self.renewals = 0
         self.is_away = False
 
-    def assign(self, name: str, revision: int, *devices: AssignedDevice) -> None:
-        self._wanted[name] = Assignment(revision, {one.device.device_id: one for one in devices})
+    def assign(
+        self, name: str, revision: int, *devices: AssignedDevice, releasing: Mapping[str, int] | None = None
+    ) -> None:
+        wanted = {one.device.device_id: one for one in devices}
+        self._wanted[name] = Assignment(revision, wanted, releasing or {})
         for event in self._changed.get(name, ()):
             event.set()
 

@@ -120,6 +120,27 @@ async def test_what_was_let_go_may_not_pile_up_without_end() -> None:
 
 
 @looped
+async def test_what_was_withdrawn_before_the_edge_was_told_is_let_go_for_it() -> None:
+    """And nothing else: what it may poll still, only it can say that it doesn't."""
+    hub, edge = Hub(), Edge()
+    one, two, three, four = (leased(number).device.device_id for number in range(1, 5))
+    hub.decided.assign("edge-1", 1, leased(1, 5), releasing={two: 7})
+    async with aclosing(hub.session().responses(edge.requests())) as responses:
+        edge.hello(held=[pb.HeldDevice(device_id=two, epoch=7)])
+        assert await kinds(responses, 2) == ["welcome", "assignment"]
+        hub.decided.assign("edge-1", 2, releasing={one: 5, two: 7, three: 3})
+        assert await kinds(responses, 1) == ["assignment"]
+        await until(lambda: hub.decided.has_released == [("edge-1", {three: 3})])
+        # Once it has said so, they are as unknown to it as any other.
+        edge.say(released=pb.Released(sequence=1, epochs={one: 5, two: 6}))
+        assert await kinds(responses, 1) == ["noted"]
+        hub.decided.assign("edge-1", 3, leased(4), releasing={one: 9, two: 7})
+        assert await kinds(responses, 1) == ["assignment"]
+        await until(lambda: hub.decided.has_released[-1] == ("edge-1", {one: 9}))
+    assert four not in {key for _, epochs in hub.decided.has_released for key in epochs}
+
+
+@looped
 async def test_clocks_are_compared_by_half_of_the_way_to_and_fro() -> None:
     hub, edge = Hub(), Edge()
     session = hub.session()

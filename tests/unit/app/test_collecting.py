@@ -46,6 +46,7 @@ class ScriptedSeat:
     def __init__(self) -> None:
         self.devices: list[Device] = []
         self.let_go: list[str] = []
+        self.withdrawn: set[str] = set()
         self.changed = asyncio.Event()
         self.revision = 0
 
@@ -72,8 +73,12 @@ class ScriptedSeat:
     def epoch_of(self, device_id: str) -> int:
         return 1
 
+    def leaving(self) -> Collection[str]:
+        return self.withdrawn
+
     async def released(self, device_ids: Collection[str]) -> None:
         self.let_go += sorted(device_ids)
+        self.withdrawn.difference_update(device_ids)
 
 
 class ListRecorder:
@@ -150,6 +155,23 @@ def test_it_polls_what_is_assigned_and_lets_go_of_the_rest(
         seat.assign(device(2), device(3))
         await until(lambda: scheduler.polled == ["router-2", "router-3"])
         await until(lambda: seat.let_go == [device(1).device_id])
+        await collecting.stop()
+
+    run_async(run())
+
+
+def test_what_came_and_went_meanwhile_is_let_go_though_it_was_never_polled(
+    make: Callable[[ScriptedSeat], Collecting],
+) -> None:
+    async def run() -> None:
+        seat = ScriptedSeat()
+        collecting = make(seat)
+        collecting.start()
+        # Not of what is polled now, whatever was withdrawn since.
+        seat.withdrawn = {device(1).device_id, device(2).device_id}
+        seat.assign(device(2))
+        await until(lambda: seat.let_go == [device(1).device_id])
+        assert ListScheduler.made[0].polled == ["router-2"]
         await collecting.stop()
 
     run_async(run())

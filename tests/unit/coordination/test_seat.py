@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Collection, Mapping
+from dataclasses import replace
 
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
@@ -41,6 +42,7 @@ class ScriptedHub:
     def __init__(self, clock: Moving) -> None:
         self.clock = clock
         self.fails: Exception | None = None
+        self.renews = True
         self.joins: list[bool] = []
         self.holds: list[str] = []
         self.told: list[Mapping[str, int]] = []
@@ -84,6 +86,8 @@ class ScriptedHub:
 
     async def renew(self, membership: Membership) -> Membership:
         self._check()
+        if not self.renews:
+            raise Retryable("busy")
         return self._membership()
 
     async def leave(self, membership: Membership) -> None:
@@ -115,7 +119,7 @@ class Scene:
 
     async def poll(self) -> None:
         async for assignment in self.seat.assignments():
-            gone = self.polled - assignment.devices.keys()
+            gone = self.polled.union(self.seat.leaving()) - assignment.devices.keys()
             self.polled = set(assignment.devices)
             await self.seat.released(gone)
 
@@ -255,6 +259,32 @@ def test_what_is_given_back_is_not_let_go_any_more() -> None:
         await until(lambda: scene.seat._failure == "" and scene.seat.may_poll(SHARED))
         await asyncio.sleep(0.1)
         assert scene.hub.told == []
+
+    with_seat(body)
+
+
+def test_what_is_withdrawn_while_the_lease_is_over_is_let_go() -> None:
+    """It isn't polled then, and whoever is to poll it waits for that it is said."""
+
+    async def body(scene: Scene) -> None:
+        scene.hub.renews = False
+        await until(lambda: scene.polled == {ALONE})
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert scene.hub.told == []  # it is to have it again
+        scene.hub.assign(scene.hub.assigned(ALONE, revision=2))
+        await until(lambda: scene.hub.revisions[-1:] == [2])
+        await until(lambda: scene.hub.told == [{SHARED: 3}])
+
+    with_seat(body)
+
+
+def test_what_is_withdrawn_before_it_was_told_is_let_go() -> None:
+    async def body(scene: Scene) -> None:
+        told = scene.hub.assigned(ALONE, SHARED, revision=2)
+        scene.hub.assign(replace(told, releasing={"another": 7}))
+        await until(lambda: scene.hub.told == [{"another": 7}])
+        assert scene.allowed() == {ALONE, SHARED}
 
     with_seat(body)
 

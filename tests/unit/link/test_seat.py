@@ -135,6 +135,24 @@ async def test_what_is_withdrawn_is_told_when_it_is_let_go_and_off_the_disk(tmp_
 
 
 @looped
+async def test_what_is_withdrawn_and_not_let_go_yet_is_told_of(tmp_path: Path) -> None:
+    async with seated(tmp_path) as rig:
+        line, _ = await rig.hub.welcomed()
+        line.tell(assignment(1, leased(1, 4), exclusive(2, 5)))
+        await rig.until(leased(1, 4), exclusive(2, 5))
+        assert list(rig.seat.leaving()) == []
+        line.tell(assignment(2, exclusive(2, 5)))
+        await rig.until(exclusive(2, 5))
+        assert list(rig.seat.leaving()) == [ONE]
+        line.end()
+        _, hello = await rig.hub.welcomed()
+        held = {one.device_id: (one.epoch, one.exclusive) for one in hello.held}
+        assert held == {ONE: (4, False), TWO: (5, True)}
+        await rig.seat.released(rig.seat.leaving())
+        assert list(rig.seat.leaving()) == []
+
+
+@looped
 async def test_an_edge_that_restarts_without_its_hub_polls_what_it_has_alone(tmp_path: Path) -> None:
     async with seated(tmp_path) as rig:
         line, _ = await rig.hub.welcomed()
