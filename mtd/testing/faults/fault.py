@@ -68,8 +68,9 @@ def strike(fleet: Fleet, fault: Fault, *, held_s: float = 0.0, timeout_s: float 
     while time.monotonic() - began < held_s:
         time.sleep(0.05)  # noqa: TID251 - no reactor here
     fault.mend(fleet)
-    mended = time.monotonic()
-    fleet.wait_for(lambda: fault.recovered(fleet), f"{fault.name} is over", timeout_s)
+    mended, moment = time.monotonic(), time.time() + fleet.offset_s
+    # What was polled before proves nothing: values of after the mending do.
+    fleet.wait_for(lambda: fault.recovered(fleet) and fleet.fresh(moment), f"{fault.name} is over", timeout_s)
     figures.recover_s = round(time.monotonic() - mended, 2)
     verdict = fleet.verdict()
     figures.acknowledged, figures.lost, figures.doubled = verdict.acknowledged, verdict.lost, verdict.doubled

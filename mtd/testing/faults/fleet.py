@@ -65,6 +65,8 @@ class Fleet(Stage):
         self._prefix = prefix
         self.supervisor: Supervisor | None = None
         self.routers: list[str] = []
+        self.offset_s = 0.0
+        """By how much the fleet's clock is set ahead of ours."""
         self.dsn_seen = ""
         self.postmaster_seen = 0
 

@@ -99,6 +99,7 @@ class ClockStep:
     def strike(self, fleet: Fleet) -> None:
         """Set it."""
         self.clock.step(self.by_s)
+        fleet.offset_s = self.clock.offset_s
         self.began = fleet.clock()
 
     def noticed(self, fleet: Fleet) -> bool:
