@@ -13,7 +13,7 @@ from zope.interface import implementer
 from mtd.coordination import metrics
 from mtd.coordination.interfaces import ISeat
 from mtd.core.clock import LEASE_CLOCK, Clock
-from mtd.core.errors import LeaseLost, MtdError, Retryable, Superseded
+from mtd.core.errors import Bug, LeaseLost, MtdError, Retryable, Superseded
 from mtd.core.service import TaskGroup
 from mtd.model.assignment import AssignedDevice, Assignment
 
@@ -48,6 +48,7 @@ class LocalSeat:
         self._clock = clock
         self._tasks = TaskGroup("seat")
         self._membership: Membership | None = None
+        self._took_part = False
         self._good_until = _NEVER
         self._store_is_away = False  # and that is to end nothing
         self._told: Assignment | None = None  # the newest that the hub told
@@ -124,12 +125,22 @@ class LocalSeat:
     # -- taking part -----------------------------------------------------------
 
     async def _take_part(self) -> None:
-        resumes = False
+        while True:
+            try:
+                await self._join_and_stay()
+            except Exception as error:
+                # Whatever it was: who takes part no more has devices that nobody polls.
+                logger.exception("taking part failed by an error of mtd")
+                self._failed("can't take part", Bug(f"by an error of mtd: {error!r}"))
+                self._lose(keeping_exclusive=True)  # others may have the rest when it takes part again
+            await asyncio.sleep(_RETRY_S)
+
+    async def _join_and_stay(self) -> NoReturn:
         while True:
             try:
                 membership = await self._coordination.join(
                     self._facts,
-                    resumes=resumes,
+                    resumes=self._took_part,
                     holds=[key for key, held in self._held.items() if held.exclusive],
                 )
             except Superseded as error:
@@ -140,7 +151,7 @@ class LocalSeat:
                 self._failed("can't take part", error)
                 await asyncio.sleep(_RETRY_S)
             else:
-                resumes = True
+                self._took_part = True
                 self._renewed_by(membership)
                 await self._while_member(membership)
 

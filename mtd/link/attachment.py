@@ -89,6 +89,7 @@ class Attachment:
         self._asked: dict[int, float] = {}  # when what isn't answered was sent, by sequence; 0 is hello
         self._released: dict[int, Mapping[str, int]] = {}
         self._sequence = 0
+        self._is_leaving = False
         self._round_trip_s = 0.0
         self._tasks = TaskGroup("link.attachment")
         self._errands = Errands(handler, config.max_commands, self._say_update, self._find)
@@ -139,7 +140,8 @@ class Attachment:
             await self._say(applied=pb.Applied(revision=revision))
 
     async def leave(self) -> None:
-        """Say good-bye: the hub ends the stream."""
+        """Say good-bye: the hub ends the stream. What it tells meanwhile is another one's soon."""
+        self._is_leaving = True
         await self._say(leave=pb.Leave())
 
     # -- saying ---------------------------------------------------------------
@@ -196,18 +198,18 @@ class Attachment:
                     sequence=self._sequence,
                     sent_at=stamp_of(self._clock.now_us()),
                     round_trip_s=self._round_trip_s,
-                    report=report_message(report),
+                    report=report,
                 )
             )
             LEASE_LEFT_SECONDS.set(self._holding.lease_left_s)
 
-    async def _report_or_nothing(self) -> CollectorReport:
+    async def _report_or_nothing(self) -> pb.CollectorReport:
         """Return how this collector is. Whatever is wrong with that, the lease has to be renewed."""
         try:
-            return await self._report()
+            return report_message(await self._report())
         except Exception:
             logger.exception("this collector can't say how it is")
-            return CollectorReport()
+            return report_message(CollectorReport())
 
     async def _watch(self) -> str:
         """Return when the hub has left something unanswered for too long, and how long that is."""
@@ -278,6 +280,8 @@ class Attachment:
         CLOCK_AHEAD_SECONDS.set(renewed.clock_ahead_s)
 
     def _take_part(self, response: pb.AttachResponse) -> None:
+        if self._is_leaving:
+            return
         assignment = self._hearing.take(response.assignment)
         if assignment is not None:
             self._holding.take(assignment)

@@ -112,11 +112,14 @@ class RemoteSeat:
         """Take part no more. What is held exclusively stays this collector's: it will go on with it."""
         self._stopping = True
         attachment = self._attachment
-        if attachment is not None and attachment.complete.is_set() and not self._holding.has_exclusive:
+        if attachment is not None and attachment.complete.is_set():
             with suppress(TimeoutError):
                 async with asyncio.timeout(_GOODBYE_S):
-                    await attachment.leave()
-                    await attachment.ended.wait()
+                    # While the disk names devices, they are polled when this edge is started again.
+                    await self._keeping.wait(self._holding.version)
+                    if not self._holding.has_exclusive:
+                        await attachment.leave()
+                        await attachment.ended.wait()
         await self._tasks.stop()
         self._holding.end_lease()
         LINKED.set(0)

@@ -232,14 +232,19 @@ class AssignmentStore:
         await self._writer.run("assignments.commit", change)
 
     async def release_all(self, collector_id: str) -> int:
-        """Let others have the devices that a collector polls without a lease, though it isn't heard of; return how many."""
+        """Let others have the devices that a collector polls without a lease, though it isn't heard of; return how many.
+
+        Nothing happens if it is heard of again.
+        """
 
         async def change(tx: Transaction) -> int:
             await _lock(tx)
             await tx.execute(
                 "UPDATE device_assignment SET hold = 'lease', reason = 'operator' WHERE collector_id = %s"
-                " AND hold <> 'lease'",
-                [collector_id],
+                " AND hold <> 'lease' AND NOT EXISTS"
+                # One that came back meanwhile would poll them on, and others as well.
+                " (SELECT FROM collector_membership m WHERE m.collector_id = %s AND m.state = 'online')",
+                [collector_id, collector_id],
             )
             count = tx.rowcount
             if count:

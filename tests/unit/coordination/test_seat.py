@@ -289,6 +289,19 @@ def test_what_is_withdrawn_before_it_was_told_is_let_go() -> None:
     with_seat(body)
 
 
+def test_an_error_of_mtd_does_not_end_taking_part() -> None:
+    async def body(scene: Scene) -> None:
+        scene.hub.fails = ValueError("odd")
+        await until(lambda: scene.seat._failure)
+        assert "odd" in scene.seat._failure
+        scene.hub.fails = None
+        await until(lambda: len(scene.hub.joins) > 1 and scene.seat._failure == "")
+        await until(lambda: scene.allowed() == {ALONE, SHARED})
+        assert scene.hub.joins[-1], "it goes on"
+
+    with_seat(body)
+
+
 def test_a_stop_leaves() -> None:
     async def body(scene: Scene) -> None:
         await scene.seat.stop()

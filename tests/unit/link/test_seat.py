@@ -339,6 +339,44 @@ async def test_who_stops_says_so_unless_it_has_devices_alone(tmp_path: Path) -> 
 
 
 @looped
+async def test_what_is_told_while_it_says_good_bye_is_not_kept(tmp_path: Path) -> None:
+    """It is another one's soon: this one would poll it, too, when it is started again."""
+    async with seated(tmp_path) as rig:
+        line, _ = await rig.hub.welcomed()
+        line.tell(assignment(1, leased(1)))
+        await rig.until(leased(1))
+        attachment = rig.seat._attachment
+        assert attachment is not None
+        await attachment.leave()
+        line.tell(assignment(2, exclusive(1)))
+        line.end()
+        await line.closed.wait()
+        assert not rig.seat._holding.has_exclusive
+        assert not rig.file.path.exists()
+
+
+@looped
+async def test_who_stops_says_nothing_while_its_disk_names_devices(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> None:
+        raise OSError("read-only")
+
+    async with seated(tmp_path) as rig:
+        line, _ = await rig.hub.welcomed()
+        line.tell(assignment(1, exclusive(1)))
+        await rig.until_kept(ONE)
+        monkeypatch.setattr(rig.file, "remove", full)
+        monkeypatch.setattr(seat_module, "_GOODBYE_S", 0.05)
+        line.tell(assignment(2, leased(1)))
+        await rig.until(leased(1))
+        await rig.seat.stop()
+        await line.closed.wait()
+        said = [line._requests.get_nowait().WhichOneof("message") for _ in range(line._requests.qsize())]
+        assert "leave" not in said
+
+
+@looped
 async def test_rows_are_asked_for_some_devices_at_a_time(tmp_path: Path) -> None:
     async with seated(tmp_path) as rig:
         with pytest.raises(Retryable):
