@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import sqlite3
+import struct
+import zlib
 from collections.abc import Sequence
 
 from mtd.eventlog.encoding import decode_batch
 from mtd.eventlog.errors import LogDamaged
-from mtd.eventlog.interfaces import Damage
+from mtd.eventlog.interfaces import Damage, Source
 from mtd.eventlog.sqlite.schema import Header
+
+# The id of a batch from another log: this, its span there, the log, and a sum of all that.
+_MAGIC = b"from"
+_SPAN = struct.Struct(">qq")
+_CRC_BYTES = 4
 
 
 def damaged_batch(connection: sqlite3.Connection, first_seq: int) -> LogDamaged | None:
@@ -46,10 +53,51 @@ def set_batch_aside(connection: sqlite3.Connection, header: Header, damage: Dama
     ).fetchone()
     note(connection, damage, batch_id, payload)
     connection.execute("DELETE FROM batch WHERE first_seq = ?", (first_seq,))
+    source = _source_of(batch_id)
+    if source is not None:
+        _forget_source(connection, source)
     size = stored_bytes if isinstance(stored_bytes, int) else len(payload or b"")
     left = header.batches - 1, max(0, header.stored_bytes - size)
     connection.execute("UPDATE log SET stored_batches = ?, stored_bytes = ?", left)
     return left
+
+
+def name_of_source(source: Source) -> bytes:
+    """Return the id of a batch from another log, from which is known what is lost with it."""
+    name = _MAGIC + _SPAN.pack(source.first_seq, source.last_seq) + source.log_id.encode()
+    return name + _crc(name)
+
+
+def _source_of(batch_id: object) -> Source | None:
+    """Return which events of another log a batch held; None if it says no such thing, or is damaged there, too."""
+    start = len(_MAGIC) + _SPAN.size
+    if not isinstance(batch_id, bytes) or len(batch_id) < start + _CRC_BYTES:
+        return None
+    name = batch_id[:-_CRC_BYTES]
+    if not name.startswith(_MAGIC) or _crc(name) != batch_id[-_CRC_BYTES:]:
+        return None
+    return Source(name[start:].decode(), *_SPAN.unpack(name[len(_MAGIC) : start]))
+
+
+def _crc(name: bytes) -> bytes:
+    return zlib.crc32(name).to_bytes(_CRC_BYTES, "big")
+
+
+def _forget_source(connection: sqlite3.Connection, source: Source) -> None:
+    """Forget that events of another log are stored: who has them may send them again."""
+    span = (source.first_seq, source.last_seq)
+    near = connection.execute(
+        "SELECT first_seq, last_seq FROM source_range WHERE log_id = ? AND first_seq <= ? AND last_seq >= ?",
+        (source.log_id, source.last_seq, source.first_seq),
+    ).fetchall()
+    for known in near:
+        connection.execute(
+            "DELETE FROM source_range WHERE log_id = ? AND first_seq = ?", (source.log_id, known[0])
+        )
+        connection.executemany(
+            "INSERT INTO source_range VALUES (?, ?, ?)",
+            [(source.log_id, *part) for part in without(known, span)],
+        )
 
 
 def note(

@@ -18,6 +18,7 @@ from mtd.eventlog.sqlite.damage import (
     end_of,
     forget_before,
     mark_told,
+    name_of_source,
     note,
     set_batch_aside,
     without,
@@ -224,9 +225,10 @@ class Store:
                     continue
                 first_seq, last_seq = last_seq + 1, last_seq + batch.count
                 crc = checksum(first_seq, last_seq, now_us, batch.payload)
+                name = batch.batch_id or (name_of_source(batch.source) if batch.source else None)
                 connection.execute(
                     "INSERT INTO batch VALUES (?, ?, ?, ?, ?, ?, ?)",
-                    (first_seq, last_seq, now_us, batch.stored_bytes, crc, batch.batch_id, batch.payload),
+                    (first_seq, last_seq, now_us, batch.stored_bytes, crc, name, batch.payload),
                 )
                 stored += 1
                 stored_bytes += batch.stored_bytes

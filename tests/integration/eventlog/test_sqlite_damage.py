@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from mtd.core.errors import Misconfigured
-from mtd.eventlog.interfaces import Damage
+from mtd.eventlog.errors import SourceStored
+from mtd.eventlog.interfaces import Damage, Source
 from mtd.eventlog.sqlite import SqliteEventLog, verify_file
 from mtd.eventlog.sqlite.mark import RESERVED_AT_ONCE, mark_path, read_mark
 from mtd.eventlog.sqlite.salvage import salvage
@@ -275,6 +276,36 @@ def test_a_salvage_that_the_disk_cut_off_is_finished_by_the_next_try(
     async def main() -> None:
         served, *_, log = await opened(tmp_path)
         assert set(range(1, LAST + 1)) <= set(served)
+        await log.stop()
+
+    run(main())
+
+
+def test_what_is_lost_of_another_log_may_be_sent_again(tmp_path: Path) -> None:
+    def spoil(first_seq: int) -> None:
+        with closing(sqlite3.connect(tmp_path / FILE)) as connection:
+            connection.execute(
+                "UPDATE batch SET payload = zeroblob(length(payload)) WHERE first_seq = ?", (first_seq,)
+            )
+            connection.commit()
+
+    async def main() -> None:
+        log = make_log(tmp_path)
+        await log.start()
+        for first in (1, 6, 11):
+            await log.append(make_events(first, 5), source=Source("edge", first, first + 4))
+        await log.stop()
+        spoil(6)
+        log = make_log(tmp_path)
+        await log.start()
+        assert numbers(await read_all(log)) == [*range(1, 6), *range(11, 16)]
+        assert list(await log.stored_from("edge")) == [(1, 5), (11, 15)]
+        again = await log.append(make_events(6, 5), source=Source("edge", 6, 10))
+        assert (again.first_seq, again.duplicate) == (16, False)
+        with pytest.raises(SourceStored):
+            await log.append(make_events(8, 1), source=Source("edge", 8, 8))
+        report = await log.verify()
+        assert report.ok, report.problems
         await log.stop()
 
     run(main())
