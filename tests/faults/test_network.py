@@ -38,6 +38,7 @@ def struck(fleet: NetworkFleet, fault: Fault, held_s: float = 0.0) -> Figures:
     return figures
 
 
+@pytest.mark.long
 def test_a_line_that_loses_three_packets_of_ten(fleet: NetworkFleet) -> None:
     struck(fleet, PacketLoss(fleet.line), held_s=3)
     seen = fleet.line.dropped / (fleet.line.dropped + fleet.line.passed)

@@ -16,6 +16,10 @@ none may be missing in PostgreSQL, and none may be there twice.
 | supervisor | starts again what died |
 | victims | the processes of a fleet, by what they are |
 | disks | small disks, full disks, disks that go read-only |
+| network | a network of its own, and lines in it that lose, delay and forget packets |
+| names | a name server that falls silent |
+| networked | a fleet behind a bad line |
+| edge_fleet | a hub, and a collector behind a bad line |
 | programs | programs of others that some faults need |
 | judge | what is lost, what is doubled |
 | fault | one fault, and how it is struck |

@@ -12,13 +12,19 @@ from rich.console import Console
 from mtd.testing.bench_output import folder, show
 from mtd.testing.faults.catalogue import logs, routers
 from mtd.testing.faults.catalogue.disks import FullDisk, ReadOnlyDisk, SpoiledLog
+from mtd.testing.faults.catalogue.edges import BadLineToHub, Cut, HubForgotten, KillInBackfill
 from mtd.testing.faults.catalogue.machine import ClockStep, NoDescriptors, NoMemory
+from mtd.testing.faults.catalogue.nats import NatsNode
+from mtd.testing.faults.catalogue.network import HalfOpen, Latency, NoNames, PacketLoss
 from mtd.testing.faults.catalogue.processes import Freeze, Kill, StopPostgres
 from mtd.testing.faults.clock import FakeClock, may_fake
 from mtd.testing.faults.disks import may_mount, small_disk
+from mtd.testing.faults.edge_fleet import EdgeFleet, hub_and_edge
 from mtd.testing.faults.fault import Fault, strike
 from mtd.testing.faults.fleet import Fleet, postgres_in, running
 from mtd.testing.faults.kills import kill_in_a_row
+from mtd.testing.faults.network import may_network
+from mtd.testing.faults.networked import NetworkFleet, on_a_bad_line
 from mtd.testing.faults.victims import Role
 from mtd.testing.harness import HarnessFailed
 
@@ -51,6 +57,8 @@ class FaultsBench:
         self._with_own_postgres()
         self._with_disks()
         self._with_a_clock()
+        self._with_networks()
+        self._with_nats()
 
     def _with_own_postgres(self) -> None:
         home = self._folder("stopped")
@@ -92,6 +100,34 @@ class FaultsBench:
         clock = FakeClock(home)
         with running(*self._size, folder=home, environment=clock.environment) as fleet:
             self._strike_all(fleet, [(ClockStep(clock, 3600), 0.0), (ClockStep(clock, -3600), 0.0)])
+
+    def _with_networks(self) -> None:
+        if not may_network():
+            self.skipped.append("networks: only root can make them")
+            return
+        with on_a_bad_line(*self._size, self._folder("network")) as fleet:
+            self._strike_all(fleet, _of_lines(fleet))
+        with hub_and_edge(*self._size, self._folder("edge")) as site:
+            self._strike_all(site, _of_edges(site))
+
+    def _with_nats(self) -> None:
+        # It needs pytest, which other benches do without.
+        from mtd.testing.nats import running_servers, server_program
+
+        try:
+            server_program()
+        except FileNotFoundError as missing:
+            self.skipped.append(f"NATS: {missing}")
+            return
+        for nodes in (1, 3):
+            home = self._folder(f"nats-{nodes}")
+            with running_servers(nodes, folder=home / "servers") as servers:
+                settings = {
+                    "event_log": {"backend": "jetstream", "max_bytes": 200_000_000},
+                    "event_log.jetstream": servers.settings(name="hub-1"),
+                }
+                with running(*self._size, folder=home, settings=settings) as fleet:
+                    self._strike_all(fleet, [(NatsNode(servers, "mtd-log-hub-1"), 0.0)])
 
     def kill(self, kills: int, routers: int, interfaces: int) -> dict[str, Any]:
         """Kill in a row under load; return the figures."""
@@ -135,6 +171,27 @@ def _of_routers() -> list[Struck]:
         (routers.slow_loris(), 5.0),
         (routers.ten_million_rows(), 5.0),
         (routers.garbage(), 2.0),
+    ]
+
+
+def _of_lines(fleet: NetworkFleet) -> list[Struck]:
+    return [
+        (PacketLoss(fleet.line), 10.0),
+        (Latency(fleet.line), 5.0),
+        (HalfOpen(fleet.line), 0.0),
+        (NoNames(fleet.names), 5.0),
+    ]
+
+
+def _of_edges(site: EdgeFleet) -> list[Struck]:
+    return [
+        (Cut(site), 10.0),
+        (KillInBackfill(site, of_hub=False), 0.0),
+        (KillInBackfill(site, of_hub=True), 0.0),
+        (BadLineToHub(site, loss=0.3), 10.0),
+        (BadLineToHub(site, round_trip_s=0.8), 5.0),
+        (HubForgotten(site), 0.0),
+        (HubForgotten(site, no_names=True), 5.0),
     ]
 
 

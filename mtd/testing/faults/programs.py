@@ -1,11 +1,11 @@
-"""Programs of others that some faults need: those of the machine, or those that ``scripts/setup_tools faults`` unpacked."""
+"""Programs of the machine that some faults need."""
 
 from __future__ import annotations
 
 import shutil
 from pathlib import Path
 
-_TOOLS = Path(__file__).resolve().parents[3] / ".venv" / "tools" / "faults"
+# Root has them on its path; not everybody who may use them.
 _PLACES = ("/usr/sbin", "/sbin")
 
 
@@ -14,12 +14,7 @@ def find_program(name: str) -> str | None:
     found = shutil.which(name)
     if found:
         return found
-    for folder in (*map(Path, _PLACES), _TOOLS / "usr" / "sbin", _TOOLS / "usr" / "bin"):
+    for folder in map(Path, _PLACES):
         if (folder / name).is_file():
             return str(folder / name)
     return None
-
-
-def library_folders() -> list[Path]:
-    """Return the folders of libraries that came with unpacked programs, for LD_LIBRARY_PATH."""
-    return [folder for folder in (_TOOLS / "usr" / "lib").glob("*-linux-*") if folder.is_dir()]
