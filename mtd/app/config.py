@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from pathlib import Path
 from typing import ClassVar
 
@@ -48,6 +48,9 @@ HUBS_ONLY = frozenset(
     {"slo", "database", "projections", "queries", "grpc", "login", "oidc", "console", "privacy"}
 )
 """Sections that a collector has no use for."""
+
+COLLECTORS_ONLY = frozenset({"hub", "forward"})
+"""Sections that others have no use for."""
 
 MASTER_KEY_FILE_VARIABLE = "ENCRYPTION_MASTER_KEY_FILE"
 
@@ -186,10 +189,19 @@ class Settings(BaseModel):
             self.queries = self.queries.model_copy(update={"max_concurrent": connections})
         return self
 
+    def _set_of(self, sections: Set[str]) -> list[str]:
+        """Return those of some sections in which something isn't as it is by default."""
+        fields = type(self).model_fields
+        return sorted(
+            name
+            for name in sections & self.model_fields_set
+            if getattr(self, name) != fields[name].get_default(call_default_factory=True)
+        )
+
     @model_validator(mode="after")
     def _roles_have_what_they_need(self) -> Settings:
         if self.daemon.role is RoleName.COLLECTOR:
-            if misplaced := sorted(HUBS_ONLY & self.model_fields_set):
+            if misplaced := self._set_of(HUBS_ONLY):
                 raise ValueError(
                     f"a collector (daemon.role) has no database and serves no callers: remove [{'], ['.join(misplaced)}]"
                 )
@@ -199,7 +211,7 @@ class Settings(BaseModel):
                 raise ValueError(
                     "a collector has no CA of its own: http.tls.mode can't be internal, files can"
                 )
-        elif misplaced := sorted({"hub", "forward"} & self.model_fields_set):
+        elif misplaced := self._set_of(COLLECTORS_ONLY):
             raise ValueError(
                 f"[{'], ['.join(misplaced)}] is for collectors, but daemon.role is {self.daemon.role.value}"
             )
