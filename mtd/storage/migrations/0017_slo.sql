@@ -23,10 +23,15 @@ INSERT INTO mtd.service_level_look DEFAULT VALUES;
 -- Whether its clock was so far off at the last look that an event told so.
 ALTER TABLE mtd.ingest_agent ADD COLUMN clock_skewed bool NOT NULL DEFAULT false;
 
--- Who isn't heard of, or was stopped. Doors see of a hub or of another tenant's collector no more than that.
+-- Who isn't heard of, or was stopped. Doors see of a hub, and of another tenant's collector that polls for theirs, no
+-- more than that; of others nothing.
 CREATE FUNCTION mtd.absent_collector() RETURNS TABLE (collector_id text, name text, state text, since timestamptz)
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = mtd, pg_temp ROWS 10 AS $$
     SELECT m.collector_id, m.name, m.state, m.changed_at FROM mtd.collector_membership m WHERE m.state <> 'online'
+       AND (current_setting('role') <> 'mtd_door'
+            OR m.tenant_id IN (mtd.current_tenant(), '00000000-0000-0000-0000-000000000000')
+            OR EXISTS (SELECT FROM mtd.device_assignment a
+                        WHERE a.collector_id = m.collector_id AND a.tenant_id = mtd.current_tenant()))
 $$;
 REVOKE EXECUTE ON FUNCTION mtd.absent_collector() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION mtd.absent_collector() TO mtd_door, mtd_writer;

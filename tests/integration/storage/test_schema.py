@@ -258,7 +258,8 @@ def test_every_view_asks_with_the_rights_of_who_asks(postgres_dsn: str) -> None:
         "SELECT relname, reloptions FROM pg_class WHERE relnamespace = 'mtd'::regnamespace AND relkind = 'v'",
     )
     assert {name for name, _ in options} == {
-        "interface", "instance_label", "telemetry", "metric_latest", "interface_mac", "neighbor", "device_address"
+        "interface", "instance_label", "telemetry", "metric_latest", "interface_mac", "neighbor", "device_address",
+        "device_unobserved",
     }  # fmt: skip
     assert all("security_invoker=true" in (found or []) for _, found in options)
 
