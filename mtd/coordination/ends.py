@@ -28,16 +28,21 @@ class Ends:
 
     The store's clock may be set: that ends no lease early, of which its holder still believes that it is good. What is
     over by the store, and couldn't be yet by what was seen of it before, is taken for over when a whole lease has passed.
+    So is everything after a time in which the store couldn't be asked: others couldn't renew then either.
     """
 
     def __init__(self, lease_s: float, clock: Clock = LEASE_CLOCK) -> None:
         self._lease_s = lease_s
         self._clock = clock
         self._ends: dict[tuple[str, str, int], _End] = {}
+        self._looked_at = clock.monotonic()
 
     def look(self, states: Sequence[LeaseState]) -> Seen:
         """Take note of all leases as they are now."""
         now = self._clock.monotonic()
+        if now - self._looked_at > self._lease_s:
+            self._ends = {}
+        self._looked_at = now
         ends = {(state.name, state.holder, state.epoch): self._end(state, now) for state in states}
         self._ends = ends
         over = frozenset(key[0] for key, end in ends.items() if not end.was_good and end.at <= now)

@@ -58,6 +58,14 @@ def test_a_clock_that_was_set_back_gives_no_lease_more_than_it_has() -> None:
     assert watch.look(3600.0, after_s=0).next_s == pytest.approx(TTL_S)
 
 
+def test_after_a_time_without_the_store_all_have_a_whole_lease_to_renew() -> None:
+    watch = Watch()
+    watch.look(6.0, after_s=0)
+    assert watch.look(0.0, after_s=300).over == frozenset()
+    assert watch.look(0.0, after_s=5.9).over == frozenset()
+    assert watch.look(0.0, after_s=0.2).over == {"x"}
+
+
 def test_what_was_never_seen_good_has_to_wait() -> None:
     watch = Watch()
     assert watch.look(0.0, after_s=0).over == frozenset()
