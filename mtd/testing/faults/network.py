@@ -30,6 +30,7 @@ _IFF_TUN, _IFF_NO_PI = 0x0001, 0x1000
 # As loopback's packets are, less what may not be.
 _MTU = 65535
 _TABLE = 77
+_IPV4 = 4
 _SYN = 0x02
 _LOOK_S = 0.1
 
@@ -164,7 +165,9 @@ class BadLine:
                 os.write(self._device, heapq.heappop(waiting)[2])
 
     def _passes(self, packet: bytes) -> bool:
-        # IPv4, for the rules are: its header ends where its first byte says, and TCP's begins with the ports.
+        if packet[0] >> 4 != _IPV4:
+            return False  # what the kernel asks each new device in IPv6: nothing is there
+        # The header ends where its first byte says, and that of TCP begins with the ports.
         start = (packet[0] & 0x0F) * 4
         flow = frozenset(struct.unpack_from("!HH", packet, start))
         with self._turn:
