@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import random
 import time
 from collections import Counter
@@ -36,6 +37,8 @@ class Kills:
     polls_stored: int = 0
     polls_missed: int = 0
     polls_missed_beyond: int = 0
+    beyond_after: dict[str, int] = field(default_factory=dict)
+    """Of those, by what was killed last before."""
     log_ok: bool = False
     examples: list[str] = field(default_factory=list)
 
@@ -49,6 +52,7 @@ def kill_in_a_row(fleet: Fleet, kills: int, say: Say, seed: int = 1) -> Kills:
     dice = random.Random(seed)  # noqa: S311 - the same kills each time
     killed: Counter[str] = Counter()
     windows: list[Window] = []
+    roles: list[str] = []
     began = fleet.wait_for(fleet.clock, "PostgreSQL answers")
     while killed.total() < kills:
         role = dice.choice(tuple(Role))
@@ -58,6 +62,7 @@ def kill_in_a_row(fleet: Fleet, kills: int, say: Say, seed: int = 1) -> Kills:
             continue  # there is none at the moment
         killed[role.value] += 1
         windows.append(window)
+        roles.append(role.value)
         time.sleep(dice.uniform(*_BEFORE_NEXT_S))  # noqa: TID251 - no reactor here
     say("all kills are done; waiting until everything is projected")
     verdict = fleet.verdict()
@@ -67,7 +72,7 @@ def kill_in_a_row(fleet: Fleet, kills: int, say: Say, seed: int = 1) -> Kills:
     dead = [end - start for start, end in windows if end > start]
     result.dead_s, result.longest_dead_s = round(sum(dead), 1), round(max(dead, default=0.0), 1)
     result.log_ok = bool(fleet.mtd("log", "verify", "--database", "--json")["ok"])
-    _count_polls(result, _polls_of(fleet, began), windows)
+    _count_polls(result, _polls_of(fleet, began), windows, roles)
     return result
 
 
@@ -112,12 +117,20 @@ def _polls_of(fleet: Fleet, began: float) -> dict[str, list[float]]:
     return polls
 
 
-def _count_polls(result: Kills, polls: dict[str, list[float]], windows: Sequence[Window]) -> None:
+def _count_polls(
+    result: Kills, polls: dict[str, list[float]], windows: Sequence[Window], roles: Sequence[str]
+) -> None:
     result.polls_stored = sum(map(len, polls.values()))
+    after: Counter[str] = Counter()
+    starts = [start for start, _ in windows]
     for times in polls.values():
         missing = list(missing_polls(times))
         result.polls_missed += len(missing)
-        result.polls_missed_beyond += sum(not _is_in(at, windows) for at in missing)
+        for at in missing:
+            if not _is_in(at, windows):
+                last = bisect.bisect_right(starts, at) - 1
+                after[roles[last] if last >= 0 else "nothing"] += 1
+    result.polls_missed_beyond, result.beyond_after = after.total(), dict(after)
 
 
 def missing_polls(times: Sequence[float]) -> Iterable[float]:
