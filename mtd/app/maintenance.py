@@ -283,7 +283,8 @@ class _Comparer:
             return
         rows = self._slices[table]
         if envelope.HasField("redundant"):
-            rows.allow(seq, envelope.collected_at_us)  # the other collector's poll may be the one that is kept
+            # The other collector's poll may be the one that is kept.
+            rows.allow(seq, envelope.collected_at_us)
             return
         rows.expect(seq, envelope)
         if len(rows.expected) >= _EVENTS_AT_ONCE:

@@ -251,7 +251,7 @@ def test_isolation_of_the_live_channel(postgres_dsn: str) -> None:
         states = [message for message in seen["ann"] if message["type"] == "self"]
         assert states
         for state in states:
-            assert set(state) == {"type", "now_us", "version", "devices", "routers"}
+            assert set(state) == {"type", "now_us", "version", "devices", "routers", "collectors"}
 
     at_home(postgres_dsn, body)
 
