@@ -10,13 +10,13 @@ import click
 from rich.table import Table
 
 from mtd.cli.ca import all_collectors
-from mtd.cli.collector_polling import COMMANDS, all_pollers, describe, polls, reported
+from mtd.cli.collector_polling import COMMANDS, UNIMPLEMENTED, all_pollers, describe, polls, reported
 from mtd.cli.collector_status import status
 from mtd.cli.connection import Connection
 from mtd.cli.output import console, explain_errors, json_option, plain, print_json, server_option
 from mtd.cli.times import duration_of
+from mtd.client import MtdClient, polling
 from mtd.client import collectors as calls
-from mtd.client import polling
 from mtd.client.collectors import Collector
 from mtd.client.errors import MtdClientError
 from mtd.client.polling import Poller
@@ -137,11 +137,11 @@ def _cells(one: Collector | None, poller: Poller | None) -> list[str]:
 def show(name: str, server: Connection, as_json: bool) -> None:
     """Show the COLLECTOR, by name or id: how it takes part, what it polls, and its certificates."""
     with server.client() as client:
-        poller = client.ask(polling.get(name))
+        poller = _poller(client, name)
         try:
-            found = client.ask(calls.get(poller.id))
+            found = client.ask(calls.get(name if poller is None else poller.id))
         except MtdClientError as error:
-            if error.code != "NOT_FOUND":
+            if poller is None or error.code != "NOT_FOUND":
                 raise
             found = None  # a hub that polls
     if as_json:
@@ -153,10 +153,20 @@ def show(name: str, server: Connection, as_json: bool) -> None:
         )
         for tenant in found.served_tenant_ids:
             console.print(f"It serves the tenant {tenant} as well.")
-    for line in describe(poller):
+    for line in [] if poller is None else describe(poller):
         console.print(line, soft_wrap=True)
     if found is not None:
         console.print(_certificates(found))
+
+
+def _poller(client: MtdClient, name: str) -> Poller | None:
+    """Return how a collector takes part; None if the hub is older than that question."""
+    try:
+        return client.ask(polling.get(name))
+    except MtdClientError as error:
+        if error.code != UNIMPLEMENTED:
+            raise
+        return None
 
 
 def _certificates(found: Collector) -> Table:

@@ -8,16 +8,24 @@ from rich.table import Table
 from mtd.cli.connection import Connection
 from mtd.cli.output import console, explain_errors, json_option, plain, print_json, server_option
 from mtd.client import polling as calls
+from mtd.client.errors import MtdClientError
 from mtd.client.polling import Assignment, Poller
+
+UNIMPLEMENTED = "UNIMPLEMENTED"
 
 
 def all_pollers(server: Connection) -> list[Poller]:
-    """Return all that poll for the caller's tenant."""
+    """Return all that poll for the caller's tenant; none if the hub is older than that question."""
     found: list[Poller] = []
     with server.client() as client:
         token = ""
         while True:
-            page = client.ask(calls.page(page_token=token))
+            try:
+                page = client.ask(calls.page(page_token=token))
+            except MtdClientError as error:
+                if error.code != UNIMPLEMENTED:
+                    raise
+                return []
             found += page.pollers
             token = page.next_page_token
             if not token:
