@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -17,6 +19,8 @@ from tests.contract.loop import run as run_async
 from tests.integration.eventlog.jetstream_logs import name_of, new_log
 
 SIZE = 5
+
+T = TypeVar("T")
 
 
 class Load:
@@ -61,17 +65,27 @@ class Load:
 
     async def judge(self, log: JetStreamEventLog) -> None:
         """Every acknowledged batch stands in the log, once, where its sender was told."""
-        report = await log.verify()
+        report = await patiently(log.verify)
         assert report.ok, report.problems
         stored: list[int] = []
         position = 0
-        while batches := await log.read(position, 1000):
+        while batches := await patiently(partial(log.read, position, 1000)):
             stored += numbers(batches)
             position = batches[-1].last_seq
         assert len(stored) == len(set(stored))  # none doubled
         for number, result in self.acknowledged.items():
             expected = list(range(number * SIZE + 1, (number + 1) * SIZE + 1))
             assert stored[result.first_seq - 1 : result.last_seq] == expected  # none lost
+
+
+async def patiently(ask: Callable[[], Awaitable[T]]) -> T:
+    """Ask until somebody answers: servers that just came back choose who leads."""
+    async with asyncio.timeout(60):
+        while True:
+            try:
+                return await ask()
+            except Retryable:
+                await asyncio.sleep(0.2)
 
 
 def run(body: Callable[[], Awaitable[None]]) -> None:
