@@ -6,6 +6,9 @@ import json
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from tests.e2e.kit import run
 
@@ -15,10 +18,40 @@ REQUIRED = {
 }  # fmt: skip
 
 
+TRIES = 3
+
+
+def demonstrated() -> dict[str, Any]:
+    """Return the figures of a demo that ended well.
+
+    A rate over one second is 2 % off if the machine let mtd wait for 20 ms: where nothing else is wrong, it is tried
+    again. What doesn't depend on the machine must be right each time.
+    """
+    for tries_left in reversed(range(TRIES)):
+        answer = run(
+            "-m",
+            "mtd.testing.demo",
+            "--seconds",
+            "15",
+            "--json",
+            code=None if tries_left else 0,
+            timeout_s=110,
+        )
+        figures: dict[str, Any] = json.loads(answer.out.splitlines()[-1])
+        only_late = figures["rate1_error_p99_pct"] > 2 and answer.err.count("must be") == 1
+        assert answer.code == 0 or only_late, answer
+        if answer.code == 0:
+            break
+        for kept in Path(tempfile.gettempdir()).glob("mtd-demo-*"):
+            if str(kept) in answer.err + answer.out:
+                shutil.rmtree(kept)
+    return figures
+
+
+@pytest.mark.timeout(400)
 def test_the_demo_ends_well_and_leaves_nothing_behind() -> None:
     before = set(Path(tempfile.gettempdir()).glob("mtd-demo-*"))
-    answer = run("-m", "mtd.testing.demo", "--seconds", "15", "--json", timeout_s=110)
-    figures = json.loads(answer.out.splitlines()[-1])
+    figures = demonstrated()
     assert set(figures) >= REQUIRED
     assert figures["routers"] >= 6
     assert figures["routers_v6"] >= 1
