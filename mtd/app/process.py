@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-class Process:
+class Process(ABC):
     """A process of mtd. ``start`` is its own; ``stop`` drains first."""
 
     reloaded: frozenset[str] = frozenset({"log"})
@@ -34,9 +35,9 @@ class Process:
         self._garbage = QuietGarbage()
         self._collecting: Collecting | None = None
 
+    @abstractmethod
     async def start(self) -> None:
         """Start all parts, each when what it needs is there."""
-        raise NotImplementedError
 
     async def stop(self) -> None:
         """Stop polling, write down what was observed, close everything. Bounded in time."""
@@ -48,7 +49,7 @@ class Process:
         await self._tasks.stop()
         logger.info("stopped within %.1f s", SYSTEM_CLOCK.monotonic() - started)
 
-    def reload_refused(self, problems: int) -> None:
+    def reload_refused(self, problems: int) -> None:  # noqa: B027 - the log says it; a hub audits it as well
         """Write down that changed settings could not be used."""
 
     def request_reload(self, settings: Settings) -> None:

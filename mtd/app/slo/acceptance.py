@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection
 from typing import Any
 
 from mtd.ingest import metrics as ingest
@@ -19,45 +19,34 @@ _COPY_GOOD, _COPY_BAD = ("acknowledged",), ("unavailable",)
 class Acceptance:
     """Counts since the last time that it was asked."""
 
-    def __init__(self, read: Callable[[], Mapping[str, float]] | None = None) -> None:
-        self._read = read or _counters
-        self._before = self._read()
+    def __init__(self) -> None:
+        self._before = _so_far()
 
     def take(self) -> Count:
         """Return how many batches were taken since, and how many tries there were."""
-        now = self._read()
-        good, bad = (max(0.0, now[key] - self._before[key]) for key in ("good", "bad"))
+        now, before = _so_far(), self._before
         self._before = now
-        return Count(good, good + bad)
+        return Count(now.good - before.good, now.total - before.total)
 
 
-def _counters() -> Mapping[str, float]:
+def _so_far() -> Count:
     good = (
-        _all(ingest.FLUSHED_EVENTS, "_count")
-        + _sum(push.BATCHES, _PUSH_GOOD)
-        + _sum(copying.BATCHES, _COPY_GOOD)
+        _sum(ingest.FLUSHED_EVENTS, "_count")
+        + _sum(push.BATCHES, "_total", _PUSH_GOOD)
+        + _sum(copying.BATCHES, "_total", _COPY_GOOD)
     )
     bad = (
-        _all(ingest.APPEND_FAILURES, "_total")
-        + _sum(push.BATCHES, _PUSH_BAD)
-        + _sum(copying.BATCHES, _COPY_BAD)
+        _sum(ingest.APPEND_FAILURES, "_total")
+        + _sum(push.BATCHES, "_total", _PUSH_BAD)
+        + _sum(copying.BATCHES, "_total", _COPY_BAD)
     )
-    return {"good": good, "bad": bad}
+    return Count(good, good + bad)
 
 
-def _all(metric: Any, ending: str) -> float:
+def _sum(metric: Any, ending: str, outcomes: Collection[str] = ()) -> float:
     return math.fsum(
         sample.value
         for family in metric.collect()
         for sample in family.samples
-        if sample.name.endswith(ending)
-    )
-
-
-def _sum(metric: Any, outcomes: Collection[str]) -> float:
-    return math.fsum(
-        sample.value
-        for family in metric.collect()
-        for sample in family.samples
-        if sample.name.endswith("_total") and sample.labels["outcome"] in outcomes
+        if sample.name.endswith(ending) and (not outcomes or sample.labels["outcome"] in outcomes)
     )
