@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from mtd.app.slo import metrics
 from mtd.app.slo.acceptance import Acceptance
 from mtd.app.slo.config import SloConfig
-from mtd.app.slo.skew import CLOCK, Skews
+from mtd.app.slo.skew import CLOCK, Skews, ahead_of
 from mtd.core.clock import SYSTEM_CLOCK, Clock
 from mtd.core.errors import MtdError
 from mtd.core.service import TaskGroup
@@ -77,7 +77,9 @@ class ServiceLevels:
         self._owed = _NOTHING
         if looked:
             self._skews.tell(await self._store.turn_skewed(self._config.clock_skew_s))
-        ahead_s = await self._store.server_ahead_s(self._clock.now_us())
+        asked_us = self._clock.now_us()
+        server_us = await self._store.server_us()
+        ahead_s = ahead_of(server_us, asked_us, self._clock.now_us())
         metrics.CLOCK_AHEAD.set(ahead_s)
         self._skews.look_at(CLOCK, ahead_s)
 

@@ -42,6 +42,11 @@ class Skews:
         self._recorder.record_event(clock_change(what, what, what, ahead_s, skewed=off))
 
 
+def ahead_of(told_us: int, asked_us: int, answered_us: int) -> float:
+    """Return by how many seconds a clock is ahead, at least: it told the time at some moment between two of ours."""
+    return (max(0, told_us - answered_us) + min(0, told_us - asked_us)) / 1e6
+
+
 def clock_change(kind: str, name: str, entity_id: str, ahead_s: float, *, skewed: bool) -> StateChange:
     """Return that a clock went wrong, or is right again."""
     side = "ahead of" if ahead_s > 0 else "behind"

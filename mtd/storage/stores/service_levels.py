@@ -150,14 +150,14 @@ class ServiceLevelStore:
 
         return await self._writer.run("service_levels.skews", write)
 
-    async def server_ahead_s(self, now_us: int) -> float:
-        """Return how far PostgreSQL's clock is ahead of a time."""
+    async def server_us(self) -> int:
+        """Return what time it is by PostgreSQL's clock."""
 
-        async def read(tx: Transaction) -> float:
-            await tx.execute("SELECT extract(epoch FROM clock_timestamp())::float8")
+        async def read(tx: Transaction) -> int:
+            await tx.execute("SELECT to_us(clock_timestamp())")
             row = tx.fetchone()
             assert row is not None
-            return float(row[0]) - now_us / 1e6
+            return int(row[0])
 
         return await self._writer.run("service_levels.clock", read)
 
