@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
+from typing import Any
 
 from mtd.projections import metrics
 
@@ -23,9 +25,17 @@ class Ages:
         if len(self._newest_us) > _PLACES:
             self._newest_us.clear()
         for place, collected_us in times:
-            if self._newest_us.get(place, 0) < collected_us:
+            known_us = self._newest_us.get(place, 0)
+            # What a clock that was ahead has dated gives way, as it does in the database.
+            if known_us < collected_us or known_us > now_us:
                 self._newest_us[place] = collected_us
-                metrics.LATEST_AGE_SECONDS.labels(poll_group=place[2]).observe((now_us - collected_us) / 1e6)
+                _ages_of(place[2]).observe((now_us - collected_us) / 1e6)
+
+
+@cache
+def _ages_of(poll_group: str) -> Any:
+    """Return the histogram of a poll group: looking a label up costs more than counting."""
+    return metrics.LATEST_AGE_SECONDS.labels(poll_group=poll_group)
 
 
 AGES = Ages()
