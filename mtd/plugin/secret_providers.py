@@ -26,11 +26,11 @@ def providers_of(
     """Return all providers by their schemes. One that is wrong is left out, and the log says why."""
     found: dict[str, ISecretProvider] = {}
     names = set(taken)
-    for plugin in hooks.get_plugins():
+    # In the order in which they were loaded: that one decides who has a scheme that two bring.
+    for name, plugin in hooks.list_name_plugin():
         if not brings_providers(hooks, plugin):
             continue
         others = [other for other in hooks.get_plugins() if other is not plugin]
-        name = hooks.get_name(plugin)
         try:
             answers = hooks.subset_hook_caller("mtd_secret_providers", remove_plugins=others)(
                 settings=settings

@@ -10,6 +10,7 @@ import os
 import signal
 import time
 import urllib.error
+from typing import Any
 
 import pytest
 
@@ -90,9 +91,16 @@ def check_what_it_says_of_itself(hub: Hub, edge: Edge) -> None:
     assert edge.process is not None
     os.kill(edge.process.pid, signal.SIGHUP)
     wait_for(lambda: "configuration reloaded; changed: nothing" in edge.tail(), "it reads its settings", 20)
-    stats = json.loads(hub.ask("log", "stats", "--config", str(edge.config_path), "--json"))
-    assert stats["forwarding"]["log_id"] == stats["log_id"]
-    assert stats["consumers"]["forwarder"] > 0
+
+    def stats() -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(
+            hub.ask("log", "stats", "--config", str(edge.config_path), "--json")
+        )
+        return found
+
+    assert stats()["forwarding"]["log_id"] == stats()["log_id"]
+    # Positions are written down when the log is looked after, every ten seconds.
+    wait_for(lambda: stats()["consumers"]["forwarder"] > 0, "what the hub has may be forgotten", 30)
     with pytest.raises(urllib.error.HTTPError, match="404") as elsewhere:
         edge.http("/console/")
     with elsewhere.value as page:

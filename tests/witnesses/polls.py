@@ -39,9 +39,14 @@ class Polls:
         return self.series[key][self._after(key)[1]]
 
     def at(self, key: str) -> tuple[float, Moment]:
-        """Return a value of ours next to the moment, and the span of time that it is from."""
+        """Return a value of ours next to the moment, and the span of time that it is from.
+
+        A poll has the time of one of its answers: others of it, on a slow
+        machine, came noticeably later, but before the next poll's.
+        """
         earlier, later = self._before(key)[-2:]
-        return self.series[key][later], Moment(earlier, later)
+        following = min(time_us for time_us in self.series[key] if time_us > later)
+        return self.series[key][later], Moment(earlier, following)
 
     def _before(self, key: str) -> list[int]:
         found = [time_us for time_us in self.series[key] if time_us < self.moment.start_us]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -31,6 +32,7 @@ from mtd.eventlog.sqlite.schema import (
     Header,
     check_numbers,
     is_damage,
+    open_for_reading,
     open_for_writing,
     read_consumers,
     read_damage,
@@ -111,9 +113,14 @@ class Store:
             self._suspicion = str(error)
 
     def is_sound(self) -> bool:
-        """Return whether all pages of the file are what they have to be. Reads all of it."""
+        """Return whether all pages of the file are what they have to be. Reads all of it.
+
+        By a connection of its own: the one that writes remembers pages that it
+        wrote, and would find sound what the disk has lost.
+        """
         try:
-            return bool(self._open_connection().execute("PRAGMA quick_check(1)").fetchall() == [("ok",)])
+            with closing(open_for_reading(self._path, self._busy_timeout_s)) as connection:
+                return bool(connection.execute("PRAGMA quick_check(1)").fetchall() == [("ok",)])
         except sqlite3.DatabaseError as error:
             if is_damage(error):
                 return False

@@ -263,8 +263,9 @@ def test_a_router_is_asked_as_often_as_it_is_configured_and_the_accounts_say_so(
             assert polled_now + skipped_now >= sum(due.values()) - len(due) - 1
             by_query = Counter(queries[-1:] for _, _, queries in counters_asked(asked))
             (live, rest) = (by_query[("#|||",)], by_query[("#|||!",)])
-            assert 0 < live <= due[Tier.T0] + 1
-            assert 0 < rest <= due[Tier.T1] + 1
+            # The first may have been due before, and the last may be early for the next.
+            assert 0 < live <= due[Tier.T0] + 2
+            assert 0 < rest <= due[Tier.T1] + 2
             assert set(by_query) == {("#|||",), ("#|||!",)}
 
             # The lab counted what the accounts did; what is under way at the moment may be in one of them only.
