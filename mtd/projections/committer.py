@@ -45,9 +45,16 @@ class Committer:
         self._suspects = Suspects(clock)
 
     async def commit(
-        self, projections: Sequence[Any], old: int, events: Sequence[NumberedEvent], committed: Committed
+        self,
+        projections: Sequence[Any],
+        old: int,
+        events: Sequence[NumberedEvent],
+        committed: Committed,
+        built: Batch | None = None,
     ) -> None:
         """Write events and move the position from ``old`` to the last of them.
+
+        ``built``: what `build` made of just these events for just these projections.
 
         An event that PostgreSQL refuses is found by halving the group, stored as
         a dead letter, and left out by the projection that it breaks.
@@ -57,7 +64,7 @@ class Committer:
         StorageUnavailable and CantProject.
         """
         try:
-            kept = await self._transaction(projections, old, events)
+            kept = await self._transaction(projections, old, events, built=built)
         except Poisoned as poisoned:
             if len(events) > 1:
                 metrics.BISECTIONS.inc()
@@ -121,9 +128,10 @@ class Committer:
         old: int,
         events: Sequence[NumberedEvent],
         dead: dict[str, DeadLetter] | None = None,
+        built: Batch | None = None,
     ) -> Sequence[NumberedEvent]:
         """Write events in one transaction; return those that weren't another hub's."""
-        batch = whole = await self._build(projections, events, dead or {})
+        batch = whole = built or await self.build(projections, events, dead)
         wanted = self._claims.wanted(events)
         names = [projection.name for projection in projections]
         new = events[-1][0]
@@ -135,7 +143,7 @@ class Committer:
             kept = await self._claims.take(tx, events, wanted)
             batch = whole
             if len(kept) < len(events):
-                batch = await self._build(projections, kept, dead or {})
+                batch = await self.build(projections, kept, dead)
                 await batch.prepare()
             await batch.write(tx)
             if batch.dead:
@@ -154,9 +162,14 @@ class Committer:
         self._took(taking, batch.events)
         return batch.events
 
-    async def _build(
-        self, projections: Sequence[Any], events: Sequence[NumberedEvent], dead: Mapping[str, DeadLetter]
+    async def build(
+        self,
+        projections: Sequence[Any],
+        events: Sequence[NumberedEvent],
+        dead: Mapping[str, DeadLetter] | None = None,
     ) -> Batch:
+        """Return what projections make of events, without those that have a dead letter of the only event."""
+        dead = dead or {}
         batch = await build(
             self._positions.log_id,
             events,

@@ -37,6 +37,7 @@ class ReadAhead:
         self._most_events = events
         self._queued_events = 0
         self._room = asyncio.Event()
+        self._came = asyncio.Event()
         self._queue: asyncio.Queue[LoggedBatch | BaseException] = asyncio.Queue(batches)
         self._pending: deque[NumberedEvent] = deque()
         READ_AHEAD.watch(self, lambda one: one._queue.qsize(), lambda one: one._queue.maxsize)
@@ -50,6 +51,7 @@ class ReadAhead:
                     await self._wait_for_room(len(batch.events))
                     self._queued_events += len(batch.events)
                     await self._queue.put(batch)
+                    self._came.set()
             await self._queue.put(LogEnded("the log was stopped"))
         except Exception as error:  # handed over: take() raises it
             await self._queue.put(error)
@@ -71,6 +73,14 @@ class ReadAhead:
             self._unpack(following)
         self._depth.set(self._queue.qsize())
         return [self._pending.popleft() for _ in range(min(limit, len(self._pending)))]
+
+    async def take_full(self, limit: int) -> list[NumberedEvent]:
+        """Return the next events once about ``limit`` of them wait; who gives up before has taken nothing."""
+        enough = min(limit, self._most_events // 2)
+        while len(self._pending) + self._queued_events < enough and not self._queue.full():
+            self._came.clear()
+            await self._came.wait()
+        return await self.take(limit)
 
     def _unpack(self, batch: LoggedBatch | BaseException) -> None:
         if isinstance(batch, BaseException):

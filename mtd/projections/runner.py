@@ -22,6 +22,7 @@ from mtd.projections.committer import Committer
 from mtd.projections.config import ProjectionsConfig
 from mtd.projections.portions import portions
 from mtd.projections.reader import ReadAhead
+from mtd.projections.upcoming import Group, Upcoming
 from mtd.storage.pool import Database
 from mtd.storage.stores.hub_logs import HubLogStore
 from mtd.storage.stores.positions import PositionStore
@@ -229,17 +230,19 @@ class ProjectionRunner:
             self._config.read_ahead_batches,
             self._config.read_ahead_events,
         )
+        upcoming = Upcoming(reader, self._committer.build, self._config.batch_events)
         try:
             while True:
                 if lane is not live and await self._join(lane, live):
                     return
-                events = await reader.take(self._config.batch_events)
-                async with lane.turn:
-                    await self._commit(lane, events)
+                group = await upcoming.take()
+                async with lane.turn, upcoming.building(lane.projections):
+                    await self._commit(lane, group)
         finally:
             await reader.close()
 
-    async def _commit(self, lane: Lane, events: Sequence[NumberedEvent]) -> None:
+    async def _commit(self, lane: Lane, group: Group) -> None:
+        events = group.events
         traced = [envelope for _, envelope in events] if tracing.is_on() and lane.name == LIVE else ()
         projects = tracing.each("project", traced, {"mtd.log_id": self._log.log_id, "mtd.seq": events[0][0]})
 
@@ -254,7 +257,8 @@ class ProjectionRunner:
             await self._announce()
 
         with projects:
-            await self._committer.commit(lane.projections, lane.position, events, committed)
+            built = group.built_for(lane.projections)
+            await self._committer.commit(lane.projections, lane.position, events, committed, built)
         self._backoff.reset()
         self.failure = ""
 
@@ -276,7 +280,7 @@ class ProjectionRunner:
                 events = [(seq, event) for seq, event in events if lane.position < seq <= live.position]
                 if not events:
                     break
-                await self._commit(lane, events[: self._config.batch_events])
+                await self._commit(lane, Group(events[: self._config.batch_events]))
             if lane.position != live.position:
                 return False
             live.projections = [*live.projections, *lane.projections]
