@@ -50,7 +50,7 @@ _SHOWN_DIGITS = 12
 def snapshots(
     device: str, kind: str, diff: bool, versions: int, folder: Path | None, server: Connection, as_json: bool
 ) -> None:
-    r"""Show the documents of DEVICE: its configuration section by section, its inventory, since when they are so.
+    """Show the documents of DEVICE: its configuration section by section, its inventory, since when they are so.
 
     \b
     mtd snapshots core-1                                   which documents there are

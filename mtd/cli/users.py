@@ -65,7 +65,7 @@ def add(
     server: Connection,
     as_json: bool,
 ) -> None:
-    r"""Add the user NAME, who logs in to the console; asks for the password unless a file holds it.
+    """Add the user NAME, who logs in to the console; asks for the password unless a file holds it.
 
     \b
     mtd user add alice --role operator

@@ -175,7 +175,7 @@ def poll(
     as_json: bool,
     keep: bool,
 ) -> None:
-    r"""Processor time of one poll of one router: mtd, its peer, and a floor.
+    """Processor time of one poll of one router: mtd, its peer, and a floor.
 
     Microseconds, user and system, of the client's process; the median of the rounds,
     which the contenders take in turns: A B C D, A B C D. All poll the same lab routers
@@ -242,7 +242,7 @@ def poll(
 def tables(
     rows: int, churn: float, interval: float, cycles: int, subscribers: str, as_json: bool, keep: bool
 ) -> None:
-    r"""A table of 20,000 rows, read each 10 s, of which 200 come and 200 go each time.
+    """A table of 20,000 rows, read each 10 s, of which 200 come and 200 go each time.
 
     A lab concentrator (RouterOS 7.16), the daemon as it is run, and its PostgreSQL.
     The table is read whole in one command; only what changed may be written.

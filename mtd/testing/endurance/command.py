@@ -97,7 +97,7 @@ def daemon(
     folder: Path,
     as_json: bool,
 ) -> None:
-    r"""Poll a fleet for hours, with a daemon and a PostgreSQL of its own, and look whether anything grows.
+    """Poll a fleet for hours, with a daemon and a PostgreSQL of its own, and look whether anything grows.
 
     Every few seconds memory, descriptors, threads, tasks, lag and the size of the
     log are written down. After the warm-up a line is laid through each (Theil and Sen,

@@ -220,7 +220,7 @@ def _of_edges(site: EdgeFleet) -> list[Struck]:
 def faults(
     kills: int, routers: int, interfaces: int, without_faults: bool, stopped: float, as_json: bool, keep: bool
 ) -> None:
-    r"""Break everything once, then kill processes in a row under load.
+    """Break everything once, then kill processes in a row under load.
 
     \b
     acknowledged  Events that the log said are durable, by a ledger that the log has no

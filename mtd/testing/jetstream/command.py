@@ -44,7 +44,7 @@ def jetstream(
     as_json: bool,
     keep: bool,
 ) -> None:
-    r"""The event log on NATS JetStream: appended durable on one server and on three, and hubs in parallel.
+    """The event log on NATS JetStream: appended durable on one server and on three, and hubs in parallel.
 
     All servers run on this machine and write before they confirm (`sync_interval: always`);
     three of them share its disk. Every frame has a router's counters, rates and layout.

@@ -37,7 +37,7 @@ MUST_DRAIN_FACTOR = 20.0
 def outage(
     routers: int, interfaces: int, seconds: float, hung: bool, log_mb: int | None, as_json: bool, keep: bool
 ) -> None:
-    r"""PostgreSQL goes away under load, and comes back.
+    """PostgreSQL goes away under load, and comes back.
 
     \b
     history          Polls of T0 that are in PostgreSQL at the end, and holes between them:

@@ -55,7 +55,7 @@ def storage(
     as_json: bool,
     keep: bool,
 ) -> None:
-    r"""Bytes of a stored point, and points a second, beside a narrow table on the same server.
+    """Bytes of a stored point, and points a second, beside a narrow table on the same server.
 
     A: 6 series at 1 Hz over --days. B: --routers x --interfaces interfaces, 8
     counters of each, one hour. All of it generated: uplinks, households, idle
@@ -94,7 +94,7 @@ def query(
     as_json: bool,
     keep: bool,
 ) -> None:
-    r"""Time of reading, through QueryRange, gRPC and the SQL view, beside a narrow table.
+    """Time of reading, through QueryRange, gRPC and the SQL view, beside a narrow table.
 
     The data of `storage`: what it left in --data is used, else they are made.
 
