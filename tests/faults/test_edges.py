@@ -10,9 +10,10 @@ from collections.abc import Iterator
 import pytest
 
 from mtd.testing.faults.catalogue.edges import BadLineToHub, Cut, HubForgotten, KillInBackfill
-from mtd.testing.faults.edge_fleet import EdgeFleet, hub_and_edge
+from mtd.testing.faults.edge_fleet import QUICK_FORWARD, EdgeFleet, hub_and_edge
 from mtd.testing.faults.fault import Fault, Figures, strike
 from mtd.testing.faults.fleet import Fleet
+from mtd.testing.faults.kills import kill_in_a_row
 from mtd.testing.faults.network import may_network
 from tests.e2e.edge_kit import Watchman
 
@@ -86,3 +87,14 @@ def test_a_hub_whose_name_nobody_tells(site: EdgeFleet) -> None:
 @pytest.mark.parametrize("line", [{"loss": 0.3}, {"round_trip_s": 0.8}], ids=["loss", "latency"])
 def test_a_line_that_is_bad(site: EdgeFleet, line: dict[str, float]) -> None:
     struck(site, BadLineToHub(site, **line), held_s=6)
+
+
+@pytest.mark.long
+def test_kills_in_a_row_of_all_processes_of_both_ends() -> None:
+    with hub_and_edge(ROUTERS, INTERFACES, forward=QUICK_FORWARD) as site:
+        row = kill_in_a_row(site, 12, lambda _: None)
+    assert sum(row.kills.values()) == 12
+    assert {"daemon", "collector"} <= row.kills.keys()
+    assert row.acknowledged > 12 * ROUTERS
+    assert (row.lost, row.doubled) == (0, 0), row.examples
+    assert row.log_ok

@@ -19,7 +19,7 @@ from mtd.testing.faults.catalogue.network import HalfOpen, Latency, NoNames, Pac
 from mtd.testing.faults.catalogue.processes import Freeze, Kill, StopPostgres
 from mtd.testing.faults.clock import FakeClock, may_fake
 from mtd.testing.faults.disks import may_mount, small_disk
-from mtd.testing.faults.edge_fleet import EdgeFleet, hub_and_edge
+from mtd.testing.faults.edge_fleet import QUICK_FORWARD, EdgeFleet, hub_and_edge
 from mtd.testing.faults.fault import Fault, strike
 from mtd.testing.faults.fleet import Fleet, postgres_in, running
 from mtd.testing.faults.kills import kill_in_a_row
@@ -134,6 +134,14 @@ class FaultsBench:
         with running(routers, interfaces, folder=self._folder("kills")) as fleet:
             return kill_in_a_row(fleet, kills, self._say).as_dict()
 
+    def kill_apart(self, kills: int, routers: int, interfaces: int) -> dict[str, Any] | None:
+        """Do the same where a collector at the edge polls for a hub; None if this machine can't have that."""
+        if not may_network():
+            return None
+        home = self._folder("kills-apart")
+        with hub_and_edge(routers, interfaces, home, forward=QUICK_FORWARD) as site:
+            return kill_in_a_row(site, kills, self._say).as_dict()
+
     def _strike_all(self, fleet: Fleet, faults: list[Struck]) -> None:
         for fault, held_s in faults:
             self._say(fault.name)
@@ -232,8 +240,9 @@ def faults(
     recover_s     Until routers were polled and live again, from the mending on if
                   somebody has to mend it.
 
-    Each kill lands while events are written. polls_missed_beyond are those that are
-    missing though the daemon ran.
+    Each kill lands while events are written: of all processes of a daemon that does
+    everything (kills), then of a hub and of a collector at the edge that polls for it
+    (kills_apart). polls_missed_beyond are those that are missing though who polls ran.
     Ends with 1 if anything is lost or doubled, or a fault was not noticed, or not over, in time.
     """
     console = Console(stderr=True)
@@ -247,6 +256,9 @@ def faults(
             figures = {"faults": bench.faults, "skipped": bench.skipped, "failed": bench.failed}
         if kills:
             figures["kills"] = bench.kill(kills, routers, interfaces)
+            apart = bench.kill_apart(kills, routers, interfaces)
+            if apart is not None:
+                figures["kills_apart"] = apart
     show(console, figures if as_json else _as_table(figures), as_json=as_json)
     problems = list(judge_figures(figures))
     for problem in problems:
@@ -262,9 +274,10 @@ def judge_figures(figures: dict[str, Any]) -> Iterator[str]:
     for one in figures.get("faults", []):
         if one["doubled"] or (one["lost"] and not one["fault"].startswith("log ")):
             yield f"{one['fault']}: {one['lost']} lost, {one['doubled']} doubled: {one['examples']}"
-    row = figures.get("kills")
-    if row and (row["lost"] or row["doubled"] or not row["log_ok"]):
-        yield f"kills: {row['lost']} lost, {row['doubled']} doubled: {row['examples']}"
+    for name in ("kills", "kills_apart"):
+        row = figures.get(name)
+        if row and (row["lost"] or row["doubled"] or not row["log_ok"]):
+            yield f"{name}: {row['lost']} lost, {row['doubled']} doubled: {row['examples']}"
 
 
 def _as_table(figures: dict[str, Any]) -> dict[str, Any]:
@@ -273,4 +286,5 @@ def _as_table(figures: dict[str, Any]) -> dict[str, Any]:
         f"noticed in {one['detect_s']} s, well in {one['recover_s']} s"
         for one in figures.get("faults", [])
     }
-    return {**table, **figures.get("kills", {})}
+    apart = {f"apart_{name}": value for name, value in figures.get("kills_apart", {}).items()}
+    return {**table, **figures.get("kills", {}), **apart}

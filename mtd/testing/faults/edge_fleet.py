@@ -10,26 +10,27 @@ from pathlib import Path
 from typing import Any
 
 from mtd.testing.edges.edge import Edge
-from mtd.testing.faults.fleet import QUICK, place
+from mtd.testing.faults.fleet import QUICK, Fleet, place
 from mtd.testing.faults.judge import Verdict, judge
 from mtd.testing.faults.ledger import ends_of, entries_in
 from mtd.testing.faults.names import DOMAIN, NameServer
 from mtd.testing.faults.network import BadLine, PrivateNetwork
 from mtd.testing.faults.networked import NetworkFleet
 from mtd.testing.faults.supervisor import Supervisor
+from mtd.testing.faults.victims import Role, alive
 from mtd.testing.harness import HarnessFailed, Process, free_port
 
 _HUB = f"hub.{DOMAIN}"
-# What takes seconds in the field takes less here; what was missed comes slowly enough for something to happen meanwhile.
-_FORWARD = {
+# What takes seconds in the field takes less here.
+QUICK_FORWARD: Mapping[str, Any] = {
     "ack_timeout_s": 4.0,
     "retry_first_s": 0.2,
     "retry_cap_s": 0.5,
     "lost_after_s": 1.0,
     "live_horizon_s": 2.0,
-    "batch_bytes": 4096,
-    "backfill_events_per_s": 30.0,
 }
+# What was missed comes slowly enough for something to happen meanwhile.
+SLOW_BACKFILL: Mapping[str, Any] = {**QUICK_FORWARD, "batch_bytes": 4096, "backfill_events_per_s": 30.0}
 _DRAIN_S = 180.0
 
 
@@ -44,9 +45,15 @@ class EdgeOnBadLine(Edge):
 
 
 class EdgeFleet(NetworkFleet):
-    """The daemon of this fleet is the hub; ``edge`` polls, and writes the ledger that counts."""
+    """The daemon of this fleet is the hub; ``edge`` polls, and writes the ledger that counts.
 
-    def __init__(self, folder: Path, names: NameServer) -> None:
+    ``forward``: the settings with which it sends.
+    """
+
+    roles = (*Fleet.roles, Role.COLLECTOR)
+    polls = Role.COLLECTOR
+
+    def __init__(self, folder: Path, names: NameServer, forward: Mapping[str, Any]) -> None:
         self.client_port = free_port()
         tls = {"mode": "internal", "client_port": self.client_port, "names": [_HUB]}
         settings: dict[str, Mapping[str, Any]] = {
@@ -61,7 +68,7 @@ class EdgeFleet(NetworkFleet):
         home = folder / "edge"
         launch = ["-m", "mtd.testing.faults.launcher", str(home / "mtd.toml"), str(self.edge_ledger)]
         own = {
-            "forward": _FORWARD,
+            "forward": dict(forward),
             "scheduler": QUICK["scheduler"],
             "event_log": QUICK["event_log"],
             "link": {"longest_retry_s": 0.5},
@@ -99,6 +106,17 @@ class EdgeFleet(NetworkFleet):
         self.edge.stop()
         return super().stop()
 
+    def processes(self) -> dict[Role, list[int]]:
+        """Return the processes that run now, by what they are."""
+        pid = self.edge_process.pid
+        return {**super().processes(), Role.COLLECTOR: [pid] if alive(pid) else []}
+
+    def is_back(self, role: Role, old: int) -> bool:
+        """Return whether what replaces a killed process is ready."""
+        if role is not Role.COLLECTOR:
+            return super().is_back(role, old)
+        return self.edge_process.pid != old and self.edge.is_ready()
+
     def collector_state(self) -> str:
         """Return how the collector takes part, as who is on call sees it."""
         (found,) = [one for one in self.mtd("collector", "list", "--json") if one["name"] == self.edge.name]
@@ -135,13 +153,19 @@ class EdgeFleet(NetworkFleet):
 
 
 @contextlib.contextmanager
-def hub_and_edge(routers: int, interfaces: int, folder: Path | None = None) -> Iterator[EdgeFleet]:
+def hub_and_edge(
+    routers: int,
+    interfaces: int,
+    folder: Path | None = None,
+    *,
+    forward: Mapping[str, Any] = SLOW_BACKFILL,
+) -> Iterator[EdgeFleet]:
     """Run them. Who asks them does so from this thread, or from one that it starts."""
     with contextlib.ExitStack() as stack:
         home = folder or stack.enter_context(place())
         stack.enter_context(PrivateNetwork())
         names = stack.enter_context(NameServer(home))
-        fleet = stack.enter_context(EdgeFleet(home, names))
+        fleet = stack.enter_context(EdgeFleet(home, names, forward))
         try:
             fleet.start_routers(routers, interfaces)
             fleet.start_daemon()

@@ -44,6 +44,10 @@ class Fleet(Stage):
     ``postgres``: a server that isn't the daemon's to run, and that nobody starts again when it is gone.
     """
 
+    roles: tuple[Role, ...] = (Role.DAEMON, Role.WORKER, Role.POSTMASTER, Role.BACKEND)
+    polls: Role = Role.DAEMON
+    """Whose process it is that polls."""
+
     def __init__(
         self,
         folder: Path,
@@ -270,6 +274,10 @@ class Fleet(Stage):
     def processes(self) -> dict[Role, list[int]]:
         """Return the processes that run now, by what they are."""
         return victims.find(self.pid, self.postmaster_seen)
+
+    def is_back(self, role: Role, old: int) -> bool:
+        """Return whether what replaces a killed process is ready. Of all but mtd's own it doesn't matter here."""
+        return role is not Role.DAEMON or (self.pid != old and self.is_ready())
 
     def written(self) -> int:
         """Return how many events were acknowledged so far."""

@@ -26,7 +26,7 @@ _BACK_S = 300.0
 
 @dataclass(slots=True)
 class Kills:
-    """What came of it. ``missed_beyond``: polls that are missing though the daemon ran."""
+    """What came of it. ``missed_beyond``: polls that are missing though who polls ran."""
 
     kills: dict[str, int] = field(default_factory=dict)
     acknowledged: int = 0
@@ -55,7 +55,7 @@ def kill_in_a_row(fleet: Fleet, kills: int, say: Say, seed: int = 1) -> Kills:
     roles: list[str] = []
     began = fleet.wait_for(fleet.clock, "PostgreSQL answers")
     while killed.total() < kills:
-        role = dice.choice(tuple(Role))
+        role = dice.choice(fleet.roles)
         say(f"kill {killed.total() + 1} of {kills}: {role.value}")
         window = _kill_one(fleet, role, dice)
         if window is None:
@@ -82,14 +82,11 @@ def _kill_one(fleet: Fleet, role: Role, dice: random.Random) -> Window | None:
     found = fleet.processes()[role]
     if not found:
         return None
-    now = time.time()
-    if not victims.kill(dice.choice(found)):
+    now, victim = time.time(), dice.choice(found)
+    if not victims.kill(victim):
         return None
-    if role is not Role.DAEMON:
-        return (now, now)
-    old = fleet.pid
-    fleet.wait_for(lambda: fleet.pid != old and fleet.is_ready(), "the daemon is back", _BACK_S)
-    return (now, time.time())
+    fleet.wait_for(lambda: fleet.is_back(role, victim), f"the {role.value} is back", _BACK_S)
+    return (now, time.time() if role is fleet.polls else now)
 
 
 def _wait_until_written(fleet: Fleet, role: Role) -> None:

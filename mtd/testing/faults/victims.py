@@ -13,13 +13,14 @@ class Role(enum.StrEnum):
     """What a process is to mtd."""
 
     DAEMON = "daemon"
+    COLLECTOR = "collector"
     WORKER = "compaction worker"
     POSTMASTER = "PostgreSQL"
     BACKEND = "PostgreSQL backend"
 
 
 def find(daemon_pid: int, postmaster_pid: int) -> dict[Role, list[int]]:
-    """Return the processes that run now. A backend is one that serves mtd, not one of PostgreSQL's own."""
+    """Return the processes of a daemon that run now. A backend is one that serves mtd, not one of PostgreSQL's own."""
     found: dict[Role, list[int]] = {role: [] for role in Role}
     if alive(daemon_pid):
         found[Role.DAEMON].append(daemon_pid)
