@@ -186,7 +186,7 @@ def rig(
             sys.stdout.write(stage.daemon.tail(60) if stage.daemon else "no daemon")
 
 
-def wait_for(condition: Callable[[], T], what: str, timeout_s: float = 10.0, every_s: float = 0.1) -> T:
+def wait_for(condition: Callable[[], T], what: str, timeout_s: float = 30.0, every_s: float = 0.1) -> T:
     """Wait until a condition holds; return what it gave."""
     deadline = time.monotonic() + timeout_s
     while not (found := condition()):
