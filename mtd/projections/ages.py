@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
+from mtd.model.moments import is_from_future
 from mtd.projections import metrics
 
 Place = tuple[str, str, str]
@@ -27,7 +28,7 @@ class Ages:
         for place, collected_us in times:
             known_us = self._newest_us.get(place, 0)
             # What a clock that was ahead has dated gives way, as it does in the database.
-            if known_us < collected_us or known_us > now_us:
+            if known_us < collected_us or is_from_future(known_us, now_us):
                 self._newest_us[place] = collected_us
                 _ages_of(place[2]).observe((now_us - collected_us) / 1e6)
 

@@ -21,8 +21,8 @@ class FrameEncoder:
 
     def __init__(self) -> None:
         self._rows: dict[int, FrameRow] = {}
-        self.stored = False
-        """Whether the frames of the batch were written to ``telemetry_frame`` in this transaction."""
+        self.stored: frozenset[int] = frozenset()
+        """Which frames were written to ``telemetry_frame`` in this transaction, by ``seq``."""
 
     def row(self, seq: int, envelope: Envelope) -> FrameRow:
         """Return the row of a frame."""

@@ -43,11 +43,13 @@ class LayoutBook:
 
     async def resolve(self, tx: Transaction, keys: set[LayoutKey]) -> dict[LayoutKey, str]:
         """Return the poll groups of layouts; those that nobody declared are missing."""
-        unknown = [key for key in keys if key not in self._groups]
-        if unknown:
-            for key, group in (await poll_groups(tx, unknown)).items():
+        found = {key: self._groups[key] for key in keys if key in self._groups}
+        if len(found) < len(keys):
+            asked = await poll_groups(tx, [key for key in keys if key not in found])
+            for key, group in asked.items():
                 self.learn(key, group)
-        return {key: self._groups[key] for key in keys if key in self._groups}
+            found.update(asked)
+        return found
 
 
 @implementer(IProjection)
@@ -126,8 +128,8 @@ class LatestBatch:
         metrics.EVENTS_DROPPED.labels(projection="latest", reason="layout_unknown").inc(self._unknown)
         names, rows, row_groups = [], [], []
         for (_, device_id, group), (epoch, collected_us, seq, envelope) in chosen.items():
-            # Of two that poll a device at a time, the other's poll of the interval may be the one that is stored.
-            if self._frames.stored and not envelope.HasField("redundant"):
+            # Not stored is what is older than history goes, and of two that poll a device at a time, one's poll.
+            if seq in self._frames.stored:
                 names.append(FrameName(device_id, seq, collected_us, group, epoch))
             else:
                 rows.append(self._frames.row(seq, envelope))

@@ -84,6 +84,7 @@ class ReadAhead:
 
     def _unpack(self, batch: LoggedBatch | BaseException) -> None:
         if isinstance(batch, BaseException):
+            self._queue.put_nowait(batch)  # nothing comes behind it: whoever asks next is told as well
             raise batch
         self._queued_events -= len(batch.events)
         self._room.set()

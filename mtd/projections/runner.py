@@ -37,6 +37,7 @@ OnCommitted = Callable[[Sequence["tuple[int, Envelope]"]], None]
 
 LIVE = "live"
 _PIN = "projections"
+_REBUILD_PIN = "projections.rebuild"
 _WATCH_S = 1.0
 _NOTHING_YET = -1
 
@@ -95,7 +96,7 @@ class ProjectionRunner:
         self._moved = asyncio.Condition()
         self._settling: deque[tuple[float, int]] = deque()
         self._backoff = Backoff(first_s=self._config.retry_first_s, cap_s=self._config.retry_cap_s)
-        self._newest_us = 0
+        self._newest_us = clock.now_us()  # until something is projected: waiting has begun now
         self._published = _NOTHING_YET  # position up to which on_committed was called
         self.failure = ""
         """Why projecting doesn't go on at the moment; empty if it does."""
@@ -124,13 +125,19 @@ class ProjectionRunner:
         }
 
     def behind(self) -> Lag:
-        """Return how far the live lane is behind; nothing before it began."""
-        return self._lag_of(self._lanes[0]) if self._lanes else Lag(0, 0, 0.0)
+        """Return how far the live lane is behind; before it is known where that is, what the log keeps for it."""
+        if self._lanes:
+            return self._lag_of(self._lanes[0])
+        stats = self._log.stats()
+        return self._lag_at(stats.consumers.get(_PIN, stats.last_seq))
 
     def _lag_of(self, lane: Lane) -> Lag:
-        waiting = self._log.stats().last_seq - lane.position
-        age_s = max(0.0, (self._clock.now_us() - self._newest_us) / 1e6) if self._newest_us else 0.0
-        return Lag(lane.position, waiting, age_s if waiting > 0 else 0.0)
+        return self._lag_at(lane.position)
+
+    def _lag_at(self, position: int) -> Lag:
+        waiting = self._log.stats().last_seq - position
+        age_s = max(0.0, (self._clock.now_us() - self._newest_us) / 1e6)
+        return Lag(position, waiting, age_s if waiting > 0 else 0.0)
 
     def hurry(self) -> None:
         """PostgreSQL is known to answer again: don't wait any longer before the next try."""
@@ -152,7 +159,16 @@ class ProjectionRunner:
             raise NotFound(
                 f"there is no projection {name!r}; there are {', '.join(sorted(self._projections))}"
             )
-        first_seq = self._log.stats().first_seq
+        # What is forgotten has to be there until it is made again: the log may forget what was projected, and that all is.
+        self._log.pin(_REBUILD_PIN, self._log.stats().first_seq - 1)
+        try:
+            await self._put_back(projection, self._log.stats().first_seq)
+        finally:
+            self._log.unpin(_REBUILD_PIN)
+        self._regroup.set()
+
+    async def _put_back(self, projection: Any, first_seq: int) -> None:
+        name = projection.name
 
         async def forget(tx: Transaction) -> None:
             await self._positions.put_back(tx, name, first_seq - 1)
@@ -164,7 +180,8 @@ class ProjectionRunner:
         for lane in self._lanes:
             lane.projections = [one for one in lane.projections if one.name != name]
         self._lanes.append(Lane(name, [projection], first_seq - 1))
-        self._regroup.set()
+        self._settling.clear()
+        self._log.pin(_PIN, self.position)
 
     # -- lanes ----------------------------------------------------------------
 
@@ -235,7 +252,9 @@ class ProjectionRunner:
             while True:
                 if lane is not live and await self._join(lane, live):
                     return
-                group = await upcoming.take()
+                group = (await upcoming.take()).behind(lane.position)
+                if not group.events:
+                    continue  # the last steps were taken, but didn't lead to the live lane
                 async with lane.turn, upcoming.building(lane.projections):
                     await self._commit(lane, group)
         finally:

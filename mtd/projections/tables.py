@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cmp_to_key
@@ -33,6 +34,9 @@ from mtd.storage.txn import Transaction
 if TYPE_CHECKING:
     from mtd.pb.events.v1.envelope_pb2 import Envelope
     from mtd.pb.events.v1.state_pb2 import TableDelta
+
+# Rows made between two turns of the loop: some two milliseconds.
+_ROWS_OF_A_SLICE = 200
 
 
 @dataclass(slots=True)
@@ -135,7 +139,14 @@ class TablesBatch:
         """Delete what is gone, then write what is there."""
         marks = await load_marks(tx, self._told.keys())
         known = {key: whole_since(marks.get(key)) for key in self._told}
-        changes = {key: net_changes(key, told, known[key]) for key, told in self._told.items()}
+        changes: dict[StateKey, list[NetChange]] = {}
+        rows = 0
+        for key, told in self._told.items():
+            changes[key] = net_changes(key, told, known[key])
+            rows += sum(len(change.delta.upserted) for change in told)
+            if rows >= _ROWS_OF_A_SLICE:
+                rows = 0
+                await asyncio.sleep(0)
         for round_ in zip_longest(*changes.values()):
             here = [(key, one) for key, one in zip(changes, round_, strict=True) if one is not None]
             await delete_all_but(

@@ -129,4 +129,4 @@ class TelemetryBatch:
             rows = [row for row in rows if row.seq not in left_out]
         with self._partitions.expected(TELEMETRY_FRAME):
             await insert_frames(tx, self._log_id, rows)
-        self._frames.stored = True
+        self._frames.stored = frozenset(row.seq for row in rows)

@@ -22,6 +22,12 @@ class Group:
     projections: Sequence[Any] = ()
     batch: Batch | None = None
 
+    def behind(self, position: int) -> Group:
+        """Return it without what a lane that stands at a position has written already."""
+        if self.events[0][0] > position:
+            return self
+        return Group([(seq, envelope) for seq, envelope in self.events if seq > position])
+
     def built_for(self, projections: Sequence[Any]) -> Batch | None:
         """Return what these projections make of the events; None if it has to be built."""
         return self.batch if self.projections is projections else None

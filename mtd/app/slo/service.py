@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from mtd.core.clock import SYSTEM_CLOCK, Clock
 from mtd.core.errors import MtdError
 from mtd.core.service import TaskGroup
 from mtd.model.slo import Count, Objective, ServiceLevel, Window
+from mtd.storage.errors import CommitUnknown
 from mtd.storage.stores.service_levels import Look, ServiceLevelStore, tenants_of
 
 if TYPE_CHECKING:
@@ -51,7 +53,11 @@ class ServiceLevels:
         self._acceptance = Acceptance()
         every_s = config.look_interval_s
         self._by = Look(
-            every_s * _SHARE_OF_INTERVAL, interval_s, every_s * _GAP_INTERVALS, config.detect_within_s
+            every_s,
+            every_s * _SHARE_OF_INTERVAL,
+            interval_s,
+            every_s * _GAP_INTERVALS,
+            config.detect_within_s,
         )
         self._owed = _NOTHING
         self._tasks = TaskGroup("app.slo")
@@ -73,7 +79,11 @@ class ServiceLevels:
         taken = self._acceptance.take()
         self._owed = Count(self._owed.good + taken.good, self._owed.total + taken.total)
         own = {Objective.ACCEPTANCE: self._owed} if self._owed.total else {}
-        looked = await self._store.look(self._by, own)
+        try:
+            looked = await self._store.look(self._by, own)
+        except CommitUnknown:
+            self._owed = _NOTHING  # it may be stored: rather one less than one twice
+            raise
         self._owed = _NOTHING
         if looked:
             self._skews.tell(await self._store.turn_skewed(self._config.clock_skew_s))
@@ -92,11 +102,9 @@ class ServiceLevels:
         for level in self._levels(await self._store.sums(None)):
             for window, count in level.counts.items():
                 rate = level.burn_rate(window)
-                if count.ratio is not None and rate is not None:
-                    metrics.GOOD.labels(objective=level.objective, window=window).set(count.ratio)
-                    metrics.BURN.labels(objective=level.objective, window=window).set(rate)
-            if level.budget_left is not None:
-                metrics.BUDGET_LEFT.labels(objective=level.objective).set(level.budget_left)
+                metrics.GOOD.labels(objective=level.objective, window=window).set(_or_nan(count.ratio))
+                metrics.BURN.labels(objective=level.objective, window=window).set(_or_nan(rate))
+            metrics.BUDGET_LEFT.labels(objective=level.objective).set(_or_nan(level.budget_left))
 
     async def forget(self) -> None:
         """Delete what is old."""
@@ -117,3 +125,8 @@ class ServiceLevels:
             except MtdError as error:
                 metrics.LOOK_FAILURES.inc()
                 logger.debug("service levels: %s", error)
+
+
+def _or_nan(value: float | None) -> float:
+    """Return a figure for a gauge: without one it must not stand where it was."""
+    return math.nan if value is None else value

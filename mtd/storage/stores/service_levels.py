@@ -31,7 +31,9 @@ _MEMBERS = """
 SELECT tenant_id::text, count(*), count(*) FILTER (WHERE state = 'online')
   FROM collector_membership WHERE state <> 'left' GROUP BY tenant_id
 """
-# What a collector brings after an outage of its link was known before, of the collector.
+# What a collector brings after an outage of its link was known before, of the collector. What was received a moment ago may
+# not be here yet: it is looked for a little later.
+_SETTLED_S = 15.0
 _DETECTIONS = """
 SELECT h.tenant_id::text, count(*),
        count(*) FILTER (WHERE h.ts_received - greatest(s.last_ok_at, l.newest) <= %(within)s * interval '1 second')
@@ -41,7 +43,8 @@ SELECT h.tenant_id::text, count(*),
   LEFT JOIN LATERAL (SELECT max(ts_collected) AS newest FROM latest l
                       WHERE l.tenant_id = s.tenant_id AND l.device_id = s.device_id AND l.ts_collected <= s.since) l ON true
  WHERE s.status = 'down' AND s.since > %(since)s - interval '2 minutes' AND h.ts_collected > %(since)s - interval '2 minutes'
-   AND h.ts_received > %(since)s AND h.ts_received <= %(until)s AND h.ts_received - h.ts_collected < interval '1 minute'
+   AND h.ts_received > %(since)s - %(settled)s * interval '1 second'
+   AND h.ts_received <= %(until)s - %(settled)s * interval '1 second' AND h.ts_received - h.ts_collected < interval '1 minute'
    AND greatest(s.last_ok_at, l.newest) IS NOT NULL
  GROUP BY h.tenant_id
 """
@@ -85,8 +88,9 @@ class Skew:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What a look is by. ``least_s``: another look was so long ago at least."""
+    """What a look is by. ``every_s``: how often one is taken; ``least_s``: another look was so long ago at least."""
 
+    every_s: float
     least_s: float
     interval_s: float
     gap_s: float
@@ -106,10 +110,14 @@ class ServiceLevelStore:
         """
 
         async def write(tx: Transaction) -> bool:
+            # Who waits for another hub's look sees here when that was. A clock that was set back can't make all wait for it.
+            await tx.execute("SELECT looked_at FROM service_level_look FOR UPDATE")
             await tx.execute(
                 "UPDATE service_level_look l SET looked_at = clock_timestamp() FROM service_level_look before"
                 " WHERE l.looked_at <= clock_timestamp() - %s * interval '1 second'"
-                " RETURNING before.looked_at, l.looked_at, extract(epoch FROM l.looked_at - before.looked_at)::float8",
+                " OR l.looked_at > clock_timestamp() + interval '1 minute'"
+                " RETURNING before.looked_at, l.looked_at,"
+                " greatest(0, extract(epoch FROM l.looked_at - before.looked_at))::float8",
                 (by.least_s,),
             )
             turn = tx.fetchone()
@@ -117,9 +125,10 @@ class ServiceLevelStore:
             if turn is None:
                 return False
             since, until, passed_s = turn
-            await _add(tx, await _seen(tx, by, since, until, min(passed_s, by.gap_s)))
+            seen = await _seen(tx, by, since, until, min(passed_s, by.gap_s))
+            await _add(tx, seen)
             if passed_s > by.gap_s:
-                await _add_gap(tx, since, until)
+                await _add_gap(tx, since, until, _missed_by_minute(seen, by))
             return True
 
         return await self._writer.run("service_levels.look", write)
@@ -181,7 +190,9 @@ async def _seen(tx: Transaction, by: Look, since: object, until: object, passed_
     await tx.execute(_MEMBERS)
     for tenant_id, total, online in tx.fetchall():
         found[tenant_id, Objective.AVAILABILITY] = Count(online * passed_s, total * passed_s)
-    await tx.execute(_DETECTIONS, {"since": since, "until": until, "within": by.detect_within_s})
+    await tx.execute(
+        _DETECTIONS, {"since": since, "until": until, "within": by.detect_within_s, "settled": _SETTLED_S}
+    )
     for tenant_id, total, good in tx.fetchall():
         found[tenant_id, Objective.DETECTION] = Count(good, total)
     return found
@@ -194,16 +205,35 @@ async def _add(tx: Transaction, tallies: Tallies) -> None:
             await tx.execute(_ADD, (tenant_id, objective.value, count.good, count.total))
 
 
-async def _add_gap(tx: Transaction, since: object, until: object) -> None:
-    """Count each whole minute of a gap as time in which no hub was there: 31 days of it at the most."""
-    await tx.execute(
-        "INSERT INTO service_level AS s (tenant_id, objective, minute, good, total)"
-        " SELECT %s, %s, minute, 0, 60 FROM generate_series(date_trunc('minute', greatest(%s::timestamptz,"
-        "  %s::timestamptz - interval '31 days')) + interval '1 minute', %s::timestamptz - interval '1 minute',"
-        "  interval '1 minute') minute"
-        " ON CONFLICT (tenant_id, objective, minute) DO UPDATE SET total = s.total + excluded.total",
-        (NO_TENANT_ID, Objective.AVAILABILITY.value, since, until, until),
-    )
+def _missed_by_minute(seen: Tallies, by: Look) -> Mapping[tuple[str, Objective], float]:
+    """Return what a minute without a look misses, of a fleet as it is now: looks at its routers, time of its collectors."""
+    looks = 60 / by.every_s
+    missed = {
+        (tenant_id, objective): count.total * looks
+        for (tenant_id, objective), count in seen.items()
+        if objective in {Objective.FRESHNESS_2S, Objective.FRESHNESS_5S}
+    }
+    collectors = {
+        key: count.total * 60 / by.gap_s
+        for key, count in seen.items()
+        if key[1] is Objective.AVAILABILITY and count.total
+    }
+    return missed | (collectors or {(NO_TENANT_ID, Objective.AVAILABILITY): 60.0})
+
+
+async def _add_gap(
+    tx: Transaction, since: object, until: object, missed: Mapping[tuple[str, Objective], float]
+) -> None:
+    """Count each whole minute of a gap as one in which nothing was seen, and no hub was there: 31 days of it at the most."""
+    for tenant_id, objective in sorted(missed):
+        await tx.execute(
+            "INSERT INTO service_level AS s (tenant_id, objective, minute, good, total)"
+            " SELECT %s, %s, minute, 0, %s FROM generate_series(date_trunc('minute', greatest(%s::timestamptz,"
+            "  %s::timestamptz - interval '31 days')) + interval '1 minute', %s::timestamptz - interval '1 minute',"
+            "  interval '1 minute') minute"
+            " ON CONFLICT (tenant_id, objective, minute) DO UPDATE SET total = s.total + excluded.total",
+            (tenant_id, objective.value, missed[tenant_id, objective], since, until, until),
+        )
 
 
 def tenants_of(tenant_id: str) -> Iterable[str]:

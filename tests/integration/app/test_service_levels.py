@@ -21,7 +21,7 @@ from mtd.storage.stores.service_levels import Look, ServiceLevelStore
 from mtd.storage.txn import Transaction
 from mtd.testing import run_async
 
-NOW = Look(0.0, 1.0, 30.0, 10.0)
+NOW = Look(10.0, 0.0, 1.0, 30.0, 10.0)
 _AGED = "clock_timestamp() - %s * interval '1 second'"
 
 
@@ -131,7 +131,7 @@ def test_freshness_counts_devices_that_could_be_fresh(postgres_dsn: str) -> None
 def test_each_moment_is_counted_by_one_hub(postgres_dsn: str) -> None:
     async def body(fleet: Fleet) -> None:
         await fleet.device("fresh")
-        one = Look(5.0, 1.0, 30.0, 10.0)
+        one = Look(10.0, 5.0, 1.0, 30.0, 10.0)
         await fleet.do("UPDATE service_level_look SET looked_at = now() - interval '10 seconds'")
         assert await fleet.store.look(one, {Objective.ACCEPTANCE: Count(3, 4)})
         assert not await fleet.store.look(one, {Objective.ACCEPTANCE: Count(1, 1)})
@@ -152,15 +152,40 @@ def test_collectors_that_are_away_and_hubs_that_nobody_ran(postgres_dsn: str) ->
         found = (await fleet.counted())[Objective.AVAILABILITY]
         assert found.ratio == 0.5
         assert 20 <= found.total < 40
+        await fleet.device("fresh", collector="here")
         await fleet.do(
             "UPDATE service_level_look SET looked_at = date_trunc('minute', now()) - interval '5 minutes'"
         )
         await fleet.store.look(NOW, {})
-        # Whole minutes in which nobody looked.
-        assert (await fleet.counted(NO_TENANT_ID))[Objective.AVAILABILITY] in (
-            Count(0, 240),
-            Count(0, 300),
+        # Whole minutes in which nobody looked: not at the two collectors, nor at the router six times a minute.
+        after = await fleet.counted()
+        assert after[Objective.FRESHNESS_2S] in (Count(1, 1 + 4 * 6), Count(1, 1 + 5 * 6))
+        time = after[Objective.AVAILABILITY]
+        assert time.good == found.good + 30
+        assert time.total - found.total - 60 in (4 * 120, 5 * 120)
+
+    in_fleet(postgres_dsn, body)
+
+
+def test_of_a_gap_without_collectors_the_hubs_time_is_missed(postgres_dsn: str) -> None:
+    async def body(fleet: Fleet) -> None:
+        await fleet.do(
+            "UPDATE service_level_look SET looked_at = date_trunc('minute', now()) - interval '5 minutes'"
         )
+        await fleet.store.look(NOW, {})
+        assert (await fleet.counted(NO_TENANT_ID))[Objective.AVAILABILITY] in (Count(0, 240), Count(0, 300))
+
+    in_fleet(postgres_dsn, body)
+
+
+def test_a_clock_that_was_set_back_is_not_waited_for(postgres_dsn: str) -> None:
+    async def body(fleet: Fleet) -> None:
+        await fleet.device("fresh")
+        one = Look(10.0, 5.0, 1.0, 30.0, 10.0)
+        await fleet.do("UPDATE service_level_look SET looked_at = now() + interval '1 hour'")
+        assert await fleet.store.look(one, {})
+        assert not await fleet.store.look(one, {})
+        assert (await fleet.counted())[Objective.FRESHNESS_2S] == Count(1, 1)
 
     in_fleet(postgres_dsn, body)
 
@@ -168,9 +193,10 @@ def test_collectors_that_are_away_and_hubs_that_nobody_ran(postgres_dsn: str) ->
 def test_how_soon_an_end_was_told(postgres_dsn: str) -> None:
     async def body(fleet: Fleet) -> None:
         for name, ok_s, since_s, received_s in (
-            ("soon", 8, 5, 4.9),
-            ("late", 40, 5, 4.9),
-            ("brought later by a collector that was cut off", 90, 85, 3),
+            ("soon", 28, 25, 20),
+            ("late", 60, 25, 20),
+            ("brought later by a collector that was cut off", 90, 85, 18),
+            ("not projected yet when the others were", 14, 11, 10.9),
         ):
             device_id = await fleet.device(name, "down", age_s=None)
             await fleet.do(
@@ -190,6 +216,10 @@ def test_how_soon_an_end_was_told(postgres_dsn: str) -> None:
         assert (await fleet.counted())[Objective.DETECTION] == Count(1, 2)
         await fleet.store.look(NOW, {})  # told of once
         assert (await fleet.counted())[Objective.DETECTION] == Count(1, 2)
+        await fleet.do("UPDATE device_health SET ts_received = ts_received - interval '5 s' RETURNING 1")
+        await fleet.do("UPDATE service_level_look SET looked_at = now() - interval '5 seconds'")
+        await fleet.store.look(NOW, {})
+        assert (await fleet.counted())[Objective.DETECTION] == Count(2, 3)
 
     in_fleet(postgres_dsn, body)
 

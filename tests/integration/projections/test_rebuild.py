@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
@@ -10,6 +11,8 @@ from mtd.model.device import DeviceStatus, Outcome
 from mtd.model.events import seen_event
 from mtd.model.sighting import FoundBy, Sighting
 from mtd.projections.all import default_projections
+from mtd.projections.latest import LatestProjection
+from mtd.storage.txn import Transaction
 from tests.integration.projections.kit import (
     DEVICE,
     OTHER_DEVICE,
@@ -234,3 +237,29 @@ def test_a_projection_added_later_catches_up_and_joins(postgres_dsn: str) -> Non
         assert await world.value(SEQS) == list(range(2, 53))
 
     in_world(postgres_dsn, body, batch_events=10)
+
+
+def test_the_log_keeps_what_is_forgotten_until_it_is_made_again(postgres_dsn: str) -> None:
+    """It trims what all consumers have, at any moment: also while rows are deleted."""
+
+    async def body(world: World) -> None:
+        for event in (declare(), *frames(20, now_us())):
+            await world.project(event)  # a batch each: it is whole ones that are trimmed
+        runner = world.runners[-1]
+        world.log.pin("projections", 21)  # all of it has settled
+        forget = LatestProjection.forget
+        seen: list[int] = []
+
+        async def slowly(projection: LatestProjection, tx: Transaction, log_id: str, first_seq: int) -> None:
+            seen.append(await world.log.trim(21))
+            await forget(projection, tx, log_id, first_seq)
+
+        with patch.object(LatestProjection, "forget", slowly):
+            await runner.rebuild("latest")
+        assert seen == [1], "nothing was trimmed meanwhile"
+        assert await world.log.trim(21) == 1
+        await runner.wait_for(21)
+        assert await world.value("SELECT counters[1] FROM latest") == 19
+        assert "projections.rebuild" not in world.log.stats().consumers
+
+    in_world(postgres_dsn, body)

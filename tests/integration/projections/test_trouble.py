@@ -303,3 +303,24 @@ def test_an_event_that_is_wrong_all_over(postgres_dsn: str) -> None:
         }
 
     in_world(postgres_dsn, body)
+
+
+def test_what_waits_is_told_while_nothing_can_be_projected_from_the_start(postgres_dsn: str) -> None:
+    """A hub that was started anew because PostgreSQL refuses to write isn't up to date."""
+
+    async def body(world: World) -> None:
+        await world.log.append(frames(5, now_us()))
+        world.log.pin("projections", 2)
+        refused = world.runner()
+
+        async def refuse(*_: object, **__: object) -> None:
+            raise StorageUnavailable("read-only")
+
+        world.db.run = refuse  # type: ignore[method-assign]
+        await refused.start()
+        await asyncio.sleep(0.2)
+        waiting = refused.behind()
+        assert (waiting.position, waiting.events) == (2, 3)
+        assert 0.1 < waiting.seconds < 10
+
+    in_world(postgres_dsn, body)

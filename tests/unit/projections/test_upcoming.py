@@ -12,8 +12,8 @@ import pytest
 from mtd.eventlog.memory import MemoryEventLog
 from mtd.pb.events.v1.envelope_pb2 import Envelope
 from mtd.projections.batching import Batch, NumberedEvent
-from mtd.projections.reader import ReadAhead
-from mtd.projections.upcoming import Upcoming
+from mtd.projections.reader import LogEnded, ReadAhead
+from mtd.projections.upcoming import Group, Upcoming
 from mtd.testing import run_async
 
 PROJECTIONS = ["telemetry"]
@@ -147,3 +147,30 @@ def test_a_write_that_fails_and_a_building_that_fails_are_told() -> None:
                 raise failure
 
     run_async(body())
+
+
+def test_that_nothing_comes_any_more_is_told_each_time() -> None:
+    """Also to who asks behind a building that saw it and was given up."""
+
+    async def body() -> None:
+        log = MemoryEventLog()
+        await log.start()
+        reader = ReadAhead("live", log, 0, batches=1, events=1)
+        upcoming = Upcoming(reader, Builder().build, LIMIT)
+        await log.stop()
+        await settle()
+        async with upcoming.building(PROJECTIONS):
+            await settle()
+        for _ in range(2):
+            with pytest.raises(LogEnded):
+                await upcoming.take()
+        await reader.close()
+
+    run_async(body())
+
+
+def test_what_a_lane_has_written_by_other_means_is_left_out() -> None:
+    group = Group([(seq, Envelope()) for seq in range(5, 10)], PROJECTIONS)
+    assert group.behind(4) is group
+    assert seqs(group.behind(7).events) == [8, 9]
+    assert seqs(group.behind(9).events) == []
