@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _SETTLE_S = 0.02  # what changes together is decided together
+_TERM_WITHIN = 0.5  # of a lease
 _SMALL = 200  # devices that are decided about within some milliseconds
 
 
@@ -141,8 +142,8 @@ class Coordinator:
     # -- deciding --------------------------------------------------------------
 
     async def _lead(self) -> None:
-        """Decide as long as the lease is good. Raises LeaseLost."""
-        term = await self._store.begin_term(self._holder)
+        """Decide as long as the lease is good, and the term is the newest. Raises LeaseLost."""
+        term = await self._begin()
         logger.info("this process decides who polls what")
         self.standing.active = True
         metrics.COORDINATOR.set(1)
@@ -160,6 +161,15 @@ class Coordinator:
                 renew_at = self._clock.monotonic() + config.renew_s
                 self._lease = await self._leases.renew(self._lease, config.lease_s)
             next_s = await self._decide(term)
+
+    async def _begin(self) -> int:
+        """Begin a term, and see that the lease is still held: who began one and lost it decides nothing."""
+        assert self._lease is not None
+        lease_s = self._config.lease_s
+        # Who waited for longer than its lease would take the term from the one who has the lease by then.
+        term = await self._store.begin_term(self._holder, lease_s * _TERM_WITHIN)
+        self._lease = await self._leases.renew(self._lease, lease_s)
+        return term
 
     async def _decide(self, term: int) -> float:
         """Look, and decide if anything changed; return the seconds until a lease could be over."""
@@ -192,9 +202,7 @@ class Coordinator:
             if plan.changes or gone:
                 await self._store.commit(term, picture, plan.changes, gone)
         finally:
-            for lease in taken:
-                with contextlib.suppress(MtdError):  # it ends by itself
-                    await self._leases.release(lease)
+            await self._give_back(taken)
         metrics.PLANS.labels(result="done").inc()
         self._tell(picture, plan, gone)
 
@@ -207,12 +215,21 @@ class Coordinator:
 
     async def _take(self, collectors: Sequence[str]) -> list[Lease]:
         """Take the leases that are over, so that their collectors, if they are still there, know that they lost them."""
-        taken = []
-        for key in collectors:
-            lease = await self._leases.acquire(lease_name(key), self._taker, self._config.lease_s)
-            if lease is not None:
-                taken.append(lease)
+        taken: list[Lease] = []
+        try:
+            for key in collectors:
+                lease = await self._leases.acquire(lease_name(key), self._taker, self._config.lease_s)
+                if lease is not None:
+                    taken.append(lease)
+        except BaseException:
+            await self._give_back(taken)
+            raise
         return taken
+
+    async def _give_back(self, taken: Sequence[Lease]) -> None:
+        for lease in taken:
+            with contextlib.suppress(MtdError):  # it ends by itself
+                await self._leases.release(lease)
 
     async def _plan(self, picture: Picture, alive: Collection[str]) -> Plan:
         now_s = SYSTEM_CLOCK.now_us() // 1_000_000

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from mtd.coordination.service import TAKER
 from mtd.core.clock import LEASE_CLOCK, Clock
 from mtd.model.assignment import LeaseState
 
@@ -28,7 +29,8 @@ class Ends:
 
     The store's clock may be set: that ends no lease early, of which its holder still believes that it is good. What is
     over by the store, and couldn't be yet by what was seen of it before, is taken for over when a whole lease has passed.
-    So is everything after a time in which the store couldn't be asked: others couldn't renew then either.
+    So is everything after a time in which the store couldn't be asked: others couldn't renew then either. What the
+    coordinator took and let go is over at once: who held it before knows by then that it lost it.
     """
 
     def __init__(self, lease_s: float, clock: Clock = LEASE_CLOCK) -> None:
@@ -52,6 +54,8 @@ class Ends:
     def _end(self, state: LeaseState, now: float) -> _End:
         if state.left_s > 0:
             return _End(now + min(state.left_s, self._lease_s), was_good=True)
+        if state.holder.startswith(f"{TAKER}/"):
+            return _End(now, was_good=False)
         known = self._ends.get((state.name, state.holder, state.epoch))
         if known is None or (known.was_good and now < known.at - _SLACK_S):
             return _End(now + self._lease_s, was_good=False)

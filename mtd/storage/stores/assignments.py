@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from mtd.core.errors import Conflict
+from mtd.core.errors import Conflict, LeaseLost
 from mtd.model.assignment import CollectorFacts
 from mtd.storage import literals
 from mtd.storage.pool import Database
@@ -155,8 +155,11 @@ class AssignmentStore:
 
     # -- of the coordinator ----------------------------------------------------
 
-    async def begin_term(self, coordinator: str) -> int:
-        """Make this the coordinator, and older ones write nothing any more; return its term."""
+    async def begin_term(self, coordinator: str, deadline_s: float | None = None) -> int:
+        """Make this the coordinator, and older ones write nothing any more; return its term.
+
+        Raises StorageUnavailable if that isn't done within ``deadline_s``, or the deadline of all transactions.
+        """
 
         async def change(tx: Transaction) -> int:
             await tx.execute(
@@ -167,7 +170,7 @@ class AssignmentStore:
             [(term,)] = tx.fetchall()
             return int(term)
 
-        return await self._writer.run("assignments.begin_term", change)
+        return await self._writer.run("assignments.begin_term", change, deadline_s=deadline_s)
 
     async def picture(self) -> Picture:
         """Return all by which it is decided who polls what."""
@@ -201,14 +204,14 @@ class AssignmentStore:
     ) -> None:
         """Write down what was decided by a picture. ``gone``: collectors that are offline from now on.
 
-        Raises Conflict if anything changed since, or there is another coordinator: look again.
+        Raises Conflict if anything changed since: look again. Raises LeaseLost if there is another coordinator.
         """
 
         async def change(tx: Transaction) -> None:
             await tx.execute("SELECT term, revision FROM coordination FOR UPDATE")
             [(newest, revision)] = tx.fetchall()
             if newest != term:
-                raise Conflict("there is another coordinator")
+                raise LeaseLost("there is another coordinator")
             if revision != picture.revision:
                 raise Conflict("assignments changed meanwhile")
             # Who joined meanwhile isn't gone; who joins from here on sees what is written here.

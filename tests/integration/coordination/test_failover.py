@@ -6,9 +6,10 @@ import asyncio
 
 import pytest
 
-from mtd.core.errors import Conflict
+from mtd.core.errors import LeaseLost
 from mtd.model.device import DEFAULT_TENANT_ID
 from mtd.storage.config import StorageConfig
+from mtd.storage.errors import StorageUnavailable
 from mtd.storage.pool import Database
 from mtd.storage.stores.assignments import AssignmentStore
 from mtd.storage.txn import Transaction
@@ -177,9 +178,39 @@ def test_an_older_coordinator_writes_nothing(postgres_dsn: str) -> None:
         old = await store.begin_term("old")
         picture = await store.picture()
         new = await store.begin_term("new")
-        with pytest.raises(Conflict, match="another coordinator"):
+        with pytest.raises(LeaseLost, match="another coordinator"):
             await store.commit(old, picture, [], [])
         await store.commit(new, picture, [], [])
+
+    run_async(with_world(postgres_dsn, body), 60)
+
+
+def test_who_decides_begins_anew_when_another_took_its_term(postgres_dsn: str) -> None:
+    """Another one had the lease, waited for PostgreSQL until it was lost, and raised the term all the same."""
+
+    async def body(world: World) -> None:
+        await world.add_devices(1)
+        a = await world.process("a").start()
+        await until(lambda: len(a.polls) == 1, "it decides")
+        await AssignmentStore(world.database).begin_term("late")
+        await world.add_devices(1)
+        await until(lambda: len(a.polls) == 2, "it decides again")
+
+    run_async(with_world(postgres_dsn, body), 60)
+
+
+def test_a_term_that_cant_be_begun_in_time_isnt_begun(postgres_dsn: str) -> None:
+    async def body(world: World) -> None:
+        store = AssignmentStore(world.database)
+        before = await store.begin_term("old")
+
+        async def late(tx: Transaction) -> None:
+            await tx.execute("SELECT 1 FROM coordination FOR UPDATE")
+            with pytest.raises(StorageUnavailable, match=r"0\.2 s"):
+                await store.begin_term("late", 0.2)
+
+        await world.database.run("test.late", late)
+        assert await store.begin_term("new") == before + 1
 
     run_async(with_world(postgres_dsn, body), 60)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mtd.coordination.ends import Ends, Seen
+from mtd.coordination.service import TAKER
 from mtd.model.assignment import LeaseState
 
 TTL_S = 6.0
@@ -71,6 +72,15 @@ def test_what_was_never_seen_good_has_to_wait() -> None:
     assert watch.look(0.0, after_s=0).over == frozenset()
     assert watch.look(0.0, after_s=5.9).over == frozenset()
     assert watch.look(0.0, after_s=0.2).over == {"x"}
+
+
+def test_what_a_coordinator_took_and_let_go_is_over_at_once() -> None:
+    """Its holder was told when it was taken: nobody has to wait for a whole lease more."""
+    watch = Watch()
+    watch.look(6.0, after_s=0)
+    assert watch.look(0.0, after_s=6.0).over == {"x"}
+    assert watch.look(6.0, after_s=0.1, holder=f"{TAKER}/a").over == frozenset()
+    assert watch.look(0.0, after_s=0.1, holder=f"{TAKER}/a").over == {"x"}
 
 
 def test_another_holder_is_another_lease() -> None:
