@@ -29,9 +29,9 @@ OWN = "mtd"
 """Category of what no collector asked for."""
 
 HOUR_S = 3600.0
-_MARK_S = 300.0
+_MARK_S = 900.0
 # What is told is of the last hour; before it is over, of the time since the start.
-_MARKS = 13
+_MARKS = 5
 _OWNED_BY_MTD = (OWN,)
 _FIGURES = 5  # of each category: commands, received, sent, rows, busy seconds
 _duration = attrgetter("duration_s")
@@ -74,7 +74,7 @@ class HourlyCost:
 
 
 class CostBook:
-    """Costs of one router since its loop began. Some additions per reply, and a copy each five minutes."""
+    """Costs of one router since its loop began. Some additions per reply, and a copy each quarter of an hour."""
 
     def __init__(self) -> None:
         self._places: dict[str, int] = {}

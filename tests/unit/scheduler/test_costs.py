@@ -113,7 +113,7 @@ def test_the_hour_is_the_last_one_or_as_much_as_there_was() -> None:
         minute(number * 60.0)
     minute(36_000.0)
     late = book.hourly(36_000.0)
-    assert 3590 <= late.counted_s <= 3900
+    assert 3590 <= late.counted_s <= 4500
     assert late.total.commands == pytest.approx(60, rel=0.03)
     # It is polled no more: the last hour says so.
     quiet = book.hourly(36_000.0 + 3600.0)
