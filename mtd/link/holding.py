@@ -27,6 +27,7 @@ class Holding:
         self._tenants: Mapping[str, TenantKey] = {}
         self._pseudonyms: dict[str, Pseudonym] = {}
         self._leaving: dict[str, int] = {}  # withdrawn, and maybe being polled at this moment
+        self._lapsed: dict[str, int] = {}  # held under a lease of before, and the hub hasn't told all since
         self._to_tell: dict[str, int] = {}  # let go, and the hub hasn't noted it
         self.assignment = Assignment(0)
         self.known = False
@@ -84,6 +85,11 @@ class Holding:
     def joined(self, lease_epoch: int, asked_at: float, lease_s: float) -> None:
         """Take part, by a lease that may be another than before: then others may have what needed it."""
         if lease_epoch != self._lease_epoch or self.lease_left_s <= 0:
+            # The hub may wait for any of it: it hears of what it doesn't assign again.
+            self._lapsed |= self._leaving
+            self._lapsed |= {
+                key: one.epoch for key, one in self.assignment.devices.items() if not one.exclusive
+            }
             self._leaving = {}
             self.assignment = Assignment(self.assignment.revision, self._exclusive)
             self._good_until = -math.inf
@@ -103,16 +109,23 @@ class Holding:
         self._tenants, self._pseudonyms = tenants, {}
         self.version += 1
         if self.known:
-            self.take(self.assignment)
+            self._hold(self.assignment)
 
     def take(self, assignment: Assignment) -> None:
-        """Hold what this says, and nothing else."""
+        """Hold what the hub says, and nothing else. What was held under a lease of before, and isn't in it, was let go."""
+        self._hold(assignment)
+        lapsed, self._lapsed = self._lapsed, {}
+        devices = self.assignment.devices
+        self._to_tell |= {device_id: epoch for device_id, epoch in lapsed.items() if device_id not in devices}
+
+    def _hold(self, assignment: Assignment) -> None:
         devices = self._of_known_tenants(assignment)
         for device_id, held in self.assignment.devices.items():
             if device_id not in devices:
                 self._leaving[device_id] = held.epoch
         for device_id in devices:
             self._leaving.pop(device_id, None)
+            self._to_tell.pop(device_id, None)  # what is held again may have the epoch that it had
         self.assignment = Assignment(assignment.revision, devices)
         self.known = True
         self.version += 1
@@ -128,7 +141,7 @@ class Holding:
         """Hold nothing, and no lease."""
         self.end_lease()
         if self.assignment.devices:
-            self.take(Assignment(self.assignment.revision))
+            self._hold(Assignment(self.assignment.revision))
 
     def noted(self, epochs: Mapping[str, int]) -> None:
         """The hub has noted that these were let go."""
@@ -194,7 +207,7 @@ class Holding:
     def restore(self, kept: Kept) -> None:
         """Hold what was kept: nothing but devices that need no lease."""
         self._tenants = kept.tenants
-        self.take(
+        self._hold(
             Assignment(
                 kept.revision, {device_id: one for device_id, one in kept.devices.items() if one.exclusive}
             )

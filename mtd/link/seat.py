@@ -158,8 +158,10 @@ class RemoteSeat:
 
     async def released(self, device_ids: Collection[str]) -> None:
         """Say that these are polled no more; once what is on the disk doesn't name them any more either."""
-        if not self._holding.release(device_ids):
-            return
+        if self._holding.release(device_ids):
+            await self._tell_released()
+
+    async def _tell_released(self) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(_KEPT_WITHIN_S):
                 await self._keeping.wait(self._holding.version)
@@ -257,6 +259,8 @@ class RemoteSeat:
             logger.info("%s is linked with its hub", self.collector_id)
         if attachment is not None and attachment.complete.is_set():
             self._keeping.own()
+            if self._holding.to_tell:
+                self._tasks.spawn("released", self._tell_released())
         self._tell()
 
     def _on_lease(self) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import uuid
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Coroutine, Mapping
 from contextlib import aclosing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -66,6 +66,7 @@ class LinkSession:
         self._renewing = asyncio.Event()
         self._applied = 0
         self._released: dict[str, int] = {}
+        self._assigned: Collection[str] = ()  # what it is told to poll, or is about to be
         self._known: dict[str, int] = {}  # epochs of what the edge may hold, or be letting go
         self._released_by: list[int] = []  # sequences that are answered when all of it is noted
         self._failure: Exception | None = None
@@ -171,20 +172,25 @@ class LinkSession:
                 self._applied = max(self._applied, request.applied.revision)
                 self._noting.set()
             case "released":
-                for device_id, epoch in request.released.epochs.items():
-                    if self._known.get(device_id, epoch + 1) <= epoch:
-                        del self._known[device_id]
-                self._released |= request.released.epochs
-                self._released_by.append(request.released.sequence)
-                if max(len(self._released) / _MOST_RELEASED, len(self._released_by) / _MOST_WAITING) > 1:
-                    raise Retryable("what was released can't be noted for so long: say hello again")
-                self._noting.set()
+                self._take_released(request.released)
             case "command":
                 self._parts.desk.heard(self, request.command)
             case "leave":
                 await self._leave()
             case _:
                 pass  # a newer collector says more than this version understands
+
+    def _take_released(self, released: pb.Released) -> None:
+        for device_id, epoch in released.epochs.items():
+            if device_id in self._assigned or device_id in self.told:
+                continue  # said before it heard that it is to poll it, which it does by then
+            if self._known.get(device_id, epoch + 1) <= epoch:
+                del self._known[device_id]
+            self._released[device_id] = epoch
+        self._released_by.append(released.sequence)
+        if max(len(self._released) / _MOST_RELEASED, len(self._released_by) / _MOST_WAITING) > 1:
+            raise Retryable("what was released can't be noted for so long: say hello again")
+        self._noting.set()
 
     async def _welcome(self, hello: pb.Hello) -> None:
         parts = self._parts
@@ -322,7 +328,11 @@ class LinkSession:
             self._noting.set()
 
     async def _tell(self, assignment: Assignment) -> None:
+        self._assigned = assignment.devices.keys()
         self._known |= {key: one.epoch for key, one in assignment.devices.items()}
+        # They will be polled: what was said of them before isn't noted any later.
+        for device_id in self._assigned & self._released.keys():
+            del self._released[device_id]
         for part in self._telling.parts(assignment):
             self.say(pb.AttachResponse(assignment=part))
             metrics.PARTS.inc()

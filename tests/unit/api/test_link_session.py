@@ -141,6 +141,44 @@ async def test_what_was_withdrawn_before_the_edge_was_told_is_let_go_for_it() ->
 
 
 @looped
+async def test_what_is_told_again_isnt_let_go_by_what_was_said_before() -> None:
+    """The edge said it before it heard that it is to poll the device: by now it polls it."""
+    hub, edge = Hub(), Edge()
+    one = leased(1).device.device_id
+    hub.decided.assign("edge-1", 1, leased(1, 7))
+    async with aclosing(hub.session().responses(edge.requests())) as responses:
+        edge.hello(held=[pb.HeldDevice(device_id=one, epoch=7)])
+        assert await kinds(responses, 2) == ["welcome", "assignment"]
+        edge.say(released=pb.Released(sequence=1, epochs={one: 7}))
+        assert await kinds(responses, 1) == ["noted"]
+        hub.decided.assign("edge-1", 2, releasing={one: 7})
+        assert await kinds(responses, 1) == ["assignment"]
+        for _ in range(100):
+            await asyncio.sleep(0)
+        assert not any(epochs for _, epochs in hub.decided.has_released), "it is polled still"
+        edge.say(released=pb.Released(sequence=2, epochs={one: 7}))
+        assert await kinds(responses, 1) == ["noted"]
+        assert hub.decided.has_released[-1] == ("edge-1", {one: 7})
+
+
+@looped
+async def test_what_couldnt_be_noted_before_it_was_told_again_isnt_noted_at_all() -> None:
+    hub, edge = Hub(), Edge()
+    one, two = (leased(number).device.device_id for number in (1, 2))
+    session = hub.session()
+    async with aclosing(session.responses(edge.requests())) as responses:
+        edge.hello()
+        await kinds(responses, 1)
+        hub.decided.is_away = True
+        edge.say(released=pb.Released(sequence=1, epochs={one: 7, two: 3}))
+        await until(lambda: session._released)
+        hub.decided.is_away = False
+        hub.decided.assign("edge-1", 1, leased(1, 7))
+        assert await kinds(responses, 2) == ["assignment", "noted"]
+        assert hub.decided.has_released == [("edge-1", {two: 3})]
+
+
+@looped
 async def test_clocks_are_compared_by_half_of_the_way_to_and_fro() -> None:
     hub, edge = Hub(), Edge()
     session = hub.session()

@@ -142,6 +142,10 @@ class Leases(RuleBasedStateMachine):
             raise AssertionError("it is assigned, and mustn't be polled")
 
     @invariant()
+    def what_is_polled_isnt_told_to_be_let_go(self) -> None:
+        assert not (self.holding.to_tell.keys() & self.holding.assignment.devices.keys())
+
+    @invariant()
     def what_needs_no_lease_is_always_polled(self) -> None:
         known = ALONE in self.holding.assignment.devices
         assert self.holding.may_poll(ALONE) == known
@@ -210,6 +214,31 @@ def test_after_another_lease_nothing_of_before_is_polled() -> None:
     holding.take(assignment(2, leased(1, 2)))
     holding.joined(2, clock.now, LEASE_S)
     assert not holding.may_poll(LEASED), "its lease was over, by its own clock at least"
+
+
+def test_what_it_held_until_its_lease_was_over_and_isnt_told_again_was_let_go() -> None:
+    """The hub, by whose clock the lease went on, waits for it."""
+    clock = Hand()
+    holding = held(clock, leased(1, 7), exclusive(2), leased(3, 5), leased(4, 6))
+    holding.take(assignment(2, leased(1, 7), exclusive(2), leased(4, 6)))
+    clock.now += LEASE_S - MARGIN_S / 2
+    holding.joined(1, clock.now, LEASE_S)
+    assert holding.to_tell == {}, "it may be told again, under the same epoch"
+    # The link broke before anything was told.
+    holding.joined(1, clock.now, LEASE_S)
+    holding.take(assignment(3, leased(1, 7), exclusive(2)))
+    assert holding.may_poll(LEASED)
+    assert holding.to_tell == {device(3).device_id: 5, device(4).device_id: 6}
+
+
+def test_what_is_given_again_under_its_epoch_isnt_told_to_be_let_go() -> None:
+    clock = Hand()
+    holding = held(clock, leased(1, 7))
+    holding.let_go()
+    assert holding.release([LEASED])
+    holding.joined(2, clock.now, LEASE_S)
+    holding.take(assignment(2, leased(1, 7)))
+    assert holding.to_tell == {}
 
 
 def test_devices_of_tenants_that_it_doesnt_serve_are_not_taken() -> None:

@@ -208,6 +208,23 @@ async def test_a_lease_that_ends_takes_back_what_others_could_poll(tmp_path: Pat
 
 
 @looped
+async def test_what_was_withdrawn_while_its_lease_ended_is_told_when_it_is_back(tmp_path: Path) -> None:
+    """By the hub's clock its lease went on: the hub waits until it hears that the device is let go."""
+    async with seated(tmp_path) as rig:
+        line, _ = await rig.hub.welcomed(lease_s=0.8, renew_s=30.0)
+        line.tell(assignment(1, leased(1, 4), leased(2, 4)))
+        await rig.until()
+        line.end()
+        line, _ = await rig.hub.welcomed()
+        line.tell(assignment(2, leased(2, 4)))
+        released = await line.hear("released")
+        assert dict(released.epochs) == {ONE: 4}
+        line.say(noted=pb.Noted(sequence=released.sequence))
+        await rig.until(leased(2, 4))
+        assert rig.seat.may_poll(TWO)
+
+
+@looped
 async def test_a_short_break_ends_nothing(tmp_path: Path) -> None:
     async with seated(tmp_path) as rig:
         line, _ = await rig.hub.welcomed()
