@@ -6,11 +6,13 @@ a copy that lags would give away what somebody holds.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import datetime as dt
 import json
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeVar
@@ -36,6 +38,10 @@ _EXISTS = 10058
 _MAX_BYTES = 64 * 1024 * 1024
 # Tries of one who always comes second: each time somebody else got on.
 _TRIES = 16
+_AT_ONCE = 100
+_DEADLINE_S = 1.5
+"""Of a call, however much has to be asked for it. Closing what doesn't answer takes another second at most: an edge,
+which hears by it of its lease, gives its hub up after three."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +66,11 @@ class _Held:
 class JetStreamLeaseStore:
     """See `ILeaseStore`. The clock of the bucket's leader judges: servers of a cluster need NTP."""
 
-    def __init__(self, settings: JetStreamConfig, *, clock: Clock = LEASE_CLOCK) -> None:
+    def __init__(
+        self, settings: JetStreamConfig, *, deadline_s: float = _DEADLINE_S, clock: Clock = LEASE_CLOCK
+    ) -> None:
         self._settings = settings
+        self._deadline_s = deadline_s
         self._clock = clock
         self._connection = Connection(settings, "mtd leases")
         bucket = f"{settings.stream_prefix}-leases"
@@ -69,7 +78,7 @@ class JetStreamLeaseStore:
         self._subject = f"$KV.{bucket}."
 
     async def start(self) -> None:
-        """See `ILeaseStore`. The bucket is made if it isn't there."""
+        """See `ILeaseStore`. The bucket is made if it isn't there; later, too, should it be removed."""
         await self._asked(self._make)
 
     async def _make(self) -> None:
@@ -106,6 +115,10 @@ class JetStreamLeaseStore:
 
     async def acquire(self, name: str, holder: str, ttl_s: float) -> Lease | None:
         """See `ILeaseStore`."""
+        async with self._in_time():
+            return await self._acquire(name, holder, ttl_s)
+
+    async def _acquire(self, name: str, holder: str, ttl_s: float) -> Lease | None:
         for _ in range(_TRIES):
             asked = self._clock.monotonic()
             now_us, held = await self._look(name)
@@ -121,6 +134,10 @@ class JetStreamLeaseStore:
 
     async def renew(self, lease: Lease, ttl_s: float) -> Lease:
         """See `ILeaseStore`."""
+        async with self._in_time():
+            return await self._renew(lease, ttl_s)
+
+    async def _renew(self, lease: Lease, ttl_s: float) -> Lease:
         for _ in range(_TRIES):
             asked = self._clock.monotonic()
             now_us, held = await self._look(lease.name)
@@ -132,6 +149,10 @@ class JetStreamLeaseStore:
 
     async def release(self, lease: Lease) -> None:
         """See `ILeaseStore`."""
+        async with self._in_time():
+            await self._release(lease)
+
+    async def _release(self, lease: Lease) -> None:
         for _ in range(_TRIES):
             _, held = await self._look(lease.name)
             if (held.holder, held.epoch) != (lease.holder, lease.epoch):
@@ -142,16 +163,33 @@ class JetStreamLeaseStore:
 
     async def read(self, name: str) -> LeaseState | None:
         """See `ILeaseStore`."""
-        now_us, held = await self._look(name)
+        async with self._in_time():
+            now_us, held = await self._look(name)
         return held.state(now_us) if held.revision else None
 
     async def list(self, prefix: str) -> Sequence[LeaseState]:
         """See `ILeaseStore`."""
-        now_us, keys = await self._asked(self._keys)
-        # The encoding of a name's beginning is the beginning of its encoding.
-        wanted = [key for key in keys if key.startswith(_key(prefix))]
-        found = [held for key in wanted if (held := await self._asked(partial(self._get, key))) is not None]
-        return sorted((held.state(now_us) for held in found), key=lambda state: state.name)
+        async with self._in_time():
+            now_us, keys = await self._asked(self._keys)
+            # The encoding of a name's beginning is the beginning of its encoding.
+            wanted = [key for key in keys if key.startswith(_key(prefix))]
+            found: list[_Held | None] = []
+            for at in range(0, len(wanted), _AT_ONCE):
+                some = wanted[at : at + _AT_ONCE]
+                found += await asyncio.gather(*(self._asked(partial(self._get, key)) for key in some))
+        states = [held.state(now_us) for held in found if held is not None]
+        return sorted(states, key=lambda state: state.name)
+
+    @asynccontextmanager
+    async def _in_time(self) -> AsyncIterator[None]:
+        """Raise StorageUnavailable where a call takes longer than callers can wait: its lease would be over meanwhile."""
+        try:
+            async with asyncio.timeout(self._deadline_s):
+                yield
+        except TimeoutError:
+            error = StorageUnavailable(f"the lease store has not answered within {self._deadline_s:g} s")
+            await self._connection.drop(error)
+            raise error from None
 
     # -- the bucket --------------------------------------------------------------
 
@@ -204,6 +242,12 @@ class JetStreamLeaseStore:
         """Connect if need be, ask, and wait for the answer. Raises StorageUnavailable without one."""
         try:
             await self._connection.open()
+            try:
+                return await ask()
+            except ApiError as error:
+                if error.code != _NO_STREAM:
+                    raise
+            await self._make()  # somebody removed the bucket: no lease of before is good any more
             return await ask()
         except WrongSequence:
             raise

@@ -14,6 +14,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from mtd.coordination.interfaces import ILeaseStore
 from mtd.coordination.jetstream_leases import JetStreamLeaseStore, _key
 from mtd.core.clock import LEASE_CLOCK
+from mtd.core.errors import LeaseLost
 from mtd.eventlog.config import JetStreamConfig
 from mtd.storage.errors import StorageUnavailable
 from mtd.testing import run_async
@@ -42,7 +43,7 @@ class InJetStream(LeaseStores):
         config = JetStreamConfig.model_validate(
             self.servers.settings(stream_prefix=f"leases-{next(_numbers)}", request_timeout_s=10)
         )
-        self.store_made = ShiftedStore(config)
+        self.store_made = ShiftedStore(config, deadline_s=10)
         await self.store_made.start()
         return self.store_made
 
@@ -63,6 +64,18 @@ class TestJetStreamLeases(InJetStream, LeaseSuite):
             lease = await store.acquire("one", "a", self.ttl_s)
             after = LEASE_CLOCK.monotonic()
             assert before + self.ttl_s <= lease.good_until <= after + self.ttl_s
+
+        self.run(body)
+
+    def test_a_bucket_that_was_removed_is_made_again(self) -> None:
+        async def body(store: ILeaseStore) -> None:
+            lease = await self.taken(store, "one", "a")
+            made = self.store_made
+            await made._connection.api(f"STREAM.DELETE.{made._stream}")
+            with pytest.raises(LeaseLost):
+                await store.renew(lease, self.ttl_s)
+            assert (await self.taken(store, "one", "b")).epoch >= lease.epoch
+            assert [state.holder for state in await store.list("")] == ["b"]
 
         self.run(body)
 
