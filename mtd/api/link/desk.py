@@ -159,18 +159,20 @@ class LinkDesk:
         command.command_id = str(next(self._numbers))
         pending = self._pending[command.command_id] = Pending(link, most_rows)
         result = "cancelled"
+        ends = asyncio.get_running_loop().time() + command.timeout_s + _GRACE_S
         try:
             link.say(pb.AttachResponse(command=command))
-            async with asyncio.timeout(command.timeout_s + _GRACE_S):
-                while True:
+            while result != "ok":
+                # Not around what the caller does with an update: that would be cancelled in its place.
+                async with asyncio.timeout_at(ends):
                     update = await pending.next()
-                    if update.WhichOneof("update") == "failure":
-                        result = "failed"
-                        raise error_of(update.failure, link.name)
-                    yield update
-                    if update.WhichOneof("update") != "rows":
-                        result = "ok"
-                        return
+                kind_of_update = update.WhichOneof("update")
+                if kind_of_update == "failure":
+                    result = "failed"
+                    raise error_of(update.failure, link.name)
+                if kind_of_update != "rows":
+                    result = "ok"  # before the caller has it, who may ask for nothing more
+                yield update
         except TimeoutError:
             result = "late"
             raise Retryable(

@@ -6,9 +6,12 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import Any
+from unittest.mock import patch
 
 import pytest
+from prometheus_client import REGISTRY
 
+from mtd.api.link import desk as desk_module
 from mtd.api.link.desk import LinkDesk, LinkLost, Pending, Superseding
 from mtd.api.link.parts import EdgeState, LinkParts
 from mtd.api.link.session import LinkSession
@@ -285,6 +288,60 @@ async def test_rows_beyond_what_was_asked_for_end_the_command() -> None:
         getting.cancel()
         await asyncio.gather(getting, return_exceptions=True)
         assert (await anext(responses)).cancel.command_id == command.command_id
+
+
+def _counted(command: str, result: str) -> float:
+    labels = {"command": command, "result": result}
+    return REGISTRY.get_sample_value("mtd_link_commands_total", labels) or 0.0
+
+
+@looped
+async def test_what_was_done_is_counted_as_done_and_not_cancelled() -> None:
+    hub, edge = Hub(), Edge()
+    session = hub.session()
+    before = _counted("refresh_capabilities", "ok"), _counted("refresh_capabilities", "cancelled")
+    async with aclosing(session.responses(edge.requests())) as responses:
+        edge.hello()
+        await kinds(responses, 1)
+        work = pb.RefreshCapabilities(device_id="one")
+        asking = asyncio.ensure_future(
+            hub.desk.answer(session, pb.Command(timeout_s=30, refresh_capabilities=work))
+        )
+        command = (await anext(responses)).command
+        done = pb.RefreshedCapabilities(log_id="log", log_seq=3)
+        edge.say(command=pb.CommandUpdate(command_id=command.command_id, refreshed=done))
+        assert (await asking).refreshed == done
+        edge.say(renew=pb.Renew(sequence=1))
+        assert await kinds(responses, 1) == ["renewed"], "nothing was cancelled"
+    after = _counted("refresh_capabilities", "ok"), _counted("refresh_capabilities", "cancelled")
+    assert after == (before[0] + 1, before[1])
+
+
+@looped
+async def test_who_is_slow_with_what_came_is_not_cancelled_but_told_that_it_is_late() -> None:
+    hub, edge = Hub(), Edge()
+    session = hub.session()
+    async with aclosing(session.responses(edge.requests())) as responses:
+        edge.hello()
+        await kinds(responses, 1)
+        rows = pb.ToolRows(rows=[pb.ToolRow()])
+
+        async def answer() -> str:
+            command = (await anext(responses)).command
+            for _ in range(2):
+                edge.say(command=pb.CommandUpdate(command_id=command.command_id, rows=rows))
+            return command.command_id
+
+        asked = hub.desk.ask(session, pb.Command(timeout_s=0, run_tool=pb.RunTool()), 2)
+        answering = asyncio.ensure_future(answer())
+        async with aclosing(asked):
+            with patch.object(desk_module, "_GRACE_S", 1.0):
+                assert (await anext(asked)).rows == rows
+            await asyncio.sleep(1.2)  # as a caller does that reads slowly
+            assert (await anext(asked)).rows == rows, "it came in time"
+            with pytest.raises(Retryable, match="did not do it within"):
+                await anext(asked)
+        assert (await anext(responses)).cancel.command_id == await answering
 
 
 def test_a_command_that_failed_has_what_came_before() -> None:
