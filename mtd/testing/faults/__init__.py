@@ -20,6 +20,7 @@ none may be missing in PostgreSQL, and none may be there twice.
 | names | a name server that falls silent |
 | networked | a fleet behind a bad line |
 | edge_fleet | a hub, and a collector behind a bad line |
+| replica | a PostgreSQL that follows another one, and is promoted |
 | programs | programs of others that some faults need |
 | judge | what is lost, what is doubled |
 | fault | one fault, and how it is struck |
