@@ -50,9 +50,9 @@ class SeenFromTheHub(Cut):
 
     seen: tuple[str, set[str]] = ("", set())
 
-    def mend(self, fleet: Fleet) -> None:
+    def mend(self, fleet: Fleet) -> bool:
         self.seen = (self.site.collector_state(), self.site.device_states())
-        super().mend(fleet)
+        return super().mend(fleet)
 
 
 def test_a_line_that_is_cut_and_what_the_runbook_says(site: EdgeFleet) -> None:

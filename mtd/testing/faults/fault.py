@@ -10,7 +10,11 @@ from mtd.testing.faults.fleet import Fleet
 
 
 class Fault(Protocol):
-    """What the catalogue has of each fault. ``runbook`` is the page for who is on call."""
+    """What the catalogue has of each fault. ``runbook`` is the page for who is on call.
+
+    It may have ``told_by_mtd``: false where only others notice, so that mtd has no time to be measured by. And
+    ``alone``: how many events, of those that were acknowledged, only the log's file had when it was spoiled.
+    """
 
     @property
     def name(self) -> str:
@@ -26,8 +30,11 @@ class Fault(Protocol):
     def noticed(self, fleet: Fleet) -> bool:
         """Return whether mtd tells of it: by a metric, by ``/readyz``, an event, or in its log."""
 
-    def mend(self, fleet: Fleet) -> None:
-        """Repair what only people repair: a disk, a router, a link. What mtd has to do by itself isn't done here."""
+    def mend(self, fleet: Fleet) -> bool:
+        """Repair what only people repair: a disk, a router, a link. Return whether there was anything to do.
+
+        What mtd has to do by itself isn't done here.
+        """
 
     def recovered(self, fleet: Fleet) -> bool:
         """Return whether all is well again."""
@@ -35,14 +42,18 @@ class Fault(Protocol):
 
 @dataclass(slots=True)
 class Figures:
-    """What came of a fault. ``recover_s`` counts from the mending, or from the strike where nobody mends."""
+    """What came of a fault. ``recover_s`` counts from the mending, or from the strike where nobody mends.
+
+    ``detect_s`` is None where mtd doesn't tell of it, but whoever supervises what was hit. ``alone``: see `Fault`.
+    """
 
     fault: str
     runbook: str
     acknowledged: int = 0
     lost: int = 0
     doubled: int = 0
-    detect_s: float = 0.0
+    alone: int | None = None
+    detect_s: float | None = None
     recover_s: float = 0.0
     restarts: int = 0
     examples: list[str] = field(default_factory=list)
@@ -64,14 +75,16 @@ def strike(fleet: Fleet, fault: Fault, *, held_s: float = 0.0, timeout_s: float 
     fault.strike(fleet)
     struck = time.monotonic()
     fleet.wait_for(lambda: fault.noticed(fleet), f"{fault.name} is noticed", timeout_s)
-    figures.detect_s = round(time.monotonic() - struck, 2)
+    if getattr(fault, "told_by_mtd", True):
+        figures.detect_s = round(time.monotonic() - struck, 2)
     while time.monotonic() - began < held_s:
         time.sleep(0.05)  # noqa: TID251 - no reactor here
-    fault.mend(fleet)
-    mended, moment = time.monotonic(), time.time() + fleet.offset_s
+    helped = fault.mend(fleet)
+    well_from, moment = time.monotonic() if helped else struck, time.time() + fleet.offset_s
     # What was polled before proves nothing: values of after the mending do.
     fleet.wait_for(lambda: fault.recovered(fleet) and fleet.fresh(moment), f"{fault.name} is over", timeout_s)
-    figures.recover_s = round(time.monotonic() - mended, 2)
+    figures.recover_s = round(time.monotonic() - well_from, 2)
+    figures.alone = getattr(fault, "alone", None)
     verdict = fleet.verdict()
     figures.acknowledged, figures.lost, figures.doubled = verdict.acknowledged, verdict.lost, verdict.doubled
     figures.examples = verdict.examples

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from mtd.testing.faults.disks import Disk
 from mtd.testing.faults.fleet import Fleet
+from mtd.testing.faults.judge import judge
+from mtd.testing.faults.ledger import ends_of
 
 
 @dataclass(slots=True)
@@ -35,10 +37,11 @@ class FullDisk:
             return "event log" in reasons and fleet.metric("mtd_ingest_append_failures_total") > 0
         return bool(reasons) and fleet.metric("mtd_projections_lag_events") > 0
 
-    def mend(self, fleet: Fleet) -> None:
+    def mend(self, fleet: Fleet) -> bool:
         """Make room."""
         for disk in self.disks:
             disk.empty()
+        return True
 
     def recovered(self, fleet: Fleet) -> bool:
         """Return whether all is taken again."""
@@ -62,9 +65,10 @@ class ReadOnlyDisk:
         fleet.daemon_is_alive()
         return "event log" in fleet.ready_reasons()
 
-    def mend(self, fleet: Fleet) -> None:
+    def mend(self, fleet: Fleet) -> bool:
         """Stop, check the disk, mount it again, start: what an operator does."""
         fleet.without_daemon(self.disk.repair)
+        return True
 
     def recovered(self, fleet: Fleet) -> bool:
         """Return whether all is taken again."""
@@ -79,20 +83,26 @@ class SpoiledLog:
     harm: Callable[[Path], None]
     runbook: str = "partition-failure"
     before: float = 0.0
+    alone: int | None = None
 
     def strike(self, fleet: Fleet) -> None:
         """Kill the daemon and damage the log, while PostgreSQL has most of what is in it."""
         self.before = fleet.clock()
-        path = fleet.data_dir / "events.db"
-        fleet.without_daemon(lambda: self.harm(path))
+        fleet.without_daemon(lambda: self._harm(fleet))
+
+    def _harm(self, fleet: Fleet) -> None:
+        """Count what the file has alone, then spoil it."""
+        self.alone = judge(fleet.dsn(), ends_of([fleet.ledger])).lost
+        self.harm(fleet.data_dir / "events.db")
 
     def noticed(self, fleet: Fleet) -> bool:
         """Return whether what was lost is an event, or a metric tells that the file was mended and nothing is lost."""
         told = "SELECT count(*) FROM event WHERE event_type = 'collector.log.damaged' AND ts_received > to_timestamp(%s)"
         return bool(fleet.value(told, self.before)) or fleet.metric("mtd_eventlog_mended_files_total") > 0
 
-    def mend(self, fleet: Fleet) -> None:
+    def mend(self, fleet: Fleet) -> bool:
         """Nobody does anything."""
+        return False
 
     def recovered(self, fleet: Fleet) -> bool:
         """Return whether all goes on."""

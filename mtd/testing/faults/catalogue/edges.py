@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import signal
 from dataclasses import dataclass
 
 from mtd.testing.faults import victims
 from mtd.testing.faults.edge_fleet import EdgeFleet
 from mtd.testing.faults.fleet import Fleet
-from mtd.testing.faults.supervisor import Supervisor
 
 _LATE_S = 0.6
 
@@ -42,10 +40,11 @@ class Cut:
             fleet, "collector.offline", self.began
         )
 
-    def mend(self, fleet: Fleet) -> None:
+    def mend(self, fleet: Fleet) -> bool:
         """Put it back."""
         self.ended = fleet.clock()
         self.site.line.mend()
+        return True
 
     def recovered(self, fleet: Fleet) -> bool:
         """Return whether values are live, and both ends say that all is well."""
@@ -64,6 +63,10 @@ def _told(fleet: Fleet, event_type: str, since: float) -> bool:
     return bool(fleet.value(statement, event_type, since))
 
 
+def _calls(site: EdgeFleet) -> float:
+    return site.edge.metric("mtd_forwarding_connects_total")
+
+
 @dataclass(slots=True)
 class KillInBackfill:
     """``kill -9`` of one end, while the collector sends what was missed."""
@@ -72,7 +75,8 @@ class KillInBackfill:
     of_hub: bool
     runbook: str = "agent-offline"
     events: int = 80
-    killed: int = 0
+    began: float = 0.0
+    calls: float = 0.0
 
     @property
     def name(self) -> str:
@@ -82,7 +86,6 @@ class KillInBackfill:
     def strike(self, fleet: Fleet) -> None:
         """Let events wait, let them begin to flow, and kill."""
         site = self.site
-        self.killed = self._kills()
         site.line.cut = True
         fleet.wait_for(lambda: not site.connected(), "the line is cut", 60)
         least = site.edge.metric("mtd_eventlog_last_seq") + self.events
@@ -91,18 +94,18 @@ class KillInBackfill:
         fleet.wait_for(
             lambda: site.connected() and fleet.fresh() and site.waiting() > 0, "the backfill flows", 60
         )
+        self.began, self.calls = fleet.clock(), _calls(site)
         victims.kill(fleet.pid if self.of_hub else site.edge_process.pid)
 
     def noticed(self, fleet: Fleet) -> bool:
-        """Return whether whoever watches over it knows."""
-        return self._kills() > self.killed
+        """Return whether the collector calls the hub anew; or, of a collector, whether it says that nobody watched."""
+        if self.of_hub:
+            return _calls(self.site) > self.calls
+        return _told(fleet, "collector.started", self.began)
 
-    def _kills(self) -> int:
-        watch: Supervisor | None = self.site.supervisor if self.of_hub else self.site.edge_supervisor
-        return watch.codes.count(-signal.SIGKILL) if watch else 0
-
-    def mend(self, fleet: Fleet) -> None:
+    def mend(self, fleet: Fleet) -> bool:
         """Nobody does anything."""
+        return False
 
     def recovered(self, fleet: Fleet) -> bool:
         """Return whether both ends say that all is well, and values are live."""
@@ -132,9 +135,10 @@ class BadLineToHub:
         """Return whether the collector counts that the hub lags behind."""
         return self.site.edge.metric("mtd_forwarding_lag_seconds", lane="live") > _LATE_S
 
-    def mend(self, fleet: Fleet) -> None:
+    def mend(self, fleet: Fleet) -> bool:
         """Make it good."""
         self.site.line.mend()
+        return True
 
     def recovered(self, fleet: Fleet) -> bool:
         """Return whether all is well."""
@@ -157,22 +161,20 @@ class HubForgotten:
 
     def strike(self, fleet: Fleet) -> None:
         """Forget."""
-        self.before = self._calls()
+        self.before = _calls(self.site)
         self.site.names.silent = self.no_names
         self.site.line.forget()
 
     def noticed(self, fleet: Fleet) -> bool:
         """Return whether the collector calls the hub anew; without names, whether it says that the hub is away."""
         away = "hub" in self.site.edge.readiness()["reasons"]
-        return away if self.no_names else self._calls() > self.before
+        return away if self.no_names else _calls(self.site) > self.before
 
-    def _calls(self) -> float:
-        return self.site.edge.metric("mtd_forwarding_connects_total")
-
-    def mend(self, fleet: Fleet) -> None:
+    def mend(self, fleet: Fleet) -> bool:
         """Bring names back; for the rest nobody does anything."""
         self.site.names.silent = False
+        return self.no_names
 
     def recovered(self, fleet: Fleet) -> bool:
         """Return whether all is well."""
-        return self._calls() > self.before and _well(self.site)
+        return _calls(self.site) > self.before and _well(self.site)

@@ -25,6 +25,11 @@ class NatsNode:
         """What the figures call it."""
         return f"kill -9 of {'the leading' if self.servers.nodes > 1 else 'the only'} NATS server of {self.servers.nodes}"
 
+    @property
+    def told_by_mtd(self) -> bool:
+        """Whether mtd has something to tell. While the others go on it waits, and no more than that."""
+        return self.servers.nodes == 1
+
     def strike(self, fleet: Fleet) -> None:
         """Kill it while events are written."""
         self.killed = self.servers.stream_leader(self.stream) if self.servers.nodes > 1 else 0
@@ -38,9 +43,10 @@ class NatsNode:
             return "event log" in fleet.ready_reasons()
         return self.servers.stream_leader(self.stream) not in (-1, self.killed) and fleet.fresh()
 
-    def mend(self, fleet: Fleet) -> None:
+    def mend(self, fleet: Fleet) -> bool:
         """Start it again."""
         self.servers.restart(self.killed)
+        return True
 
     def recovered(self, fleet: Fleet) -> bool:
         """Return whether all is taken again."""

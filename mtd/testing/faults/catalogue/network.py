@@ -37,9 +37,10 @@ class PacketLoss:
         fleet.daemon_is_alive()
         return _not_made(fleet) >= self.before + len(fleet.routers)
 
-    def mend(self, fleet: Fleet) -> None:
+    def mend(self, fleet: Fleet) -> bool:
         """Lose nothing more."""
         self.line.mend()
+        return True
 
     def recovered(self, fleet: Fleet) -> bool:
         """Return whether all are polled again."""
@@ -83,9 +84,10 @@ class Latency:
         name = "mtd_scheduler_poll_seconds"
         return fleet.metric(f"{name}_sum"), fleet.metric(f"{name}_count")
 
-    def mend(self, fleet: Fleet) -> None:
+    def mend(self, fleet: Fleet) -> bool:
         """Make it short."""
         self.line.mend()
+        return True
 
     def recovered(self, fleet: Fleet) -> bool:
         """Return whether all are polled within a second or two."""
@@ -111,8 +113,9 @@ class HalfOpen:
         fleet.daemon_is_alive()
         return _failed(fleet, "timed_out", self.began) == len(fleet.routers)
 
-    def mend(self, fleet: Fleet) -> None:
+    def mend(self, fleet: Fleet) -> bool:
         """Nobody does anything."""
+        return False
 
     def recovered(self, fleet: Fleet) -> bool:
         """Return whether all are polled again, by new connections."""
@@ -139,9 +142,10 @@ class NoNames:
         fleet.daemon_is_alive()
         return _failed(fleet, "name_not_found", self.began) == len(fleet.routers)
 
-    def mend(self, fleet: Fleet) -> None:
+    def mend(self, fleet: Fleet) -> bool:
         """Bring it back."""
         self.names.silent = False
+        return True
 
     def recovered(self, fleet: Fleet) -> bool:
         """Return whether all are polled again."""

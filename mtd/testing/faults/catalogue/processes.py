@@ -36,23 +36,23 @@ class Kill:
             victims.kill(pid)
 
     def noticed(self, fleet: Fleet) -> bool:
-        """Return whether whoever watches over them knows."""
+        """Return whether mtd tells: what lives on by a metric, the daemon as it comes back."""
         return self._signs(fleet) > self.before
 
     def _signs(self, fleet: Fleet) -> float:
         """Return how often such an end was seen so far."""
         if self.role is Role.DAEMON:
-            return fleet.supervisor.codes.count(-signal.SIGKILL) if fleet.supervisor else 0
+            return float(fleet.value("SELECT count(*) FROM event WHERE event_type = 'collector.started'"))
         if self.role is Role.WORKER:
             return fleet.metric("mtd_compaction_failures_total")
         if self.role is Role.POSTMASTER:
             return fleet.metric("mtd_storage_embedded_restarts_total")
-        # The server ends all of them when one is killed, and recovers.
-        log = fleet.folder / "data" / "postgres" / "postgres.log"
-        return log.read_text(errors="replace").count("was terminated by signal 9")
+        # The server ends all of them when one is killed, and recovers: what mtd was about to write fails.
+        return fleet.metric("mtd_storage_transaction_failures_total")
 
-    def mend(self, fleet: Fleet) -> None:
+    def mend(self, fleet: Fleet) -> bool:
         """Nobody does anything."""
+        return False
 
     def recovered(self, fleet: Fleet) -> bool:
         """Return whether another runs, and routers are polled into PostgreSQL."""
@@ -77,9 +77,10 @@ class Freeze:
         """Return whether ``/readyz`` says so."""
         return "database" in fleet.ready_reasons()
 
-    def mend(self, fleet: Fleet) -> None:
+    def mend(self, fleet: Fleet) -> bool:
         """Let it go on."""
         self._signal(fleet, signal.SIGCONT)
+        return True
 
     def recovered(self, fleet: Fleet) -> bool:
         """Return whether the daemon is ready, and values are live."""
@@ -110,10 +111,11 @@ class StopPostgres:
         """Return whether ``/readyz`` says so, and events wait in the log."""
         return "database" in fleet.ready_reasons() and fleet.metric("mtd_projections_lag_events") > 0
 
-    def mend(self, fleet: Fleet) -> None:
+    def mend(self, fleet: Fleet) -> bool:
         """Start it."""
         assert fleet.postgres is not None
         fleet.postgres.start_blocking()
+        return True
 
     def recovered(self, fleet: Fleet) -> bool:
         """Return whether the daemon is ready, and values are live."""

@@ -43,10 +43,11 @@ class Routers:
         )
         return int(found) >= len(self.hit(fleet))
 
-    def mend(self, fleet: Fleet) -> None:
+    def mend(self, fleet: Fleet) -> bool:
         """End it, unless it ends by itself."""
         if self.clears:
             fleet.clear(self.hit(fleet))
+        return self.clears
 
     def recovered(self, fleet: Fleet) -> bool:
         """Return whether all are polled again."""
