@@ -229,6 +229,8 @@ class RemoteSeat:
                 self._let_go(f"another process with the certificate of {self.collector_id} polls: {error}")
             elif isinstance(error, Unauthenticated | Forbidden):
                 await self._refused(error)
+            if not isinstance(error, Unauthenticated | Forbidden):
+                self._refused_at = None  # what refused it before isn't all that the hub says
             await asyncio.sleep(pause_s)
 
     async def _attach(self) -> None:

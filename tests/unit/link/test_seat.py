@@ -12,6 +12,7 @@ import pytest
 from zope.interface.verify import verifyObject
 
 from mtd.coordination.interfaces import ISeat
+from mtd.core.clock import LEASE_CLOCK, Clock
 from mtd.core.errors import Forbidden, MtdError, Retryable, Superseded, Unauthenticated
 from mtd.link import seat as seat_module
 from mtd.link.config import LinkConfig
@@ -39,7 +40,13 @@ async def report() -> CollectorReport:
 class Rig:
     """A seat, its hub, and what it assigns."""
 
-    def __init__(self, folder: Path, config: LinkConfig = QUICK, handler: Any = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        config: LinkConfig = QUICK,
+        handler: Any = None,
+        clock: Clock = LEASE_CLOCK,
+    ) -> None:
         self.hub = ScriptedHub()
         self.file = KeptFile(folder / "assignment.sealed", lambda: [KEY])
         self.seat = RemoteSeat(
@@ -50,6 +57,7 @@ class Rig:
             report,
             config,
             margin_s=0.5,
+            clock=clock,
         )
         self.newest: Assignment | None = None
         self._changed = asyncio.Event()
