@@ -34,6 +34,7 @@ logger = logging.getLogger(__name__)
 LEASES = "hub/"
 _DEVICES_AT_ONCE = 200
 _RELEASE_S = 1.0
+_LAST_WORD_S = 2.0
 _RETRY_S = 2.0
 
 Devices = defaultdict[str, set[str]]
@@ -94,7 +95,13 @@ class Neighbours:
     async def stop(self) -> None:
         """End, and let the others know: of what was committed at last, and that this hub is gone."""
         await self._tasks.stop()
-        await self._tell_once()
+        try:
+            async with asyncio.timeout(_LAST_WORD_S):
+                await self._tell_once()
+        except TimeoutError:
+            logger.warning(
+                "other hubs weren't told what was committed here at last: PostgreSQL doesn't answer"
+            )
         if self._listening is not None:
             await self._listening.stop()
         if self._lease is not None:
@@ -182,11 +189,17 @@ class Neighbours:
             await tell(self._writer, payloads)
         except MtdError as error:
             logger.warning("other hubs can't be told what is new: %s", error)
-            _merge(self._to_tell, kinds)
-            self._tenants_to_tell |= tenants
+            self._tell_later(kinds, tenants)
             return False
+        except BaseException:  # it is stopped: the last word is to come
+            self._tell_later(kinds, tenants)
+            raise
         metrics.TOLD.inc(len(payloads))
         return True
+
+    def _tell_later(self, kinds: dict[NewsKind, Devices], tenants: set[str]) -> None:
+        _merge(self._to_tell, kinds)
+        self._tenants_to_tell |= tenants
 
     def _payloads(self, kinds: dict[NewsKind, Devices], tenants: set[str]) -> Iterator[str]:
         for kind, devices in kinds.items():

@@ -11,6 +11,7 @@ import pytest
 
 from mtd.api.config import GrpcConfig
 from mtd.api.grpc.stream_hub import StreamHub
+from mtd.app import neighbours as neighbours_module
 from mtd.app.neighbours import Neighbours
 from mtd.app.neighbours_config import NeighboursConfig
 from mtd.coordination.memory import MemoryLeaseStore
@@ -21,6 +22,7 @@ from mtd.projections.runner import ProjectionRunner
 from mtd.queries.latest import LatestQueries
 from mtd.storage.pool import Database
 from mtd.storage.stores.hub_logs import HubStore, OtherKey
+from mtd.storage.stores.hub_news import tell
 from tests.integration.projections.kit import (
     DEVICE,
     TENANT,
@@ -153,6 +155,55 @@ def test_a_hub_that_has_ended_is_told_nothing(postgres_dsn: str) -> None:
         await until(lambda: first.neighbours.others == 0)
         await second.neighbours.start()
         await until(lambda: first.neighbours.others == 1)
+
+    with_two(postgres_dsn, body)
+
+
+def test_what_a_hub_was_telling_when_it_ended_is_told(
+    postgres_dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def body(first: One, second: One) -> None:
+        telling = asyncio.Event()
+
+        async def held_up(*told: Any) -> None:
+            if telling.is_set():
+                await tell(*told)
+                return
+            telling.set()
+            await asyncio.Event().wait()
+
+        with monkeypatch.context() as patched:
+            patched.setattr(neighbours_module, "tell", held_up)
+            at = now_us()
+            await first.log.append([declare(), frame(at)])
+            await telling.wait()
+            await first.neighbours.stop()
+        await until(lambda: second.newest() == {"t0": at})
+
+    with_two(postgres_dsn, body)
+
+
+def test_a_hub_ends_though_the_others_cant_be_told(
+    postgres_dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def body(first: One, second: One) -> None:
+        telling = asyncio.Event()
+
+        async def held_up(*told: Any) -> None:
+            telling.set()
+            await asyncio.Event().wait()
+
+        with monkeypatch.context() as patched:
+            patched.setattr(neighbours_module, "tell", held_up)
+            await first.log.append([declare(), frame(now_us())])
+            await telling.wait()
+            at = now_us()
+            await first.log.append([frame(at)])
+            await until(lambda: any(first.neighbours._to_tell.values()))
+            async with asyncio.timeout(20):
+                await first.neighbours.stop()
+        await first.neighbours.stop()
+        await until(lambda: second.newest() == {"t0": at})
 
     with_two(postgres_dsn, body)
 
