@@ -62,14 +62,17 @@ def in_text(text: str) -> Iterator[str]:
 def wrong_with(text: str, *, whole: bool) -> str | None:
     """Return what is wrong with a command. One that is only named, without any argument, need not be ``whole``."""
     found: click.Command = main
-    context = click.Context(main)
+    context = click.Context(main, **main.context_settings)
     words = next(_split(text))[1:]
     while isinstance(found, click.Group) and words:
         name = words.pop(0)
         inner = found.get_command(context, name)
         if inner is None:
             return f"there is no {name!r}"
-        found, context = inner, click.Context(inner, info_name=name, parent=context)
+        found, context = (
+            inner,
+            click.Context(inner, info_name=name, parent=context, **inner.context_settings),
+        )
     if isinstance(found, click.Group):
         return "which of its commands?" if whole else None
     if words == ["--help"] or not (words or whole):
