@@ -1,0 +1,56 @@
+"""Large blocks have pages of their own, which go back when they are freed: tried in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+PROGRAM = """
+import ctypes, sys
+from mtd.core.memory import keep_heap_small
+
+class Mallinfo(ctypes.Structure):
+    _fields_ = [(name, ctypes.c_size_t) for name in
+                ("arena", "ordblks", "smblks", "hblks", "hblkhd", "usmblks", "fsmblks", "uordblks", "fordblks", "keepcost")]
+
+libc = ctypes.CDLL("libc.so.6")
+libc.mallinfo2.restype = Mallinfo
+
+def churn():
+    kept = []
+    for size in range(1, 9):
+        large = bytes(size * 1_000_000)
+        kept.append(bytes(1000))  # lies behind it, and lasts
+        del large
+    return kept
+
+done = keep_heap_small()
+kept = churn() + churn()
+print(done, libc.mallinfo2().fordblks < 2_000_000)
+"""
+
+
+def run(**environment: str) -> str:
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("MALLOC_", "GLIBC_"))}
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM],
+        env={**clean, **environment},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+    )
+    return done.stdout.strip()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only glibc has this")
+def test_what_is_freed_goes_back() -> None:
+    assert run() == "True True"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only glibc has this")
+def test_who_has_set_it_otherwise_is_left_alone() -> None:
+    assert run(MALLOC_TRIM_THRESHOLD_="100000000").startswith("False")
