@@ -117,8 +117,7 @@ class Daemon(Process):
             self._logins.stop,
         )
         self._start_showing(http, home=sole or DEFAULT_TENANT_ID)
-        self._garbage.start()  # before anything is polled: it takes some 50 ms
-        self._tasks.spawn("garbage", self._garbage.keep_young_few())
+        self._look_after_memory()
         await self._start_collecting(watched_until_us)
         # Stopped first: balancers send nobody here any more.
         self._stages.add("health", lambda: self._grpc.set_serving(False))

@@ -87,8 +87,7 @@ class EdgeDaemon(Process):
         await self._start_forwarding(settings, identity, recorder)
         await self._begin("ingest", recorder.start(), recorder.stop)
         await self._start_watching(settings, identity, recorder)
-        self._garbage.start()
-        self._tasks.spawn("garbage", self._garbage.keep_young_few())
+        self._look_after_memory()
         if watched_until_us:
             now_us = SYSTEM_CLOCK.now_us()
             recorder.record_event(started(identity.name, watched_until_us, now_us))

@@ -20,7 +20,6 @@ from mtd.app.observing import Observing
 from mtd.core.aio import as_deferred, install_reactor
 from mtd.core.config import ConfigInvalid, load_config
 from mtd.core.errors import MtdError
-from mtd.core.memory import keep_heap_small
 from mtd.core.report import configure_logging
 
 if TYPE_CHECKING:
@@ -77,7 +76,6 @@ class DaemonService(Service):
         """Start the daemon in the background; a failure stops the reactor."""
         super().startService()  # type: ignore[no-untyped-call]
         configure_logging(self._settings.log)
-        keep_heap_small()
         from twisted.internet import reactor
 
         loop = asyncio.get_event_loop()

@@ -3,35 +3,66 @@
 By default glibc learns from each large block that is freed to take the next one as large from its
 heap, up to 32 MB. A daemon makes megabytes of text for PostgreSQL and of replies many times a second,
 and small things that last come to lie between them: the heap grows for hours by pages that hold next
-to nothing. With a threshold that stays, a large block has pages of its own and gives them back at once.
+to nothing. With a threshold that stays, a large block has pages of its own and gives them back at once;
+and now and then what is free between blocks that last is given back as well.
 """
 
 from __future__ import annotations
 
+import asyncio
 import ctypes
 import logging
 import os
+import time
+
+from mtd.core.metrics import Histogram
 
 logger = logging.getLogger(__name__)
+
+TRIMS = Histogram(
+    "mtd_core_memory_trim_seconds",
+    "Time that it took, in a thread, to give free pages of the heap back to the system.",
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25),
+)
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 _LARGE_BYTES = 256 * 1024
 _SPARE_BYTES = 1024 * 1024
+_TRIM_S = 60.0
 _VARIABLES = ("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_", "GLIBC_TUNABLES", "LD_PRELOAD")
 
 
-def keep_heap_small() -> bool:
-    """Tell glibc to take large blocks from the system and to give back what is free at the heap's end.
+class SmallHeap:
+    """glibc's heap, if that is whose it is: not with another C library or allocator, nor where the environment decides."""
 
-    Returns whether that was done: not with another C library or allocator, nor where the
-    environment says how memory is to be had.
-    """
-    if any(os.environ.get(name) for name in _VARIABLES):
-        return False
-    try:
-        mallopt = ctypes.CDLL("libc.so.6").mallopt
-    except (OSError, AttributeError):
-        logger.debug("memory: this isn't glibc, its allocator is left alone")
-        return False
-    done = bool(mallopt(_M_MMAP_THRESHOLD, _LARGE_BYTES))
-    return bool(mallopt(_M_TRIM_THRESHOLD, _SPARE_BYTES)) and done
+    def __init__(self) -> None:
+        self._libc: ctypes.CDLL | None = None
+
+    def begin(self) -> bool:
+        """Have large blocks taken from the system, and what is free at the heap's end given back; return whether it is done."""
+        if any(os.environ.get(name) for name in _VARIABLES):
+            return False
+        try:
+            libc = ctypes.CDLL("libc.so.6")
+            done = libc.mallopt(_M_MMAP_THRESHOLD, _LARGE_BYTES) and libc.mallopt(
+                _M_TRIM_THRESHOLD, _SPARE_BYTES
+            )
+        except (OSError, AttributeError):
+            logger.debug("memory: this isn't glibc, its allocator is left alone")
+            return False
+        self._libc = libc if done else None
+        return bool(done)
+
+    async def keep_small(self) -> None:
+        """Give back what is free, each minute, until cancelled."""
+        while self._libc is not None:
+            await asyncio.sleep(_TRIM_S)
+            await asyncio.to_thread(self.trim)
+
+    def trim(self) -> None:
+        """Give free pages back to the system. Whoever wants memory meanwhile waits: 6 ms the first time, then one."""
+        if self._libc is None:
+            return
+        began = time.perf_counter()
+        self._libc.malloc_trim(0)
+        TRIMS.observe(time.perf_counter() - began)
