@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -36,13 +37,23 @@ _LARGE_KINDS = frozenset({"table_delta", "snapshot"})  # one alone may take a sl
 class Batch:
     """Events of one transaction, as each projection writes them.
 
-    ``unfit``: projection, tenant and why, for each event of a collector that wasn't taken in.
+    ``unfit``: projection, tenant and why, for each event of a collector that wasn't taken in. ``refused`` and ``dropped``:
+    of all, by projection, and why they were dropped; counted once they are committed, however often they are built.
     """
 
     events: Sequence[NumberedEvent]
     writers: list[tuple[str, Any]] = field(default_factory=list)
     dead: list[DeadLetter] = field(default_factory=list)
     unfit: list[tuple[str, str, str]] = field(default_factory=list)
+    refused: Counter[str] = field(default_factory=Counter)
+    dropped: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+    def committed(self) -> None:
+        """Count what was left out."""
+        for name, events in self.refused.items():
+            metrics.DEAD_LETTERS.labels(projection=name).inc(events)
+        for (name, reason), events in self.dropped.items():
+            metrics.EVENTS_DROPPED.labels(projection=name, reason=reason).inc(events)
 
     async def prepare(self) -> None:
         """Do what must be done before the transaction."""
@@ -98,7 +109,7 @@ async def build(
         kind = payload_kind(envelope)
         for name, add in takers.get(kind, ()):
             if suspected and envelope.source_seq and (name, envelope.tenant_id) in suspected:
-                metrics.DEAD_LETTERS.labels(projection=name).inc()
+                batch.refused[name] += 1
                 reason = suspected[name, envelope.tenant_id]
                 batch.dead.append(dead_letter(name, seq, envelope, reason))
                 continue
@@ -120,9 +131,9 @@ def _offer(
     try:
         add(seq, envelope)
     except OutOfBounds as error:
-        metrics.EVENTS_DROPPED.labels(projection=name, reason=str(error)).inc()
+        batch.dropped[name, str(error)] += 1
     except Exception as error:
-        metrics.DEAD_LETTERS.labels(projection=name).inc()
+        batch.refused[name] += 1
         with log_fields.bound(**origin_of(seq, envelope)):
             logger.exception("event %d can't be projected by %s", seq, name)
         batch.dead.append(dead_letter(name, seq, envelope, f"{type(error).__name__}: {error}"))

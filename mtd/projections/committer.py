@@ -154,6 +154,7 @@ class Committer:
         # PostgreSQL loses with its last moments is projected again from the log, which
         # keeps it until it has settled (see ProjectionRunner).
         await self._db.run("projections.write", write, durable=False)
+        batch.committed()
         metrics.BATCH_EVENTS.observe(len(events))
         metrics.EVENTS_ELSEWHERE.inc(len(events) - len(batch.events))
         for name, tenant_id, reason in batch.unfit:
