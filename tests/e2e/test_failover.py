@@ -24,7 +24,7 @@ def test_a_daemon_that_is_held_up_polls_nothing_that_another_has(tmp_path: Path,
         held = measure_hold(stage, connection, 4.0, lambda _: None)
         assert held["polled_after_lease"] == 0
         assert held["moved_back"] == held["held_devices"] > 0
-        killed = measure_kill(stage, connection, 1.0, lambda _: None)
+        killed = measure_kill(stage, connection, 5.0, lambda _: None)
         assert killed["killed_devices"] > 0
         assert killed["polled_after_kill"] == 0
         # Not how soon, which depends on the machine, but that all of them are polled again.
