@@ -93,6 +93,7 @@ class ProjectionRunner:
         self._lanes: list[Lane] = []
         self._regroup = asyncio.Event()
         self._again = asyncio.Event()
+        self._forgetting = False
         self._moved = asyncio.Condition()
         self._settling: deque[tuple[float, int]] = deque()
         self._backoff = Backoff(first_s=self._config.retry_first_s, cap_s=self._config.retry_cap_s)
@@ -160,10 +161,12 @@ class ProjectionRunner:
                 f"there is no projection {name!r}; there are {', '.join(sorted(self._projections))}"
             )
         # What is forgotten has to be there until it is made again: the log may forget what was projected, and that all is.
+        self._forgetting = True
         self._log.pin(_REBUILD_PIN, self._log.stats().first_seq - 1)
         try:
             await self._put_back(projection, self._log.stats().first_seq)
         finally:
+            self._forgetting = False
             self._log.unpin(_REBUILD_PIN)
         self._regroup.set()
 
@@ -213,6 +216,7 @@ class ProjectionRunner:
         positions = await self._positions.load(self._projections)
         await self._claims.open(self._log.stats().first_seq)
         front = max(positions.values())
+        self._end_killed_rebuild(min(positions.values()))
         await self._publish_unheard(front)
         together = [self._projections[name] for name in self._projections if positions[name] == front]
         lanes = [Lane(LIVE, together, front)]
@@ -220,6 +224,13 @@ class ProjectionRunner:
             if position != front:
                 lanes.append(Lane(name, [self._projections[name]], position))
         return lanes
+
+    def _end_killed_rebuild(self, lowest: int) -> None:
+        """Let go of what a process held that was killed while it forgot: pins outlive it. What it put back stays held."""
+        pins = self._log.stats().consumers
+        if _REBUILD_PIN in pins and not self._forgetting:
+            self._log.pin(_PIN, min(lowest, pins.get(_PIN, lowest)))
+            self._log.unpin(_REBUILD_PIN)
 
     async def _run_lanes(self) -> None:
         """Run all lanes until one fails or a regrouping is asked for."""

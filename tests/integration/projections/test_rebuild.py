@@ -263,3 +263,20 @@ def test_the_log_keeps_what_is_forgotten_until_it_is_made_again(postgres_dsn: st
         assert "projections.rebuild" not in world.log.stats().consumers
 
     in_world(postgres_dsn, body)
+
+
+def test_what_a_killed_rebuild_held_is_let_go(postgres_dsn: str) -> None:
+    """Pins outlive their process: the log would grow for ever."""
+
+    async def body(world: World) -> None:
+        await world.project(declare(), *frames(5, now_us()))
+        await world.runners.pop().stop()
+        world.log.pin("projections", 6)
+        world.log.pin("projections.rebuild", 0)
+        await world.ask("UPDATE projection_position SET position = 2 WHERE name = 'latest'")
+        await world.project(frame(now_us()))
+        pins = world.log.stats().consumers
+        assert "projections.rebuild" not in pins
+        assert pins["projections"] <= 2, "what was put back is held"
+
+    in_world(postgres_dsn, body)
