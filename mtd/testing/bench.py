@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 from rich.console import Console
 
-from mtd.testing.bench_output import folder, show
+from mtd.testing.bench_output import end_with, folder, show
 from mtd.testing.end_to_end import Plan, measure, running_stage
 from mtd.testing.failover.command import failover
 from mtd.testing.faults.bench import faults
@@ -274,11 +274,7 @@ def tables(
     ):
         figures = measure_tables(stage, plan, status.update)
     show(console, figures, as_json=as_json)
-    problems = judge(figures, plan)
-    for problem in problems:
-        console.print(f"[red]{problem}[/]")
-    if problems:
-        raise SystemExit(1)
+    end_with(console, judge(figures, plan))
 
 
 def _fleet(routers: int, interfaces: int) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ import contextlib
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,14 @@ def show(console: Console, figures: dict[str, Any], *, as_json: bool) -> None:
     for name, value in _flat(figures):
         table.add_row(name, f"{value:,}" if isinstance(value, int) else str(value))
     console.print(table)
+
+
+def end_with(console: Console, problems: Sequence[str]) -> None:
+    """Say what is worse than it has to be, and end with 1 if anything is."""
+    for problem in problems:
+        console.print(f"[red]{problem}[/]")
+    if problems:
+        raise SystemExit(1)
 
 
 def _flat(figures: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -16,7 +16,7 @@ import click
 from rich.console import Console
 
 from mtd.model.metric import DEFAULT_INTERVAL_S, Tier
-from mtd.testing.bench_output import show
+from mtd.testing.bench_output import end_with, show
 from mtd.testing.end_to_end import Plan, running_stage, wait_for_first_polls
 from mtd.testing.endurance import samples as looks
 from mtd.testing.endurance.judgement import HOUR_S, Limits, figures_of
@@ -124,10 +124,7 @@ def daemon(
     figures = report(found, run, folder)
     show(screen, figures, as_json=as_json)
     screen.print(f"written to {folder}")
-    for problem in figures["problems"]:
-        screen.print(f"[red]{problem}[/]")
-    if figures["problems"]:
-        raise SystemExit(1)
+    end_with(screen, figures["problems"])
 
 
 def watch(stage: Stage, run: Endurance, folder: Path, say: Say) -> list[looks.Sample]:

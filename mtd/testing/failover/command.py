@@ -7,7 +7,7 @@ from typing import Any
 import click
 from rich.console import Console
 
-from mtd.testing.bench_output import folder, show
+from mtd.testing.bench_output import end_with, folder, show
 
 MUST_GAP_MAX_S = 15.0
 MUST_GAP_P95_S = 11.0
@@ -60,11 +60,7 @@ def failover(routers: int, interfaces: int, hold_s: float, as_json: bool, keep: 
         figures |= measure_hold(stage, connection, hold_s, status.update)
         figures |= measure_kill(stage, connection, _AROUND_S, status.update)
     show(console, figures, as_json=as_json)
-    problems = judge(figures)
-    for problem in problems:
-        console.print(f"[red]{problem}[/]")
-    if problems:
-        raise SystemExit(1)
+    end_with(console, judge(figures))
 
 
 def judge(figures: dict[str, Any]) -> list[str]:

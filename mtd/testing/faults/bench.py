@@ -9,7 +9,7 @@ from typing import Any
 import click
 from rich.console import Console
 
-from mtd.testing.bench_output import folder, show
+from mtd.testing.bench_output import end_with, folder, show
 from mtd.testing.faults.catalogue import logs, routers
 from mtd.testing.faults.catalogue.disks import FullDisk, ReadOnlyDisk, SpoiledLog
 from mtd.testing.faults.catalogue.edges import BadLineToHub, Cut, HubForgotten, KillInBackfill
@@ -283,11 +283,7 @@ def faults(
             else:
                 figures.setdefault("skipped", []).append("kills_apart: only root can make networks")
     show(console, figures if as_json else _as_table(figures), as_json=as_json)
-    problems = list(judge_figures(figures))
-    for problem in problems:
-        console.print(f"[red]{problem}[/]")
-    if problems:
-        raise SystemExit(1)
+    end_with(console, list(judge_figures(figures)))
 
 
 def judge_figures(figures: dict[str, Any]) -> Iterator[str]:

@@ -7,7 +7,7 @@ from typing import Any
 import click
 from rich.console import Console
 
-from mtd.testing.bench_output import folder, show
+from mtd.testing.bench_output import end_with, folder, show
 from mtd.testing.outage.run import OutagePlan, measure_outage, running_outage
 
 MUST_FRESH_S = 30.0
@@ -64,11 +64,7 @@ def outage(
     ):
         figures = measure_outage(stage, database, plan, status.update)
     show(console, figures, as_json=as_json)
-    problems = judge(figures)
-    for problem in problems:
-        console.print(f"[red]{problem}[/]")
-    if problems:
-        raise SystemExit(1)
+    end_with(console, judge(figures))
 
 
 def judge(figures: dict[str, Any]) -> list[str]:
