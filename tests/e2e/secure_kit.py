@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from mtd.cli import main
 from mtd.testing.harness import free_port
@@ -48,6 +48,17 @@ class SecureRig(Rig):
 
     def ask(self, *words: str, code: int = 0, **environment: str) -> str:
         """Call a command in this process, which is quicker."""
+        result = self._call(words, environment)
+        assert result.exit_code == code, result.output
+        return result.output if code else result.stdout
+
+    def trusts(self, *words: str) -> bool:
+        """Return whether a command is answered; a failure of anything but trust between the two fails the test."""
+        result = self._call(words, {})
+        assert result.exit_code == 0 or "don't trust each other" in result.output, result.output
+        return result.exit_code == 0
+
+    def _call(self, words: tuple[str, ...], environment: Mapping[str, str]) -> Result:
         given = {
             "MTD_SERVER": self.server,
             "MTD_CONFIG": str(self.config_path),
@@ -55,6 +66,4 @@ class SecureRig(Rig):
             "COLUMNS": "200",
             **environment,
         }
-        result = CliRunner(env=given).invoke(main, words)
-        assert result.exit_code == code, result.output
-        return result.output if code else result.stdout
+        return CliRunner(env=given).invoke(main, words)

@@ -37,9 +37,19 @@ def documents(stage: Rig, device: str) -> dict[str, dict[str, Any]]:
     return {one["kind"]: one for one in told["documents"]}
 
 
+def tables(stage: Rig, device: str) -> set[str]:
+    """The tables of a device that are known whole."""
+    rows = stage.sql(
+        "SELECT m.table_name FROM state_mark m JOIN device d USING (tenant_id, device_id) WHERE d.name = %s", device
+    )
+    return {name for (name,) in rows}
+
+
 @pytest.mark.parametrize("device", ["six", "seven"])
 def test_a_change_is_seen_told_and_shown(running: Rig, device: str) -> None:
     wait_for(lambda: IDENTITY in documents(running, device), "the configuration is read", 30, every_s=0.5)
+    # What is there at the first reading of the history is no event.
+    wait_for(lambda: "config_action" in tables(running, device), "the history is read", 30, every_s=0.5)
     # What doesn't change is stored once, however often it is read.
     before = documents(running, device)
     router = running.routers[device]

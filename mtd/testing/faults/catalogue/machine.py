@@ -11,7 +11,7 @@ from mtd.testing.faults.clock import FakeClock
 from mtd.testing.faults.fleet import Fleet
 
 # What a process may take beyond what it has, when its memory is limited.
-_SPARE_BYTES = 4 * 1024 * 1024
+_SPARE_BYTES = 1024 * 1024
 
 
 @dataclass(slots=True)
@@ -56,12 +56,12 @@ class NoMemory:
     pid: int = 0
 
     def strike(self, fleet: Fleet) -> None:
-        """Allow what it has, and a little; then have a router answer with far more than it should."""
+        """Allow what it has, and a little; then have routers answer with far more than they should."""
         self.at, self.pid = fleet.log_end(), fleet.pid
         size = int((Path("/proc") / str(fleet.pid) / "statm").read_text().split()[0]) * resource.getpagesize()
         limit = size + _SPARE_BYTES
         resource.prlimit(fleet.pid, resource.RLIMIT_AS, (limit, resource.RLIM_INFINITY))
-        fleet.inject("huge", fleet.routers[:2])
+        fleet.inject("huge", fleet.routers[:10])
 
     def noticed(self, fleet: Fleet) -> bool:
         """Return whether it says so, or ended. That an answer is too large would be told without any limit."""
