@@ -1,10 +1,13 @@
 """What glibc's allocator keeps, kept small.
 
 By default glibc learns from each large block that is freed to take the next one as large from its
-heap, up to 32 MB. A daemon makes megabytes of text for PostgreSQL and of replies many times a second,
-and small things that last come to lie between them: pages that hold next to nothing stay. (A third of
-what a daemon with 200 routers crept up by; docs/pressure.md.) With a threshold that stays, a large block has pages of its own and gives them back at once;
-and now and then what is free between blocks that last is given back as well.
+heap, up to 32 MB. A daemon makes texts for PostgreSQL, replies and reading buffers of 16 to 250 kB
+many times a second. Between them lie thousands of blocks of one or two kB that are replaced each
+second: what a router told last. These come to lie all over the heap, until no gap in it is large
+enough for the next large block, and the heap is extended although most of it is free: by three MiB a
+minute with 200 routers, of which one stayed resident (docs/pressure.md). So a large block has pages of
+its own and gives them back at once, which costs some microseconds; what remains in the heap is small
+and fits the gaps. And now and then what is free between blocks that last is given back as well.
 """
 
 from __future__ import annotations
@@ -25,8 +28,9 @@ TRIMS = Histogram(
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25),
 )
 
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
-_LARGE_BYTES = 256 * 1024
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_MMAP_MAX = -1, -3, -4
+_LARGE_BYTES = 16 * 1024
+_LARGE_BLOCKS = 16 * 1024  # further ones lie in the heap: a process may have 65,530 mappings by default
 _SPARE_BYTES = 1024 * 1024
 _TRIM_S = 60.0
 _VARIABLES = ("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_", "GLIBC_TUNABLES", "LD_PRELOAD")
@@ -44,8 +48,12 @@ class SmallHeap:
             return False
         try:
             libc = ctypes.CDLL("libc.so.6")
-            done = libc.mallopt(_M_MMAP_THRESHOLD, _LARGE_BYTES) and libc.mallopt(
-                _M_TRIM_THRESHOLD, _SPARE_BYTES
+            done = all(
+                (
+                    libc.mallopt(_M_MMAP_THRESHOLD, _LARGE_BYTES),
+                    libc.mallopt(_M_MMAP_MAX, _LARGE_BLOCKS),
+                    libc.mallopt(_M_TRIM_THRESHOLD, _SPARE_BYTES),
+                )
             )
         except (OSError, AttributeError):
             logger.debug("memory: this isn't glibc, its allocator is left alone")

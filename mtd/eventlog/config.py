@@ -191,8 +191,8 @@ class EventLogConfig(BaseModel):
     tail_bytes: int = Field(
         default=8 * MIB,
         ge=0,
-        description="Recent events kept in memory for consumers in this process, counted as stored bytes: about "
-        "five times as much in memory. Consumers that are further behind read the disk.",
+        description="Recent events kept in memory at most for consumers in this process that aren't done with them, "
+        "counted as stored bytes: about five times as much in memory. Consumers that are further behind read the disk.",
     )
     read_bytes: int = Field(
         default=8 * MIB, ge=1, description="Stored bytes that one read takes from the disk at most."

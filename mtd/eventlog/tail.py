@@ -15,13 +15,16 @@ TAIL = declare(
     "The newest events in memory, for readers in the same process. Who is further behind reads the disk.",
     limited_by="event_log.tail_bytes",
 )
+# Kept although all consumers are done with it: for streams, and what is sent once more.
+_SPARE_BYTES = 256 * 1024
 
 
 class Tail:
     """Recently committed batches with their envelopes, bounded by stored bytes.
 
-    Policy when full: the oldest are forgotten; who still needs them reads the
-    disk. Belongs to the event loop.
+    What all consumers are done with is forgotten, but for a little: who comes late or
+    again finds it on the disk. Policy when full: the oldest are forgotten; who still
+    needs them reads the disk. Belongs to the event loop.
     """
 
     def __init__(self, max_bytes: int) -> None:
@@ -41,10 +44,15 @@ class Tail:
         self._bytes += size
         self.last_seq = max(self.last_seq, batch.last_seq)
         while self._order and self._bytes > self._max_bytes:
-            first_seq, dropped = self._order.popleft()
-            del self._by_first[first_seq]
-            self._bytes -= dropped
+            self._forget_oldest()
         self._wake()
+
+    def done_with(self, position: int) -> None:
+        """Forget what all consumers are done with: events up to a position."""
+        while self._order and self._bytes > _SPARE_BYTES:
+            if self._by_first[self._order[0][0]].last_seq > position:
+                return
+            self._forget_oldest()
 
     def advance(self, last_seq: int) -> None:
         """Note that the log reaches further than what was published here."""
@@ -87,6 +95,11 @@ class Tail:
         """Release everyone who waits."""
         self.closed = True
         self._wake()
+
+    def _forget_oldest(self) -> None:
+        first_seq, size = self._order.popleft()
+        del self._by_first[first_seq]
+        self._bytes -= size
 
     def _wake(self) -> None:
         # Who waits holds the old event; who comes later gets the new one.

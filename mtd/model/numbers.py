@@ -13,6 +13,15 @@ _DIGITS = re.compile(rb"[0-9]+")
 _SAFE = re.compile(rb"[0-9]{1,18}")  # surely below 2**63
 
 
+def integers_in(text: bytes, separator: str) -> NDArray[np.int64]:
+    """Return the integers of a text. One that doesn't fit becomes the largest there is.
+
+    NumPy reads into 32 KiB, and cuts off what wasn't needed: what is returned is a copy, since the
+    numbers of a reply are kept until the next one, and the cut block's page would be as well.
+    """
+    return np.fromstring(text, dtype=np.int64, sep=separator).copy()
+
+
 @dataclass(slots=True, eq=False)
 class Numbers:
     """Some columns of a reply, none of whose values is absent, negative or beyond 63 bits.

@@ -16,6 +16,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from mtd.model.numbers import integers_in
 from mtd.model.text import decode_text
 
 Raw: TypeAlias = bytes | None
@@ -213,7 +214,7 @@ def counters(column: Sequence[Raw]) -> CounterColumn:
     )
     if not clean:
         return _counters_one_by_one(column)
-    numbers = np.fromstring(joined, dtype=np.int64, sep=",")
+    numbers = integers_in(joined, ",")
     # Too large numbers come out as the largest: look at them one by one.
     if numbers.size != count or int(numbers.max()) == MAX_INT64:
         return _counters_one_by_one(column)

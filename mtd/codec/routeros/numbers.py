@@ -26,7 +26,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from mtd.model.numbers import Numbers
+from mtd.model.numbers import Numbers, integers_in
 from mtd.model.text import decode_text
 
 _DIGITS = b"0123456789"
@@ -80,7 +80,7 @@ class NumberRun:
             or text.take(places + grid.second_equals, mode="clip").tobytes() != grid.equals
         ):
             return None
-        values = np.fromstring(raw.translate(_BLANKS, _ALL_BUT_NUMBERS), dtype=np.int64, sep=" ")
+        values = integers_in(raw.translate(_BLANKS, _ALL_BUT_NUMBERS), " ")
         if len(values) != rows * keys or np.maximum.reduce(values) == _TOO_LARGE:
             return None
         return Numbers(self.names, values.reshape(rows, keys), raw)

@@ -296,6 +296,7 @@ class JetStreamEventLog:
         known = consumers.get(name)
         consumers[name] = position
         metrics.CONSUMER_POSITION.labels(consumer=name).set(position)
+        self._tail.done_with(min(consumers.values()))
         if (known is None or position < known) and self._writer is not None:
             self._writer.hurry()
 

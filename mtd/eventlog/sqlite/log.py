@@ -309,6 +309,7 @@ class SqliteEventLog:
         known = self._consumers.get(name)
         self._consumers[name] = position
         metrics.CONSUMER_POSITION.labels(consumer=name).set(position)
+        self._tail.done_with(min(self._consumers.values()))
         if (known is None or position < known) and self._writer is not None:
             self._writer.call(self._keeper.save_consumers)
 

@@ -21,8 +21,8 @@ libc.mallinfo2.restype = Mallinfo
 
 def churn():
     kept = []
-    for size in range(1, 9):
-        large = bytes(size * 1_000_000)
+    for size in range(1, 200):
+        large = bytes(size * 20_000)
         kept.append(bytes(1000))  # lies behind it, and lasts
         del large
     return kept
@@ -35,8 +35,8 @@ small = libc.mallinfo2().fordblks < 2_000_000
 def resident():
     return int(open("/proc/self/statm").read().split()[1]) * 4096
 
-blocks = [bytes(20_000) for _ in range(2000)]
-for place in range(0, 2000, 2):
+blocks = [bytes(12_000) for _ in range(4000)]
+for place in range(0, 4000, 2):
     blocks[place] = None
 before = resident()
 heap.trim()

@@ -39,6 +39,20 @@ def test_a_batch_larger_than_the_tail_is_not_kept() -> None:
     assert tail.last_seq == 3
 
 
+def test_what_all_consumers_are_done_with_is_forgotten_but_for_a_little() -> None:
+    tail = Tail(8 * 1024 * 1024)
+    for first in range(1, 41, 2):
+        tail.publish(batch(first, 2), 100_000)
+    tail.done_with(3)
+    assert numbers(tail.read(2, 1)) == [3, 4], "only half of it is done with"
+    assert tail.read(1, 1) == []
+    tail.done_with(40)
+    assert numbers(tail.read(36, 100)) == [37, 38, 39, 40]
+    assert tail.read(35, 1) == []
+    tail.publish(batch(41, 2), 100_000)
+    assert numbers(tail.read(36, 100)) == [37, 38, 39, 40, 41, 42]
+
+
 def test_behind_a_seam_the_disk_is_asked() -> None:
     """What was stored by a commit that seemed to fail was never published here."""
     tail = Tail(1000)
