@@ -183,12 +183,13 @@ class JetStreamLeaseStore:
     @asynccontextmanager
     async def _in_time(self) -> AsyncIterator[None]:
         """Raise StorageUnavailable where a call takes longer than callers can wait: its lease would be over meanwhile."""
+        opening = self._connection.opening
         try:
             async with asyncio.timeout(self._deadline_s):
                 yield
         except TimeoutError:
             error = StorageUnavailable(f"the lease store has not answered within {self._deadline_s:g} s")
-            await self._connection.drop(error)
+            await self._connection.drop(error, opening)
             raise error from None
 
     # -- the bucket --------------------------------------------------------------
@@ -240,6 +241,7 @@ class JetStreamLeaseStore:
 
     async def _asked(self, ask: Callable[[], Awaitable[T]]) -> T:
         """Connect if need be, ask, and wait for the answer. Raises StorageUnavailable without one."""
+        opening = self._connection.opening
         try:
             await self._connection.open()
             try:
@@ -253,7 +255,7 @@ class JetStreamLeaseStore:
             raise
         except LogUnavailable as error:
             if not isinstance(error, ApiError):
-                await self._connection.drop(error)
+                await self._connection.drop(error, opening)
             raise StorageUnavailable(f"the lease store can't be asked: {error}") from error
 
 

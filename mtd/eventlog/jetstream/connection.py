@@ -66,6 +66,7 @@ class Connection:
         self._opening = asyncio.Lock()
         self._failure = ""
         self._unsent_bytes = 0
+        self._openings = 0
         self.on_open: Callable[[], Awaitable[None]] | None = None
 
     # -- opening -------------------------------------------------------------
@@ -126,6 +127,7 @@ class Connection:
             raise
         self._failure = ""
         self._client = client
+        self._openings += 1
         if self.on_open is not None:
             await self.on_open()
 
@@ -144,6 +146,11 @@ class Connection:
         return self._client is not None and self._client.is_connected
 
     @property
+    def opening(self) -> int:
+        """Number of the connection that there is, or that will be opened next: what ``drop`` is told."""
+        return self._openings if self.is_open else self._openings + 1
+
+    @property
     def max_payload(self) -> int:
         """The largest message that the server takes."""
         return self._open_client().max_payload
@@ -156,12 +163,15 @@ class Connection:
     async def close(self) -> None:
         """Close it; whoever waits for an answer is told."""
         client, self._client = self._client, None
+        # First: while it closes, another may be opened, whose answers are waited for.
+        self._give_up("the connection to the NATS server was closed")
         if client is not None:
             await _close(client)
-        self._give_up("the connection to the NATS server was closed")
 
-    async def drop(self, error: Exception) -> None:
-        """Close what doesn't answer, so that the next attempt goes to another server."""
+    async def drop(self, error: Exception, opening: int) -> None:
+        """Close what doesn't answer, so that the next attempt goes to another server; not if that was made already."""
+        if opening != self._openings:
+            return
         self._failure = f": {error}"
         await self.close()
 

@@ -348,7 +348,8 @@ class Writer:
         )
         if reason in ("away", "refused"):
             # Perhaps the next server knows more.
-            await self._parts.connection.drop(error)
+            connection = self._parts.connection
+            await connection.drop(error, connection.opening)
         self._last_error = error
         if isinstance(error, StreamFull):
             # It is tried again with the next batch: perhaps there is room by then.

@@ -27,6 +27,8 @@ CALLS: list[Callable[[JetStreamLeaseStore], Awaitable[Any]]] = [
 class Silent:
     """A connection over which nothing is answered."""
 
+    opening = 1
+
     def __init__(self) -> None:
         self.asked = asyncio.Event()
         self.dropped = 0
@@ -38,7 +40,8 @@ class Silent:
         self.asked.set()
         await asyncio.Event().wait()
 
-    async def drop(self, error: Exception) -> None:
+    async def drop(self, error: Exception, opening: int) -> None:
+        assert opening == self.opening
         self.dropped += 1
 
 
