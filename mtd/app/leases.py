@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def lease_store(settings: Settings, pools: Pools) -> PostgresLeaseStore | JetStreamLeaseStore:
     """Return the store of leases, not started. All hubs of a database have the same."""
     if settings.coordination.leases is LeaseBackend.POSTGRESQL:
-        return PostgresLeaseStore(pools.coordination)
+        return PostgresLeaseStore(pools.leases)
     # Imported only where it is used: others need no NATS.
     from mtd.coordination.jetstream_leases import JetStreamLeaseStore
 

@@ -22,7 +22,8 @@ class Pools:
     ``across``: what mtd itself reads of all tenants.
     ``doors``, ``arrays``: what callers ask for; each transaction names its tenant, and sees nothing of another.
     ``owner``: making and dropping partitions.
-    ``coordination``: leases, which have to be renewed in time however busy the writer's connections are.
+    ``coordination``: who polls what, and whom collectors ask, however busy the writer's connections are.
+    ``leases``: what has to be renewed in time however many ask the others.
 
     Each has connections of its own: what readers ask never holds up the projections.
     """
@@ -37,6 +38,7 @@ class Pools:
             "idle_transaction_timeout_s": min(_HELD_UP_S, config.idle_transaction_timeout_s),
         }
         self.coordination = Database.for_writing(dsn, config.model_copy(update=quick))
+        self.leases = Database.for_writing(dsn, config.model_copy(update=quick))
         self.across = Database.for_all_tenants(dsn, config)
         self.doors = Database.for_queries(door_dsn or dsn, config)
         # What is read in binary, and by arrays, is read in threads.
@@ -44,7 +46,7 @@ class Pools:
 
     async def start(self) -> None:
         """Connect each once. Raises Retryable, and Misconfigured where doors could pass the walls or there are none."""
-        for pool in (self.owner, self.writer, self.coordination, self.across):
+        for pool in (self.owner, self.writer, self.leases, self.coordination, self.across):
             await pool.start()
         await self.owner.check(refuse_fallen_walls)
         try:
@@ -64,5 +66,5 @@ class Pools:
     async def stop(self) -> None:
         """Close all connections."""
         await self.arrays.stop()
-        for pool in (self.doors, self.across, self.coordination, self.writer, self.owner):
+        for pool in (self.doors, self.across, self.coordination, self.leases, self.writer, self.owner):
             await pool.stop()
