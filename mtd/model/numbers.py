@@ -13,13 +13,14 @@ _DIGITS = re.compile(rb"[0-9]+")
 _SAFE = re.compile(rb"[0-9]{1,18}")  # surely below 2**63
 
 
-def integers_in(text: bytes, separator: str) -> NDArray[np.int64]:
-    """Return the integers of a text. One that doesn't fit becomes the largest there is.
+def integers_in(text: bytes, separator: str, count: int) -> NDArray[np.int64]:
+    """Return the integers of a text, which must hold ``count``: nothing is known of those that it lacks.
 
-    NumPy reads into 32 KiB, and cuts off what wasn't needed: what is returned is a copy, since the
-    numbers of a reply are kept until the next one, and the cut block's page would be as well.
+    One that doesn't fit becomes the largest there is. The count isn't there for speed: without it NumPy reads
+    into 32 KiB and cuts off the rest. What is left of that has a page to itself, and by NumPy's own cache of small
+    blocks becomes the place of arrays that last.
     """
-    return np.fromstring(text, dtype=np.int64, sep=separator).copy()
+    return np.fromstring(text, dtype=np.int64, sep=separator, count=count)
 
 
 @dataclass(slots=True, eq=False)

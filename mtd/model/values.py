@@ -214,9 +214,9 @@ def counters(column: Sequence[Raw]) -> CounterColumn:
     )
     if not clean:
         return _counters_one_by_one(column)
-    numbers = integers_in(joined, ",")
+    numbers = integers_in(joined, ",", count)
     # Too large numbers come out as the largest: look at them one by one.
-    if numbers.size != count or int(numbers.max()) == MAX_INT64:
+    if int(numbers.max()) == MAX_INT64:
         return _counters_one_by_one(column)
     return CounterColumn(numbers)
 

@@ -13,7 +13,7 @@ What is accepted is exactly what reading word by word accepts:
   stand where the words before it end. So word by word, each has its own length.
 - In each word, both equals signs stand around the place of the key. As many
   bytes as the key has are between them, so no digit is. The rest is the value.
-- There are as many numbers as words: no value is empty.
+- No word is as short as what stands before its value: none is empty, and there are as many numbers as words.
 
 Whatever differs is left to the other ways of reading.
 """
@@ -80,8 +80,10 @@ class NumberRun:
             or text.take(places + grid.second_equals, mode="clip").tobytes() != grid.equals
         ):
             return None
-        values = integers_in(raw.translate(_BLANKS, _ALL_BUT_NUMBERS), " ")
-        if len(values) != rows * keys or np.maximum.reduce(values) == _TOO_LARGE:
+        if np.logical_or.reduce(words == grid.empty):
+            return None
+        values = integers_in(raw.translate(_BLANKS, _ALL_BUT_NUMBERS), " ", rows * keys)
+        if np.maximum.reduce(values) == _TOO_LARGE:
             return None
         return Numbers(self.names, values.reshape(rows, keys), raw)
 
@@ -97,3 +99,4 @@ class _Grid:
         self.others = number + 1 + number // len(prefix)
         self.second_equals = np.tile(prefix - 1, rows)
         self.equals = b"=" * count
+        self.empty = np.tile(prefix, rows).astype(np.uint8)  # lengths of words without a value

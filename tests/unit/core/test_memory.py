@@ -66,3 +66,34 @@ def test_what_is_freed_goes_back() -> None:
 def test_who_has_set_it_otherwise_is_left_alone() -> None:
     done, _, trimmed = run(MALLOC_TRIM_THRESHOLD_="100000000").split()
     assert (done, trimmed) == ("False", "False")
+
+
+PAGES = """
+import numpy as np
+from mtd.core.memory import SmallHeap
+from mtd.model.values import counters
+
+def lone_pages():
+    found = 0
+    for line in open("/proc/self/maps"):
+        fields = line.split()
+        begin, end = (int(place, 16) for place in fields[0].split("-"))
+        found += len(fields) == 5 and end - begin == 4096
+    return found
+
+SmallHeap().begin()
+before = lone_pages()
+kept = {}
+for number in range(20_000):
+    place = number % 1000
+    kept[place] = counters([b"1234567"] * (place % 40 + 1)), np.zeros(place % 60 + 1, np.int64)
+print(lone_pages() - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only glibc has this")
+def test_numbers_that_are_kept_have_no_page_each() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", PAGES], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert int(done.stdout) < 100
