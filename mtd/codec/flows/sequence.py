@@ -1,0 +1,60 @@
+"""What an exporter numbered, and we never got."""
+
+from __future__ import annotations
+
+from collections import deque
+
+_WRAP = 1 << 32
+# A jump over more than that is an exporter that began anew, or another one behind the same address.
+_MOST_LOST = 1 << 20
+_GAPS = 32
+
+
+class Sequence:
+    """Follows the numbers of one domain. ``lost``: in the exporter's unit, flows, messages or records.
+
+    What comes late, overtaken on the way, fills its gap again and isn't lost. ``duplicates``: the last message
+    once more. ``restarts``: numbers that begin anew; what was lost at that moment nobody can tell.
+    """
+
+    def __init__(self) -> None:
+        self.lost = 0
+        self.duplicates = 0
+        self.restarts = 0
+        self._last: int | None = None
+        self._next: int | None = None
+        self._gaps: deque[tuple[int, int]] = deque(maxlen=_GAPS)  # (first number, how many)
+
+    def take(self, number: int, units: int | None) -> None:
+        """Note a message's number, and how many units it brought; None if that can't be known."""
+        if self._next is not None and number != self._next:
+            ahead = (number - self._next) % _WRAP
+            if ahead <= _MOST_LOST:
+                self.lost += ahead
+                self._gaps.append((self._next, ahead))
+            elif number == self._last:
+                self.duplicates += 1
+                return
+            elif self._fills_gap(number, units or 0):
+                return
+            else:
+                self.restarts += 1
+                self._gaps.clear()
+        self._last = number
+        self._next = None if units is None else (number + units) % _WRAP
+
+    def _fills_gap(self, number: int, units: int) -> bool:
+        for place, (first, length) in enumerate(self._gaps):
+            before = (number - first) % _WRAP
+            if before >= length:
+                continue
+            found = min(units, length - before)
+            self.lost -= found
+            after = length - before - found
+            del self._gaps[place]
+            if before:
+                self._gaps.append((first, before))
+            if after:
+                self._gaps.append(((number + found) % _WRAP, after))
+            return True
+        return False

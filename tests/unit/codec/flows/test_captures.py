@@ -1,0 +1,89 @@
+"""What real exporters sent, where the captures are at hand."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mtd.codec.flows import ADDRESS, Exporter, text_of
+
+CAPTURES = Path(os.environ.get("MTD_ROSDATA", "")) / "netflow"
+pytestmark = pytest.mark.skipif(
+    not os.environ.get("MTD_ROSDATA") or not CAPTURES.is_dir(),
+    reason="MTD_ROSDATA names no folder with captures",
+)
+OF_LOGSTASH = CAPTURES / "logstash-codec-netflow"
+NAMES = {
+    "ipVersion": "ip_version", "packetDeltaCount": "packets", "octetDeltaCount": "octets",
+    "sourceTransportPort": "src_port", "destinationTransportPort": "dst_port",
+    "ingressInterface": "in_interface", "egressInterface": "out_interface",
+    "protocolIdentifier": "protocol", "tcpControlBits": "tcp_flags",
+    "sourceIPv4Address": "src_address", "destinationIPv4Address": "dst_address",
+    "ipNextHopIPv4Address": "next_hop", "sourceIPv6Address": "src_address",
+    "destinationIPv6Address": "dst_address", "ipNextHopIPv6Address": "next_hop",
+    "postNATSourceIPv4Address": "post_nat_src_address", "postNATDestinationIPv4Address": "post_nat_dst_address",
+    "srcaddr": "src_address", "dstaddr": "dst_address", "nexthop": "next_hop", "input": "in_interface",
+    "output": "out_interface", "dPkts": "packets", "dOctets": "octets", "srcport": "src_port", "dstport": "dst_port",
+    "prot": "protocol", "tos": "tos", "src_as": "src_as", "dst_as": "dst_as", "src_mask": "src_mask",
+    "dst_mask": "dst_mask",
+}  # fmt: skip
+
+
+def rows(exporter: Exporter) -> list[dict[str, Any]]:
+    found = []
+    for flows in exporter.take():
+        for place in range(flows.count):
+            found.append(
+                {
+                    name: text_of(column[place]) if column.dtype == ADDRESS else int(column[place])
+                    for name, column in flows.columns.items()
+                }
+            )
+    return found
+
+
+def expected(flow: dict[str, Any]) -> dict[str, Any]:
+    return {NAMES[name]: value for name, value in flow.items() if name in NAMES}
+
+
+def test_ipfix_of_routeros() -> None:
+    exporter = Exporter()
+    for name in ("ipfix_test_mikrotik_tpl.dat", "ipfix_test_mikrotik_data258.dat"):
+        exporter.feed((OF_LOGSTASH / name).read_bytes(), 1)
+    told = json.loads((OF_LOGSTASH / "ipfix_test_mikrotik.decoded.json").read_text())
+    flows = [flow for message in told for one in message["sets"] for flow in one.get("flows", ())]
+    found = rows(exporter)
+    assert len(found) == len(flows) > 20
+    for one, flow in zip(found, flows, strict=True):
+        wanted = expected(flow)
+        assert len(wanted) >= 14
+        assert {name: one[name] for name in wanted} == wanted
+        assert one["duration_ms"] == flow["flowEndSysUpTime"] - flow["flowStartSysUpTime"]
+
+
+def test_version_5_of_routeros() -> None:
+    exporter = Exporter()
+    exporter.feed((OF_LOGSTASH / "netflow5_test_microtik.dat").read_bytes(), 1)
+    told = json.loads((OF_LOGSTASH / "netflow5_test_microtik.decoded.json").read_text())
+    found = rows(exporter)
+    assert len(found) == told["count"] == 30
+    began_ms = told["unixSecs"] * 1000 + told["unixNsecs"] // 1_000_000 - told["sysUptime"]
+    for one, flow in zip(found, told["flows"], strict=True):
+        wanted = expected(flow)
+        assert {name: one[name] for name in wanted} == wanted
+        assert one["start_ms"] == began_ms + flow["first"]
+
+
+@pytest.mark.parametrize("folder", ["malformed", "other-vendors", "logstash-codec-netflow"])
+def test_nothing_that_anybody_sent_raises(folder: str) -> None:
+    exporter = Exporter()
+    sent = sorted((CAPTURES / folder).glob("*.dat"))
+    assert sent
+    for path in sent:
+        exporter.feed(path.read_bytes(), 1)
+    exporter.take()
+    assert exporter.counts.datagrams == len(sent)

@@ -1,0 +1,173 @@
+"""What is remembered of an exporter: templates, what waits for one, sampling."""
+
+from __future__ import annotations
+
+import struct
+
+from mtd.codec.flows import Exporter, Limits
+from tests.unit.codec.flows import kit
+
+OCTETS = ((1, 4),)
+
+
+def octets(*values: int) -> bytes:
+    return struct.pack(f">{len(values)}I", *values)
+
+
+def read(exporter: Exporter) -> list[int]:
+    return [int(one) for flows in exporter.take() for one in flows.columns["octets"]]
+
+
+def test_records_wait_for_their_template() -> None:
+    exporter = Exporter()
+    exporter.feed(kit.v9(kit.set_of(256, octets(1, 2)), sequence=1), 11)
+    exporter.feed(kit.v9(kit.set_of(256, octets(3)), sequence=2, source=7), 12)
+    assert exporter.take() == []
+    exporter.feed(kit.v9(kit.set_of(0, kit.template(256, *OCTETS)), sequence=3), 13)
+    (flows,) = exporter.take()
+    assert [int(one) for one in flows.columns["octets"]] == [1, 2]
+    assert list(flows.received_us) == [11, 11], "they came when they came"
+    assert exporter.counts.held == 2
+    exporter.feed(kit.v9(kit.set_of(0, kit.template(256, *OCTETS)), sequence=3, source=7), 14)
+    assert read(exporter) == [3], "templates are of one domain"
+
+
+def test_what_waits_is_bounded_and_counted() -> None:
+    exporter = Exporter(Limits(held_bytes=100))
+    for number in range(10):
+        exporter.feed(kit.v9(kit.set_of(256, octets(*[number] * 10)), sequence=number), 1)
+    assert exporter.counts.held_dropped == 8
+    exporter.feed(kit.v9(kit.set_of(0, kit.template(256, *OCTETS)), sequence=10), 1)
+    assert read(exporter) == [8] * 10 + [9] * 10
+
+
+def test_a_template_that_changes_is_good_for_what_comes_after_it() -> None:
+    exporter = Exporter()
+    exporter.feed(kit.v9(kit.set_of(0, kit.template(256, (1, 4))), kit.set_of(256, octets(1))), 1)
+    exporter.feed(
+        kit.v9(kit.set_of(0, kit.template(256, (1, 2))), kit.set_of(256, b"\x00\x02"), sequence=1), 1
+    )
+    assert sorted(read(exporter)) == [1, 2]
+    assert exporter.counts.templates == 2
+
+
+def test_a_template_that_is_sent_again_is_not_new() -> None:
+    exporter = Exporter()
+    for number in range(5):
+        exporter.feed(
+            kit.v9(
+                kit.set_of(0, kit.template(256, *OCTETS)), kit.set_of(256, octets(number)), sequence=number
+            ),
+            1,
+        )
+    (flows,) = exporter.take()
+    assert flows.count == 5, "all are read in one go"
+    assert exporter.counts.templates == 1
+
+
+def test_templates_are_known_after_a_restart() -> None:
+    before = Exporter()
+    before.feed(kit.ipfix(kit.set_of(2, kit.template(256, (1, 4), (82, 0xFFFF), (5, 1, 14988))), domain=3), 1)
+    after = Exporter()
+    after.remember(before.templates())
+    row = octets(9) + kit.variable(b"ether1") + b"\x00"
+    after.feed(kit.ipfix(kit.set_of(256, row), domain=3), 1)
+    assert read(after) == [9]
+    assert after.templates() == before.templates()
+
+
+def test_a_template_that_is_withdrawn_is_forgotten() -> None:
+    exporter = Exporter()
+    exporter.feed(kit.ipfix(kit.set_of(2, kit.template(256, *OCTETS), kit.template(257, *OCTETS))), 1)
+    exporter.feed(kit.ipfix(kit.set_of(2, kit.template(256))), 1)
+    assert [template.number for _, template in exporter.templates()] == [257]
+    exporter.feed(kit.ipfix(kit.set_of(2, kit.template(2))), 1)
+    assert exporter.templates() == []
+    assert not exporter.counts.malformed
+
+
+def test_templates_and_domains_are_bounded() -> None:
+    exporter = Exporter(Limits(domains=3, templates=4))
+    for number in range(10):
+        exporter.feed(kit.v9(kit.set_of(0, kit.template(256 + number, *OCTETS)), sequence=number), 1)
+        exporter.feed(kit.v9(kit.set_of(0, kit.template(256, *OCTETS)), source=number), 1)
+    assert len(exporter.templates()) <= 3 * 4
+    assert exporter.counts.templates_dropped
+    assert exporter.counts.domains_dropped
+
+
+def test_sampling_by_options_of_version_9() -> None:
+    exporter = Exporter()
+    exporter.feed(
+        kit.v9(
+            kit.set_of(1, kit.v9_options_template(300, [(1, 4)], [(34, 4), (35, 1)])),
+            kit.set_of(300, struct.pack(">IIB", 0, 512, 1)),
+            kit.set_of(0, kit.template(256, *OCTETS)),
+            kit.set_of(256, octets(1, 2)),
+        ),
+        1,
+    )
+    (flows,) = exporter.take()
+    assert list(flows.sampling) == [512, 512]
+
+
+def test_the_scope_of_options_is_no_element() -> None:
+    """Scope 2 is an interface; element 2 counts packets."""
+    exporter = Exporter()
+    exporter.feed(kit.v9(kit.set_of(1, kit.v9_options_template(300, [(2, 4)], [(34, 4)]))), 1)
+    ((_, template),) = exporter.templates()
+    assert [(field.element, bool(field.enterprise)) for field in template.fields] == [(2, True), (34, False)]
+
+
+def test_sampling_by_sampler_and_by_the_record_itself() -> None:
+    exporter = Exporter()
+    samplers = struct.pack(">IBI", 0, 1, 100) + struct.pack(">IBI", 0, 2, 2_000)
+    exporter.feed(
+        kit.v9(
+            kit.set_of(1, kit.v9_options_template(300, [(1, 4)], [(48, 1), (50, 4)])),
+            kit.set_of(300, samplers),
+            kit.set_of(0, kit.template(256, (1, 4), (48, 1)), kit.template(257, (1, 4), (34, 4))),
+            kit.set_of(256, octets(1) + b"\x02", octets(2) + b"\x01", octets(3) + b"\x09"),
+            kit.set_of(257, octets(1, 7), octets(2, 0)),
+        ),
+        1,
+    )
+    by_sampler, by_record = exporter.take()
+    assert list(by_sampler.sampling) == [2_000, 100, 0], "of a sampler that nobody told of, nothing is known"
+    assert list(by_record.sampling) == [7, 0]
+
+
+def test_sampling_by_ipfix() -> None:
+    exporter = Exporter()
+    exporter.feed(
+        kit.ipfix(
+            kit.set_of(3, kit.options_template(300, [(149, 4)], [(305, 4), (306, 4)])),
+            kit.set_of(300, struct.pack(">III", 1, 1, 99)),
+            kit.set_of(2, kit.template(256, *OCTETS)),
+            kit.set_of(256, octets(1)),
+        ),
+        1,
+    )
+    (flows,) = exporter.take()
+    assert list(flows.sampling) == [100]
+
+
+def test_who_doesnt_tell_of_sampling_has_none() -> None:
+    exporter = Exporter()
+    exporter.feed(kit.v9(kit.set_of(0, kit.template(256, *OCTETS)), kit.set_of(256, octets(1))), 1)
+    (flows,) = exporter.take()
+    assert list(flows.sampling) == [0]
+
+
+def test_what_never_came_is_known_by_the_exporters_numbers() -> None:
+    exporter = Exporter()
+    exporter.feed(kit.v9(kit.set_of(0, kit.template(256, *OCTETS)), sequence=10), 1)
+    exporter.feed(kit.v9(kit.set_of(256, octets(1)), sequence=14), 1)
+    assert exporter.lost() == 3
+    ipfix = Exporter()
+    ipfix.feed(
+        kit.ipfix(kit.set_of(2, kit.template(256, *OCTETS)), kit.set_of(256, octets(1, 2)), sequence=10), 1
+    )
+    ipfix.feed(kit.ipfix(kit.set_of(256, octets(3)), sequence=12), 1)
+    ipfix.feed(kit.ipfix(kit.set_of(256, octets(4)), sequence=20), 1)
+    assert ipfix.lost() == 7
