@@ -31,7 +31,10 @@ class EmbeddedConfig(BaseModel):
         description="PostgreSQL's own cache in MiB; an eighth of the memory, 64 to 1024, if 0.",
     )
     max_connections: int = Field(
-        60, ge=10, le=1000, description="Most connections at a time: of a daemon up to thirty, and what else asks."
+        60,
+        ge=10,
+        le=1000,
+        description="Most connections at a time: of a daemon up to thirty, and what else asks.",
     )
     max_wal_mb: int = Field(2048, ge=128, description="Write-ahead log between checkpoints, in MiB.")
     durable: bool = Field(

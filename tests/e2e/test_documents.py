@@ -40,7 +40,8 @@ def documents(stage: Rig, device: str) -> dict[str, dict[str, Any]]:
 def tables(stage: Rig, device: str) -> set[str]:
     """The tables of a device that are known whole."""
     rows = stage.sql(
-        "SELECT m.table_name FROM state_mark m JOIN device d USING (tenant_id, device_id) WHERE d.name = %s", device
+        "SELECT m.table_name FROM state_mark m JOIN device d USING (tenant_id, device_id) WHERE d.name = %s",
+        device,
     )
     return {name for (name,) in rows}
 
