@@ -1,0 +1,162 @@
+"""One log line: who says it was sent when, by whom, about what.
+
+Which of the many ways of writing a line it is shows in the line itself, as routers of one network are set
+differently, and forwarders in between add and remove. What isn't told is None or empty.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+from dataclasses import dataclass, field
+
+from mtd.codec.syslog.cef import read_cef
+from mtd.codec.syslog.topics import Severity, severity_of, split_topics
+from mtd.model.text import decode_seldom, decode_text
+
+MAX_BYTES = 8192
+"""Longer lines are cut; RFC 5424 asks for 2,048 at least."""
+
+_PRIORITY = re.compile(rb"<(\d{1,3})>")
+_HIGHEST_PRIORITY = 191
+_BSD_TIME = re.compile(
+    rb"((?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) [ 0-3]?\d(?: \d{4})? \d\d:\d\d:\d\d) "
+)
+_ISO_TIME = re.compile(rb"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?) ")
+_ROUTEROS_TIME = re.compile(
+    rb"((?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)/\d\d(?:/\d{4})? \d\d:\d\d:\d\d) "
+)
+_HOST = re.compile(rb"([^\s:\[\]<>,=]{1,255}) ")
+_TAG = re.compile(rb"([A-Za-z0-9_./-]{1,48})(?:\[(\d{1,10})\])?: ?")
+_RFC5424 = re.compile(
+    rb"1 (-|[0-9T:.Z+-]{1,40}) (-|[!-~]{1,255}) (-|[!-~]{1,48}) (-|[!-~]{1,128}) (-|[!-~]{1,32}) "
+)
+_DATA = re.compile(rb"\[[!-~]{1,32}(?: [^\s=\]\"]{1,32}=\"(?:[^\"\\]|\\.)*\")*\]", re.DOTALL)
+_BOM = b"\xef\xbb\xbf"
+
+
+class Form(enum.Enum):
+    """How a line is written."""
+
+    PLAIN = "plain"
+    """Nothing around it: RouterOS' default, topics and message."""
+    BSD = "bsd"
+    """RFC 3164: priority, time and host, each of which may be missing."""
+    RFC5424 = "rfc5424"
+    CEF = "cef"
+
+
+@dataclass(slots=True)
+class Line:
+    """``text``: the message itself. ``original``: all that came, as text. ``cut``: whether it was longer than that.
+
+    ``severity`` is that of the topics, which RouterOS folds into fewer when it makes a priority; else the
+    priority's. ``told_time`` is what the line says, in whatever time zone. ``fields``: of CEF.
+    """
+
+    form: Form
+    text: str
+    original: str
+    topics: tuple[str, ...] = ()
+    severity: Severity | None = None
+    facility: int | None = None
+    told_time: str = ""
+    host: str = ""
+    program: str = ""
+    process: str = ""
+    fields: dict[str, str] = field(default_factory=dict)
+    cut: bool = False
+
+
+def read_line(data: bytes, code_page: str = "latin-1") -> Line:
+    """Return what a line says. Never raises: what is like nothing known is a message, whole."""
+    cut = len(data) > MAX_BYTES
+    data = data[:MAX_BYTES].strip(b"\r\n\0 ")
+    line = Line(Form.PLAIN, "", decode_seldom(data, code_page), cut=cut)
+    rest = _priority(line, data)
+    if line.facility is not None and (found := _RFC5424.match(rest)) is not None:
+        rest = _rfc5424(line, rest, found, code_page)
+    else:
+        rest = _bsd(line, rest, code_page)
+    if rest.startswith(b"CEF:") and (cef := read_cef(rest)) is not None:
+        return _of_cef(line, *cef, code_page)
+    line.topics, rest = split_topics(rest, alone=line.form is Form.PLAIN)
+    line.severity = _worse(severity_of(line.topics), line.severity)
+    line.text = decode_seldom(rest, code_page)
+    return line
+
+
+def _worse(by_topics: Severity | None, by_priority: Severity | None) -> Severity | None:
+    return by_priority if by_topics is None else by_topics
+
+
+def _priority(line: Line, data: bytes) -> bytes:
+    found = _PRIORITY.match(data)
+    if found is None or int(found[1]) > _HIGHEST_PRIORITY:
+        return data
+    line.form = Form.BSD
+    line.facility, severity = divmod(int(found[1]), 8)
+    line.severity = Severity(severity)
+    return data[found.end() :]
+
+
+def _rfc5424(line: Line, rest: bytes, found: re.Match[bytes], code_page: str) -> bytes:
+    line.form = Form.RFC5424
+    told = [b"" if one == b"-" else one for one in found.groups()]
+    line.told_time, line.host = told[0].decode("ascii"), decode_text(told[1], code_page)
+    line.program, line.process = decode_text(told[2], code_page), decode_text(told[3], code_page)
+    rest = rest[found.end() :]
+    if rest.startswith(b"-"):
+        rest = rest[1:]
+    else:
+        while (data := _DATA.match(rest)) is not None:
+            rest = rest[data.end() :]
+    return rest.removeprefix(b" ").removeprefix(_BOM)
+
+
+def _bsd(line: Line, rest: bytes, code_page: str) -> bytes:
+    found = _BSD_TIME.match(rest) or _ISO_TIME.match(rest) or _ROUTEROS_TIME.match(rest)
+    if found is None:
+        return rest
+    line.form = Form.BSD
+    line.told_time = found[1].decode("ascii")
+    rest = rest[found.end() :]
+    if rest.startswith(b"CEF:"):
+        return rest
+    # Lines out of a router's own log have a time and no host.
+    if split_topics(rest, alone=False)[0]:
+        return rest
+    host = _HOST.match(rest)
+    if host is None:
+        return rest
+    line.host = decode_text(host[1], code_page)
+    return _tag(line, rest[host.end() :], code_page)
+
+
+def _tag(line: Line, rest: bytes, code_page: str) -> bytes:
+    """Take the program's name that forwarders and other systems put before a message; RouterOS has none.
+
+    ``ether1: link down`` looks like one as well. It is taken for one only with a process, or if topics follow.
+    """
+    found = _TAG.match(rest)
+    if found is None:
+        return rest
+    behind = rest[found.end() :]
+    if found[2] is None and not split_topics(behind, alone=False)[0]:
+        return rest
+    line.program, line.process = decode_text(found[1], code_page), (found[2] or b"").decode("ascii")
+    return behind
+
+
+def _of_cef(line: Line, header: list[bytes], values: dict[bytes, bytes], code_page: str) -> Line:
+    line.form = Form.CEF
+    name = header[4]
+    topics, rest = split_topics(name + b" ", alone=True)
+    line.topics = topics if not rest.strip() else ()
+    line.severity = _worse(severity_of(line.topics), line.severity)
+    line.fields = {
+        decode_text(key, code_page): decode_seldom(value, code_page) for key, value in values.items()
+    }
+    line.text = line.fields.get("msg", "" if line.topics else decode_seldom(name, code_page)).rstrip("\r\n")
+    line.host = line.host or line.fields.get("dvchost", "")
+    return line
