@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter, OrderedDict, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,8 +64,7 @@ class Counts:
     """Datagrams that couldn't be read, or not to their end, by reason."""
 
 
-@dataclass(slots=True)
-class _Part:
+class _Part(NamedTuple):
     """The records of a set, and what its message says of all of them."""
 
     data: bytes
@@ -82,8 +81,7 @@ class _Domain:
     samplers: dict[int, int] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class _Held:
+class _Held(NamedTuple):
     domain: int
     template: int
     data: bytes
@@ -153,8 +151,10 @@ class Exporter:
         if known.template.scopes:
             self._options(domain, known, data, count, header)
             return count
-        _, parts = self._waiting.setdefault(known, (domain, []))
-        parts.append(_Part(data, count, header, received_us))
+        waiting = self._waiting.get(known)
+        if waiting is None:
+            waiting = self._waiting[known] = (domain, [])
+        waiting[1].append(_Part(data, count, header, received_us))
         return count
 
     def _learn(self, number: int, domain: _Domain, template: Template) -> None:

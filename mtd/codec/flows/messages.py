@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from mtd.codec.flows.errors import NotFlows
 from mtd.codec.flows.templates import MAX_FIELDS, Field, Template
@@ -39,8 +38,7 @@ V5_TEMPLATE = Template(
 """Version 5 has no templates: this is its record, of 48 bytes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
+class Header(NamedTuple):
     """``domain``: v9's source id, IPFIX's observation domain, v5's engine.
 
     ``sequence`` counts flows in v5, messages in v9, data records in IPFIX. ``uptime_ms``: how long the exporter
@@ -55,16 +53,14 @@ class Header:
     sampling: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Records:
+class Records(NamedTuple):
     """The records of one set, with what may be padding behind them."""
 
     template: int
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Withdrawn:
+class Withdrawn(NamedTuple):
     """A template that holds no more; ``template`` is 2 or 3 for all of that kind (RFC 7011, 8.1)."""
 
     template: int

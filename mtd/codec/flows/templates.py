@@ -86,8 +86,8 @@ class RecordFormat:
         What is left over is padding, which is shorter than a record.
         """
         if not self.variable:
-            count = len(data) // self.size
-            return data[: count * self.size], count
+            count, padding = divmod(len(data), self.size)
+            return (data[:-padding] if padding else data), count
         known = {one.place: one for one in self._known}
         rows: list[bytes] = []
         position = 0
