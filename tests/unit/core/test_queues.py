@@ -74,6 +74,7 @@ WITHOUT_NAME = {
     "mtd/forwarding/cutting.py": "the parts of one batch",
     "mtd/forwarding/lanes.py": "what is under way: forwarding.unacked",
     "mtd/api/link/desk.py": "what comes of one command, bounded by the rows that were asked for",
+    "mtd/codec/flows/exporter.py": "sets that wait for their template, bounded by its limits and counted there",
     "mtd/ingest/pressure/room.py": "samples of the last minute, one at each look",
 }
 
