@@ -68,7 +68,7 @@ class _Part(NamedTuple):
     """The records of a set, and what its message says of all of them."""
 
     data: bytes
-    count: int
+    records: int
     header: Header
     received_us: int
 
@@ -229,7 +229,7 @@ class Exporter:
         return [self._read(known, domain, parts) for known, (domain, parts) in waiting.items()]
 
     def _read(self, known: RecordFormat, domain: _Domain, parts: list[_Part]) -> Flows:
-        counts = [part.count for part in parts]
+        counts = [part.records for part in parts]
         exported_ms = _each([part.header.exported_ms for part in parts], counts)
         uptimes = [part.header.uptime_ms for part in parts]
         uptime_ms = None if None in uptimes else _each([one or 0 for one in uptimes], counts)
