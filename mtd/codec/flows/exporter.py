@@ -31,6 +31,7 @@ from mtd.codec.flows.sequence import Sequence
 from mtd.codec.flows.templates import RecordFormat, Template
 
 _V5_FORMAT = RecordFormat(V5_TEMPLATE)
+_HELD_SET_BYTES = 256  # what keeping a set takes beside its bytes, of which it may have none
 _ALL_KINDS = {2: False, 3: True}  # which templates a withdrawal of all means: those with scopes?
 
 
@@ -42,7 +43,7 @@ class Limits:
     templates: int = 256
     """Of one domain; the one that wasn't used for longest gives way."""
     held_bytes: int = 1024 * 1024
-    """Of records whose template hasn't come yet; the oldest give way."""
+    """Of sets whose template hasn't come yet, with what it takes to keep one; the oldest give way."""
     samplers: int = 256
 
 
@@ -87,6 +88,10 @@ class _Held(NamedTuple):
     data: bytes
     header: Header
     received_us: int
+
+    @property
+    def bytes_taken(self) -> int:
+        return len(self.data) + _HELD_SET_BYTES
 
 
 class Exporter:
@@ -183,9 +188,9 @@ class Exporter:
     def _hold(self, held: _Held) -> None:
         self.counts.held += 1
         self._held.append(held)
-        self._held_bytes += len(held.data)
+        self._held_bytes += held.bytes_taken
         while self._held_bytes > self._limits.held_bytes:
-            self._held_bytes -= len(self._held.popleft().data)
+            self._held_bytes -= self._held.popleft().bytes_taken
             self.counts.held_dropped += 1
 
     def _release(self, number: int, domain: _Domain, template: int) -> None:
@@ -195,7 +200,7 @@ class Exporter:
             if (held.domain, held.template) != (number, template):
                 kept.append(held)
                 continue
-            self._held_bytes -= len(held.data)
+            self._held_bytes -= held.bytes_taken
             try:
                 self._records(domain, Records(template, held.data), held.header, held.received_us)
             except NotFlows as wrong:

@@ -8,6 +8,7 @@ fields copied into such an array: from there on there is no difference.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -66,12 +67,19 @@ class RecordFormat:
         self.template = template
         self.variable = any(field.length == VARIABLE for field in template.fields)
         self.size = sum(1 if field.length == VARIABLE else field.length for field in template.fields)
-        self._known = _known_of(template)
+
+    # Compiled when there are records: a datagram can hold thousands of templates that nobody uses.
+    @cached_property
+    def _known(self) -> list[_Known]:
+        return _known_of(self.template)
+
+    @cached_property
+    def _dtype(self) -> np.dtype[Any]:
         offsets, place = [], 0
         for one in self._known:
             offsets.append(place if self.variable else one.offset)
             place += one.length
-        self._dtype = np.dtype(
+        return np.dtype(
             {
                 "names": [one.column for one in self._known],
                 "formats": [_wire_type(one) for one in self._known],

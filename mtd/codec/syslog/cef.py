@@ -8,9 +8,11 @@ RouterOS puts its topics where a name should be.
 from __future__ import annotations
 
 import re
+from itertools import islice
 
 _HEADER = re.compile(rb"CEF:\d+((?:\|(?:[^|\\]|\\.)*){6})\|", re.DOTALL)
 _FIELD = re.compile(rb"\|((?:[^|\\]|\\.)*)", re.DOTALL)
+# What stands before its equals sign is no backslash: one that is escaped ends no key.
 _KEY = re.compile(rb"(?:^|(?<= ))([A-Za-z0-9_.-]{1,64})=")
 _ESCAPED = re.compile(rb"\\(.)", re.DOTALL)
 _MOST_FIELDS = 64
@@ -24,17 +26,12 @@ def read_cef(text: bytes) -> tuple[list[bytes], dict[bytes, bytes]] | None:
         return None
     fields = [_plain(one) for one in _FIELD.findall(header[1])]
     rest = text[header.end() :]
-    keys = [found for found in _KEY.finditer(rest) if not _is_escaped(rest, found.end() - 1)][:_MOST_FIELDS]
+    keys = list(islice(_KEY.finditer(rest), _MOST_FIELDS))
     values: dict[bytes, bytes] = {}
     for place, found in enumerate(keys):
         end = keys[place + 1].start() if place + 1 < len(keys) else len(rest)
         values.setdefault(found[1], _plain(rest[found.end() : end].rstrip(b" ")))
     return fields, values
-
-
-def _is_escaped(text: bytes, place: int) -> bool:
-    before = text[:place]
-    return (len(before) - len(before.rstrip(b"\\"))) % 2 == 1
 
 
 def _plain(text: bytes) -> bytes:

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import re
 
+from mtd.codec.syslog.line import MAX_BYTES
+
 _COUNT = re.compile(rb"([1-9]\d{0,5}) (?=<)")
 _DIGITS = re.compile(rb"[1-9]\d{0,5} ?")
 _ENDS = re.compile(rb"[\r\n\0]+")
-MAX_BYTES = 64 * 1024
 
 
 class Framer:

@@ -33,12 +33,20 @@ def test_records_wait_for_their_template() -> None:
 
 
 def test_what_waits_is_bounded_and_counted() -> None:
-    exporter = Exporter(Limits(held_bytes=100))
+    exporter = Exporter(Limits(held_bytes=2 * (40 + 256)))
     for number in range(10):
         exporter.feed(kit.v9(kit.set_of(256, octets(*[number] * 10)), sequence=number), 1)
     assert exporter.counts.held_dropped == 8
     exporter.feed(kit.v9(kit.set_of(0, kit.template(256, *OCTETS)), sequence=10), 1)
     assert read(exporter) == [8] * 10 + [9] * 10
+
+
+def test_sets_without_a_byte_are_bounded_as_well() -> None:
+    exporter = Exporter(Limits(held_bytes=256 * 10))
+    for number in range(100):
+        exporter.feed(kit.v9(*[kit.set_of(300)] * 50, sequence=number), 1)
+    assert exporter.counts.held == 5000
+    assert exporter.counts.held_dropped == 4990
 
 
 def test_a_template_that_changes_is_good_for_what_comes_after_it() -> None:
