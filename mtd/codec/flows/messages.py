@@ -9,7 +9,7 @@ import struct
 from collections.abc import Iterator
 from typing import NamedTuple, TypeAlias
 
-from mtd.codec.flows.errors import NotFlows
+from mtd.codec.flows.errors import NotFlows, refuse_long
 from mtd.codec.flows.templates import MAX_FIELDS, Field, Template
 
 V5, V9, IPFIX = 5, 9, 10
@@ -71,6 +71,7 @@ Item: TypeAlias = Template | Withdrawn | Records
 
 def header_of(datagram: bytes) -> Header:
     """Return the header. Raises NotFlows."""
+    refuse_long(datagram)
     if len(datagram) < 2:
         raise NotFlows("too short")
     version = int.from_bytes(datagram[:2], "big")

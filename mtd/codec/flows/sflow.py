@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mtd.codec.flows.columns import ADDRESS, Flows
-from mtd.codec.flows.errors import NotFlows
+from mtd.codec.flows.errors import NotFlows, refuse_long
 from mtd.codec.flows.packets import Packet, read_ethernet, read_ip
 from mtd.codec.flows.sequence import Sequence
 
@@ -61,6 +61,7 @@ class SflowAgent:
         """Take a datagram. Never raises: what can't be read is counted."""
         self.counts.datagrams += 1
         try:
+            refuse_long(datagram)
             self._read(_Words(datagram), received_us)
         except NotFlows as wrong:
             self.counts.malformed[wrong.reason] += 1

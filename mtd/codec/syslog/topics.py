@@ -37,7 +37,7 @@ _TOPICS = """
 """
 KNOWN = frozenset(_TOPICS.split())
 
-_SEVERAL = re.compile(rb"([a-z0-9-]+(?:, ?[a-z0-9-]+)+) ")
+_SEVERAL = re.compile(rb"([a-z0-9-]+(?:, ?[a-z0-9-]+){1,15}) ")
 _ONE = re.compile(rb"([a-z0-9-]+) ")
 
 

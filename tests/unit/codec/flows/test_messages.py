@@ -171,6 +171,7 @@ def test_fields_of_variable_length() -> None:
     ("datagram", "reason"),
     [
         (b"\x00", "too short"),
+        (kit.v9(kit.set_of(300, bytes(9300))), "too long"),
         (struct.pack(">HH", 8, 0), "unknown version"),
         (struct.pack(">HH", 9, 1), "header cut off"),
         (kit.v5(kit.v5_record("10.0.0.1", "10.0.0.2", 1))[:60], "record cut off"),

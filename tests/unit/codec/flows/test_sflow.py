@@ -132,6 +132,12 @@ def test_samples_of_counters_are_skipped_and_lost_datagrams_counted() -> None:
     assert (agent.counts.skipped, agent.lost(), agent.take()) == (1, 3, [])
 
 
+def test_what_is_too_long_is_refused() -> None:
+    agent = SflowAgent()
+    agent.feed(datagram((2, bytes(9300))), 1)
+    assert dict(agent.counts.malformed) == {"too long": 1}
+
+
 GOOD = datagram(
     flow_sample(raw(MACS + b"\x08\x00" + ipv4("10.0.0.1", "10.0.0.2", 6, TCP), 99)),
     expanded_sample(raw(ipv6("2001:db8::1", "2001:db8::2", 0, bytes([17, 0]) + bytes(6) + UDP), 99, 12)),
