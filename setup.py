@@ -64,6 +64,8 @@ DAEMON = [
     "pydantic>=2.10",
     "pyOpenSSL>=24.3",
     "service-identity>=24.1",
+    # Rules for log lines.
+    "PyYAML>=6",
     "txpostgres>=1.7",
     "uvloop>=0.21",
     "zope.interface>=7",
@@ -92,7 +94,7 @@ TESTING = [
 
 DEV = [
     *GENERATOR,
-    # Rules of Prometheus, and provisioning of Grafana, as tests read them.
+    # Rules of Prometheus, and provisioning of Grafana, as tests read them; of log lines, the daemon.
     "PyYAML>=6",
     "RouterOS-api>=0.21",
     # Fuzzing that looks at which branches an input reaches; there are no wheels for others yet.
@@ -128,6 +130,7 @@ DEV = [
     "snmpsim>=1.2",
     "towncrier>=24.8",
     "types-Authlib>=1.6",
+    "types-PyYAML>=6",
     "types-protobuf>=6",
     "types-psutil>=7",
     "types-psycopg2>=2.9",
@@ -152,6 +155,7 @@ setup(
         "mtd.api.console": ["dist/*", "dist/assets/*"],
         "mtd.lab": ["scenarios/*.toml"],
         "mtd.pb": ["**/*.pyi"],
+        "mtd.codec.syslog": ["rules.yaml"],
         "mtd.storage": ["migrations/*.sql"],
     },
     include_package_data=False,

@@ -51,6 +51,7 @@ class Collecting:
         load_tables: LoadTables,
         pseudonym_of: Callable[[str], Pseudonym | None] = lambda _: None,
         pace: Pace | None = None,
+        on_devices: Callable[[Sequence[Device]], None] = lambda _: None,
     ) -> None:
         self._settings = settings
         self._recorder = recorder
@@ -59,6 +60,7 @@ class Collecting:
         self._load_tables = load_tables
         self._pseudonym_of = pseudonym_of  # by tenant
         self._pace = pace
+        self._on_devices = on_devices  # hears of what is polled here
         self._devices: Sequence[Device] = ()
         self._tasks = TaskGroup("collecting")
         self._turn = asyncio.Lock()  # a reload and a change of the assignment may meet
@@ -142,6 +144,7 @@ class Collecting:
         async with self._turn:
             gone = {device.device_id for device in self._devices}.difference(assignment.devices)
             self._devices = devices
+            self._on_devices(devices)
             await self.scheduler.apply(devices)
         # What came and went while something else was taken isn't polled either.
         gone |= set(self._seat.leaving()).difference(assignment.devices)

@@ -32,6 +32,7 @@ from mtd.ingest.config import ENVIRONMENT as INGEST_NAMES
 from mtd.ingest.config import IngestConfig
 from mtd.ingest.pressure.config import PressureConfig
 from mtd.link.config import LinkConfig
+from mtd.listeners.syslog.config import SyslogConfig
 from mtd.model.tenant import NAME_CHARACTERS, name_problem
 from mtd.plugin.config import PluginConfig, T0Config
 from mtd.projections.config import ProjectionsConfig
@@ -149,6 +150,9 @@ class Settings(BaseModel):
     )
     discovery: DiscoveryConfig = Field(
         default_factory=DiscoveryConfig, description="Devices that the inventory may not have."
+    )
+    syslog: SyslogConfig = Field(
+        default_factory=SyslogConfig, description="Lines of routers' logs, as they send them."
     )
     diagnostics: DiagnosticsConfig = Field(
         default_factory=DiagnosticsConfig, description="Tools that routers run on demand."

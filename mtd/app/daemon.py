@@ -9,6 +9,7 @@ from functools import partial
 from mtd.api.console.pages import ConsolePages
 from mtd.api.console.worlds import Worlds
 from mtd.api.grpc.event_feed import EventFeeds
+from mtd.api.grpc.logs import log_parts
 from mtd.api.grpc.place_parts import place_parts
 from mtd.api.grpc.polling import polling_parts
 from mtd.api.grpc.server import ApiContext, GrpcServer, ServicePart
@@ -35,6 +36,7 @@ from mtd.app.identity import Identity
 from mtd.app.ingesting import Ingesting
 from mtd.app.leases import lease_store
 from mtd.app.linking import Linking
+from mtd.app.listening import Listening
 from mtd.app.log_damage import DamageTeller
 from mtd.app.logins import Logins
 from mtd.app.polling import Pollers
@@ -58,6 +60,7 @@ from mtd.model.watching import started
 from mtd.model.ways import TABLE as WAYS
 from mtd.plugin.manager import PluginManager
 from mtd.queries.limits import TenantLimits
+from mtd.queries.logs import LogQueries
 from mtd.queries.overview import OverviewQueries
 from mtd.queries.ranges import RangeQueries
 from mtd.queries.tables import TableQueries
@@ -66,6 +69,7 @@ from mtd.security.pseudonyms import Pseudonyms
 from mtd.storage.embedded.server import EmbeddedPostgres
 from mtd.storage.pool import Database
 from mtd.storage.schema import migrate
+from mtd.storage.stores.addresses import addresses_of_devices
 from mtd.storage.stores.devices import DeviceStore, has_secrets
 from mtd.storage.stores.pollers import PollerStore
 from mtd.storage.stores.requests import StoredRequests
@@ -237,6 +241,9 @@ class Daemon(Process):
             OverviewQueries(self._readers, self._arrays, settings.queries, limits=self._limits),
         )
         self._finding = self._find_and_look()
+        self._listening = Listening(
+            settings, self._recorder, self._finding.seen, partial(addresses_of_devices, self._database)
+        )
 
     async def _start_ingest(self) -> None:
         await self._begin(
@@ -316,6 +323,7 @@ class Daemon(Process):
 
     def _on_devices(self, devices: Sequence[Device]) -> None:
         self._hub.apply_devices(devices)
+        self._listening.apply_devices(devices)
         if self._worlds is not None:
             self._worlds.changed()
 
@@ -329,7 +337,7 @@ class Daemon(Process):
             self._on_devices,
             self._leases,
         )
-        self._hub.apply_devices((await self._secrets.polled.snapshot()).devices)
+        self._on_devices((await self._secrets.polled.snapshot()).devices)
         await self._begin("streams", self._hub.start(), self._stop_streams)
         self._inventory = Inventory(
             self._readers,
@@ -385,6 +393,7 @@ class Daemon(Process):
         return [
             *self._identity.parts(),
             *place_parts(self._readers),
+            *log_parts(LogQueries(self._readers)),
             *polling_parts(Pollers(self._pools.coordination, self._coordinating.leases)),
             *service_level_parts(levels),
             *self._ingesting.parts(),
@@ -455,6 +464,7 @@ class Daemon(Process):
             self._certificates.stop_identity,
         )
         await self._begin("discovery", self._finding.start(), self._finding.stop)
+        await self._begin("listeners", self._listening.start(), self._listening.stop)
         self._stages.add("secrets", self._secrets.stop)
         self._secrets.start(self._recorder)
         if watched_until_us:

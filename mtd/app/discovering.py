@@ -168,6 +168,8 @@ class Finding:
             elsewhere=elsewhere,
         )
         self.tools = Diagnostics(runner, readers, database, settings.diagnostics)
+        self.seen = self._service.seen
+        """Takes what others saw that looks like a router."""
 
     async def start(self) -> None:
         """Begin. Raises Misconfigured if the port of announcements can't be had."""

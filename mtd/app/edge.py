@@ -22,6 +22,7 @@ from mtd.app.edge_interfaces import EdgeParts, Seating, TakeSeat
 from mtd.app.edge_pages import ElsewherePages
 from mtd.app.folder import STATUS_FILE, make_data_dir
 from mtd.app.identity_files import Identity
+from mtd.app.listening import Listening
 from mtd.app.log_damage import DamageTeller
 from mtd.app.pressing import pressure_of, ready_check
 from mtd.app.process import Process
@@ -208,6 +209,8 @@ class EdgeDaemon(Process):
             recorder.record_event(change)
         discovery = DiscoveryService(settings.discovery, settings.ingest.own_tenant_id, recorder)
         await self._begin("discovery", discovery.start(), discovery.stop)
+        self._listening = Listening(settings, recorder, discovery.seen)
+        await self._begin("listeners", self._listening.start(), self._listening.stop)
 
     async def _start_collecting(self, parts: EdgeParts) -> None:
         self._seating = seating = await self._take_seat(parts)
@@ -220,6 +223,7 @@ class EdgeDaemon(Process):
             seating.load_tables,
             seating.pseudonym_of,
             parts.pressure.factor,
+            self._listening.apply_devices,
         )
         self._stages.add("polling", self._collecting.stop)
         self._collecting.start()

@@ -44,6 +44,7 @@ _COMMANDS: Mapping[str, str] = MappingProxyType(
         "snapshots": "mtd.cli.snapshots:snapshots",
         "pseudonym": "mtd.cli.pseudonym:pseudonym",
         "events": "mtd.cli.watch:events",
+        "syslog": "mtd.cli.syslog:syslog",
         "poll": "mtd.cli.poll:poll",
         "ping": "mtd.cli.tools:ping",
         "traceroute": "mtd.cli.tools:traceroute",

@@ -16,6 +16,7 @@ from mtd.client.discovery import DISCOVERY
 from mtd.client.identity import TENANTS, TOKENS, USERS
 from mtd.client.ingest import INGEST, INGEST_KEYS
 from mtd.client.linking import LINK
+from mtd.client.logs import LOGS
 from mtd.client.places import GROUPS, SITES
 from mtd.client.polling import POLLING
 from mtd.client.requests import INVENTORY, TELEMETRY
@@ -86,6 +87,7 @@ STUBS: Mapping[str, tuple[str, str]] = MappingProxyType(
         POLLING: ("admin.v1.polling_service", "PollingService"),
         SERVICE_LEVELS: ("admin.v1.service_level_service", "ServiceLevelService"),
         LINK: ("collector.v1.collector_link_service", "CollectorLinkService"),
+        LOGS: ("logs.v1.log_service", "LogService"),
         ENROLLMENT: ("ingest.v1.enrollment_service", "EnrollmentService"),
     }
 )

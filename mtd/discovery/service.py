@@ -49,7 +49,7 @@ class DiscoveryService:
         self._decisions = decisions
         self._sightings = Sightings(recorder, config, clock)
         self._tasks = TaskGroup("discovery")
-        self.listener = MndpListener(config, self._seen, clock, reactor)
+        self.listener = MndpListener(config, self.seen, clock, reactor)
         self.scanner = Scanner(config, tenant_id, self._sightings, recorder, reactor, clock=clock)
 
     async def start(self) -> None:
@@ -65,7 +65,8 @@ class DiscoveryService:
         await self.listener.stop()
         await self.scanner.stop()
 
-    def _seen(self, sighting: Sighting) -> None:
+    def seen(self, sighting: Sighting) -> None:
+        """Take what was seen, here or by others of this process."""
         self._sightings.seen(self._tenant_id, sighting)
 
     async def _prune(self, decisions: DecisionStore) -> None:

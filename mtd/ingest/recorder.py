@@ -22,10 +22,12 @@ from mtd.ingest.known import Known
 from mtd.ingest.validate import NotAccepted, Validator, mask_unusable_counters
 from mtd.model import events
 from mtd.model.events import Origin, payload_kind
+from mtd.model.logs import log_event
 
 if TYPE_CHECKING:
     from mtd.eventlog.interfaces import IEventLog
     from mtd.model.device import Device
+    from mtd.model.logs import LogEntry
     from mtd.model.observation import (
         Document,
         FrameValues,
@@ -203,6 +205,14 @@ class Recorder:
         origin, now_us = Origin(tenant_id, self._collector_id), self._clock.now_us()
         with self._accepting(origin):
             self._add(Urgency.T3, events.seen_event(origin, sighting, now_us, now_us))
+
+    def record_lines(self, device: Device, sender: str, entries: Sequence[LogEntry]) -> bool:
+        """Record lines of a device's log, whoever polls it; return whether they are on their way."""
+        origin, now_us = self._origin(device), self._clock.now_us()
+        with self._accepting(origin):
+            self._add(Urgency.T1, log_event(origin, sender, entries, now_us))
+            return True
+        return False
 
     def _polled(self, device: Device) -> Origin:
         epoch = 0 if self.fence is None else self.fence.epoch_of(device.device_id)

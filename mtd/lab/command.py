@@ -14,6 +14,7 @@ from rich.table import Table
 from mtd.core.errors import Misconfigured
 from mtd.lab import scenario as scenarios
 from mtd.lab.runner import run
+from mtd.lab.scenario import Scenario
 from mtd.lab.service import Lab
 
 _SHOWN_ROUTERS = 20
@@ -59,6 +60,7 @@ The control port takes JSON lines while the lab runs, for example
     type=click.Path(dir_okay=False, path_type=Path),
     help="Write endpoints, epoch, scenario and control port here, as JSON, once all ports are open.",
 )
+@click.option("--syslog", metavar="HOST:PORT", help="Have all routers send their logs there, over UDP.")
 @click.option("--seconds", type=click.FloatRange(min=0, min_open=True), help="Stop by itself after so long.")
 @click.option("--list", "list_only", is_flag=True, help="List the scenarios that come with the lab.")
 @click.option(
@@ -66,14 +68,12 @@ The control port takes JSON lines while the lab runs, for example
 )
 def lab(
     scenario: str,
-    routers: int | None,
-    interfaces: int | None,
-    seed: int | None,
     base_port: int | None,
     state_file: Path | None,
     seconds: float | None,
     list_only: bool,
     as_json: bool,
+    **changes: Any,
 ) -> None:
     """Run a lab until Ctrl-C, or list the scenarios."""
     if list_only:
@@ -88,9 +88,7 @@ def lab(
             _show(console, running)
 
     try:
-        chosen = scenarios.load(scenario).resized(routers, interfaces)
-        if seed is not None:
-            chosen.seed = seed
+        chosen = _changed(scenarios.load(scenario), **changes)
         finished = run(
             lambda: Lab(chosen, base_port=base_port), started, state_file=state_file, seconds=seconds
         )
@@ -101,6 +99,15 @@ def lab(
     else:
         answers = sum(router.state.stats.answers for router in finished.routers.values())
         console.print(f"Lab stopped. It gave {answers:,} answers.")
+
+
+def _changed(
+    scenario: Scenario, routers: int | None, interfaces: int | None, seed: int | None, syslog: str | None
+) -> Scenario:
+    chosen = scenario.resized(routers, interfaces)
+    if seed is not None:
+        chosen.seed = seed
+    return chosen if syslog is None else chosen.sending(syslog)
 
 
 def _print_json(value: dict[str, Any]) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import chain
 
 from mtd.lab.clock import TICKS_PER_S, LabClock
 from mtd.lab.console import Console
@@ -17,6 +19,7 @@ from mtd.lab.scenario import MOMENTARY, Door, Fault, FaultKind
 from mtd.lab.session import Session
 from mtd.lab.snmp import SnmpAgent
 from mtd.lab.state import RouterState
+from mtd.lab.syslog import LogSender, link_lines, link_message
 from mtd.lab.timeline import AppliedFault
 from mtd.lab.truth import RouterTruth
 from mtd.lab.visitor import Visitor
@@ -40,6 +43,10 @@ class LabRouter:
         self.truth = truth
         self.state = RouterState(truth, persona, clock, self.inject)
         self.console = Console(self.state)
+        self._log_sender: LogSender | None = None
+        if truth.spec.syslog is not None:
+            self._log_sender = LogSender(self.state, truth.spec.syslog, truth.spec.syslog_form)
+            self.state.on_log = self._log_sender.send
         self.sessions: set[Visitor] = set()
         self.faults: list[WireFault] = []
         self.live: list[AppliedFault] = []
@@ -82,6 +89,9 @@ class LabRouter:
             listener.stop()
         for session in list(self.sessions):
             session.abort()
+        self.state.on_log = None
+        if self._log_sender is not None:
+            self._log_sender.close()
 
     def inject(self, fault: Fault) -> AppliedFault:
         """Let a fault begin now, whatever its ``at_s``."""
@@ -108,6 +118,9 @@ class LabRouter:
         for applied in hit:
             self.truth.end(applied, now)
             self._end(applied)
+            if applied.fault.kind is FaultKind.LINK_FLAP:
+                for name in self._names_of(applied.fault):
+                    self.state.write_log("interface,info", link_message(name, up=True))
         return len(hit)
 
     def has_fault(self, kind: FaultKind, door: Door) -> bool:
@@ -132,6 +145,8 @@ class LabRouter:
         return 0 if listener is None else listener.port
 
     def _begin(self, applied: AppliedFault) -> None:
+        if applied.fault.kind is FaultKind.LINK_FLAP:
+            self._log_flaps(applied)
         acting = wire_fault(applied.fault)
         now = self._clock.now_tick()
         if acting is None or (applied.end_tick is not None and applied.end_tick <= now):
@@ -154,6 +169,28 @@ class LabRouter:
             acting.end(self)
             if applied.fault.kind is FaultKind.REBOOT:
                 self.state.write_log("system,info", "router rebooted")
+
+    def _log_flaps(self, applied: AppliedFault) -> None:
+        """Write the log lines of links that go down and up, each when it is due."""
+        self._write_due(applied, link_lines(applied, self._names_of(applied.fault)))
+
+    def _names_of(self, fault: Fault) -> list[str]:
+        segment = self.truth.segment(self._clock.now_tick())
+        return [
+            self.truth.label(segment, one)[0]
+            for one in self.truth.shown(segment)
+            if one.id in fault.interfaces
+        ]
+
+    def _write_due(self, applied: AppliedFault, lines: Iterator[tuple[int, str, str]]) -> None:
+        now = self._clock.now_tick()
+        for tick, topics, message in lines:
+            if tick > now:
+                rest = partial(self._write_due, lines=chain([(tick, topics, message)], lines))
+                self._at((tick - now) / TICKS_PER_S, rest, applied)
+                return
+            if applied.end_tick is None or tick <= applied.end_tick:  # else it was ended before
+                self.state.write_log(topics, message)
 
     def _at(self, delay_s: float, action: Callable[[AppliedFault], None], applied: AppliedFault) -> None:
         def run() -> None:

@@ -46,6 +46,14 @@ class Wifi(enum.StrEnum):
     WIFI = "wifi"
 
 
+class LogForm(enum.StrEnum):
+    """How a router writes the lines of its log that it sends."""
+
+    DEFAULT = "default"
+    BSD = "bsd"
+    CEF = "cef"
+
+
 class FaultKind(enum.StrEnum):
     """What can go wrong. The words after a ``#`` name the settings of ``Fault`` that it heeds."""
 
@@ -133,6 +141,10 @@ class RouterSpec(BaseModel):
         None, ge=0, le=65535, description="UDP port of SNMP; 0: any free one; none: SNMP is off."
     )
     community: str = Field("lab-community", description="SNMP: the community that may read.")
+    syslog: str | None = Field(
+        None, pattern=r"^.+:\d+$", description="HOST:PORT that it sends its log to, over UDP; none: nowhere."
+    )
+    syslog_form: LogForm = Field(LogForm.BSD, description="How the lines are written.")
     username: str = Field("mtd", description="The one user.")
     password: str = Field("lab-password", description="Its password.")
     policies: list[str] = Field(
@@ -179,6 +191,7 @@ class FleetSpec(BaseModel):
     tls: list[Tls] = Field(default_factory=lambda: [Tls.OFF], min_length=1)
     rest_tls: Tls | None = Field(None, description="What a port of REST offers; none: no router has REST.")
     snmp: bool = Field(False, description="Whether the routers have SNMP.")
+    syslog: str | None = Field(None, description="HOST:PORT that the routers send their logs to.")
     prefix: str = Field("lab", min_length=1, description="Names are prefix-0001 and so on.")
 
     def expand(self) -> list[RouterSpec]:
@@ -191,6 +204,7 @@ class FleetSpec(BaseModel):
                 rest_port=None if self.rest_tls is None else 0,
                 rest_tls=self.rest_tls or Tls.OFF,
                 snmp_port=0 if self.snmp else None,
+                syslog=self.syslog,
                 interfaces=self.interfaces,
                 pppoe=self.pppoe,
             )
@@ -240,6 +254,15 @@ class Scenario(BaseModel):
         named = self.router
         if interfaces is not None:
             named = [router.model_copy(update={"interfaces": interfaces}) for router in named]
+        return Scenario.model_validate(
+            self.model_copy(update={"fleet": fleet, "router": named}).model_dump(mode="json")
+        )
+
+    def sending(self, target: str) -> Scenario:
+        """Return the scenario with routers that send their logs to HOST:PORT."""
+        update = {"syslog": target}
+        fleet = None if self.fleet is None else self.fleet.model_copy(update=update)
+        named = [router.model_copy(update=update) for router in self.router]
         return Scenario.model_validate(
             self.model_copy(update={"fleet": fleet, "router": named}).model_dump(mode="json")
         )

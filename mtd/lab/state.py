@@ -36,6 +36,8 @@ class Stats:
     snmp_requests: int = 0
     snmp_refused: int = 0
     aborted_slow_readers: int = 0
+    log_lines_sent: int = 0
+    log_lines_unsent: int = 0
     commands: Counter[str] = field(default_factory=Counter)
 
     def as_dict(self) -> dict[str, Any]:
@@ -94,6 +96,7 @@ class RouterState:
         self.inject = inject
         self.users: dict[int, ActiveUser] = {}
         self.log: deque[LogRow] = deque(maxlen=_LOG_ROWS)
+        self.on_log: Callable[[LogRow], object] | None = None
         self.history: deque[HistoryRow] = deque(maxlen=_HISTORY_ROWS)
         self._numbers = 0
 
@@ -112,7 +115,10 @@ class RouterState:
 
     def write_log(self, topics: str, message: str) -> None:
         """Add a line to the router's log."""
-        self.log.append(LogRow(self.next_number(), self.clock.now_tick(), topics, message))
+        row = LogRow(self.next_number(), self.clock.now_tick(), topics, message)
+        self.log.append(row)
+        if self.on_log is not None:
+            self.on_log(row)
 
     def write_history(self, tick: int, action: str) -> None:
         """Note that the router's user changed something."""

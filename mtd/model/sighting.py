@@ -21,6 +21,7 @@ class FoundBy(enum.StrEnum):
     MNDP = "mndp"
     NEIGHBOR = "neighbor"
     SCAN = "scan"
+    SYSLOG = "syslog"
 
 
 @dataclass(frozen=True, slots=True)

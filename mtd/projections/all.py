@@ -10,6 +10,7 @@ from mtd.projections.discovery import DiscoveryProjection
 from mtd.projections.events import EventsProjection
 from mtd.projections.frames import TimeBounds
 from mtd.projections.latest import LatestProjection
+from mtd.projections.logs import LogsProjection
 from mtd.projections.snapshots import SnapshotsProjection
 from mtd.projections.sources import SourcesProjection
 from mtd.projections.tables import TablesProjection
@@ -30,5 +31,6 @@ def default_projections(
         TablesProjection(),
         SnapshotsProjection(bounds),
         DiscoveryProjection(bounds),
+        LogsProjection(partitions, bounds),
         SourcesProjection(),
     ]

@@ -114,6 +114,7 @@ class RetentionConfig(BaseModel):
     rollup_10s_days: int = Field(180, ge=1, le=36500, description="Days that 10 s rollups are kept.")
     rollup_1m_days: int = Field(730, ge=1, le=36500, description="Days that 1 min rollups are kept.")
     rollup_5m_days: int = Field(1825, ge=1, le=36500, description="Days that 5 min rollups are kept.")
+    logs_days: int = Field(30, ge=1, le=36500, description="Days that lines of devices' logs are kept.")
     drop_between: list[str] = Field(
         default_factory=lambda: ["02:00", "05:00"],
         description="Local times of day between which partitions past their retention are dropped; at any time if empty."

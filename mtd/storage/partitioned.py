@@ -97,6 +97,8 @@ ROLLUP_1M = PartitionedTable("rollup_1m", Period.MONTH, classed=True, options=_R
 ROLLUP_5M = PartitionedTable("rollup_5m", Period.MONTH, classed=True, options=_ROLLUP)
 EVENT = PartitionedTable("event", Period.MONTH)
 DEVICE_HEALTH = PartitionedTable("device_health", Period.MONTH)
+# Lines are inserted once, and dropped with their day.
+LOG_RECORD = PartitionedTable("log_record", Period.DAY, options=_HOT)
 ROLLUPS = {10: ROLLUP_10S, 60: ROLLUP_1M, 300: ROLLUP_5M}
 """By the seconds of a bucket."""
 TABLES = (
@@ -108,6 +110,7 @@ TABLES = (
     ROLLUP_5M,
     EVENT,
     DEVICE_HEALTH,
+    LOG_RECORD,
 )
 
 

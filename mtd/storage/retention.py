@@ -11,6 +11,7 @@ from mtd.storage.partitioned import (
     DAY_US,
     DEVICE_HEALTH,
     EVENT,
+    LOG_RECORD,
     ROLLUP_1M,
     ROLLUP_5M,
     ROLLUP_10S,
@@ -25,6 +26,7 @@ _FIGURES = {
     ROLLUP_10S.name: "rollup_10s_days",
     ROLLUP_1M.name: "rollup_1m_days",
     ROLLUP_5M.name: "rollup_5m_days",
+    LOG_RECORD.name: "logs_days",
 }
 _OVERDUE_US = 2 * DAY_US
 
@@ -44,7 +46,7 @@ class Retention:
         return (STANDARD, *self._config.classes)
 
     def days(self, table: PartitionedTable, retention: str = STANDARD) -> int:
-        """Return how many days of telemetry a table keeps.
+        """Return how many days of telemetry, or of log lines, a table keeps.
 
         Frames and axes belong to series of all classes: they are kept as long as the longest. A class that is
         not configured may only be called differently now: its data is kept as long, too.

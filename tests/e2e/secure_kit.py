@@ -38,6 +38,10 @@ class SecureRig(Rig):
     def ca_file(self) -> Path:
         return self.folder / "hub-ca.pem"
 
+    @property
+    def console_url(self) -> str:
+        return f"https://127.0.0.1:{self.http_port}/console/"
+
     def http(self, path: str) -> str:
         generations = sorted((self.data_dir / "ca").glob("[0-9]*/authority.pem"))
         context = ssl.create_default_context(cadata=generations[0].read_text()) if generations else None

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 
 from mtd.cli import main
 from mtd.client import credential_sets, places
+from mtd.testing.harness import free_port
 from tests.e2e.kit import Answer, Rig, rig
 
 
@@ -106,6 +107,8 @@ CALLS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("cost",): (),
     ("pseudonym",): ("joe@isp.example",),
     ("snapshots",): ("lab-0001",),
+    ("syslog", "list"): (),
+    ("syslog", "rules"): (),
     ("storage", "compact"): (),
     ("storage", "status"): (),
     ("backfill",): ("--generate", "1", "--interfaces", "2", "--days", "1"),
@@ -145,7 +148,10 @@ ALWAYS_JSON = {("config", "dump"), ("audit", "export")}
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[Rig]:
-    with rig("fleet", "--routers", "2", "--interfaces", "4") as stage:
+    port = free_port()
+    settings = {"syslog": {"enabled": True, "host": "127.0.0.1", "udp_port": port, "flush_s": 0.1}}
+    lab = ("--routers", "2", "--interfaces", "4", "--syslog", f"127.0.0.1:{port}")
+    with rig("fleet", *lab, settings=settings) as stage:
         stage.add_all()
         with stage.client() as client:
             client.ask(credential_sets.create_set("gone", "readonly"))

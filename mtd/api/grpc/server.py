@@ -57,6 +57,7 @@ from mtd.pb.inventory.v1 import (
 )
 from mtd.pb.inventory.v1.discovery_service_pb2_grpc import add_DiscoveryServiceServicer_to_server
 from mtd.pb.inventory.v1.inventory_service_pb2_grpc import add_InventoryServiceServicer_to_server
+from mtd.pb.logs.v1 import log_service_pb2
 from mtd.pb.telemetry.v1 import telemetry_service_pb2
 from mtd.pb.telemetry.v1.telemetry_service_pb2_grpc import add_TelemetryServiceServicer_to_server
 
@@ -64,6 +65,7 @@ logger = logging.getLogger(__name__)
 
 DESCRIPTORS = (
     telemetry_service_pb2.DESCRIPTOR.services_by_name["TelemetryService"],
+    log_service_pb2.DESCRIPTOR.services_by_name["LogService"],
     inventory_service_pb2.DESCRIPTOR.services_by_name["InventoryService"],
     site_service_pb2.DESCRIPTOR.services_by_name["SiteService"],
     device_group_service_pb2.DESCRIPTOR.services_by_name["DeviceGroupService"],

@@ -83,7 +83,7 @@ def desk_of(thread: BrowserThread, rig: Rig, **context: Any) -> Iterator[Desk]:
             **{"viewport": {"width": 1440, "height": 900}, **context}
         ).new_page()
         page.set_default_timeout(PATIENCE_S * 1000)
-        return Desk(page, Record(page, f"http://127.0.0.1:{rig.http_port}"), rig)
+        return Desk(page, Record(page, rig.console_url.removesuffix("/console/")), rig)
 
     desk = thread.run(begin)
     try:

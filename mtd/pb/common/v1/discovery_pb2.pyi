@@ -10,7 +10,9 @@ class FoundBy(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     FOUND_BY_MNDP: _ClassVar[FoundBy]
     FOUND_BY_NEIGHBOR: _ClassVar[FoundBy]
     FOUND_BY_SCAN: _ClassVar[FoundBy]
+    FOUND_BY_SYSLOG: _ClassVar[FoundBy]
 FOUND_BY_UNSPECIFIED: FoundBy
 FOUND_BY_MNDP: FoundBy
 FOUND_BY_NEIGHBOR: FoundBy
 FOUND_BY_SCAN: FoundBy
+FOUND_BY_SYSLOG: FoundBy

@@ -1,0 +1,1 @@
+"""Syslog: listeners, and lines on their way from a socket to the recorder."""

@@ -1,0 +1,67 @@
+"""From the bytes of a line to an entry: what it says, and what that means."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from mtd.codec.syslog import Line, read_line
+from mtd.codec.syslog.rules import RuleError, Rules, compile_rules
+from mtd.core.errors import Misconfigured
+from mtd.model.logs import LogEntry
+
+
+def load_rules(own: Path | None = None) -> Rules:
+    """Return the rules that come with mtd, behind those of a file. Raises Misconfigured if that can't be used."""
+    ours = _content("mtd's own rules", files("mtd.codec.syslog").joinpath("rules.yaml").read_text("utf-8"))
+    rules = compile_rules(ours)
+    if own is None:
+        return rules
+    try:
+        content = _content(str(own), own.read_text("utf-8"))
+        if isinstance(content, dict):  # it may use our fragments
+            content["fragments"] = {**ours["fragments"], **(content.get("fragments") or {})}
+        return Rules([*compile_rules(content).all, *rules.all])
+    except (OSError, UnicodeDecodeError, RuleError) as error:
+        raise Misconfigured(f"syslog.rules_file {own}: {error}") from error
+
+
+def _content(name: str, text: str) -> Any:
+    try:
+        return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - both are safe
+    except yaml.YAMLError as error:
+        raise Misconfigured(f"{name} is no YAML: {error}") from error
+
+
+def read(data: bytes, code_page: str) -> Line:
+    """Return what a line says."""
+    return read_line(data, code_page)
+
+
+def entry_of(line: Line, at_us: int, rules: Rules, identity: str) -> LogEntry:
+    """Return a line with what the rules make of it. ``identity``: the router's name, which may stand before messages."""
+    found = rules.find(line.topics, line.text, identity)
+    values = line.fields if found is None else {**line.fields, **found.values}
+    entry = LogEntry(
+        received_us=at_us,
+        text=line.text,
+        original=line.original,
+        form=line.form.value,
+        severity=None if line.severity is None else int(line.severity),
+        facility=line.facility,
+        topics=line.topics,
+        values=values,
+        host=line.host,
+        program=line.program,
+        process=line.process,
+        told_time=line.told_time,
+        cut=line.cut,
+    )
+    if found is not None:
+        entry.event_type = found.event_type
+        entry.entity_type, entry.entity = found.entity_type, found.entity
+        entry.state_field, entry.old, entry.new = found.state_field, found.old, found.new
+    return entry

@@ -1,0 +1,142 @@
+"""Lines over TCP: octet-counted, with an end, or with none at all."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from typing import TYPE_CHECKING
+
+from mtd.codec.syslog.framing import Framer
+from mtd.listeners import metrics
+from mtd.listeners.udp import Inbox, Received, bound, plain_address
+
+if TYPE_CHECKING:
+    from mtd.core.clock import Clock
+
+logger = logging.getLogger(__name__)
+
+_FULL = 0.5
+_LOOK_AGAIN_S = 0.05
+
+
+class TcpListener:
+    """Takes connections, and puts their lines into an inbox. Reading pauses while that is half full: senders wait."""
+
+    def __init__(
+        self, listener: str, host: str, port: int, inbox: Inbox, clock: Clock, *, most: int, idle_s: float
+    ) -> None:
+        self._listener = listener
+        self._host = host
+        self._port = port
+        self._inbox = inbox
+        self._clock = clock
+        self._most = most
+        self._idle_s = idle_s
+        self._server: asyncio.Server | None = None
+        self._open: set[_Connection] = set()
+
+    @property
+    def port(self) -> int:
+        """The port, once it listens."""
+        return int(self._server.sockets[0].getsockname()[1]) if self._server is not None else 0
+
+    async def start(self, advice: str) -> None:
+        """Listen. Raises Misconfigured if the port can't be had; ``advice``: what to do about it."""
+        made = bound(socket.SOCK_STREAM, self._host, self._port, advice)
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(lambda: _Connection(self), sock=made)
+        logger.info("listening for %s on %s, TCP port %d", self._listener, self._host, self.port)
+
+    async def stop(self) -> None:
+        """Close the port and the connections. What was sent up to now is taken in."""
+        if self._server is None:
+            return
+        self._server.close()
+        for connection in list(self._open):
+            connection.close()
+        await self._server.wait_closed()
+        self._server = None
+
+    def opened(self, connection: _Connection) -> bool:
+        """Count a connection; return whether it may stay."""
+        if len(self._open) >= self._most:
+            metrics.REFUSED_CONNECTIONS.labels(listener=self._listener).inc()
+            return False
+        self._open.add(connection)
+        metrics.CONNECTIONS.labels(listener=self._listener).set(len(self._open))
+        return True
+
+    def closed(self, connection: _Connection) -> None:
+        """Forget a connection."""
+        self._open.discard(connection)
+        metrics.CONNECTIONS.labels(listener=self._listener).set(len(self._open))
+
+    def put(self, sender: str, lines: list[bytes]) -> None:
+        """Take lines in."""
+        now_us = self._clock.now_us()
+        for line in lines:
+            self._inbox.put(Received(now_us, line, sender))
+
+    @property
+    def must_wait(self) -> bool:
+        """Whether connections are not to be read now."""
+        return self._inbox.fill > _FULL
+
+    def after_pause(self, flush: asyncio.TimerHandle | None, connection: _Connection) -> asyncio.TimerHandle:
+        """Have a connection's rest taken for a line if nothing more comes."""
+        if flush is not None:
+            flush.cancel()
+        return asyncio.get_running_loop().call_later(self._idle_s, connection.paused)
+
+
+class _Connection(asyncio.Protocol):
+    def __init__(self, listener: TcpListener) -> None:
+        self._listener = listener
+        self._framer = Framer()
+        self._transport: asyncio.Transport | None = None
+        self._sender = ""
+        self._flush: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        if not self._listener.opened(self):
+            transport.abort()
+            return
+        self._transport = transport
+        self._sender = plain_address(str((transport.get_extra_info("peername") or ("",))[0]))
+
+    def data_received(self, data: bytes) -> None:
+        if self._transport is None:
+            return
+        self._listener.put(self._sender, self._framer.feed(data))
+        if self._framer.waiting:
+            self._flush = self._listener.after_pause(self._flush, self)
+        if self._listener.must_wait:
+            self._transport.pause_reading()
+            self._look_again()
+
+    def _look_again(self) -> None:
+        if self._transport is None:
+            return
+        if self._listener.must_wait:
+            asyncio.get_running_loop().call_later(_LOOK_AGAIN_S, self._look_again)
+        else:
+            self._transport.resume_reading()
+
+    def paused(self) -> None:
+        """Take what waits for an end that doesn't come for a line."""
+        self._listener.put(self._sender, self._framer.flush())
+
+    def close(self) -> None:
+        """End it."""
+        if self._transport is not None:
+            self._transport.close()
+
+    def connection_lost(self, _: Exception | None) -> None:
+        if self._flush is not None:
+            self._flush.cancel()
+        if self._transport is not None:
+            self.paused()
+            self._transport = None
+            self._listener.closed(self)

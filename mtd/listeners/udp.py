@@ -1,0 +1,201 @@
+"""A UDP socket that loses nothing silently: it takes what is there and stamps it, and counts what the kernel drops."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import socket
+import struct
+from collections import deque
+from typing import TYPE_CHECKING, NamedTuple
+
+from mtd.core.errors import Misconfigured
+from mtd.core.queues import Policy, declare
+from mtd.listeners import metrics
+
+if TYPE_CHECKING:
+    from mtd.core.clock import Clock
+
+logger = logging.getLogger(__name__)
+
+WAITING = declare(
+    "listeners.waiting",
+    "bytes",
+    Policy.DROP_NEWEST,
+    "Lines that were received and wait to be looked at.",
+    limited_by="syslog.max_waiting_bytes",
+    counted_by="mtd_listeners_dropped_total",
+)
+
+_LARGEST = 65_535
+# So many in one turn of the loop: about a millisecond. The kernel holds the others meanwhile.
+_AT_ONCE = 256
+_OVERHEAD_BYTES = 200
+# Of Linux, which Python doesn't name: the buffer beyond rmem_max, with CAP_NET_ADMIN; and what a socket holds and dropped.
+_SO_RCVBUFFORCE = 33
+_SO_MEMINFO = 55
+_MEMINFO = struct.Struct("=9I")
+_DROPS = 8
+
+
+class Received(NamedTuple):
+    """What came, when (microseconds since the epoch), and from which address."""
+
+    at_us: int
+    data: bytes
+    sender: str
+
+
+class Inbox:
+    """What was received and isn't looked at yet, bounded in bytes. The newest is dropped when it is full."""
+
+    def __init__(self, listener: str, max_bytes: int) -> None:
+        self._dropped = metrics.DROPPED.labels(listener=listener, reason="queue_full")
+        self._received = metrics.RECEIVED.labels(listener=listener)
+        self._max_bytes = max_bytes
+        self._waiting: deque[Received] = deque()
+        self._bytes = 0
+        self.filled = asyncio.Event()
+        WAITING.watch(self, lambda inbox: inbox._bytes, lambda inbox: inbox._max_bytes)
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    @property
+    def fill(self) -> float:
+        """How full it is, 0 to 1."""
+        return self._bytes / self._max_bytes
+
+    def put(self, one: Received) -> None:
+        """Take one in."""
+        self._received.inc()
+        size = len(one.data) + _OVERHEAD_BYTES
+        if self._bytes + size > self._max_bytes:
+            self._dropped.inc()
+            return
+        self._bytes += size
+        self._waiting.append(one)
+        self.filled.set()
+
+    def take(self) -> Received:
+        """Return the oldest. There must be one."""
+        one = self._waiting.popleft()
+        self._bytes -= len(one.data) + _OVERHEAD_BYTES
+        if not self._waiting:
+            self.filled.clear()
+        return one
+
+
+class UdpListener:
+    """Receives datagrams into an inbox."""
+
+    def __init__(
+        self, listener: str, host: str, port: int, inbox: Inbox, clock: Clock, buffer_bytes: int
+    ) -> None:
+        self._listener = listener
+        self._host = host
+        self._port = port
+        self._inbox = inbox
+        self._clock = clock
+        self._wanted_bytes = buffer_bytes
+        self._socket: socket.socket | None = None
+        self._dropped = 0
+
+    @property
+    def port(self) -> int:
+        """The port, once it listens."""
+        return int(self._socket.getsockname()[1]) if self._socket is not None else 0
+
+    def start(self, advice: str) -> None:
+        """Listen. Raises Misconfigured if the port can't be had; ``advice``: what to do about it."""
+        self._socket = bound(socket.SOCK_DGRAM, self._host, self._port, advice)
+        got = set_buffer(self._socket, self._wanted_bytes)
+        metrics.BUFFER_BYTES.labels(listener=self._listener).set(got)
+        if got < self._wanted_bytes:
+            logger.warning(
+                "%s: the kernel holds %d bytes at most, not the %d that are wanted: raise net.core.rmem_max, or give mtd "
+                "the capability CAP_NET_ADMIN",
+                self._listener,
+                got,
+                self._wanted_bytes,
+            )
+        asyncio.get_running_loop().add_reader(self._socket, self._readable)
+        logger.info("listening for %s on %s, UDP port %d", self._listener, self._host, self.port)
+
+    def stop(self) -> None:
+        """Close the port. What the kernel still holds is taken in first."""
+        if self._socket is None:
+            return
+        self._readable()
+        self.count_drops()
+        asyncio.get_running_loop().remove_reader(self._socket)
+        self._socket.close()
+        self._socket = None
+
+    def count_drops(self) -> None:
+        """Count what the kernel dropped since the last time."""
+        if self._socket is None:
+            return
+        dropped = dropped_by_kernel(self._socket)
+        if dropped > self._dropped:
+            metrics.KERNEL_DROPPED.labels(listener=self._listener).inc(dropped - self._dropped)
+        self._dropped = dropped
+
+    def _readable(self) -> None:
+        assert self._socket is not None
+        receive, put, now_us = self._socket.recvfrom, self._inbox.put, self._clock.now_us()
+        for _ in range(_AT_ONCE):
+            try:
+                data, address = receive(_LARGEST)
+            except (BlockingIOError, InterruptedError):
+                return
+            except OSError as error:  # of an ICMP answer to nothing that we sent, or of the network that went
+                logger.debug("%s: nothing received: %s", self._listener, error)
+                return
+            put(Received(now_us, data, plain_address(address[0])))
+
+
+def plain_address(text: str) -> str:
+    """Return a sender's address without the zone of a link; an IPv4 address that came over an IPv6 socket as such."""
+    return text.partition("%")[0].removeprefix("::ffff:") if ":" in text else text
+
+
+def bound(kind: socket.SocketKind, host: str, port: int, advice: str) -> socket.socket:
+    """Return a socket that has a port. Raises Misconfigured if it can't be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    made = socket.socket(family, kind)
+    try:
+        made.setblocking(False)
+        if kind is socket.SOCK_STREAM:
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family is socket.AF_INET6:
+            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        made.bind((host, port))
+    except OSError as error:
+        made.close()
+        protocol = "UDP" if kind is socket.SOCK_DGRAM else "TCP"
+        raise Misconfigured(
+            f"can't listen on {host}, {protocol} port {port}: {error.strerror or os.strerror(error.errno or 0)}; {advice}"
+        ) from None
+    return made
+
+
+def set_buffer(made: socket.socket, wanted: int) -> int:
+    """Have the kernel hold so many bytes; return how many it does."""
+    for option in (_SO_RCVBUFFORCE, socket.SO_RCVBUF):
+        with contextlib.suppress(OSError):
+            made.setsockopt(socket.SOL_SOCKET, option, wanted)
+            break
+    # Linux doubles what is asked for, for its own book-keeping, and tells that.
+    return made.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) // 2
+
+
+def dropped_by_kernel(made: socket.socket) -> int:
+    """Return how many datagrams didn't fit into the kernel's buffer; 0 where it doesn't tell."""
+    try:
+        told = made.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, _MEMINFO.size)
+    except OSError:
+        return 0
+    return int(_MEMINFO.unpack(told)[_DROPS]) if len(told) == _MEMINFO.size else 0

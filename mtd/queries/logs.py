@@ -1,0 +1,141 @@
+"""Lines of routers' logs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mtd.core.errors import Refused
+from mtd.queries.devices import DeviceQueries
+from mtd.storage.pool import Database
+from mtd.storage.txn import Row, Transaction
+
+_EVENT_TYPE = re.compile(r"[a-z0-9_.]{1,100}\*?")
+_TOKEN = re.compile(r"(\d{1,20})/([0-9a-f-]{36})/(\d{1,20})/(\d{1,10})")
+_WILD = re.compile(r"[%_\\]")
+_MOST_NAMES = 100
+_LONGEST_TEXT = 200
+
+
+@dataclass(frozen=True, slots=True)
+class LogFilter:
+    """Which lines; what is empty or None holds for all. Times are microseconds since the epoch, [start, end)."""
+
+    devices: Sequence[str] = ()
+    event_types: Sequence[str] = ()
+    topics: Sequence[str] = ()
+    severity: int | None = None
+    contains: str = ""
+    start_us: int | None = None
+    end_us: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LogLineView:
+    """One line as it is read. ``device`` is empty if it isn't in the inventory any more."""
+
+    received_us: int
+    device_id: str
+    device: str
+    sender: str
+    severity: int | None
+    topics: Sequence[str]
+    text: str
+    original: str
+    event_type: str
+    entity_type: str
+    entity: str
+    field: str
+    old: str
+    new: str
+    values: Mapping[str, str]
+    repeats: int
+    token: str
+    """Where what is older begins."""
+
+
+_SELECT = """
+SELECT to_us(r.ts), r.device_id::text, coalesce(d.name, ''), r.sender, r.severity, r.topics, r.text,
+       coalesce(r.original, r.head || r.text), r.event_type, r.entity_type, r.entity, r.field, r.old_value, r.new_value,
+       r.found, r.repeats, r.log_id::text, r.seq, r.part
+FROM log_record r LEFT JOIN device d USING (tenant_id, device_id)
+WHERE {conditions} ORDER BY r.ts DESC, r.log_id DESC, r.seq DESC, r.part DESC LIMIT %s
+"""
+
+
+class LogQueries:
+    """Reads ``log_record``."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._devices = DeviceQueries(db)
+
+    async def page(
+        self, tenant_id: str, wanted: LogFilter, *, after: str = "", limit: int = 100
+    ) -> Sequence[LogLineView]:
+        """Return lines, the newest first, at most ``limit`` behind a token. Raises NotFound and Refused."""
+        conditions, values = ["r.tenant_id = %s"], [tenant_id]
+        await self._of_devices(tenant_id, wanted, conditions, values)
+        _what(wanted, conditions, values)
+        _when(wanted, after, conditions, values)
+
+        async def read(tx: Transaction) -> list[Row]:
+            await tx.execute(_SELECT.format(conditions=" AND ".join(conditions)), [*values, limit])
+            return tx.fetchall()
+
+        rows = await self._db.run("queries.log_lines", read, tenant=tenant_id)
+        return [_view(row) for row in rows]
+
+    async def _of_devices(
+        self, tenant_id: str, wanted: LogFilter, conditions: list[str], values: list[Any]
+    ) -> None:
+        if not wanted.devices:
+            return
+        if len(wanted.devices) > _MOST_NAMES:
+            raise Refused(f"devices: {len(wanted.devices)} are more than {_MOST_NAMES}")
+        ids = [(await self._devices.get(name, tenant_id)).device_id for name in wanted.devices]
+        conditions.append("r.device_id = ANY (%s::uuid[])")
+        values.append(ids)
+
+
+def _what(wanted: LogFilter, conditions: list[str], values: list[Any]) -> None:
+    if wanted.event_types:
+        for one in wanted.event_types:
+            if not _EVENT_TYPE.fullmatch(one):
+                raise Refused(f"event_types: {one!r} is no type of an event, such as interface.oper.changed")
+        conditions.append("r.event_type LIKE ANY (%s)")
+        values.append([one.replace("_", "\\_").replace("*", "%") for one in wanted.event_types[:_MOST_NAMES]])
+    if wanted.topics:
+        conditions.append("r.topics && %s")
+        values.append(list(wanted.topics[:_MOST_NAMES]))
+    if wanted.severity is not None:
+        conditions.append("r.severity <= %s")
+        values.append(wanted.severity)
+    if wanted.contains:
+        if len(wanted.contains) > _LONGEST_TEXT:
+            raise Refused(f"contains: more than {_LONGEST_TEXT} characters")
+        conditions.append("coalesce(r.original, r.head || r.text) ILIKE %s")
+        values.append("%" + _WILD.sub(r"\\\g<0>", wanted.contains) + "%")
+
+
+def _when(wanted: LogFilter, after: str, conditions: list[str], values: list[Any]) -> None:
+    if wanted.start_us is not None:
+        conditions.append("r.ts >= from_us(%s)")
+        values.append(wanted.start_us)
+    if wanted.end_us is not None:
+        conditions.append("r.ts < from_us(%s)")
+        values.append(wanted.end_us)
+    if after:
+        found = _TOKEN.fullmatch(after)
+        if found is None:
+            raise Refused("page_token is not one that this server gave out; begin without a token")
+        conditions.append("(r.ts, r.log_id, r.seq, r.part) < (from_us(%s), %s::uuid, %s, %s)")
+        values += [int(found[1]), found[2], int(found[3]), int(found[4])]
+
+
+def _view(row: Row) -> LogLineView:
+    us, device_id, *told, found, repeats, log_id, seq, part = row
+    values = (us, device_id or "", *told, found or {}, repeats, f"{us}/{log_id}/{seq}/{part}")
+    return LogLineView(*values)

@@ -1,0 +1,36 @@
+"""Devices, and a recorder that keeps what it is told."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from mtd.model.device import Device
+from mtd.model.logs import LogEntry
+from mtd.model.observation import StateChange
+
+
+def device(name: str, host: str, tenant: str = "t") -> Device:
+    return Device(
+        device_id=f"id-{name}", tenant_id=tenant, name=name, host=host, port=8728, username="u", password="p"
+    )
+
+
+@dataclass
+class Told:
+    """What the recorder was told: device, sender and lines, and changes."""
+
+    lines: list[tuple[str, str, LogEntry]] = field(default_factory=list)
+    batches: int = 0
+    changes: list[tuple[str, StateChange]] = field(default_factory=list)
+    takes: bool = True
+
+    def record_lines(self, device: Device, sender: str, entries: Sequence[LogEntry]) -> bool:
+        self.batches += 1
+        if self.takes:
+            self.lines += [(device.name, sender, entry) for entry in entries]
+        return self.takes
+
+    def record_event(self, change: StateChange, device: Any = None) -> None:
+        self.changes.append((device.name if device else "", change))

@@ -1,0 +1,306 @@
+"""The syslog listener on real sockets: what is sent is recorded, and what isn't is counted."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mtd.core.errors import Misconfigured
+from mtd.listeners.syslog.config import SyslogConfig
+from mtd.listeners.syslog.reading import load_rules
+from mtd.listeners.syslog.service import SyslogService
+from mtd.listeners.udp import dropped_by_kernel
+from mtd.model.sighting import FoundBy, Sighting
+from mtd.testing import run_async
+from tests.unit.ingest.bench import metric
+from tests.unit.listeners.kit import Told, device
+
+DOWN = b"interface,info ether1 link down"
+
+
+class Bench:
+    """A listener on this machine, and what came of what was sent to it."""
+
+    def __init__(self, **settings: Any) -> None:
+        config = SyslogConfig.model_validate(
+            {"enabled": True, "host": "127.0.0.1", "udp_port": 0, "flush_s": 0.02, **settings}
+        )
+        self.told = Told()
+        self.strangers: list[Sighting] = []
+        self.service = SyslogService(config, self.told, self.strangers.append)  # type: ignore[arg-type]
+        self.service.apply_devices([device("core-1", "127.0.0.1"), device("core-2", "127.0.0.2")])
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+
+    def send(self, *lines: bytes) -> None:
+        for line in lines:
+            self.socket.sendto(line, ("127.0.0.1", self.service.udp.port))
+
+    async def until(self, lines: int) -> None:
+        async with asyncio.timeout(20):
+            while len(self.told.lines) < lines:
+                await asyncio.sleep(0.005)
+
+
+def with_bench(work: Callable[[Bench], Awaitable[None]], **settings: Any) -> Bench:
+    async def main() -> Bench:
+        bench = Bench(**settings)
+        await bench.service.start()
+        try:
+            await work(bench)
+        finally:
+            await bench.service.stop()
+            bench.socket.close()
+        return bench
+
+    return run_async(main())
+
+
+def dropped(reason: str) -> float:
+    return metric("mtd_listeners_dropped_total", listener="syslog", reason=reason)
+
+
+def test_a_line_over_udp_is_recorded_with_its_meaning() -> None:
+    async def work(bench: Bench) -> None:
+        bench.send(DOWN)
+        await bench.until(1)
+
+    ((name, sender, entry),) = with_bench(work).told.lines
+    assert (name, sender) == ("core-1", "127.0.0.1")
+    assert (entry.text, entry.original) == ("ether1 link down", DOWN.decode())
+    assert (entry.event_type, entry.entity_type, entry.entity) == (
+        "interface.oper.changed",
+        "interface",
+        "ether1",
+    )
+    assert (entry.state_field, entry.old, entry.new) == ("running", "up", "down")
+    assert entry.topics == ("interface", "info")
+    assert entry.severity == 6
+    assert entry.received_us > 1_700_000_000_000_000
+
+
+def test_lines_of_one_moment_are_one_event() -> None:
+    async def work(bench: Bench) -> None:
+        bench.send(*(b"script,info line %d" % number for number in range(50)))
+        await bench.until(50)
+
+    told = with_bench(work, flush_s=0.3).told
+    assert [entry.text for _, _, entry in told.lines] == [f"line {number}" for number in range(50)]
+    assert told.batches <= 2
+
+
+def test_many_lines_are_cut_into_events_of_a_bearable_size() -> None:
+    async def work(bench: Bench) -> None:
+        for number in range(1200):
+            bench.send(b"script,info " + b"x" * 1000 + b" %d" % number)
+            if number % 100 == 0:
+                await asyncio.sleep(0)
+        await bench.until(1200)
+
+    told = with_bench(work).told
+    assert len(told.lines) == 1200
+    assert told.batches >= 8
+
+
+def test_lines_over_tcp_have_ends_counts_or_neither() -> None:
+    async def work(bench: Bench) -> None:
+        assert bench.service.tcp is not None
+        reader, writer = await asyncio.open_connection("127.0.0.1", bench.service.tcp.port)
+        writer.write(b"script,info one\nscript,info two\n")
+        writer.write(b"15 <30>script,info three")
+        await bench.until(3)
+        writer.write(b"script,info without an end")
+        await bench.until(4)
+        writer.write(b"script,info last")
+        await writer.drain()
+        writer.close()
+        await bench.until(5)
+        assert reader.at_eof() or True
+
+    told = with_bench(work, tcp_port=0, idle_s=0.1).told
+    texts = [entry.text for _, _, entry in told.lines]
+    assert texts[:2] == ["one", "two"]
+    assert texts[-2:] == ["without an end", "last"]
+
+
+def test_connections_are_bounded() -> None:
+    async def work(bench: Bench) -> None:
+        assert bench.service.tcp is not None
+        held = [await asyncio.open_connection("127.0.0.1", bench.service.tcp.port) for _ in range(3)]
+        async with asyncio.timeout(10):
+            assert await held[2][0].read() == b""
+        held[0][1].write(b"script,info one\n")
+        await bench.until(1)
+        for _, writer in held:
+            writer.close()
+
+    before = metric("mtd_listeners_refused_connections_total", listener="syslog")
+    with_bench(work, tcp_port=0, max_connections=2)
+    assert metric("mtd_listeners_refused_connections_total", listener="syslog") == before + 1
+
+
+def test_a_sender_that_is_nobodys_device_is_told_and_its_lines_are_counted() -> None:
+    async def work(bench: Bench) -> None:
+        bench.service.apply_devices([])
+        bench.send(b"<30>Jun 07 09:16:59 attic interface,info ether1 link down", DOWN)
+        async with asyncio.timeout(20):
+            while not bench.service.strangers or bench.service.strangers[0].lines < 2:
+                await asyncio.sleep(0.005)
+
+    before = dropped("unknown_sender")
+    bench = with_bench(work)
+    assert bench.told.lines == []
+    (stranger,) = bench.service.strangers
+    assert (stranger.address, stranger.name, stranger.lines) == ("127.0.0.1", "attic", 2)
+    assert bench.strangers[0] == Sighting(FoundBy.SYSLOG, address="127.0.0.1", identity="attic")
+    assert dropped("unknown_sender") == before + 2
+
+
+def test_a_sender_that_could_be_several_is_none() -> None:
+    async def work(bench: Bench) -> None:
+        bench.service.apply_devices([device("a", "127.0.0.1", "1"), device("b", "127.0.0.1", "2")])
+        bench.send(DOWN, b"<30>Jun 07 09:16:59 b interface,info ether1 link down")
+        await bench.until(1)
+
+    before = dropped("ambiguous_sender")
+    bench = with_bench(work)
+    assert [name for name, _, _ in bench.told.lines] == ["b"]
+    assert dropped("ambiguous_sender") == before + 1
+
+
+def test_a_device_that_sends_too_much_is_held_back_and_told_of() -> None:
+    async def work(bench: Bench) -> None:
+        bench.send(*([DOWN] * 30))
+        await bench.until(10)
+
+    before = dropped("too_fast")
+    told = with_bench(work, lines_per_s=1.0).told
+    assert 10 <= len(told.lines) <= 12
+    lost = dropped("too_fast") - before
+    assert lost + len(told.lines) == 30
+    ((name, change),) = told.changes
+    assert (name, change.event_type, change.new) == ("core-1", "syslog.lines.dropped", f"{lost:g}")
+
+
+def test_only_what_is_severe_or_understood_is_stored_if_so_wished() -> None:
+    async def work(bench: Bench) -> None:
+        bench.send(b"script,info a", b"script,error b", DOWN)
+        await asyncio.sleep(0.2)
+
+    before = dropped("filtered")
+    severe = with_bench(work, least_severe="error").told
+    assert [entry.text for _, _, entry in severe.lines] == ["b"]
+    events = with_bench(work, stored="events").told
+    assert [entry.text for _, _, entry in events.lines] == ["ether1 link down"]
+    assert dropped("filtered") == before + 4
+
+
+def test_repeats_are_stored_once_with_their_number() -> None:
+    async def work(bench: Bench) -> None:
+        bench.send(*([DOWN] * 5))
+        await bench.until(2)
+
+    told = with_bench(work, repeat_window_s=0.2).told
+    assert [entry.repeats for _, _, entry in told.lines] == [0, 3]
+
+
+def test_what_the_recorder_does_not_take_is_counted() -> None:
+    async def work(bench: Bench) -> None:
+        bench.told.takes = False
+        bench.send(DOWN)
+        async with asyncio.timeout(20):
+            while not bench.told.batches:
+                await asyncio.sleep(0.005)
+
+    before = dropped("not_recorded")
+    with_bench(work)
+    assert dropped("not_recorded") == before + 1
+
+
+def test_what_does_not_fit_into_the_inbox_is_counted() -> None:
+    async def work(bench: Bench) -> None:
+        # Nothing is read until this task lets the others: all of it waits in the kernel, then in the inbox.
+        bench.send(*([b"script,info " + b"x" * 500] * 200))
+        async with asyncio.timeout(20):
+            while dropped("queue_full") == before:
+                await asyncio.sleep(0.005)
+
+    before = dropped("queue_full")
+    received = metric("mtd_listeners_messages_total", listener="syslog")
+    bench = with_bench(work, max_waiting_bytes=65_536)
+    lost = dropped("queue_full") - before
+    assert metric("mtd_listeners_messages_total", listener="syslog") - received == 200
+    assert len(bench.told.lines) == 200 - lost
+    assert lost > 0
+
+
+def test_what_the_kernel_drops_is_counted() -> None:
+    async def work(bench: Bench) -> None:
+        bench.send(*([b"x" * 4000] * 500))
+        made = bench.service.udp._socket
+        assert made is not None
+        assert dropped_by_kernel(made) > 100
+        await asyncio.sleep(0.1)
+
+    before = metric("mtd_listeners_kernel_dropped_total", listener="syslog")
+    received = metric("mtd_listeners_messages_total", listener="syslog")
+    with_bench(work, receive_buffer_bytes=65_536)
+    lost = metric("mtd_listeners_kernel_dropped_total", listener="syslog") - before
+    assert metric("mtd_listeners_messages_total", listener="syslog") - received + lost == 500
+
+
+def test_what_was_received_is_recorded_at_the_end() -> None:
+    async def work(bench: Bench) -> None:
+        bench.send(*([DOWN] * 20))
+
+    assert len(with_bench(work, flush_s=10).told.lines) == 20
+
+
+def test_a_port_that_is_taken_says_what_to_do() -> None:
+    async def main() -> None:
+        first = Bench()
+        await first.service.start()
+        second = Bench(udp_port=first.service.udp.port)
+        with pytest.raises(Misconfigured, match=r"UDP port \d+: Address already in use; end the program"):
+            await second.service.start()
+        await first.service.stop()
+        first.socket.close()
+        second.socket.close()
+
+    run_async(main())
+
+
+def test_rules_of_ones_own_go_first(tmp_path: Path) -> None:
+    own = tmp_path / "rules.yaml"
+    own.write_text(
+        "rules:\n"
+        "- event: site.door.opened\n"
+        "  contains: link down\n"
+        "  pattern: '^(?P<interface>ether9) link down$'\n"
+        "  entity: interface\n"
+        "- event: site.caller\n"
+        "  contains: caller\n"
+        "  pattern: '^caller %{MAC:mac}$'\n"
+    )
+    rules = load_rules(own)
+    assert rules.find((), "ether9 link down").event_type == "site.door.opened"  # type: ignore[union-attr]
+    assert rules.find((), "ether1 link down").event_type == "interface.oper.changed"  # type: ignore[union-attr]
+    assert rules.find((), "caller 00:11:22:33:44:55").event_type == "site.caller"  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [("rules: [1]", "rule 1"), (": :", "no YAML"), ("\x00", "no YAML"), (None, "No such file")],
+)
+def test_a_file_of_rules_that_can_not_be_used_is_refused(
+    content: str | None, message: str, tmp_path: Path
+) -> None:
+    own = tmp_path / "rules.yaml"
+    if content is not None:
+        own.write_text(content)
+    with pytest.raises(Misconfigured, match=message):
+        load_rules(own)
