@@ -8,6 +8,7 @@ from mtd.model import events
 from mtd.model.device import DeviceStatus, Outcome, Severity
 from mtd.model.events import Origin
 from mtd.model.layout import Layout, Series
+from mtd.model.logs import LogEntry, log_event
 from mtd.model.metric import Lane
 from mtd.model.observation import (
     CapabilityFact,
@@ -107,6 +108,33 @@ _CONTENT = b'{"board":"CCR2004"}'
 DOCUMENT = Document("system.resource", _CONTENT, hashlib.sha256(_CONTENT).digest())
 
 # By type of payload; behind a "+" a further sample, with fields that came later.
+LINES = [
+    LogEntry(
+        received_us=COLLECTED_US,
+        text="login failure for user admin from 203.0.113.9 via ssh",
+        original="<27>Oct  2 17:36:35 core-1 x[7]: login failure for user admin from 203.0.113.9 via ssh",
+        form="bsd",
+        severity=3,
+        facility=3,
+        topics=("system", "error"),
+        event_type="user.login.failed",
+        entity_type="user",
+        entity="admin",
+        state_field="state",
+        old="out",
+        new="in",
+        values={"user": "admin"},
+        host="core-1",
+        program="x",
+        process="7",
+        told_time="Oct  2 17:36:35",
+        repeats=2,
+        cut=True,
+    ),
+    # The message isn't the line's end.
+    LogEntry(COLLECTED_US, "a", "CEF:0|msg=a app=b", form="cef"),
+]
+
 SAMPLES: dict[str, Envelope] = {
     "mtd.telemetry.layout.v1": events.layout_event(ORIGIN, LAYOUT, COLLECTED_US, RECEIVED_US),
     "mtd.telemetry.frame.v1": events.frame_event(ORIGIN, FRAME, RECEIVED_US),
@@ -117,4 +145,5 @@ SAMPLES: dict[str, Envelope] = {
     "mtd.device.capabilities.v1": events.probe_event(ORIGIN, FACTS, COLLECTED_US, RECEIVED_US),
     "mtd.document.snapshot.v1": events.snapshot_event(ORIGIN, DOCUMENT, COLLECTED_US, RECEIVED_US),
     "mtd.device.seen.v1": events.seen_event(ORIGIN, SIGHTING, COLLECTED_US, RECEIVED_US),
+    "mtd.log.batch.v1": log_event(ORIGIN, "192.0.2.1", LINES, RECEIVED_US),
 }
