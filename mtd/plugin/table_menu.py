@@ -149,8 +149,11 @@ class TableMenu:
         if rows.count > _SMALL:
             self._small = None
             return False
-        last, self._small = self._small, rows.columns
-        return last == self._small and self._names.version == self._names_version
+        if rows.columns != self._small:
+            self._small = rows.columns
+            return False
+        # The same text anew each time would scatter memory: what was kept stays.
+        return self._names.version == self._names_version
 
     def _take(self, reading: Reading, out: Observation) -> Steps[None]:
         known = self._rows

@@ -12,6 +12,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, TypeVar
 
 import psycopg2
+from twisted.internet import main
 from txpostgres import txpostgres
 
 from mtd.core import tracing
@@ -71,6 +72,9 @@ class _Connection(txpostgres.Connection):  # type: ignore[misc]
                 self.reactor.removeReader(cursor)
                 self.reactor.removeWriter(cursor)
             super().close()
+            # Who waits is told by the one exception that Twisted has for this. Each time it is raised, it keeps the
+            # frames in which it was, and they the connection: for ever, but for this.
+            main.CONNECTION_DONE.__traceback__ = None
         if self.on_lost is not None:
             self.on_lost()
 

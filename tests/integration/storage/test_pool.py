@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
+import socket
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -245,6 +247,27 @@ def test_who_is_cancelled_watches_no_closed_descriptor(postgres_dsn: str) -> Non
         assert await value(db, "SELECT 1") == 1
 
     with_database(postgres_dsn, body)
+
+
+def test_attempts_to_connect_that_are_given_up_leave_nothing_behind() -> None:
+    def connections() -> int:
+        gc.collect()
+        return sum(isinstance(one, txpostgres.Connection) for one in gc.get_objects())
+
+    async def main(silent: socket.socket) -> None:
+        dsn = f"host=127.0.0.1 port={silent.getsockname()[1]} user=x dbname=x"
+        db = Database(dsn, StorageConfig(pool_size=2))
+        before = connections()
+        for _ in range(20):
+            with pytest.raises(StorageUnavailable):
+                await value(db, "SELECT 1", deadline_s=0.02)
+        await db.stop()
+        assert connections() <= before + 1
+
+    with socket.socket() as silent:  # it takes connections, and says nothing
+        silent.bind(("127.0.0.1", 0))
+        silent.listen(100)
+        run_async(main(silent))
 
 
 def test_a_cancelled_transaction_leaves_nothing_behind(postgres_dsn: str) -> None:
