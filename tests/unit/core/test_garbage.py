@@ -114,3 +114,24 @@ def test_young_objects_are_looked_at_though_as_many_go_as_come(monkeypatch: pyte
             garbage.stop()
 
     run(main())
+
+
+@pytest.mark.usefixtures("clean")
+def test_cycles_that_were_needed_at_the_first_look_are_freed_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def body() -> None:
+        looking = asyncio.ensure_future(garbage.keep_young_few())
+        nodes = [Node() for _ in range(100)]
+        await asyncio.sleep(0.05)  # several looks
+        nodes.clear()
+        async with asyncio.timeout(10):
+            while Node.alive:
+                await asyncio.sleep(0.01)
+        looking.cancel()
+
+    monkeypatch.setattr(module, "_YOUNG_S", 0.01)
+    garbage = QuietGarbage(long_s=3600.0)
+    garbage.start()
+    try:
+        run(body())
+    finally:
+        garbage.stop()
