@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+import ssl
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mtd.codec.syslog.framing import Framer
+from mtd.core.errors import Misconfigured
 from mtd.listeners import metrics
 from mtd.listeners.udp import Inbox, Received, bound, plain_address
 
@@ -20,19 +23,44 @@ _FULL = 0.5
 _LOOK_AGAIN_S = 0.05
 
 
+def server_context(certificate: Path, key: Path, client_ca: Path | None) -> ssl.SSLContext:
+    """Return the TLS side of a listener. Raises Misconfigured if a file can't be used."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    name: Path = certificate
+    try:
+        context.load_cert_chain(certificate, key)
+        if client_ca is not None:
+            name = client_ca
+            context.load_verify_locations(client_ca)
+            context.verify_mode = ssl.CERT_REQUIRED
+    except (OSError, ssl.SSLError) as error:
+        reason = error.reason if isinstance(error, ssl.SSLError) else error.strerror
+        raise Misconfigured(f"{name} can't be used for TLS: {reason or error}") from error
+    return context
+
+
 class TcpListener:
     """Takes connections, and puts their lines into an inbox. Reading pauses while that is half full: senders wait."""
 
     def __init__(
-        self, listener: str, host: str, port: int, inbox: Inbox, clock: Clock, *, most: int, idle_s: float
+        self,
+        listener: str,
+        place: tuple[str, int],
+        inbox: Inbox,
+        clock: Clock,
+        *,
+        most: int,
+        idle_s: float,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self._listener = listener
-        self._host = host
-        self._port = port
+        self._host, self._port = place
         self._inbox = inbox
         self._clock = clock
         self._most = most
         self._idle_s = idle_s
+        self._tls = tls
         self._server: asyncio.Server | None = None
         self._open: set[_Connection] = set()
 
@@ -45,8 +73,9 @@ class TcpListener:
         """Listen. Raises Misconfigured if the port can't be had; ``advice``: what to do about it."""
         made = bound(socket.SOCK_STREAM, self._host, self._port, advice)
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: _Connection(self), sock=made)
-        logger.info("listening for %s on %s, TCP port %d", self._listener, self._host, self.port)
+        self._server = await loop.create_server(lambda: _Connection(self), sock=made, ssl=self._tls)
+        over = "TCP" if self._tls is None else "TLS"
+        logger.info("listening for %s over %s on %s, port %d", self._listener, over, self._host, self.port)
 
     async def stop(self) -> None:
         """Close the port and the connections. What was sent up to now is taken in."""

@@ -22,6 +22,7 @@ from mtd.api.console import metrics as console
 from mtd.eventlog import metrics as log
 from mtd.ingest import metrics as ingest
 from mtd.ingest.pressure import metrics as pressure
+from mtd.listeners import metrics as listeners
 from mtd.projections import metrics as projections
 from mtd.scheduler import metrics as scheduler
 from mtd.sources.routeros_api import metrics as sources
@@ -203,6 +204,22 @@ _DROPS = (
            "In the last minute, to live viewers: late, or of removed devices. They are stored all the same.", "count"),
 )  # fmt: skip
 
+# Routers that push: what isn't taken in can't be asked for again.
+_LISTENING = (
+    Figure("Log lines", "lines_per_s", "Lines received", "events_per_second", _of(listeners.RECEIVED),
+           "Lines of routers' logs that came in over syslog.", "pace"),
+    Figure("Log lines", "lines_stored_per_s", "Lines stored", "events_per_second", _of(listeners.STORED),
+           "Passed on to the event log.", "pace"),
+    Figure("Log lines", "lines_lost_in_kernel", "Lost before mtd", "count", _of(listeners.KERNEL_DROPPED),
+           "In the last minute, since the kernel's buffer was full: raise net.core.rmem_max and syslog.receive_buffer_bytes.",
+           "count", warn=1, bad=1),
+    Figure("Log lines", "lines_dropped", "Lines dropped", "count", _of(listeners.DROPPED),
+           "In the last minute, for all reasons: nobody's device, too many of one, left out by the settings, no room.",
+           "count", warn=1, bad=10_000),
+    Figure("Log lines", "line_strangers", "Unknown senders", "count", _of(listeners.STRANGERS),
+           "Senders that are nobody's device; `mtd discovery list` proposes them.", warn=1),
+)  # fmt: skip
+
 _SERVING = (
     Figure("Viewers", "viewers", "Consoles", "count", _of(console.VIEWERS), "Open consoles, this one included."),
     Figure("Viewers", "messages_per_s", "Messages", "events_per_second", _of(console.MESSAGES),
@@ -226,7 +243,7 @@ _PROCESS = (
     Figure("Process", "memory_bytes", "Memory", "bytes", _memory_bytes, "Resident, PostgreSQL not included."),
 )  # fmt: skip
 
-FIGURES: tuple[Figure, ...] = (*_POLLING, *_WRITING, *_PROJECTING, *_DROPS, *_SERVING, *_PROCESS)
+FIGURES: tuple[Figure, ...] = (*_POLLING, *_WRITING, *_PROJECTING, *_DROPS, *_LISTENING, *_SERVING, *_PROCESS)
 
 
 def read_all() -> Mapping[str, float]:

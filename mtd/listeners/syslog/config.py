@@ -6,7 +6,7 @@ import enum
 import ipaddress
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 
 class Stored(enum.StrEnum):
@@ -50,6 +50,18 @@ class SyslogConfig(BaseModel):
         ge=0,
         le=65535,
         description="TCP port, of RouterOS 7.18 and later and forwarders; none if not set.",
+    )
+    tls_port: int | None = Field(
+        default=None, ge=0, le=65535, description="TCP port for TLS, usually 6514; none if not set."
+    )
+    tls_certificate: Path | None = Field(
+        default=None,
+        description="PEM file with the certificate for TLS and what leads to its CA; `mtd ca issue` makes one.",
+    )
+    tls_key: Path | None = Field(default=None, description="PEM file with its key.")
+    tls_client_ca: Path | None = Field(
+        default=None,
+        description="PEM file of CAs of which senders must have a certificate; any sender if not set.",
     )
     receive_buffer_bytes: int = Field(
         default=32 * 2**20,
@@ -96,6 +108,12 @@ class SyslogConfig(BaseModel):
         default=None,
         description="YAML file of rules of one's own, which go before those that come with mtd; `mtd syslog rules` tests it.",
     )
+
+    @model_validator(mode="after")
+    def _tls_has_what_it_needs(self) -> SyslogConfig:
+        if self.tls_port is not None and (self.tls_certificate is None or self.tls_key is None):
+            raise ValueError("syslog.tls_port needs syslog.tls_certificate and syslog.tls_key")
+        return self
 
     @field_validator("host")
     @classmethod

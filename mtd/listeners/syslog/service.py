@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import ssl
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ from mtd.listeners.senders import Senders, Stranger, Strangers
 from mtd.listeners.syslog.config import LeastSevere, Stored, SyslogConfig
 from mtd.listeners.syslog.reading import entry_of, load_rules, read
 from mtd.listeners.syslog.repeats import Repeats
-from mtd.listeners.tcp import TcpListener
+from mtd.listeners.tcp import TcpListener, server_context
 from mtd.listeners.udp import Inbox, Received, UdpListener
 from mtd.model.device import Severity
 from mtd.model.observation import StateChange
@@ -71,30 +72,38 @@ class SyslogService:
         self.udp = UdpListener(
             NAME, config.host, config.udp_port, self._inbox, clock, config.receive_buffer_bytes
         )
-        self.tcp: TcpListener | None = None
-        if config.tcp_port is not None:
-            self.tcp = TcpListener(
-                NAME,
-                config.host,
-                config.tcp_port,
-                self._inbox,
-                clock,
-                most=config.max_connections,
-                idle_s=config.idle_s,
-            )
+        self.tcp = None if config.tcp_port is None else self._tcp(config.tcp_port)
+        self.tls: TcpListener | None = None
+        if config.tls_port is not None and config.tls_certificate is not None and config.tls_key is not None:
+            context = server_context(config.tls_certificate, config.tls_key, config.tls_client_ca)
+            self.tls = self._tcp(config.tls_port, context)
+
+    def _tcp(self, port: int, tls: ssl.SSLContext | None = None) -> TcpListener:
+        config = self._config
+        return TcpListener(
+            NAME,
+            (config.host, port),
+            self._inbox,
+            self._clock,
+            most=config.max_connections,
+            idle_s=config.idle_s,
+            tls=tls,
+        )
 
     async def start(self) -> None:
         """Listen. Raises Misconfigured if a port can't be had."""
         self.udp.start(_ADVICE.format("udp_port"))
-        if self.tcp is not None:
-            await self.tcp.start(_ADVICE.format("tcp_port"))
+        for listener, setting in ((self.tcp, "tcp_port"), (self.tls, "tls_port")):
+            if listener is not None:
+                await listener.start(_ADVICE.format(setting))
         self._tasks.spawn("read", self._read())
         self._tasks.spawn("flush", self._flush_regularly())
 
     async def stop(self) -> None:
         """End; what was received is passed on."""
-        if self.tcp is not None:
-            await self.tcp.stop()
+        for listener in (self.tcp, self.tls):
+            if listener is not None:
+                await listener.stop()
         self.udp.stop()
         await self._tasks.stop()
         while self._inbox:

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
+import ssl
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from mtd.core.clock import SYSTEM_CLOCK
 from mtd.core.errors import Misconfigured
 from mtd.listeners.syslog.config import SyslogConfig
 from mtd.listeners.syslog.reading import load_rules
 from mtd.listeners.syslog.service import SyslogService
 from mtd.listeners.udp import dropped_by_kernel
 from mtd.model.sighting import FoundBy, Sighting
+from mtd.security.ca import Authority
+from mtd.security.certificates import certificate_pem, key_pem, new_key
 from mtd.testing import run_async
 from tests.unit.ingest.bench import metric
 from tests.unit.listeners.kit import Told, device
@@ -125,6 +130,59 @@ def test_lines_over_tcp_have_ends_counts_or_neither() -> None:
     texts = [entry.text for _, _, entry in told.lines]
     assert texts[:2] == ["one", "two"]
     assert texts[-2:] == ["without an end", "last"]
+
+
+def certificates(folder: Path) -> dict[str, str]:
+    """Write a CA, and a certificate of it for this machine; return the settings that name the latter."""
+    now_us, key = SYSTEM_CLOCK.now_us(), new_key()
+    authority = Authority.new("test", now_us, 1)
+    (folder / "ca.pem").write_bytes(certificate_pem(authority.certificate))
+    made = authority.issue_server(key.public_key(), ["localhost"], now_us, 1)
+    (folder / "cert.pem").write_bytes(certificate_pem(made, authority.certificate))
+    (folder / "key.pem").write_bytes(key_pem(key))
+    return {"tls_certificate": str(folder / "cert.pem"), "tls_key": str(folder / "key.pem")}
+
+
+async def connected(bench: Bench, folder: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    assert bench.service.tls is not None
+    context = ssl.create_default_context(cafile=str(folder / "ca.pem"))
+    return await asyncio.open_connection(
+        "127.0.0.1", bench.service.tls.port, ssl=context, server_hostname="localhost"
+    )
+
+
+def test_lines_come_over_tls(tmp_path: Path) -> None:
+    async def work(bench: Bench) -> None:
+        _, writer = await connected(bench, tmp_path)
+        writer.write(b"15 <30>script,info script,info two\n")
+        await bench.until(2)
+        writer.close()
+
+    told = with_bench(work, tls_port=0, **certificates(tmp_path)).told
+    assert told.lines[-1][2].text == "two"
+
+
+def test_senders_without_a_certificate_are_turned_away_if_so_wished(tmp_path: Path) -> None:
+    async def work(bench: Bench) -> None:
+        reader, writer = await connected(bench, tmp_path)
+        writer.write(b"script,info one\n")
+        async with asyncio.timeout(10):
+            with contextlib.suppress(ssl.SSLError, ConnectionError):
+                assert await reader.read() == b""
+        writer.close()
+
+    settings = certificates(tmp_path)
+    told = with_bench(work, tls_port=0, tls_client_ca=str(tmp_path / "ca.pem"), **settings).told
+    assert told.lines == []
+
+
+def test_a_certificate_that_can_not_be_used_is_told(tmp_path: Path) -> None:
+    settings = certificates(tmp_path)
+    (tmp_path / "key.pem").write_text("no key")
+    with pytest.raises(Misconfigured, match=r"cert\.pem can't be used for TLS"):
+        Bench(tls_port=0, **settings)
+    with pytest.raises(ValueError, match="tls_port needs"):
+        Bench(tls_port=0)
 
 
 def test_connections_are_bounded() -> None:
