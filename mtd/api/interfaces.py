@@ -19,6 +19,7 @@ from mtd.model.layout import Layout
 from mtd.model.metric import Tier
 from mtd.model.principal import Principal
 from mtd.queries.cache import Aged
+from mtd.queries.logs import LogFilter, LogLineView
 from mtd.queries.newest import NewestPage, Token
 from mtd.queries.proposals import NeighborView, ProposalView
 from mtd.queries.records import (
@@ -393,6 +394,11 @@ class ConsoleBackend(Protocol):
 
     async def health(self, tenant_id: str, device_id: str, start_us: int, end_us: int) -> HealthHistory:
         """Return how a device was over time, over [start, end)."""
+
+    async def log_lines(
+        self, tenant_id: str, wanted: LogFilter, after: str, limit: int
+    ) -> Sequence[LogLineView]:
+        """Return at most ``limit`` lines of routers' logs behind a token, newest first."""
 
 
 @dataclass(frozen=True, slots=True)

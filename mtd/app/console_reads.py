@@ -8,10 +8,12 @@ from mtd.queries.detail import DetailQueries
 from mtd.queries.events import EventQueries
 from mtd.queries.fleet import FleetQueries
 from mtd.queries.health import HealthQueries
+from mtd.queries.logs import LogQueries
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from mtd.queries.logs import LogFilter, LogLineView
     from mtd.queries.ranges import RangeQueries
     from mtd.queries.records import DeviceDetail, FleetRow, HealthHistory, RangeAnswer, StoredEvent
     from mtd.storage.pool import Database
@@ -28,6 +30,7 @@ class ConsoleReads:
         self._details = DetailQueries(database)
         self._events = EventQueries(database)
         self._health = HealthQueries(database)
+        self._logs = LogQueries(database)
         self._ranges = ranges
 
     async def fleet(self, tenant_id: str) -> Sequence[FleetRow]:
@@ -57,6 +60,12 @@ class ConsoleReads:
         return await self._ranges.query_range(
             device_id, metrics, start_us, end_us, max_points, tenant_id=tenant_id
         )
+
+    async def log_lines(
+        self, tenant_id: str, wanted: LogFilter, after: str, limit: int
+    ) -> Sequence[LogLineView]:
+        """Return lines of routers' logs, newest first."""
+        return await self._logs.page(tenant_id, wanted, after=after, limit=limit)
 
     async def health(self, tenant_id: str, device_id: str, start_us: int, end_us: int) -> HealthHistory:
         """Return how a device was over time."""

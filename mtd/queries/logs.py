@@ -12,11 +12,11 @@ from mtd.queries.devices import DeviceQueries
 from mtd.storage.pool import Database
 from mtd.storage.txn import Row, Transaction
 
-_EVENT_TYPE = re.compile(r"[a-z0-9_.]{1,100}\*?")
+EVENT_TYPE = re.compile(r"[a-z0-9_.]{1,100}\*?")
 _TOKEN = re.compile(r"(\d{1,20})/([0-9a-f-]{36})/(\d{1,20})/(\d{1,10})")
 _WILD = re.compile(r"[%_\\]")
-_MOST_NAMES = 100
-_LONGEST_TEXT = 200
+MAX_NAMES = 100
+MAX_SEARCH = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +93,8 @@ class LogQueries:
     ) -> None:
         if not wanted.devices:
             return
-        if len(wanted.devices) > _MOST_NAMES:
-            raise Refused(f"devices: {len(wanted.devices)} are more than {_MOST_NAMES}")
+        if len(wanted.devices) > MAX_NAMES:
+            raise Refused(f"devices: {len(wanted.devices)} are more than {MAX_NAMES}")
         ids = [(await self._devices.get(name, tenant_id)).device_id for name in wanted.devices]
         conditions.append("r.device_id = ANY (%s::uuid[])")
         values.append(ids)
@@ -103,19 +103,19 @@ class LogQueries:
 def _what(wanted: LogFilter, conditions: list[str], values: list[Any]) -> None:
     if wanted.event_types:
         for one in wanted.event_types:
-            if not _EVENT_TYPE.fullmatch(one):
+            if not EVENT_TYPE.fullmatch(one):
                 raise Refused(f"event_types: {one!r} is no type of an event, such as interface.oper.changed")
         conditions.append("r.event_type LIKE ANY (%s)")
-        values.append([one.replace("_", "\\_").replace("*", "%") for one in wanted.event_types[:_MOST_NAMES]])
+        values.append([one.replace("_", "\\_").replace("*", "%") for one in wanted.event_types[:MAX_NAMES]])
     if wanted.topics:
         conditions.append("r.topics && %s")
-        values.append(list(wanted.topics[:_MOST_NAMES]))
+        values.append(list(wanted.topics[:MAX_NAMES]))
     if wanted.severity is not None:
         conditions.append("r.severity <= %s")
         values.append(wanted.severity)
     if wanted.contains:
-        if len(wanted.contains) > _LONGEST_TEXT:
-            raise Refused(f"contains: more than {_LONGEST_TEXT} characters")
+        if len(wanted.contains) > MAX_SEARCH:
+            raise Refused(f"contains: more than {MAX_SEARCH} characters")
         conditions.append("coalesce(r.original, r.head || r.text) ILIKE %s")
         values.append("%" + _WILD.sub(r"\\\g<0>", wanted.contains) + "%")
 

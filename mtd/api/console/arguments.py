@@ -39,6 +39,14 @@ def integer(given: Arguments, name: str, default: int | None, least: int, most: 
     return value
 
 
+def one_text(given: Arguments, name: str) -> str:
+    """Return a text that is given once, or not at all: then it is empty."""
+    values = given.get(name, ())
+    if len(values) > 1:
+        raise BadArgument(f"{name} must be one text")
+    return values[0] if values else ""
+
+
 def device_id(text: str) -> str:
     """Return the id of a device; NotFound if it can't be one."""
     if _UUID.fullmatch(text) is None:

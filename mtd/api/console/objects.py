@@ -12,6 +12,7 @@ from mtd.api.console.encode import exact
 from mtd.api.console.summary import PHYSICAL_TYPES
 from mtd.model.catalogue import Catalogue
 from mtd.model.metric import Lane, Tier
+from mtd.queries.logs import LogLineView
 from mtd.queries.records import DeviceDetail, HealthHistory, Ints, RangeAnswer, SeriesPoints
 
 
@@ -107,4 +108,23 @@ def catalogue_object(catalogue: Catalogue) -> dict[str, Any]:
             }
             for metric in catalogue
         ],
+    }
+
+
+def line_object(line: LogLineView) -> dict[str, Any]:
+    """Return a line of a router's log as the console shows it."""
+    return {
+        "position": line.token,
+        "t_us": line.received_us,
+        "device_id": line.device_id or None,
+        "device": line.device,
+        "sender": line.sender,
+        "severity": line.severity,
+        "topics": line.topics,
+        "text": line.text,
+        "original": line.original,
+        "event_type": line.event_type,
+        "entity_type": line.entity_type,
+        "entity": line.entity,
+        "repeats": line.repeats,
     }

@@ -83,7 +83,7 @@ def _route(path: str) -> str:
     return f"{API}/{first}" if first in _PAGES else f"{API}/other"
 
 
-_PAGES = frozenset({"events", "catalogue", "self"})
+_PAGES = frozenset({"events", "logs", "catalogue", "self"})
 _DEVICE_PAGES = frozenset({"history", "events", "health"})
 
 

@@ -5,11 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 
-from mtd.api.console.arguments import Arguments, device_id, integer, only
+from mtd.api.console.arguments import Arguments, device_id, integer, one_text, only
 from mtd.api.console.costs import cost_object
 from mtd.api.console.encode import encode
 from mtd.api.console.events import event_object
-from mtd.api.console.objects import catalogue_object, device_object, health_object, history_object
+from mtd.api.console.objects import (
+    catalogue_object,
+    device_object,
+    health_object,
+    history_object,
+    line_object,
+)
 from mtd.api.console.own import OwnState
 from mtd.api.console_limits import (
     DAY_S,
@@ -17,6 +23,8 @@ from mtd.api.console_limits import (
     MAX_EVENTS,
     MAX_HEALTH_S,
     MAX_HISTORY_S,
+    MAX_LOG_LINES,
+    MAX_LOG_S,
     MAX_METRICS,
     MAX_POINTS,
     MAX_POSITION,
@@ -26,6 +34,7 @@ from mtd.core.clock import SYSTEM_CLOCK, Clock
 from mtd.core.errors import NotFound, Refused
 from mtd.model.catalogue import Catalogue
 from mtd.model.principal import Principal
+from mtd.queries.logs import LogFilter
 from mtd.queries.patterns import check_patterns
 from mtd.scheduler.account import Account
 
@@ -60,6 +69,7 @@ class Reading:
         self._account = account
         self._pages: dict[str, Page] = {
             "events": self._events,
+            "logs": self._logs,
             "catalogue": self._metrics,
             "self": self._self,
         }
@@ -120,6 +130,22 @@ class Reading:
         if before is None:
             answer["position"] = newest[0].position if newest else 0
         return await _encoded(lambda: {"events": [event_object(event) for event in events], **answer})
+
+    async def _logs(self, caller: Principal, given: Arguments) -> bytes:
+        only(given, "contains", "event", "severity", "device", "seconds", "end_us", "before", "limit")
+        start_us, end_us = self._span(given, DAY_S, MAX_LOG_S)
+        limit = integer(given, "limit", 100, 1, MAX_LOG_LINES) or 1
+        wanted = LogFilter(
+            devices=tuple(device_id(one) for one in given.get("device", ())),
+            event_types=tuple(given.get("event", ())),
+            severity=integer(given, "severity", None, 0, 7),
+            contains=one_text(given, "contains"),
+            start_us=start_us,
+            end_us=end_us,
+        )
+        lines = await self._backend.log_lines(caller.tenant_id, wanted, one_text(given, "before"), limit)
+        before = lines[-1].token if len(lines) == limit else None
+        return await _encoded(lambda: {"lines": [line_object(line) for line in lines], "before": before})
 
     async def _health(self, caller: Principal, device: str, given: Arguments) -> bytes:
         only(given, "seconds", "end_us")

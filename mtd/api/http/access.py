@@ -23,6 +23,7 @@ from mtd.api.access.rules import Rule
 from mtd.api.http.cookies import SESSION, TENANT, Cookies
 from mtd.api.http.pages import JSON, TEXT, answer
 from mtd.api.http.shown import bearer_of, credentials_of
+from mtd.core.clock import SYSTEM_CLOCK
 from mtd.core.errors import Forbidden, MtdError, QuotaExceeded, Retryable, Unauthenticated
 from mtd.core.service import TaskGroup
 from mtd.model.audit import entry_of, entry_of_refused
@@ -34,6 +35,8 @@ LOGIN_PAGE = "/console/login"
 CONSOLE_PAGE = "/console/"
 _SAFE = frozenset({b"GET", b"HEAD"})
 _AUDIT_S = 10.0
+_FOLLOWED_S = 600.0
+_MOST_FOLLOWERS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +45,15 @@ class Access:
 
     ``page``: people see it, who are taken to the login. ``own_proof``: what the request holds proves who sent it,
     and the route itself looks at that; ``rule`` is open then, and no browser sends it by itself. ``changes``: what
-    isn't GET is taken from pages of ours only. A route that takes such methods is one of both.
+    isn't GET is taken from pages of ours only. A route that takes such methods is one of both. ``followed``: pages ask
+    for it again and again; that somebody looks at it is written down once in a while.
     """
 
     rule: Rule
     page: bool = False
     own_proof: bool = False
     changes: bool = False
+    followed: bool = False
 
 
 def _open(route: str, *, own_proof: bool = False, changes: bool = False) -> tuple[str, Access]:
@@ -57,9 +62,15 @@ def _open(route: str, *, own_proof: bool = False, changes: bool = False) -> tupl
 
 
 def _read(
-    route: str, scope: str, role: Role = Role.VIEWER, *, page: bool = False, audited: bool = False
+    route: str,
+    scope: str,
+    role: Role = Role.VIEWER,
+    *,
+    page: bool = False,
+    audited: bool = False,
+    followed: bool = False,
 ) -> tuple[str, Access]:
-    return route, Access(Rule(f"HTTP {route}", role, scope, audited=audited), page)
+    return route, Access(Rule(f"HTTP {route}", role, scope, audited=audited), page, followed=followed)
 
 
 METRICS, CONSOLE = "metrics.read", "console.read"
@@ -88,6 +99,7 @@ ROUTES: Mapping[str, Access] = dict(
                 *("devices/ID", "devices/ID/history", "devices/ID/events", "devices/ID/health"),
             )
         ),
+        _read("/console/api/v1/logs", CONSOLE, audited=True, followed=True),
         # Signed, or with a token: what is sent says who sends it.
         _open("/ingest/v1/batch", own_proof=True),
         _open("/ingest/v1/heartbeat", own_proof=True),
@@ -137,6 +149,7 @@ class Doorkeeper:
         self.cookies = cookies or Cookies()
         self._routes = routes
         self._tasks = TaskGroup("api.door")
+        self._followers: dict[tuple[str, str, str, str], float] = {}  # who looks at what, written down when
 
     def before(self, route: str, request: Request, resource: IResource) -> IResource:
         """Return what answers a request for a route: the resource, or what looks at the caller first."""
@@ -193,7 +206,7 @@ class Doorkeeper:
 
     async def written_down(self, access: Access, caller: Principal, request: Request) -> None:
         """Write down what a caller is about to get, if the rule wants that. Raises Retryable if it can't be."""
-        if access.rule.audited:
+        if access.rule.audited and not self._follows(access, caller):
             self.auditor.ready()
             path = request.path.decode("utf-8", "replace")
             try:
@@ -203,6 +216,17 @@ class Doorkeeper:
                     )
             except TimeoutError:
                 raise Retryable("the audit log doesn't take that you look at this") from None
+            if access.followed:
+                self._followers[_follower(access, caller)] = SYSTEM_CLOCK.monotonic()
+
+    def _follows(self, access: Access, caller: Principal) -> bool:
+        """Return whether it was written down lately that a caller looks at this."""
+        if not access.followed:
+            return False
+        if len(self._followers) > _MOST_FOLLOWERS:
+            self._followers.clear()
+        written_at = self._followers.get(_follower(access, caller))
+        return written_at is not None and SYSTEM_CLOCK.monotonic() - written_at < _FOLLOWED_S
 
     def _note(self, entry: Any) -> None:
         written: Awaitable[None] = self.auditor.record(entry)
@@ -215,6 +239,10 @@ class Doorkeeper:
         # A foreign origin was refused before: see `Guard`.
         ours = request.getHeader("origin") is not None or request.getHeader("sec-fetch-site") == "same-origin"
         return not (ours and self.cookies.has_csrf(request))
+
+
+def _follower(access: Access, caller: Principal) -> tuple[str, str, str, str]:
+    return access.rule.action, caller.tenant_id, caller.kind.value, caller.name
 
 
 class Told(Resource):

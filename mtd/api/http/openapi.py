@@ -20,6 +20,7 @@ from mtd.api.console_limits import (
 from mtd.api.http.bodies import BATCH, KEY_HEADER
 from mtd.api.http.openapi_schemas import SCHEMAS
 from mtd.api.http.shown import SIGNATURE_HEADER, TENANT_HEADER
+from mtd.queries.logs import EVENT_TYPE, MAX_NAMES, MAX_SEARCH
 from mtd.queries.patterns import MAX_LENGTH
 
 HEARTBEAT = "/ingest/v1/heartbeat"
@@ -256,6 +257,16 @@ _ARGUMENTS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "seconds": ("How far back.", _integer(1, MAX_HISTORY_S)),
     "end_us": ("Until when, microseconds since 1970.", _integer(1, LAST_US)),
     "points": ("Most points of a series.", _integer(1, MAX_POINTS)),
+    "contains": ("Letters that are in the line.", {"type": "string", "maxLength": MAX_SEARCH}),
+    "event": (
+        "Types of events, or their beginnings with *.",
+        {
+            "type": "array",
+            "maxItems": MAX_NAMES,
+            "items": {"type": "string", "pattern": f"^{EVENT_TYPE.pattern}$"},
+        },
+    ),
+    "severity": ("Least severity of syslog: 0 emergency to 7 debug.", _integer(0, 7)),
     "metric": (
         "Patterns of keys.",
         {
@@ -266,6 +277,9 @@ _ARGUMENTS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
         },
     ),
 }
+
+
+_LOGS = ("contains", "event", "severity", "seconds", "end_us", "limit")
 
 
 def _arguments(names: Sequence[str]) -> list[dict[str, Any]]:
@@ -293,13 +307,13 @@ def _console() -> dict[str, Any]:
     }
     outlines = {
         "events": "Events, the newest first",
+        "logs": "Lines of routers' logs, the newest first",
         "catalogue": "The metrics that there are",
         "self": "How mtd itself is",
     }
+    arguments = {"events": _PAGES, "logs": _LOGS}
     for name, summary in outlines.items():
-        found[f"/console/api/v1/{name}"] = _get(
-            summary, page, *_arguments(_PAGES if name == "events" else ())
-        )
+        found[f"/console/api/v1/{name}"] = _get(summary, page, *_arguments(arguments.get(name, ())))
     for part, (summary, names) in _DEVICE_PAGES.items():
         found[f"/console/api/v1/devices/{{device}}{part}"] = _get(summary, page, device, *_arguments(names))
     me = _answers("200", "Name, role, tenant.", _JSON_OBJECT, "401", "403", "429", "503")

@@ -36,6 +36,7 @@ PATHS = (
     *("/console", "/console/", "/console/live", "/console/assets/x", "/console/login", "/console/logout"),
     *(
         "/console/api/v1/events",
+        "/console/api/v1/logs",
         "/console/api/v1/catalogue",
         "/console/api/v1/self",
         "/console/api/v1/session",

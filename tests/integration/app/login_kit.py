@@ -34,6 +34,7 @@ from mtd.model.device import DEFAULT_TENANT_ID, DeviceStatus
 from mtd.model.metric import DEFAULT_INTERVAL_S
 from mtd.model.principal import Role
 from mtd.model.tenant import NO_TENANT_ID
+from mtd.queries.logs import LogFilter, LogLineView
 from mtd.queries.records import DeviceDetail, DeviceView, FleetRow, HealthHistory, RangeAnswer, StoredEvent
 from mtd.storage.pool import Database
 from mtd.storage.stores.device_settings import DeviceSettings
@@ -130,6 +131,13 @@ class TenantReads:
     ) -> RangeAnswer:
         self._check(tenant_id, device_id)
         return RangeAnswer((), 0)
+
+    async def log_lines(
+        self, tenant_id: str, wanted: LogFilter, after: str, limit: int
+    ) -> Sequence[LogLineView]:
+        for one in wanted.devices:
+            self._check(tenant_id, one)
+        return []
 
     async def health(self, tenant_id: str, device_id: str, start_us: int, end_us: int) -> HealthHistory:
         self._check(tenant_id, device_id)

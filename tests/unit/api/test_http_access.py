@@ -39,7 +39,7 @@ SETS: list[tuple[PageSet, Any]] = [
     (PROMETHEUS, PrometheusPages.app),
 ]
 DEVICE = "aaaaaaaa-0000-4000-8000-000000000001"
-PAGES = ("events", "catalogue", "self", "nothing", f"devices/{DEVICE}", "devices", "")
+PAGES = ("events", "logs", "catalogue", "self", "nothing", f"devices/{DEVICE}", "devices", "")
 DEVICE_PAGES = ("history", "events", "health", "nothing")
 
 

@@ -51,9 +51,11 @@ def test_what_tells_of_subscribers_is_audited_at_both_doors() -> None:
     assert {route for route, given in ROUTES.items() if given.rule.audited} == {
         "/console/live",
         "/console/api/v1/events",
+        "/console/api/v1/logs",
         "/console/api/v1/devices/ID/events",
     }
     rules = rules_of(DESCRIPTORS)
+    assert rules["/mtd.pb.logs.v1.LogService/ListLogRecords"].audited
     for method in ("ListTableRows", "ListSnapshotVersions", "StreamEvents"):
         assert rules[f"/mtd.pb.telemetry.v1.TelemetryService/{method}"].audited, method
 
@@ -67,6 +69,21 @@ def test_who_looks_at_events_is_written_down() -> None:
     assert "aaaaaaaa-0000-4000-8000-000000000001" in entry.target
     looked(book, "/console/api/v1/catalogue")
     assert len(book.entries) == 1
+
+
+def test_who_follows_lines_is_written_down_once_in_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    book = Book()
+    keeper: Any = Doorkeeper(auditor=book)
+
+    def look() -> None:
+        run_async(keeper.written_down(ROUTES["/console/api/v1/logs"], VIEWER, Asked()))
+
+    look()
+    look()
+    assert len(book.entries) == 1
+    monkeypatch.setattr(access, "_FOLLOWED_S", 0.0)
+    look()
+    assert len(book.entries) == 2
 
 
 def test_what_can_not_be_written_down_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:

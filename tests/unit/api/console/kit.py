@@ -20,6 +20,7 @@ from mtd.model.layout import Layout, Series
 from mtd.model.metric import Lane
 from mtd.model.poller import Poller
 from mtd.model.principal import CallerKind, Principal, Role
+from mtd.queries.logs import LogFilter, LogLineView
 from mtd.queries.records import DeviceDetail, FleetRow, HealthHistory, RangeAnswer, StoredEvent
 from tests.unit.api.fakes import (
     FakeReadiness,
@@ -85,6 +86,7 @@ class FakeConsoleReads:
         self.asked: list[tuple[Any, ...]] = []
         self.failures: list[Exception] = []
         self.reads = 0
+        self.lines: list[LogLineView] = []
 
     async def fleet(self, tenant_id: str) -> Sequence[FleetRow]:
         self.reads += 1
@@ -116,6 +118,12 @@ class FakeConsoleReads:
     ) -> RangeAnswer:
         self.asked.append((device_id, tuple(metrics), start_us, end_us, max_points))
         return self.answer
+
+    async def log_lines(
+        self, tenant_id: str, wanted: LogFilter, after: str, limit: int
+    ) -> Sequence[LogLineView]:
+        self.asked.append((wanted, after, limit))
+        return self.lines[:limit]
 
     async def health(self, tenant_id: str, device_id: str, start_us: int, end_us: int) -> HealthHistory:
         self.asked.append((device_id, start_us, end_us))

@@ -15,6 +15,7 @@ from mtd.model.device import DeviceStatus, TlsMode
 from mtd.model.metric import Lane
 from mtd.model.watching import NOT_WATCHING
 from mtd.queries.health import Outage, segments_of, unwatched
+from mtd.queries.logs import LogLineView
 from mtd.queries.records import (
     DeviceDetail,
     DeviceView,
@@ -136,6 +137,32 @@ def test_older_events_go_on_from_a_position() -> None:
         len(read("events", backend, before=str(2**63 - 1))["events"]) == 3
     )  # the greatest position there can be
     assert read("events", FakeConsoleReads())["position"] == 0
+
+
+LINE = LogLineView(
+    5, DEVICE, "r1", "192.0.2.1", 6, ["interface"], "ether1 link down", "interface ether1 link down",
+    "interface.oper.changed", "interface", "ether1", "running", "up", "down", {"interface": "ether1"}, 0, "5/x/1/0",
+)  # fmt: skip
+
+
+def test_lines_of_logs_are_asked_for_by_what_they_are() -> None:
+    backend = FakeConsoleReads()
+    backend.lines = [LINE, LINE]
+    page = read(
+        "logs", backend, contains="ether1", event=["interface.*"], severity="6", device=DEVICE, limit="1"
+    )
+    assert page["before"] == "5/x/1/0"
+    assert page["lines"][0]["text"] == "ether1 link down"
+    assert page["lines"][0]["severity"] == 6
+    ((wanted, after, limit),) = backend.asked
+    assert (wanted.contains, wanted.event_types, wanted.severity) == ("ether1", ("interface.*",), 6)
+    assert wanted.devices == (DEVICE,)
+    assert (wanted.end_us - wanted.start_us, after, limit) == (min(wanted.end_us, 86_400_000_000), "", 1)
+    assert read("logs", backend, before="5/x/1/0")["before"] is None
+    assert backend.asked[-1][1] == "5/x/1/0"
+    for wrong in ({"severity": "8"}, {"contains": ["a", "b"]}, {"q": "x"}, {"limit": "501"}):
+        with pytest.raises(Refused):
+            read("logs", backend, **wrong)  # type: ignore[arg-type]
 
 
 def test_the_catalogue_says_what_states_mean() -> None:

@@ -4,11 +4,12 @@ import { shortTime } from "#shared/lib/format.js";
 import { DevicePage } from "../pages/device/device_page.js";
 import { DevicesPage } from "../pages/devices/devices_page.js";
 import { EventsPage } from "../pages/events/events_page.js";
+import { LogsPage } from "../pages/logs/logs_page.js";
 import { SelfPage } from "../pages/self/self_page.js";
 import { WhoMenu } from "./who_menu.js";
 
-const PAGES = { devices: DevicesPage, device: DevicePage, events: EventsPage, mtd: SelfPage };
-const TITLES = { devices: "Routers", device: "Router", events: "Events", mtd: "mtd health" };
+const PAGES = { devices: DevicesPage, device: DevicePage, events: EventsPage, logs: LogsPage, mtd: SelfPage };
+const TITLES = { devices: "Routers", device: "Router", events: "Events", logs: "Logs", mtd: "mtd health" };
 const THEME_TEXT = { auto: "as the system", light: "light", dark: "dark" };
 
 /** The frame of the console: where one can go, whether the channel lives, and the page. */
@@ -67,6 +68,7 @@ export class Shell extends Component {
     return [
       { href: this.env.router.listHash, text: "Routers", current: page === "devices" || page === "device" },
       { href: "#/events", text: "Events", current: page === "events" },
+      { href: "#/logs", text: "Logs", current: page === "logs" },
       { href: "#/mtd", text: "mtd health", current: page === "mtd" },
     ];
   }

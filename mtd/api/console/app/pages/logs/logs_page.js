@@ -1,0 +1,97 @@
+import { Component, onWillUnmount } from "@odoo/owl";
+import { EventList } from "#shared/components/event_list/event_list.js";
+import { useListener, useRedraw } from "#shared/components/hooks.js";
+import { LogLines } from "../../services/log_lines.js";
+import { formatHash } from "../../services/router.js";
+
+const SEVERITIES = [
+  { key: "3", label: "Errors", style: "critical" },
+  { key: "4", label: "And warnings", style: "warning" },
+  { key: "6", label: "All but debug", style: "info" },
+];
+const TYPING_MS = 300;
+const ERROR = 3;
+const WARNING = 4;
+
+const styleOf = (severity) => {
+  if (severity === null) return "info";
+  if (severity <= ERROR) return "critical";
+  return severity === WARNING ? "warning" : "info";
+};
+
+/** What routers wrote in their logs and sent over syslog, as it comes. */
+export class LogsPage extends Component {
+  static template = "console.LogsPage";
+  static components = { EventList };
+  static props = {};
+
+  setup() {
+    const { live, http, clock, router } = this.env;
+    this.severities = SEVERITIES;
+    this.log = new LogLines(http);
+    this.paused = false;
+    this.typing = null;
+    this.asked = null;
+    this.href = (id) => formatHash(`devices/${encodeURIComponent(id)}`);
+    useRedraw(this.log, "change");
+    useRedraw(clock, "tick");
+    useListener(router, "route", () => this.ask());
+    useListener(live, "phase", (phase) => phase === "live" && !this.paused && this.log.pause(false));
+    onWillUnmount(() => {
+      clearTimeout(this.typing);
+      this.log.close();
+    });
+    this.ask();
+  }
+
+  get params() {
+    const { severity = "", q = "", event = "" } = this.env.router.route.params;
+    return { severity, query: q, event };
+  }
+
+  ask() {
+    const { severity, query, event } = this.params;
+    const wanted = { severity: severity || null, contains: query || null, event: event || null };
+    const asked = JSON.stringify(wanted);
+    if (asked === this.asked) return;
+    this.asked = asked;
+    this.log.want(wanted);
+    this.render();
+  }
+
+  get lines() {
+    return this.log.lines.map((line) => ({
+      position: line.position,
+      t_us: line.t_us,
+      device_id: line.device_id,
+      device: line.device || line.sender,
+      type: line.event_type,
+      severity: styleOf(line.severity),
+      message: [line.topics.join(","), line.text].filter(Boolean).join(" ") + (line.repeats ? ` (and ${line.repeats} times more)` : ""),
+    }));
+  }
+
+  get empty() {
+    if (!this.log.loaded) return "Reading the lines…";
+    const { severity, query, event } = this.params;
+    if (severity || query || event) return "No line of the last day fits.";
+    return "No line has come in the last day. Routers send their logs if they are told to: see docs/syslog.md.";
+  }
+
+  keep(change) {
+    const { severity, query, event } = { ...this.params, ...change };
+    this.env.router.replace(formatHash("logs", { severity, q: query, event }));
+  }
+
+  onSearch(event) {
+    clearTimeout(this.typing);
+    const query = event.target.value;
+    this.typing = setTimeout(() => this.keep({ query }), TYPING_MS);
+  }
+
+  togglePause() {
+    this.paused = !this.paused;
+    this.log.pause(this.paused);
+    this.render();
+  }
+}
