@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from mtd.testing.browser import MISSING, find_chromium
+from mtd.testing.harness import free_port
 from mtd.testing.missing import skip_without
 from mtd.testing.postgres import postgres_dsn, postgres_server
 from tests.e2e.console.desk import BrowserThread, Desk, desk_of
@@ -84,7 +85,10 @@ def browser() -> Iterator[BrowserThread]:
 @pytest.fixture(scope="package")
 def running(browser: BrowserThread) -> Iterator[Rig]:
     # Looked at before there was any device, and left open: what comes must appear there.
-    with rig(SCENARIO, settings=QUICK_TIERS) as stage, desk_of(browser, stage) as first:
+    port = free_port()
+    syslog = {"enabled": True, "host": "127.0.0.1", "udp_port": port, "flush_s": 0.1}
+    started = rig(SCENARIO, "--syslog", f"127.0.0.1:{port}", settings={**QUICK_TIERS, "syslog": syslog})
+    with started as stage, desk_of(browser, stage) as first:
         stage.notes["first"] = first
         browser.run(first.open, ready="[data-testid=welcome]")
         stage.notes["empty"] = browser.run(first.page.inner_text, "body")

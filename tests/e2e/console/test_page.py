@@ -17,6 +17,7 @@ PAGES = {
     "list": ("#/devices", "[data-testid=device-row]"),
     "device": ("#/devices/{id}", "[data-testid=interface]"),
     "events": ("#/events", "[data-testid=event]"),
+    "logs": ("#/logs", "[data-testid=event]"),
     "mtd": ("#/mtd", "[data-testid=figure]"),
 }
 PHONE = {"viewport": {"width": 360, "height": 780}, "has_touch": True, "is_mobile": True}
