@@ -8,7 +8,7 @@ RECEIVED = Counter("mtd_listeners_messages_total", "Lines that were received, by
 DROPPED = Counter(
     "mtd_listeners_dropped_total",
     "Lines that were received and not stored, by listener and reason: queue_full, unknown_sender, ambiguous_sender, "
-    "too_fast, filtered (by the settings), not_recorded.",
+    "too_fast, filtered (by the settings), not_recorded, stopped.",
     ["listener", "reason"],
 )
 KERNEL_DROPPED = Counter(
@@ -28,6 +28,11 @@ REPEATS = Counter(
     ["listener"],
 )
 UNDERSTOOD = Counter("mtd_listeners_understood_total", "Lines that a rule knew, by listener.", ["listener"])
+CUT = Counter(
+    "mtd_listeners_cut_total",
+    "Lines that were too long: their beginnings were kept, by listener.",
+    ["listener"],
+)
 CONNECTIONS = Gauge("mtd_listeners_connections", "TCP connections that are open, by listener.", ["listener"])
 REFUSED_CONNECTIONS = Counter(
     "mtd_listeners_refused_connections_total",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import math
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,8 +18,8 @@ _MOST_STRANGERS = 1000
 class Senders:
     """Devices by address: by the one that they are polled at, else by one of their interfaces.
 
-    Many routers have the same address on some interface, and tenants use the same private addresses. The name in a line
-    tells such apart.
+    Many routers of a tenant have the same address on some interface: the name in a line tells such apart. Where it is an
+    address of several tenants, nothing does: a name is what its sender says.
     """
 
     def __init__(self) -> None:
@@ -40,11 +41,14 @@ class Senders:
 
     def find(self, address: str, name: str = "") -> Sequence[Device]:
         """Return the devices that a sender can be; one if all is well. ``name``: what the line calls its sender."""
-        found = self._by_host.get(address) or self._by_address.get(address, ())
-        if len(found) > 1 and name:
-            named = [device for device in found if device.name == name]
-            return named or found
-        return found
+        hosts, others = self._by_host.get(address, ()), self._by_address.get(address, ())
+        if not hosts and not others:
+            return ()
+        if len({device.tenant_id for device in (*hosts, *others)}) > 1:
+            return (*hosts, *others)
+        found = hosts or others
+        named = [device for device in found if device.name == name] if len(found) > 1 and name else ()
+        return named or found
 
     def _apply_addresses(self) -> None:
         self._by_address = _grouped(
@@ -62,6 +66,14 @@ class Stranger:
     lines: int = 0
     seen_us: int = 0
     name: str = ""
+    told_at: float = -math.inf
+
+    def is_news(self, now: float, again_s: float) -> bool:
+        """Return whether it is to be told, and take note that it is: at the first time, and once in a while."""
+        if now - self.told_at < again_s:
+            return False
+        self.told_at = now
+        return True
 
 
 class Strangers:
@@ -73,7 +85,7 @@ class Strangers:
     def __len__(self) -> int:
         return len(self._known)
 
-    def seen(self, address: str, at_us: int, name: str) -> Stranger:
+    def seen(self, address: str, at_us: int) -> Stranger:
         """Take note of a line of one."""
         stranger = self._known.get(address)
         if stranger is None:
@@ -83,7 +95,6 @@ class Strangers:
         self._known.move_to_end(address)
         stranger.lines += 1
         stranger.seen_us = at_us
-        stranger.name = name or stranger.name
         return stranger
 
     def list(self) -> Sequence[Stranger]:
@@ -99,7 +110,9 @@ def _grouped(pairs: Iterable[tuple[str, Device]]) -> dict[str, Sequence[Device]]
 
 
 def _normal(host: str) -> str:
+    if ":" not in host:  # there is one way to write an IPv4 address, and names are as they are
+        return host
     try:
-        return str(ipaddress.ip_address(host))
+        return str(ipaddress.ip_address(host.partition("%")[0]))
     except ValueError:
         return host

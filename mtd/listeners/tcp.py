@@ -6,6 +6,7 @@ import asyncio
 import logging
 import socket
 import ssl
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _FULL = 0.5
+_SEGMENT = 1200  # bytes: of a line that fills a packet, the rest may be in the next
 _LOOK_AGAIN_S = 0.05
 
 
@@ -41,7 +43,10 @@ def server_context(certificate: Path, key: Path, client_ca: Path | None) -> ssl.
 
 
 class TcpListener:
-    """Takes connections, and puts their lines into an inbox. Reading pauses while that is half full: senders wait."""
+    """Takes connections, and puts their lines into an inbox.
+
+    Reading pauses while that is half full, or what comes after it is ``held_up``: senders wait.
+    """
 
     def __init__(
         self,
@@ -49,6 +54,7 @@ class TcpListener:
         place: tuple[str, int],
         inbox: Inbox,
         clock: Clock,
+        held_up: Callable[[], bool],
         *,
         most: int,
         idle_s: float,
@@ -61,6 +67,7 @@ class TcpListener:
         self._most = most
         self._idle_s = idle_s
         self._tls = tls
+        self._held_up = held_up
         self._server: asyncio.Server | None = None
         self._open: set[_Connection] = set()
 
@@ -110,13 +117,20 @@ class TcpListener:
     @property
     def must_wait(self) -> bool:
         """Whether connections are not to be read now."""
-        return self._inbox.fill > _FULL
+        return self._inbox.fill > _FULL or self._held_up()
 
     def after_pause(self, flush: asyncio.TimerHandle | None, connection: _Connection) -> asyncio.TimerHandle:
         """Have a connection's rest taken for a line if nothing more comes."""
         if flush is not None:
             flush.cancel()
         return asyncio.get_running_loop().call_later(self._idle_s, connection.paused)
+
+
+def _notice_when_gone(connection: socket.socket) -> None:
+    """Have the kernel ask who says nothing for some minutes: a router that lost power never says that it is gone."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, value in ((socket.TCP_KEEPIDLE, 120), (socket.TCP_KEEPINTVL, 30), (socket.TCP_KEEPCNT, 4)):
+        connection.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
 class _Connection(asyncio.Protocol):
@@ -133,13 +147,18 @@ class _Connection(asyncio.Protocol):
             transport.abort()
             return
         self._transport = transport
+        _notice_when_gone(transport.get_extra_info("socket"))
         self._sender = plain_address(str((transport.get_extra_info("peername") or ("",))[0]))
 
     def data_received(self, data: bytes) -> None:
         if self._transport is None:
             return
-        self._listener.put(self._sender, self._framer.feed(data))
-        if self._framer.waiting:
+        framer = self._framer
+        if not framer.tells_ends and framer.waiting < _SEGMENT:
+            # RouterOS tells no ends: each of its lines is a segment. What fills one may go on in the next.
+            self._listener.put(self._sender, framer.flush())
+        self._listener.put(self._sender, framer.feed(data))
+        if framer.waiting:
             self._flush = self._listener.after_pause(self._flush, self)
         if self._listener.must_wait:
             self._transport.pause_reading()
@@ -155,7 +174,8 @@ class _Connection(asyncio.Protocol):
 
     def paused(self) -> None:
         """Take what waits for an end that doesn't come for a line."""
-        self._listener.put(self._sender, self._framer.flush())
+        if self._transport is None or self._transport.is_reading():  # else it is we who pause
+            self._listener.put(self._sender, self._framer.flush())
 
     def close(self) -> None:
         """End it."""
@@ -166,6 +186,6 @@ class _Connection(asyncio.Protocol):
         if self._flush is not None:
             self._flush.cancel()
         if self._transport is not None:
-            self.paused()
+            self._listener.put(self._sender, self._framer.flush(ended=True))
             self._transport = None
             self._listener.closed(self)

@@ -32,6 +32,7 @@ WAITING = declare(
 _LARGEST = 65_535
 # So many in one turn of the loop: about a millisecond. The kernel holds the others meanwhile.
 _AT_ONCE = 256
+_MOST_AT_END = 2000
 _OVERHEAD_BYTES = 200
 # Of Linux, which Python doesn't name: the buffer beyond rmem_max, with CAP_NET_ADMIN; and what a socket holds and dropped.
 _SO_RCVBUFFORCE = 33
@@ -125,10 +126,12 @@ class UdpListener:
         logger.info("listening for %s on %s, UDP port %d", self._listener, self._host, self.port)
 
     def stop(self) -> None:
-        """Close the port. What the kernel still holds is taken in first."""
+        """Close the port. What the kernel still holds is taken in first, up to what has room."""
         if self._socket is None:
             return
-        self._readable()
+        for _ in range(_MOST_AT_END):
+            if not self._readable():
+                break
         self.count_drops()
         asyncio.get_running_loop().remove_reader(self._socket)
         self._socket.close()
@@ -143,18 +146,20 @@ class UdpListener:
             metrics.KERNEL_DROPPED.labels(listener=self._listener).inc(dropped - self._dropped)
         self._dropped = dropped
 
-    def _readable(self) -> None:
+    def _readable(self) -> bool:
+        """Take in what is there, up to a turn's worth; return whether there may be more."""
         assert self._socket is not None
         receive, put, now_us = self._socket.recvfrom, self._inbox.put, self._clock.now_us()
         for _ in range(_AT_ONCE):
             try:
                 data, address = receive(_LARGEST)
             except (BlockingIOError, InterruptedError):
-                return
+                return False
             except OSError as error:  # of an ICMP answer to nothing that we sent, or of the network that went
                 logger.debug("%s: nothing received: %s", self._listener, error)
-                return
+                return False
             put(Received(now_us, data, plain_address(address[0])))
+        return True
 
 
 def plain_address(text: str) -> str:

@@ -13,14 +13,17 @@ from mtd.codec.syslog.line import MAX_BYTES
 
 _COUNT = re.compile(rb"([1-9]\d{0,5}) (?=<)")
 _DIGITS = re.compile(rb"[1-9]\d{0,5} ?")
+_LAST = (b"\r", b"\n", b"\0")
 _ENDS = re.compile(rb"[\r\n\0]+")
 
 
 class Framer:
-    """Cuts a stream into messages. ``oversized``: messages of which only the beginning was kept."""
+    """Cuts a stream into messages. Of one that is too long, the beginning is returned, one byte longer than may be."""
 
     def __init__(self, max_bytes: int = MAX_BYTES) -> None:
-        self.oversized = 0
+        self.tells_ends = False
+        """Whether the sender tells where messages end: it has counted one, or ended what it sent with an end. One in the
+        middle may be a part of a message."""
         self._max_bytes = max_bytes
         self._rest = b""
         self._skip = 0  # of a counted message that is too long: what is still to come
@@ -34,65 +37,73 @@ class Framer:
     def feed(self, data: bytes) -> list[bytes]:
         """Take what came; return the messages that are complete with it."""
         found: list[bytes] = []
-        rest = self._rest + data
-        while rest:
-            before = len(rest)
+        self.tells_ends = self.tells_ends or data[-1:] in _LAST
+        text = self._rest + data if self._rest else data
+        place, end = 0, len(text)
+        while place < end:
+            before = place
             if self._skip or self._skipping:
-                rest = self._skipped(rest)
-            elif (counted := _COUNT.match(rest)) is not None:
-                rest = self._counted(rest, counted, found)
-            elif _DIGITS.fullmatch(rest):
+                place = self._skipped(text, place)
+            elif (counted := _COUNT.match(text, place)) is not None:
+                self.tells_ends = True
+                place = self._counted(text, counted, found)
+            elif _DIGITS.fullmatch(text, place):
                 break  # perhaps a count, of which the rest is to come
             else:
-                rest = self._delimited(rest, found)
-            if len(rest) == before:
+                place = self._delimited(text, place, found)
+            if place == before:
                 break
-        self._rest = rest
+        self._rest = text[place:]
         return [one for one in found if one]
 
-    def flush(self) -> list[bytes]:
-        """Return what waits for an end that won't come: the sender has paused, or closed."""
-        rest, self._rest = self._rest, b""
+    def flush(self, *, ended: bool = False) -> list[bytes]:
+        """Return what waits for an end that won't come: the sender has paused.
+
+        ``ended``: or it has closed. Only then is a counted message given up, and what came of it returned.
+        """
+        counted = _COUNT.match(self._rest)
+        if counted is not None and not ended:
+            return []
+        rest, self._rest = self._rest[counted.end() if counted else 0 :], b""
         if self._skip or self._skipping:
             self._skipping = False
             return []
         return [rest] if rest.strip(b"\r\n\0 ") else []
 
-    def _skipped(self, rest: bytes) -> bytes:
+    def _skipped(self, text: bytes, place: int) -> int:
         if self._skip:
-            passed = min(self._skip, len(rest))
+            passed = min(self._skip, len(text) - place)
             self._skip -= passed
-            return rest[passed:]
-        end = _ENDS.search(rest)
+            return place + passed
+        end = _ENDS.search(text, place)
         if end is None:
-            return b""
+            return len(text)
         self._skipping = False
-        return rest[end.end() :]
+        return end.end()
 
-    def _counted(self, rest: bytes, counted: re.Match[bytes], found: list[bytes]) -> bytes:
+    def _counted(self, text: bytes, counted: re.Match[bytes], found: list[bytes]) -> int:
         length, begin = int(counted[1]), counted.end()
-        if length > self._max_bytes:
-            if len(rest) - begin < self._max_bytes:
-                return rest
-            found.append(rest[begin : begin + self._max_bytes])
-            self.oversized += 1
-            self._skip = length - self._max_bytes
-            return rest[begin + self._max_bytes :]
-        if len(rest) - begin < length:
-            return rest
-        found.append(rest[begin : begin + length].strip(b"\r\n\0"))
-        return rest[begin + length :].lstrip(b"\r\n")
+        most = self._max_bytes + 1
+        if length > most:
+            if len(text) - begin < most:
+                return counted.start()
+            found.append(text[begin : begin + most])
+            self._skip = length - most
+            return begin + most
+        if len(text) - begin < length:
+            return counted.start()
+        found.append(text[begin : begin + length].strip(b"\r\n\0"))
+        after = _ENDS.match(text, begin + length)
+        return begin + length if after is None else after.end()
 
-    def _delimited(self, rest: bytes, found: list[bytes]) -> bytes:
-        end = _ENDS.search(rest)
+    def _delimited(self, text: bytes, place: int, found: list[bytes]) -> int:
+        most = self._max_bytes + 1
+        end = _ENDS.search(text, place)
         if end is not None:
-            if end.start() > self._max_bytes:
-                self.oversized += 1
-            found.append(rest[: min(end.start(), self._max_bytes)])
-            return rest[end.end() :]
-        if len(rest) > self._max_bytes:
-            found.append(rest[: self._max_bytes])
-            self.oversized += 1
+            found.append(text[place : min(end.start(), place + most)])
+            return end.end()
+        if len(text) - place > self._max_bytes:
+            found.append(text[place : place + most])
             self._skipping = True
-            return b""
-        return rest
+            return len(text)
+        return place

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import enum
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from mtd.codec.syslog.cef import read_cef
@@ -68,8 +69,12 @@ class Line:
     cut: bool = False
 
 
-def read_line(data: bytes, code_page: str = "latin-1") -> Line:
-    """Return what a line says. Never raises: what is like nothing known is a message, whole."""
+def read_line(data: bytes, code_page: str = "latin-1", names: Collection[bytes] = ()) -> Line:
+    """Return what a line says. Never raises: what is like nothing known is a message, whole.
+
+    ``names``: what routers that may have sent it are called. RouterOS writes its name with all its blanks, and nobody
+    else could tell where it ends.
+    """
     cut = len(data) > MAX_BYTES
     data = data[:MAX_BYTES].strip(b"\r\n\0 ")
     line = Line(Form.PLAIN, "", decode_seldom(data, code_page), cut=cut)
@@ -77,7 +82,7 @@ def read_line(data: bytes, code_page: str = "latin-1") -> Line:
     if line.facility is not None and (found := _RFC5424.match(rest)) is not None:
         rest = _rfc5424(line, rest, found, code_page)
     else:
-        rest = _bsd(line, rest, code_page)
+        rest = _bsd(line, rest, code_page, names)
     if rest.startswith(b"CEF:") and (cef := read_cef(rest)) is not None:
         return _of_cef(line, *cef, code_page)
     line.topics, rest = split_topics(rest, alone=line.form is Form.PLAIN)
@@ -114,7 +119,7 @@ def _rfc5424(line: Line, rest: bytes, found: re.Match[bytes], code_page: str) ->
     return rest.removeprefix(b" ").removeprefix(_BOM)
 
 
-def _bsd(line: Line, rest: bytes, code_page: str) -> bytes:
+def _bsd(line: Line, rest: bytes, code_page: str, names: Collection[bytes]) -> bytes:
     found = _BSD_TIME.match(rest) or _ISO_TIME.match(rest) or _ROUTEROS_TIME.match(rest)
     if found is None:
         return rest
@@ -123,6 +128,10 @@ def _bsd(line: Line, rest: bytes, code_page: str) -> bytes:
     rest = rest[found.end() :]
     if rest.startswith(b"CEF:"):
         return rest
+    for name in names:
+        if name and rest.startswith(name + b" "):
+            line.host = decode_text(name, code_page)
+            return _tag(line, rest[len(name) + 1 :], code_page)
     # Lines out of a router's own log have a time and no host.
     if split_topics(rest, alone=False)[0]:
         return rest

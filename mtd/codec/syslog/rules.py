@@ -23,6 +23,8 @@ _SAMPLE_KEYS = frozenset({"line", "values"})
 _MOST_KINDS = 1024
 _MOST_RULES = 2000
 _LONGEST_PATTERN = 4096
+_SHOWN = 1024
+"""Characters of a message that rules see: patterns may take the square of them."""
 
 
 class RuleError(ValueError):
@@ -96,9 +98,10 @@ class Rules:
     def find(self, topics: tuple[str, ...], text: str, identity: str = "") -> Finding | None:
         """Return what a message means; None if no rule knows it.
 
-        A message without topics is shown to all rules. ``identity``: the router's name, which it puts before the message
+        A message without topics is shown to all rules; of a long one they see the beginning. ``identity``: the router's name, which it puts before the message
         if it is told to.
         """
+        text = text[:_SHOWN]
         if identity and text.startswith(identity) and text.startswith(": ", len(identity)):
             text = text[len(identity) + 2 :]
         for rule in self._for(topics):

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from mtd.codec.syslog import Line, read_line
+from mtd.codec.syslog import Line
 from mtd.codec.syslog.rules import RuleError, Rules, compile_rules
 from mtd.core.errors import Misconfigured
 from mtd.model.logs import LogEntry
@@ -36,11 +36,6 @@ def _content(name: str, text: str) -> Any:
         raise Misconfigured(f"{name} is no YAML: {error}") from error
 
 
-def read(data: bytes, code_page: str) -> Line:
-    """Return what a line says."""
-    return read_line(data, code_page)
-
-
 def entry_of(line: Line, at_us: int, rules: Rules, identity: str) -> LogEntry:
     """Return a line with what the rules make of it. ``identity``: the router's name, which may stand before messages."""
     found = rules.find(line.topics, line.text, identity)
@@ -62,6 +57,8 @@ def entry_of(line: Line, at_us: int, rules: Rules, identity: str) -> LogEntry:
     )
     if found is not None:
         entry.event_type = found.event_type
+        if found.severity is not None:
+            entry.severity = int(found.severity)
         entry.entity_type, entry.entity = found.entity_type, found.entity
         entry.state_field, entry.old, entry.new = found.state_field, found.old, found.new
     return entry

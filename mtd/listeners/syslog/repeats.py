@@ -1,4 +1,4 @@
-"""Lines that come again and again: stored once, with how often."""
+"""Lines that come again and again: the first is stored as it comes, the others together, as the last of them."""
 
 from __future__ import annotations
 
@@ -8,51 +8,63 @@ from dataclasses import dataclass, replace
 
 from mtd.model.logs import LogEntry
 
-_MOST = 50_000
+_MOST = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """Lines that came again: the last of them, which says how many there were beside it, and where they came from."""
+
+    device_id: str
+    sender: str
+    last: LogEntry
 
 
 @dataclass(slots=True)
 class _Seen:
-    first_us: int
-    last: LogEntry
+    until: float
+    device_id: str
+    sender: str = ""
+    last: LogEntry | None = None
     repeats: int = 0
 
 
 class Repeats:
-    """Knows the lines of the last while. A line of one device is another's twin if topics and text are the same."""
+    """Knows the lines of the last while: twins are of one device, and have the same topics and text.
+
+    Times are monotonic seconds. Bound: ten thousand lines, of which only those are kept whole that came again; policy: the
+    oldest window ends early.
+    """
 
     def __init__(self, window_s: float) -> None:
-        self._window_us = round(window_s * 1e6)
-        self._seen: OrderedDict[tuple[str, tuple[str, ...], str], _Seen] = OrderedDict()
+        self._window_s = window_s
+        self._seen: OrderedDict[int, _Seen] = OrderedDict()
 
-    def is_repeat(self, device_id: str, entry: LogEntry) -> bool:
-        """Return whether a line is one of those that are told together; it is kept then, until ``due`` gives them."""
-        if not self._window_us:
+    def __len__(self) -> int:
+        return len(self._seen)
+
+    def is_repeat(self, device_id: str, sender: str, entry: LogEntry, now: float) -> bool:
+        """Return whether a line is one of those that are told together; it is kept then, until ``due`` gives them.
+
+        If not, its own window begins. Call ``due`` before, for what is over.
+        """
+        if not self._window_s:
             return False
-        key = (device_id, entry.topics, entry.text)
+        key = hash((device_id, entry.topics, entry.text))
         seen = self._seen.get(key)
-        if seen is None or entry.received_us - seen.first_us >= self._window_us:
+        if seen is None:
+            self._seen[key] = _Seen(now + self._window_s, device_id)
             return False
+        seen.sender, seen.last = sender, entry
         seen.repeats += 1
-        seen.last = entry
         return True
 
-    def stored(self, device_id: str, entry: LogEntry) -> None:
-        """Take note of a line that was stored: from now on its twins are repeats. After ``is_repeat`` and ``due``."""
-        if self._window_us:
-            self._seen[device_id, entry.topics, entry.text] = _Seen(entry.received_us, entry)
-
-    def due(self, now_us: int, *, all_of_them: bool = False) -> Iterator[tuple[str, LogEntry]]:
-        """Yield device and line of what came again within a window that is over, and forget it."""
+    def due(self, now: float) -> Iterator[Again]:
+        """Yield what came again within windows that are over, and forget it. At infinity all are."""
         while self._seen:
             key, seen = next(iter(self._seen.items()))
-            if not (all_of_them or len(self._seen) > _MOST or now_us - seen.first_us >= self._window_us):
+            if len(self._seen) <= _MOST and now < seen.until:
                 return
             del self._seen[key]
-            if seen.repeats:
-                yield key[0], replace(seen.last, repeats=seen.repeats - 1)
-
-    def due_of(self, device_id: str, entry: LogEntry) -> LogEntry | None:
-        """Return what came again of a line whose window is over, before it is stored once more; None if nothing did."""
-        seen = self._seen.pop((device_id, entry.topics, entry.text), None)
-        return replace(seen.last, repeats=seen.repeats - 1) if seen is not None and seen.repeats else None
+            if seen.last is not None:
+                yield Again(seen.device_id, seen.sender, replace(seen.last, repeats=seen.repeats - 1))

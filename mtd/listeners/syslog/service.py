@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import ssl
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from mtd.codec.syslog import read_line
 from mtd.core.clock import SYSTEM_CLOCK, Clock
 from mtd.core.limits import TokenBucket
 from mtd.core.service import TaskGroup
 from mtd.listeners import metrics
 from mtd.listeners.senders import Senders, Stranger, Strangers
 from mtd.listeners.syslog.config import LeastSevere, Stored, SyslogConfig
-from mtd.listeners.syslog.reading import entry_of, load_rules, read
+from mtd.listeners.syslog.outbox import Outbox
+from mtd.listeners.syslog.reading import entry_of, load_rules
 from mtd.listeners.syslog.repeats import Repeats
 from mtd.listeners.tcp import TcpListener, server_context
 from mtd.listeners.udp import Inbox, Received, UdpListener
@@ -26,25 +29,29 @@ from mtd.model.sighting import FoundBy, Sighting
 if TYPE_CHECKING:
     from mtd.ingest.recorder import Recorder
     from mtd.model.device import Device
-    from mtd.model.logs import LogEntry
 
 logger = logging.getLogger(__name__)
 
 NAME = "syslog"
 _ADVICE = (
     "end the program that has it (often rsyslog), set another one with syslog.{} here and in /system logging action on the "
-    "routers, or let mtd have ports below 1024: AmbientCapabilities=CAP_NET_BIND_SERVICE in the unit"
+    "routers, or let mtd have ports below 1024: CAP_NET_BIND_SERVICE behind both CapabilityBoundingSet= and "
+    "AmbientCapabilities= of the unit"
 )
 _TURN_S = 0.004
-_LOOK_AT_CLOCK = 16
 _BURST_S = 10.0
-_TOLD_TOO_FAST_S = 60.0
-_EVENT_LINES = 500
-_EVENT_BYTES = 256 * 1024
+_TOLD_AGAIN_S = 60.0
+# What the log takes nothing of, waits here: the recorder would give up polls for it.
+_HELD_UP = 0.5
+_LOOK_AGAIN_S = 0.05
+_DRAIN_S = 2.0
 
 
 class SyslogService:
-    """Listens, and passes lines of known devices on. ``on_stranger`` is told of senders that are nobody's device."""
+    """Listens, and passes lines of known devices on. ``on_stranger`` is told of senders that are nobody's device.
+
+    Lines wait until it is known which devices there are.
+    """
 
     def __init__(
         self,
@@ -63,11 +70,11 @@ class SyslogService:
         self._senders = Senders()
         self._strangers = Strangers()
         self._repeats = Repeats(config.repeat_window_s)
-        self._devices: dict[str, Device] = {}
+        self._outbox = Outbox(NAME, recorder)
+        self._devices_known = asyncio.Event()
         self._paces: dict[str, TokenBucket] = {}
         self._too_fast: defaultdict[str, int] = defaultdict(int)
         self._told_too_fast_at = clock.monotonic()
-        self._pending: dict[tuple[str, str], list[LogEntry]] = {}
         self._tasks = TaskGroup("listeners.syslog")
         self.udp = UdpListener(
             NAME, config.host, config.udp_port, self._inbox, clock, config.receive_buffer_bytes
@@ -85,6 +92,7 @@ class SyslogService:
             (config.host, port),
             self._inbox,
             self._clock,
+            self._held_up,
             most=config.max_connections,
             idle_s=config.idle_s,
             tls=tls,
@@ -100,25 +108,33 @@ class SyslogService:
         self._tasks.spawn("flush", self._flush_regularly())
 
     async def stop(self) -> None:
-        """End; what was received is passed on."""
+        """End; what was received is passed on, and counted if there is no time for it."""
         for listener in (self.tcp, self.tls):
             if listener is not None:
                 await listener.stop()
         self.udp.stop()
+        await asyncio.sleep(0)  # connections tell what they have left
         await self._tasks.stop()
+        deadline = self._clock.monotonic() + _DRAIN_S
+        while self._inbox and self._clock.monotonic() < deadline:
+            self._take_some()
+            await asyncio.sleep(0)
         while self._inbox:
-            self._take(self._inbox.take())
-        for device_id, entry in self._repeats.due(self._clock.now_us(), all_of_them=True):
-            self._pend_repeat(device_id, entry)
-        self._flush()
+            self._inbox.take()
+            _drop("stopped")
+        self._tell_repeats(math.inf)
+        for _ in self._outbox.flush():
+            await asyncio.sleep(0)
+        self._tell_too_fast(now=True)
 
     def apply_devices(self, devices: Iterable[Device]) -> None:
         """Know these devices, and no others."""
         known = list(devices)
         self._senders.apply(known)
-        self._devices = {device.device_id: device for device in known}
-        for gone in self._paces.keys() - self._devices.keys():
+        self._outbox.devices = {device.device_id: device for device in known}
+        for gone in self._paces.keys() - self._outbox.devices.keys():
             del self._paces[gone]
+        self._devices_known.set()
 
     def apply_addresses(self, addresses: Mapping[str, Sequence[str]]) -> None:
         """Know the addresses on the interfaces of devices, by the ids of these."""
@@ -129,118 +145,120 @@ class SyslogService:
         """Senders that are nobody's device, the newest first."""
         return self._strangers.list()
 
+    def _held_up(self) -> bool:
+        return self._recorder.pressure > _HELD_UP
+
     # -- a line ------------------------------------------------------------------
 
     async def _read(self) -> None:
+        await self._devices_known.wait()
         while True:
             await self._inbox.filled.wait()
-            end = self._clock.monotonic() + _TURN_S
-            while self._inbox and self._clock.monotonic() < end:
-                for _ in range(min(_LOOK_AT_CLOCK, len(self._inbox))):
-                    self._take(self._inbox.take())
+            if self._held_up():
+                await asyncio.sleep(_LOOK_AGAIN_S)
+                continue
+            self._take_some()
             await asyncio.sleep(0)
+
+    def _take_some(self) -> None:
+        """Take lines for some milliseconds."""
+        end = self._clock.monotonic() + _TURN_S
+        while self._inbox:
+            self._take(self._inbox.take())
+            if self._clock.monotonic() >= end:
+                return
 
     def _take(self, received: Received) -> None:
         devices = self._senders.find(received.sender)
-        line = read(received.data, devices[0].code_page if devices else "latin-1")
+        if not devices:
+            self._meet(received)
+            return
+        # Looked at first: a line of which there are too many costs nearly nothing.
+        if len(devices) == 1 and not self._has_room(devices[0]):
+            return
+        names = tuple({device.name.encode() for device in devices})
+        line = read_line(received.data, devices[0].code_page, names)
+        if line.cut:
+            metrics.CUT.labels(listener=NAME).inc()
         if len(devices) > 1:
             devices = self._senders.find(received.sender, line.host)
-        if not devices:
-            self._meet(received, line.host)
-            return
-        if len(devices) > 1:
-            _drop("ambiguous_sender")
-            return
+            if len(devices) > 1:
+                self._confuse(received, devices)
+                return
+            if not self._has_room(devices[0]):
+                return
         device = devices[0]
-        if not self._pace(device.device_id).take():
-            _drop("too_fast")
-            self._too_fast[device.device_id] += 1
-            return
-        if line.severity is not None and line.severity > self._least:
-            _drop("filtered")
-            return
         entry = entry_of(line, received.at_us, self._rules, device.name)
         if entry.event_type:
             metrics.UNDERSTOOD.labels(listener=NAME).inc()
-        elif self._config.stored is Stored.EVENTS:
+        too_mild = entry.severity is not None and entry.severity > self._least
+        if too_mild or (self._config.stored is Stored.EVENTS and not entry.event_type):
             _drop("filtered")
             return
-        if self._repeats.is_repeat(device.device_id, entry):
+        now = self._clock.monotonic()
+        self._tell_repeats(now)
+        if self._repeats.is_repeat(device.device_id, received.sender, entry, now):
             metrics.REPEATS.labels(listener=NAME).inc()
-            return
-        if (before := self._repeats.due_of(device.device_id, entry)) is not None:
-            self._pend(device, received.sender, before)
-        self._repeats.stored(device.device_id, entry)
-        self._pend(device, received.sender, entry)
+        else:
+            self._outbox.add(device.device_id, received.sender, entry)
 
-    def _pace(self, device_id: str) -> TokenBucket:
-        pace = self._paces.get(device_id)
+    def _has_room(self, device: Device) -> bool:
+        """Return whether one more line of a device is taken in; if not, it is counted."""
+        pace = self._paces.get(device.device_id)
         if pace is None:
             rate = self._config.lines_per_s
-            pace = self._paces[device_id] = TokenBucket(rate, max(1.0, rate * _BURST_S), clock=self._clock)
-        return pace
+            pace = TokenBucket(rate, max(1.0, rate * _BURST_S), clock=self._clock)
+            self._paces[device.device_id] = pace
+        if pace.take():
+            return True
+        _drop("too_fast")
+        self._too_fast[device.device_id] += 1
+        return False
 
-    def _meet(self, received: Received, name: str) -> None:
+    def _meet(self, received: Received) -> None:
         """Take note of a sender that is nobody's device. Its line is dropped: it belongs to no tenant."""
         _drop("unknown_sender")
-        self._strangers.seen(received.sender, received.at_us, name)
+        stranger = self._strangers.seen(received.sender, received.at_us)
         metrics.STRANGERS.labels(listener=NAME).set(len(self._strangers))
-        self._on_stranger(Sighting(FoundBy.SYSLOG, address=received.sender, identity=name))
+        if stranger.is_news(self._clock.monotonic(), _TOLD_AGAIN_S):
+            stranger.name = read_line(received.data).host or stranger.name
+            self._on_stranger(Sighting(FoundBy.SYSLOG, address=received.sender, identity=stranger.name))
+
+    def _confuse(self, received: Received, devices: Sequence[Device]) -> None:
+        """Take note of a sender that several devices can be. Its line is dropped: it would be another's."""
+        _drop("ambiguous_sender")
+        sender = self._strangers.seen(received.sender, received.at_us)
+        if sender.is_news(self._clock.monotonic(), _TOLD_AGAIN_S):
+            logger.warning(
+                "lines from %s are dropped: that is an address of %s; have each send from an address of its own (src-address "
+                "of the logging action)",
+                received.sender,
+                ", ".join(f"{device.name} (tenant {device.tenant_id})" for device in devices[:5]),
+            )
 
     # -- on to the recorder ------------------------------------------------------
-
-    def _pend(self, device: Device, sender: str, entry: LogEntry) -> None:
-        key = (device.device_id, sender)
-        pending = self._pending.setdefault(key, [])
-        pending.append(entry)
-        if len(pending) >= _EVENT_LINES:
-            self._record(key)
-
-    def _pend_repeat(self, device_id: str, entry: LogEntry) -> None:
-        device = self._devices.get(device_id)
-        if device is None:
-            _drop("unknown_sender")
-            return
-        self._pend(device, device.host, entry)
-
-    def _record(self, key: tuple[str, str]) -> None:
-        device_id, sender = key
-        entries = self._pending.pop(key)
-        device = self._devices.get(device_id)
-        if device is None:  # removed meanwhile
-            metrics.DROPPED.labels(listener=NAME, reason="unknown_sender").inc(len(entries))
-            return
-        for some in _portions(entries):
-            if self._recorder.record_lines(device, sender, some):
-                metrics.STORED.labels(listener=NAME).inc(len(some))
-            else:
-                metrics.DROPPED.labels(listener=NAME, reason="not_recorded").inc(len(some))
 
     async def _flush_regularly(self) -> None:
         while True:
             await asyncio.sleep(self._config.flush_s)
             self.udp.count_drops()
-            for device_id, entry in self._repeats.due(self._clock.now_us()):
-                self._pend_repeat(device_id, entry)
-            for key in list(self._pending):
-                if key in self._pending:
-                    self._record(key)
-                    await asyncio.sleep(0)
+            self._tell_repeats(self._clock.monotonic())
+            for _ in self._outbox.flush():
+                await asyncio.sleep(0)
             self._tell_too_fast()
 
-    def _flush(self) -> None:
-        for key in list(self._pending):
-            self._record(key)
-        self._tell_too_fast(now=True)
+    def _tell_repeats(self, now: float) -> None:
+        for again in self._repeats.due(now):
+            self._outbox.add(again.device_id, again.sender, again.last)
 
     def _tell_too_fast(self, *, now: bool = False) -> None:
         """Put on the timelines of devices how many of their lines were too many."""
         moment = self._clock.monotonic()
-        if not self._too_fast or (moment - self._told_too_fast_at < _TOLD_TOO_FAST_S and not now):
+        if not self._too_fast or (moment - self._told_too_fast_at < _TOLD_AGAIN_S and not now):
             return
         told, self._too_fast, self._told_too_fast_at = self._too_fast, defaultdict(int), moment
         for device_id, lines in told.items():
-            device = self._devices.get(device_id)
+            device = self._outbox.devices.get(device_id)
             if device is None:
                 continue
             change = StateChange(
@@ -260,14 +278,3 @@ class SyslogService:
 
 def _drop(reason: str) -> None:
     metrics.DROPPED.labels(listener=NAME, reason=reason).inc()
-
-
-def _portions(entries: Sequence[LogEntry]) -> Iterable[Sequence[LogEntry]]:
-    """Cut lines into what one event holds."""
-    first, size = 0, 0
-    for place, entry in enumerate(entries):
-        size += len(entry.original) + len(entry.text) + 100
-        if place > first and size > _EVENT_BYTES:
-            yield entries[first:place]
-            first, size = place, 0
-    yield entries[first:]

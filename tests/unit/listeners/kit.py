@@ -25,6 +25,7 @@ class Told:
     batches: int = 0
     changes: list[tuple[str, StateChange]] = field(default_factory=list)
     takes: bool = True
+    pressure: float = 0.0
 
     def record_lines(self, device: Device, sender: str, entries: Sequence[LogEntry]) -> bool:
         self.batches += 1

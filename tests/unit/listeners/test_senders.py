@@ -19,10 +19,18 @@ def test_a_sender_is_the_device_with_its_address() -> None:
 
 def test_the_name_in_a_line_tells_devices_with_one_address_apart() -> None:
     senders = Senders()
-    senders.apply([device("a", "10.0.0.1", tenant="1"), device("b", "10.0.0.1", tenant="2")])
+    senders.apply([device("a", "10.0.0.1"), device("b", "10.0.0.1")])
     assert len(senders.find("10.0.0.1")) == 2
     assert [one.name for one in senders.find("10.0.0.1", "b")] == ["b"]
     assert len(senders.find("10.0.0.1", "c")) == 2
+
+
+def test_what_a_line_calls_its_sender_never_decides_between_tenants() -> None:
+    senders = Senders()
+    senders.apply_addresses({"id-b": ["198.51.100.7"]})
+    senders.apply([device("a", "198.51.100.7", tenant="1"), device("b", "10.0.0.2", tenant="2")])
+    for name in ("", "a", "b"):
+        assert {one.name for one in senders.find("198.51.100.7", name)} == {"a", "b"}
 
 
 def test_a_device_is_known_by_the_addresses_of_its_interfaces_too() -> None:
@@ -40,11 +48,14 @@ def test_a_device_is_known_by_the_addresses_of_its_interfaces_too() -> None:
 def test_strangers_are_counted_and_the_longest_silent_go() -> None:
     strangers = Strangers()
     for number in range(1500):
-        strangers.seen(f"10.0.{number // 250}.{number % 250}", number, "")
+        strangers.seen(f"10.0.{number // 250}.{number % 250}", number)
     assert len(strangers) == 1000
-    strangers.seen("10.0.5.249", 2000, "who")
+    strangers.seen("10.0.5.249", 2000)
     newest = strangers.list()[0]
-    assert (newest.address, newest.lines, newest.seen_us, newest.name) == ("10.0.5.249", 2, 2000, "who")
+    assert (newest.address, newest.lines, newest.seen_us) == ("10.0.5.249", 2, 2000)
+    assert newest.is_news(5, 60)
+    assert not newest.is_news(64, 60)
+    assert newest.is_news(65, 60)
 
 
 def test_an_ipv4_address_that_came_over_ipv6_is_one() -> None:

@@ -61,8 +61,8 @@ def test_what_is_too_long_is_cut_once_and_costs_the_next_one_nothing(counted: bo
         whole = stream + b"<30>next\n"
         for begin in range(0, len(whole), step):
             found += framer.feed(whole[begin : begin + step])
-        assert found == [long[:100], b"<30>next"]
-        assert framer.oversized == 1
+        # One byte more than may be: who reads it sees that it was longer.
+        assert found == [long[:101], b"<30>next"]
         assert framer.waiting == 0
 
 
@@ -72,5 +72,26 @@ def test_memory_is_bounded_whatever_comes(pieces: list[bytes]) -> None:
     for piece in pieces:
         framer.feed(piece)
         assert framer.waiting <= 50 + 7 + 80
-    framer.flush()
+    framer.flush(ended=True)
     assert framer.waiting == 0
+
+
+def test_a_sender_tells_where_messages_end_or_does_not() -> None:
+    for stream, tells in (
+        (b"system,info a", False),
+        (b"a\nb", False),
+        (b"system,info a\n", True),
+        (b"14 <30>system", True),
+    ):
+        framer = Framer()
+        framer.feed(stream)
+        assert framer.tells_ends is tells
+
+
+def test_a_pause_within_a_counted_message_is_no_end_of_it() -> None:
+    framer = Framer()
+    assert framer.feed(b"8 <30>") == []
+    assert framer.flush() == []
+    assert framer.feed(b"abcd9 <30>efghi") == [b"<30>abcd", b"<30>efghi"]
+    assert framer.feed(b"9 <30>ef") == []
+    assert framer.flush(ended=True) == [b"<30>ef"]

@@ -84,7 +84,7 @@ def test_a_line_over_udp_is_recorded_with_its_meaning() -> None:
     )
     assert (entry.state_field, entry.old, entry.new) == ("running", "up", "down")
     assert entry.topics == ("interface", "info")
-    assert entry.severity == 6
+    assert entry.severity == 4  # the rule's: a link that goes down is more than the "info" that RouterOS says
     assert entry.received_us > 1_700_000_000_000_000
 
 
@@ -111,25 +111,96 @@ def test_many_lines_are_cut_into_events_of_a_bearable_size() -> None:
     assert told.batches >= 8
 
 
-def test_lines_over_tcp_have_ends_counts_or_neither() -> None:
-    async def work(bench: Bench) -> None:
-        assert bench.service.tcp is not None
-        reader, writer = await asyncio.open_connection("127.0.0.1", bench.service.tcp.port)
-        writer.write(b"script,info one\nscript,info two\n")
-        writer.write(b"15 <30>script,info three")
-        await bench.until(3)
-        writer.write(b"script,info without an end")
-        await bench.until(4)
-        writer.write(b"script,info last")
+async def sent_over_tcp(bench: Bench, *pieces: bytes, pause_s: float = 0.0) -> None:
+    assert bench.service.tcp is not None
+    _, writer = await asyncio.open_connection("127.0.0.1", bench.service.tcp.port)
+    for piece in pieces:
+        writer.write(piece)
         await writer.drain()
-        writer.close()
-        await bench.until(5)
-        assert reader.at_eof() or True
+        await asyncio.sleep(pause_s)
+    writer.close()
 
-    told = with_bench(work, tcp_port=0, idle_s=0.1).told
-    texts = [entry.text for _, _, entry in told.lines]
-    assert texts[:2] == ["one", "two"]
-    assert texts[-2:] == ["without an end", "last"]
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        (b"script,info one\nscript,info two\n",),
+        (b"script,info one\r\n", b"scri", b"pt,info two\r\n"),
+        (b"19 <30>script,info one19 <30>script,info two",),
+        (b"19 <30>script,info ", b"one19 <30>script,info two"),
+    ],
+)
+def test_lines_over_tcp_have_ends_or_counts(pieces: tuple[bytes, ...]) -> None:
+    async def work(bench: Bench) -> None:
+        await sent_over_tcp(bench, *pieces, pause_s=0.3)
+        await bench.until(2)
+
+    told = with_bench(work, tcp_port=0, idle_s=5).told
+    assert [entry.text for _, _, entry in told.lines] == ["one", "two"]
+
+
+def test_a_router_that_tells_no_ends_sends_one_line_after_the_other() -> None:
+    async def work(bench: Bench) -> None:
+        lines = [b"script,info line %d" % number for number in range(40)]
+        await sent_over_tcp(bench, *lines, pause_s=0.005)
+        await bench.until(40)
+
+    # They come quicker than a pause is long.
+    told = with_bench(work, tcp_port=0, idle_s=5).told
+    assert [entry.text for _, _, entry in told.lines] == [f"line {number}" for number in range(40)]
+
+
+def test_the_beginning_of_a_line_that_is_too_long_is_kept() -> None:
+    async def work(bench: Bench) -> None:
+        await sent_over_tcp(bench, b"script,info " + b"x" * 50_000 + b"\nscript,info next\n")
+        await bench.until(2)
+
+    before = metric("mtd_listeners_cut_total", listener="syslog")
+    long, following = with_bench(work, tcp_port=0).told.lines
+    assert long[2].cut
+    assert len(long[2].original) == 8192
+    assert following[2].text == "next"
+    assert metric("mtd_listeners_cut_total", listener="syslog") == before + 1
+
+
+def test_lines_wait_until_it_is_known_which_devices_there_are() -> None:
+    async def main() -> None:
+        bench = Bench()
+        bench.service._devices_known.clear()
+        await bench.service.start()
+        bench.send(DOWN)
+        await asyncio.sleep(0.1)
+        assert bench.told.lines == []
+        bench.service.apply_devices([device("core-1", "127.0.0.1")])
+        await bench.until(1)
+        await bench.service.stop()
+        bench.socket.close()
+
+    run_async(main())
+
+
+def test_lines_wait_while_the_log_takes_nothing() -> None:
+    async def work(bench: Bench) -> None:
+        bench.told.pressure = 0.9
+        bench.send(DOWN)
+        await asyncio.sleep(0.2)
+        assert bench.told.lines == []
+        bench.told.pressure = 0.0
+        await bench.until(1)
+
+    with_bench(work)
+
+
+def test_who_is_nobodys_device_is_told_once_in_a_while() -> None:
+    async def work(bench: Bench) -> None:
+        bench.service.apply_devices([])
+        for name in (b"one", b"two") * 20:
+            bench.send(b"<30>Jun 07 09:16:59 " + name + b" interface,info ether1 link down")
+        async with asyncio.timeout(20):
+            while not bench.service.strangers or bench.service.strangers[0].lines < 40:
+                await asyncio.sleep(0.005)
+
+    assert len(with_bench(work).strangers) == 1
 
 
 def certificates(folder: Path) -> dict[str, str]:
@@ -220,7 +291,7 @@ def test_a_sender_that_is_nobodys_device_is_told_and_its_lines_are_counted() -> 
 
 def test_a_sender_that_could_be_several_is_none() -> None:
     async def work(bench: Bench) -> None:
-        bench.service.apply_devices([device("a", "127.0.0.1", "1"), device("b", "127.0.0.1", "2")])
+        bench.service.apply_devices([device("a", "127.0.0.1"), device("b", "127.0.0.1")])
         bench.send(DOWN, b"<30>Jun 07 09:16:59 b interface,info ether1 link down")
         await bench.until(1)
 

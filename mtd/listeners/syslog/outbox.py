@@ -1,0 +1,70 @@
+"""Lines on their way to the recorder: those of a device in a short while become one event."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from mtd.listeners import metrics
+
+if TYPE_CHECKING:
+    from mtd.ingest.recorder import Recorder
+    from mtd.model.device import Device
+    from mtd.model.logs import LogEntry
+
+_EVENT_LINES = 500
+_EVENT_BYTES = 256 * 1024
+
+
+class Outbox:
+    """Holds lines until they are flushed, or are as many as one event holds. ``devices``: those that there are, by id."""
+
+    def __init__(self, listener: str, recorder: Recorder) -> None:
+        self.devices: Mapping[str, Device] = {}
+        self._listener = listener
+        self._recorder = recorder
+        self._stored = metrics.STORED.labels(listener=listener)
+        self._pending: dict[tuple[str, str], list[LogEntry]] = {}
+
+    def add(self, device_id: str, sender: str, entry: LogEntry) -> None:
+        """Take a line of a device."""
+        key = (device_id, sender)
+        pending = self._pending.setdefault(key, [])
+        pending.append(entry)
+        if len(pending) >= _EVENT_LINES:
+            self._record(key)
+
+    def flush(self) -> Iterable[None]:
+        """Pass all on, an event at a step."""
+        for key in list(self._pending):
+            if key in self._pending:
+                self._record(key)
+                yield None
+
+    def _record(self, key: tuple[str, str]) -> None:
+        device_id, sender = key
+        entries = self._pending.pop(key)
+        device = self.devices.get(device_id)
+        if device is None:  # removed meanwhile
+            self._dropped("unknown_sender", entries)
+            return
+        for some in _portions(entries):
+            if self._recorder.record_lines(device, sender, some):
+                self._stored.inc(len(some))
+            else:
+                self._dropped("not_recorded", some)
+
+    def _dropped(self, reason: str, entries: Sequence[LogEntry]) -> None:
+        count = sum(1 + entry.repeats for entry in entries)
+        metrics.DROPPED.labels(listener=self._listener, reason=reason).inc(count)
+
+
+def _portions(entries: Sequence[LogEntry]) -> Iterable[Sequence[LogEntry]]:
+    """Cut lines into what one event holds."""
+    first, size = 0, 0
+    for place, entry in enumerate(entries):
+        size += len(entry.original) + len(entry.text) + 100
+        if place > first and size > _EVENT_BYTES:
+            yield entries[first:place]
+            first, size = place, 0
+    yield entries[first:]
