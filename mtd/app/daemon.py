@@ -393,7 +393,7 @@ class Daemon(Process):
         return [
             *self._identity.parts(),
             *place_parts(self._readers),
-            *log_parts(LogQueries(self._readers)),
+            *log_parts(LogQueries(self._readers, self._limits)),
             *polling_parts(Pollers(self._pools.coordination, self._coordinating.leases)),
             *service_level_parts(levels),
             *self._ingesting.parts(),

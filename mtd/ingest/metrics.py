@@ -16,6 +16,10 @@ DROPPED_EVENTS = Counter(
     "Accepted events that were lost: the buffer was full, the log refused them, or mtd had to stop first.",
     ["urgency", "reason"],
 )
+DROPPED_LINES = Counter(
+    "mtd_ingest_dropped_lines_total",
+    "Lines of routers' logs in events that were lost; see mtd_ingest_dropped_events_total.",
+)
 MASKED_COUNTERS = Counter(
     "mtd_ingest_masked_counters_total", "Counters beyond 64 bits, which are recorded as absent."
 )

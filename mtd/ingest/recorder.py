@@ -207,10 +207,13 @@ class Recorder:
             self._add(Urgency.T3, events.seen_event(origin, sighting, now_us, now_us))
 
     def record_lines(self, device: Device, sender: str, entries: Sequence[LogEntry]) -> bool:
-        """Record lines of a device's log, whoever polls it; return whether they are on their way."""
+        """Record lines of a device's log, whoever polls it; return whether they are on their way.
+
+        Where there is no room for all, they are among what is given up first.
+        """
         origin, now_us = self._origin(device), self._clock.now_us()
         with self._accepting(origin):
-            self._add(Urgency.T1, log_event(origin, sender, entries, now_us))
+            self._add(Urgency.T3, log_event(origin, sender, entries, now_us))
             return True
         return False
 
@@ -324,7 +327,10 @@ class Recorder:
         for entry in entries:
             for envelope in entry.envelopes:
                 self._known.lost(envelope)
-                if payload_kind(envelope) == "table_delta":
+                kind = payload_kind(envelope)
+                if kind == "log_batch":
+                    metrics.DROPPED_LINES.inc(len(envelope.log_batch.lines))
+                elif kind == "table_delta":
                     lost = self._lost_tables.setdefault(envelope.device_id, set())
                     lost.add(envelope.table_delta.table)
         self._incidents.lost(entries, reason)

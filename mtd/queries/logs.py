@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from mtd.core.errors import Refused
+from mtd.queries.config import QueriesConfig
 from mtd.queries.devices import DeviceQueries
+from mtd.queries.limits import TenantLimits
 from mtd.storage.pool import Database
 from mtd.storage.txn import Row, Transaction
 
 EVENT_TYPE = re.compile(r"[a-z0-9_.]{1,100}\*?")
-_TOKEN = re.compile(r"(\d{1,20})/([0-9a-f-]{36})/(\d{1,20})/(\d{1,10})")
+_TOKEN = re.compile(r"(\d{1,18})/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})/(\d{1,18})/(\d{1,9})")
 _WILD = re.compile(r"[%_\\]")
 MAX_NAMES = 100
 MAX_SEARCH = 200
@@ -68,9 +70,10 @@ WHERE {conditions} ORDER BY r.ts DESC, r.log_id DESC, r.seq DESC, r.part DESC LI
 class LogQueries:
     """Reads ``log_record``."""
 
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: Database, limits: TenantLimits | None = None) -> None:
         self._db = db
         self._devices = DeviceQueries(db)
+        self._limits = limits or TenantLimits(QueriesConfig())
 
     async def page(
         self, tenant_id: str, wanted: LogFilter, *, after: str = "", limit: int = 100
@@ -85,7 +88,8 @@ class LogQueries:
             await tx.execute(_SELECT.format(conditions=" AND ".join(conditions)), [*values, limit])
             return tx.fetchall()
 
-        rows = await self._db.run("queries.log_lines", read, tenant=tenant_id)
+        async with self._limits.turn(tenant_id):
+            rows = await self._db.run("queries.log_lines", read, tenant=tenant_id)
         return [_view(row) for row in rows]
 
     async def _of_devices(
@@ -101,23 +105,37 @@ class LogQueries:
 
 
 def _what(wanted: LogFilter, conditions: list[str], values: list[Any]) -> None:
+    for name, given in (("event_types", wanted.event_types), ("topics", wanted.topics)):
+        if len(given) > MAX_NAMES:
+            raise Refused(f"{name}: {len(given)} are more than {MAX_NAMES}")
     if wanted.event_types:
-        for one in wanted.event_types:
-            if not EVENT_TYPE.fullmatch(one):
-                raise Refused(f"event_types: {one!r} is no type of an event, such as interface.oper.changed")
-        conditions.append("r.event_type LIKE ANY (%s)")
-        values.append([one.replace("_", "\\_").replace("*", "%") for one in wanted.event_types[:MAX_NAMES]])
+        _of_types(wanted.event_types, conditions, values)
     if wanted.topics:
         conditions.append("r.topics && %s")
-        values.append(list(wanted.topics[:MAX_NAMES]))
+        values.append(list(wanted.topics))
     if wanted.severity is not None:
         conditions.append("r.severity <= %s")
         values.append(wanted.severity)
     if wanted.contains:
+        if "\0" in wanted.contains:
+            raise Refused("contains: U+0000 is in no line")
         if len(wanted.contains) > MAX_SEARCH:
             raise Refused(f"contains: more than {MAX_SEARCH} characters")
         conditions.append("coalesce(r.original, r.head || r.text) ILIKE %s")
         values.append("%" + _WILD.sub(r"\\\g<0>", wanted.contains) + "%")
+
+
+def _of_types(types: Sequence[str], conditions: list[str], values: list[Any]) -> None:
+    """Exact ones, and ranges: both are found by the index."""
+    found = ["r.event_type = ANY (%s)"]
+    values.append([one for one in types if not one.endswith("*")])
+    for one in types:
+        if not EVENT_TYPE.fullmatch(one):
+            raise Refused(f"event_types: {one!r} is no type of an event, such as interface.oper.changed")
+        if one.endswith("*"):
+            found.append("(r.event_type >= %s AND r.event_type < %s)")
+            values += [one[:-1], one[:-1] + "\x7f"]
+    conditions.append(f"r.event_type <> '' AND ({' OR '.join(found)})")
 
 
 def _when(wanted: LogFilter, after: str, conditions: list[str], values: list[Any]) -> None:

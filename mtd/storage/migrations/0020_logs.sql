@@ -10,7 +10,7 @@ CREATE TABLE mtd.log_record (
     severity    int2,                   -- of syslog: 0 emergency to 7 debug; null: not told
     facility    int2,
     topics      text[] NOT NULL,
-    event_type  text NOT NULL,          -- empty: no rule knows the message
+    event_type  text COLLATE "C" NOT NULL,          -- empty: no rule knows the message
     entity_type text NOT NULL,
     entity      text NOT NULL,
     field       text NOT NULL,
@@ -30,6 +30,7 @@ CREATE TABLE mtd.log_record (
     cut         bool NOT NULL
 ) PARTITION BY RANGE (ts);
 CREATE INDEX log_record_tenant_ts ON mtd.log_record (tenant_id, ts DESC);
+CREATE INDEX log_record_type_ts ON mtd.log_record (tenant_id, event_type, ts DESC) WHERE event_type <> '';
 CREATE INDEX log_record_device_ts ON mtd.log_record (device_id, ts DESC) WHERE device_id IS NOT NULL;
 
 SELECT mtd.raise_wall('mtd.log_record');

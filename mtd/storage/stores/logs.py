@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import orjson
@@ -12,7 +12,8 @@ from mtd.storage import literals
 from mtd.storage.txn import Transaction
 
 # Joining and sending a statement holds the loop.
-_STATEMENT_LINES = 500
+_STATEMENT_LINES = 250
+_STATEMENT_CHARACTERS = 500_000
 
 
 class LogRow(NamedTuple):
@@ -68,8 +69,7 @@ _INSERT = (
 
 async def insert_lines(tx: Transaction, log_id: str, rows: Sequence[LogRow]) -> None:
     """Store lines. Their partitions are there."""
-    for first in range(0, len(rows), _STATEMENT_LINES):
-        some = rows[first : first + _STATEMENT_LINES]
+    for some in _portions(rows):
         entries = [row.entry for row in some]
         heads = [_head_of(entry) for entry in entries]
         await tx.execute(
@@ -105,6 +105,18 @@ async def insert_lines(tx: Transaction, log_id: str, rows: Sequence[LogRow]) -> 
                 literals.plain(entry.cut for entry in entries),
             ],
         )
+
+
+def _portions(rows: Sequence[LogRow]) -> Iterator[Sequence[LogRow]]:
+    """Cut rows into what one statement holds."""
+    first = size = 0
+    for place, row in enumerate(rows):
+        size += len(row.entry.original) + len(row.entry.text)
+        if place > first and (size > _STATEMENT_CHARACTERS or place - first >= _STATEMENT_LINES):
+            yield rows[first:place]
+            first, size = place, 0
+    if rows:
+        yield rows[first:]
 
 
 def _head_of(entry: LogEntry) -> str | None:

@@ -124,6 +124,11 @@ def test_lines_are_found_by_what_they_are(postgres_dsn: str) -> None:
             await read(world, event_types=("a b",))
         with pytest.raises(Refused, match="more than 200"):
             await read(world, contains="x" * 201)
+        with pytest.raises(Refused, match="U\\+0000"):
+            await read(world, contains="x\0")
+        for name in ("event_types", "topics"):
+            with pytest.raises(Refused, match="more than 100"):
+                await read(world, **{name: ("a.b",) * 101})
 
     in_world(postgres_dsn, body)
 
@@ -142,8 +147,9 @@ def test_pages_hold_each_line_once(postgres_dsn: str) -> None:
         assert [line.received_us for line in seen] == sorted(
             (line.received_us for line in seen), reverse=True
         )
-        with pytest.raises(Refused, match="page_token"):
-            await queries.page(TENANT, LogFilter(), after="elsewhere")
+        for wrong in ("elsewhere", f"1/{'-' * 36}/1/1", f"{10**19}/{TENANT}/1/1", f"1/{TENANT}/{10**19}/1"):
+            with pytest.raises(Refused, match="page_token"):
+                await queries.page(TENANT, LogFilter(), after=wrong)
 
     in_world(postgres_dsn, body)
 
