@@ -144,4 +144,9 @@ def subscribers(patient: Patient) -> Result:
         )
     if kept:
         return warned(f"kept as they are for the tenants {named(kept)}", "see whether those need them")
+    if patient.settings.syslog.enabled:
+        return warned(
+            "replaced by pseudonyms, but for lines of routers' logs, which hold them as routers write them",
+            "have routers send fewer topics, keep lines shorter (database.retention.logs_days), or none: docs/syslog.md",
+        )
     return passed("replaced by pseudonyms before they are written down")

@@ -95,7 +95,7 @@ class SyslogConfig(BaseModel):
         default=0.0,
         ge=0,
         le=3600,
-        description="A line that the same device sent within so many seconds is stored once, with how often it came again;"
+        description="What a device sends again within so many seconds is stored as one more line, with how often it came;"
         " each by itself if 0.",
     )
     least_severe: LeastSevere = Field(

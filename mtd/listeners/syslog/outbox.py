@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from mtd.model.device import Device
     from mtd.model.logs import LogEntry
 
-_EVENT_LINES = 500
+_EVENT_LINES = 200
 _EVENT_BYTES = 256 * 1024
 
 
