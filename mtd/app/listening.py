@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from mtd.core.errors import MtdError
 from mtd.core.service import TaskGroup
+from mtd.listeners.senders import normal_addresses
 from mtd.listeners.syslog.service import SyslogService
 
 if TYPE_CHECKING:
@@ -64,7 +65,8 @@ class Listening:
     async def _follow_addresses(self, syslog: SyslogService, read: ReadAddresses) -> None:
         while True:
             try:
-                syslog.apply_addresses(await read())
+                found = await read()
+                syslog.apply_addresses(await asyncio.to_thread(normal_addresses, found))
             except MtdError as error:
                 logger.warning("addresses of devices can't be read; those that are known stay: %s", error)
             await asyncio.sleep(_ADDRESSES_S)

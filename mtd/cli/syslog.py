@@ -22,7 +22,7 @@ from mtd.cli.output import (
 from mtd.cli.times import span_of, span_options
 from mtd.client import MtdClient, logs
 
-_PAGE = 1000
+_PAGE = 500
 _STYLES = {"emergency": "red", "alert": "red", "critical": "red", "error": "red", "warning": "yellow"}
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _FULL = 0.5
+_TURN_BYTES = 16 * 1024
 _SEGMENT = 1200  # bytes: of a line that fills a packet, the rest may be in the next
 _LOOK_AGAIN_S = 0.05
 
@@ -100,13 +101,14 @@ class TcpListener:
             metrics.REFUSED_CONNECTIONS.labels(listener=self._listener).inc()
             return False
         self._open.add(connection)
-        metrics.CONNECTIONS.labels(listener=self._listener).set(len(self._open))
+        metrics.CONNECTIONS.labels(listener=self._listener).inc()
         return True
 
     def closed(self, connection: _Connection) -> None:
         """Forget a connection."""
-        self._open.discard(connection)
-        metrics.CONNECTIONS.labels(listener=self._listener).set(len(self._open))
+        if connection in self._open:
+            self._open.discard(connection)
+            metrics.CONNECTIONS.labels(listener=self._listener).dec()
 
     def put(self, sender: str, lines: list[bytes]) -> None:
         """Take lines in."""
@@ -139,6 +141,7 @@ class _Connection(asyncio.Protocol):
         self._framer = Framer()
         self._transport: asyncio.Transport | None = None
         self._sender = ""
+        self._todo = b""  # what came and isn't taken yet
         self._flush: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -153,24 +156,33 @@ class _Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._transport is None:
             return
-        framer = self._framer
-        if not framer.tells_ends and framer.waiting < _SEGMENT:
+        if not self._framer.tells_ends and self._framer.waiting < _SEGMENT:
             # RouterOS tells no ends: each of its lines is a segment. What fills one may go on in the next.
-            self._listener.put(self._sender, framer.flush())
-        self._listener.put(self._sender, framer.feed(data))
-        if framer.waiting:
-            self._flush = self._listener.after_pause(self._flush, self)
-        if self._listener.must_wait:
-            self._transport.pause_reading()
-            self._look_again()
+            self._listener.put(self._sender, self._framer.flush())
+        self._todo += data
+        self._go_on()
 
-    def _look_again(self) -> None:
+    def _go_on(self) -> None:
+        """Take a turn's worth of what came; while there is more, or somebody is to wait, nothing is read."""
         if self._transport is None:
             return
+        now, self._todo = self._todo[:_TURN_BYTES], self._todo[_TURN_BYTES:]
+        self._take(now)
+        if self._framer.waiting:
+            self._flush = self._listener.after_pause(self._flush, self)
+        loop = asyncio.get_running_loop()
         if self._listener.must_wait:
-            asyncio.get_running_loop().call_later(_LOOK_AGAIN_S, self._look_again)
+            self._transport.pause_reading()
+            loop.call_later(_LOOK_AGAIN_S, self._go_on)
+        elif self._todo:
+            self._transport.pause_reading()
+            loop.call_soon(self._go_on)
         else:
             self._transport.resume_reading()
+
+    def _take(self, data: bytes) -> None:
+        if data:
+            self._listener.put(self._sender, self._framer.feed(data))
 
     def paused(self) -> None:
         """Take what waits for an end that doesn't come for a line."""
@@ -178,14 +190,18 @@ class _Connection(asyncio.Protocol):
             self._listener.put(self._sender, self._framer.flush())
 
     def close(self) -> None:
-        """End it."""
+        """End it; what came before is taken in now, for the peer may take its time to agree."""
         if self._transport is not None:
+            self._take(self._todo)
+            self._todo = b""
+            self._listener.put(self._sender, self._framer.flush(ended=True))
             self._transport.close()
 
     def connection_lost(self, _: Exception | None) -> None:
         if self._flush is not None:
             self._flush.cancel()
         if self._transport is not None:
+            self._take(self._todo)
             self._listener.put(self._sender, self._framer.flush(ended=True))
-            self._transport = None
+            self._todo, self._transport = b"", None
             self._listener.closed(self)

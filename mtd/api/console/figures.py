@@ -67,6 +67,16 @@ def total(metric: MetricWrapperBase) -> float:
     return sum(_values(metric))
 
 
+def total_but(metric: MetricWrapperBase, reason: str) -> float:
+    """Return a counter, summed over its labels but for one reason."""
+    return sum(
+        sample.value
+        for family in metric.collect()
+        for sample in family.samples
+        if sample.name.endswith("_total") and sample.labels.get("reason") != reason
+    )
+
+
 def highest(metric: MetricWrapperBase) -> float:
     """Return the highest value of a gauge over its labels; 0 if it has none."""
     return max(_values(metric), default=0.0)
@@ -213,8 +223,8 @@ _LISTENING = (
     Figure("Log lines", "lines_lost_in_kernel", "Lost before mtd", "count", _of(listeners.KERNEL_DROPPED),
            "In the last minute, since the kernel's buffer was full: raise net.core.rmem_max and syslog.receive_buffer_bytes.",
            "count", warn=1, bad=1),
-    Figure("Log lines", "lines_dropped", "Lines dropped", "count", _of(listeners.DROPPED),
-           "In the last minute, for all reasons: nobody's device, too many of one, left out by the settings, no room.",
+    Figure("Log lines", "lines_dropped", "Lines dropped", "count", lambda: total_but(listeners.DROPPED, "filtered"),
+           "In the last minute, but for those that the settings leave out: nobody's device, too many of one, no room.",
            "count", warn=1, bad=10_000),
     Figure("Log lines", "line_strangers", "Unknown senders", "count", _of(listeners.STRANGERS),
            "Senders that are nobody's device; `mtd discovery list` proposes them.", warn=1),

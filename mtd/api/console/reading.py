@@ -132,7 +132,7 @@ class Reading:
         return await _encoded(lambda: {"events": [event_object(event) for event in events], **answer})
 
     async def _logs(self, caller: Principal, given: Arguments) -> bytes:
-        only(given, "contains", "event", "severity", "device", "seconds", "end_us", "before", "limit")
+        only(given, "contains", "event", "severity", "device", "seconds", "end_us", "older", "limit")
         start_us, end_us = self._span(given, DAY_S, MAX_LOG_S)
         limit = integer(given, "limit", 100, 1, MAX_LOG_LINES) or 1
         wanted = LogFilter(
@@ -143,9 +143,9 @@ class Reading:
             start_us=start_us,
             end_us=end_us,
         )
-        lines = await self._backend.log_lines(caller.tenant_id, wanted, one_text(given, "before"), limit)
-        before = lines[-1].token if len(lines) == limit else None
-        return await _encoded(lambda: {"lines": [line_object(line) for line in lines], "before": before})
+        lines = await self._backend.log_lines(caller.tenant_id, wanted, one_text(given, "older"), limit)
+        older = lines[-1].token if len(lines) == limit else None
+        return await _encoded(lambda: {"lines": [line_object(line) for line in lines], "older": older})
 
     async def _health(self, caller: Principal, device: str, given: Arguments) -> bytes:
         only(given, "seconds", "end_us")

@@ -16,7 +16,7 @@ from mtd.pb.logs.v1.log_service_pb2_grpc import LogServiceServicer, add_LogServi
 from mtd.queries.logs import LogFilter, LogLineView
 
 DEFAULT_PAGE = 100
-MAX_PAGE = 1000
+MAX_PAGE = 500
 _LEAST_SEVERE = 7
 _LATEST_S = 4_102_444_800
 

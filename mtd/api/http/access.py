@@ -38,6 +38,8 @@ _AUDIT_S = 10.0
 _FOLLOWED_S = 600.0
 _MOST_FOLLOWERS = 10_000
 
+_Follower = tuple[str, ...]
+
 
 @dataclass(frozen=True, slots=True)
 class Access:
@@ -149,7 +151,7 @@ class Doorkeeper:
         self.cookies = cookies or Cookies()
         self._routes = routes
         self._tasks = TaskGroup("api.door")
-        self._followers: dict[tuple[str, str, str, str], float] = {}  # who looks at what, written down when
+        self._followers: dict[_Follower, float] = {}  # who looks at what, written down when
 
     def before(self, route: str, request: Request, resource: IResource) -> IResource:
         """Return what answers a request for a route: the resource, or what looks at the caller first."""
@@ -206,26 +208,28 @@ class Doorkeeper:
 
     async def written_down(self, access: Access, caller: Principal, request: Request) -> None:
         """Write down what a caller is about to get, if the rule wants that. Raises Retryable if it can't be."""
-        if access.rule.audited and not self._follows(access, caller):
+        follower = _follower(access, caller, request)
+        if access.rule.audited and not self._follows(follower):
             self.auditor.ready()
-            path = request.path.decode("utf-8", "replace")
+            shown = request.uri if access.followed else request.path  # what is asked for is what is looked at
+            path = shown.decode("utf-8", "replace")
             try:
                 async with asyncio.timeout(_AUDIT_S):
                     await self.auditor.record(
-                        entry_of(caller, access.rule.action, target=f"path={path[:200]}")
+                        entry_of(caller, access.rule.action, target=f"path={path[:300]}")
                     )
             except TimeoutError:
                 raise Retryable("the audit log doesn't take that you look at this") from None
-            if access.followed:
-                self._followers[_follower(access, caller)] = SYSTEM_CLOCK.monotonic()
+            if follower is not None:
+                self._followers[follower] = SYSTEM_CLOCK.monotonic()
 
-    def _follows(self, access: Access, caller: Principal) -> bool:
+    def _follows(self, follower: _Follower | None) -> bool:
         """Return whether it was written down lately that a caller looks at this."""
-        if not access.followed:
+        if follower is None:
             return False
         if len(self._followers) > _MOST_FOLLOWERS:
             self._followers.clear()
-        written_at = self._followers.get(_follower(access, caller))
+        written_at = self._followers.get(follower)
         return written_at is not None and SYSTEM_CLOCK.monotonic() - written_at < _FOLLOWED_S
 
     def _note(self, entry: Any) -> None:
@@ -241,8 +245,21 @@ class Doorkeeper:
         return not (ours and self.cookies.has_csrf(request))
 
 
-def _follower(access: Access, caller: Principal) -> tuple[str, str, str, str]:
-    return access.rule.action, caller.tenant_id, caller.kind.value, caller.name
+def _follower(access: Access, caller: Principal, request: Request) -> _Follower | None:
+    """Return who follows what, from where; None if this is no following: who asks for older things looks at other ones."""
+    if not access.followed or any(name in request.args for name in (b"older", b"end_us")):
+        return None
+    asked = sorted(
+        (name, *values) for name, values in request.args.items() if name not in (b"limit", b"seconds")
+    )
+    return (
+        access.rule.action,
+        caller.tenant_id,
+        caller.kind.value,
+        caller.name,
+        caller.peer.rpartition(":")[0],
+        repr(asked),
+    )
 
 
 class Told(Resource):

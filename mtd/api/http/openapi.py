@@ -266,6 +266,11 @@ _ARGUMENTS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
             "items": {"type": "string", "pattern": f"^{EVENT_TYPE.pattern}$"},
         },
     ),
+    "device": (
+        "Ids of routers.",
+        {"type": "array", "maxItems": MAX_NAMES, "items": {"type": "string", "format": "uuid"}},
+    ),
+    "older": ("Where older lines begin, as the page before said.", {"type": "string", "maxLength": 100}),
     "severity": ("Least severity of syslog: 0 emergency to 7 debug.", _integer(0, 7)),
     "metric": (
         "Patterns of keys.",
@@ -279,7 +284,7 @@ _ARGUMENTS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
 }
 
 
-_LOGS = ("contains", "event", "severity", "seconds", "end_us", "limit")
+_LOGS = ("contains", "event", "severity", "device", "seconds", "end_us", "older", "limit")
 
 
 def _arguments(names: Sequence[str]) -> list[dict[str, Any]]:

@@ -22,8 +22,8 @@ class Framer:
 
     def __init__(self, max_bytes: int = MAX_BYTES) -> None:
         self.tells_ends = False
-        """Whether the sender tells where messages end: it has counted one, or ended what it sent with an end. One in the
-        middle may be a part of a message."""
+        """Whether the sender tells where messages end: it has counted one, or ended what it sent with an end, and has not
+        paused without one since. An end in the middle may be a part of a message."""
         self._max_bytes = max_bytes
         self._rest = b""
         self._skip = 0  # of a counted message that is too long: what is still to come
@@ -65,6 +65,8 @@ class Framer:
         if counted is not None and not ended:
             return []
         rest, self._rest = self._rest[counted.end() if counted else 0 :], b""
+        if rest:
+            self.tells_ends = False  # this one has none
         if self._skip or self._skipping:
             self._skipping = False
             return []

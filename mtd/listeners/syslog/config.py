@@ -39,6 +39,9 @@ class SyslogConfig(BaseModel):
         default="0.0.0.0",  # noqa: S104 - routers send from elsewhere
         description="Address to listen on; `::` for IPv6 and IPv4.",
     )
+    udp: bool = Field(
+        default=True, description="Whether to listen on UDP, where anybody may say to be anybody."
+    )
     udp_port: int = Field(
         default=514,
         ge=0,
@@ -108,6 +111,12 @@ class SyslogConfig(BaseModel):
         default=None,
         description="YAML file of rules of one's own, which go before those that come with mtd; `mtd syslog rules` tests it.",
     )
+
+    @model_validator(mode="after")
+    def _listens_somewhere(self) -> SyslogConfig:
+        if not self.udp and self.tcp_port is None and self.tls_port is None:
+            raise ValueError("syslog.udp is off: set syslog.tcp_port or syslog.tls_port")
+        return self
 
     @model_validator(mode="after")
     def _tls_has_what_it_needs(self) -> SyslogConfig:

@@ -100,7 +100,8 @@ class SyslogService:
 
     async def start(self) -> None:
         """Listen. Raises Misconfigured if a port can't be had."""
-        self.udp.start(_ADVICE.format("udp_port"))
+        if self._config.udp:
+            self.udp.start(_ADVICE.format("udp_port"))
         for listener, setting in ((self.tcp, "tcp_port"), (self.tls, "tls_port")):
             if listener is not None:
                 await listener.start(_ADVICE.format(setting))
@@ -134,11 +135,17 @@ class SyslogService:
         self._outbox.devices = {device.device_id: device for device in known}
         for gone in self._paces.keys() - self._outbox.devices.keys():
             del self._paces[gone]
+        self._forget_strangers()
         self._devices_known.set()
 
     def apply_addresses(self, addresses: Mapping[str, Sequence[str]]) -> None:
         """Know the addresses on the interfaces of devices, by the ids of these."""
         self._senders.apply_addresses(addresses)
+        self._forget_strangers()
+
+    def _forget_strangers(self) -> None:
+        self._strangers.forget(lambda address: len(self._senders.find(address)) == 1)
+        metrics.STRANGERS.labels(listener=NAME).set(len(self._strangers))
 
     @property
     def strangers(self) -> Sequence[Stranger]:
@@ -218,17 +225,20 @@ class SyslogService:
     def _meet(self, received: Received) -> None:
         """Take note of a sender that is nobody's device. Its line is dropped: it belongs to no tenant."""
         _drop("unknown_sender")
-        stranger = self._strangers.seen(received.sender, received.at_us)
-        metrics.STRANGERS.labels(listener=NAME).set(len(self._strangers))
+        stranger = self._note(received)
         if stranger.is_news(self._clock.monotonic(), _TOLD_AGAIN_S):
             stranger.name = read_line(received.data).host or stranger.name
             self._on_stranger(Sighting(FoundBy.SYSLOG, address=received.sender, identity=stranger.name))
 
+    def _note(self, received: Received) -> Stranger:
+        found = self._strangers.seen(received.sender, received.at_us)
+        metrics.STRANGERS.labels(listener=NAME).set(len(self._strangers))
+        return found
+
     def _confuse(self, received: Received, devices: Sequence[Device]) -> None:
         """Take note of a sender that several devices can be. Its line is dropped: it would be another's."""
         _drop("ambiguous_sender")
-        sender = self._strangers.seen(received.sender, received.at_us)
-        if sender.is_news(self._clock.monotonic(), _TOLD_AGAIN_S):
+        if self._note(received).is_news(self._clock.monotonic(), _TOLD_AGAIN_S):
             logger.warning(
                 "lines from %s are dropped: that is an address of %s; have each send from an address of its own (src-address "
                 "of the logging action)",

@@ -31,6 +31,7 @@ CREATE TABLE mtd.log_record (
 ) PARTITION BY RANGE (ts);
 CREATE INDEX log_record_tenant_ts ON mtd.log_record (tenant_id, ts DESC);
 CREATE INDEX log_record_type_ts ON mtd.log_record (tenant_id, event_type, ts DESC) WHERE event_type <> '';
+CREATE INDEX log_record_severe_ts ON mtd.log_record (tenant_id, ts DESC) WHERE severity <= 4;
 CREATE INDEX log_record_device_ts ON mtd.log_record (device_id, ts DESC) WHERE device_id IS NOT NULL;
 
 SELECT mtd.raise_wall('mtd.log_record');

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from playwright.sync_api import Locator, expect
 
 from tests.e2e.console.conftest import OFTEN
@@ -23,18 +25,22 @@ def test_lines_come_by_themselves_and_say_what_happened(desk: Desk) -> None:
     expect(lines(desk).filter(has_text="ether2 link up").first).to_be_visible()
     expect(lines(desk).filter(has_text="logged in")).to_have_count(0)
     # Letters are looked for by the daemon; the address keeps them.
-    page.get_by_label("Search in lines").fill("logged in")
-    page.goto(desk.rig.console_url + "#/logs?q=logged%20in")
-    expect(lines(desk).filter(has_text="logged in via api").or_(lines(desk)).first).to_contain_text(
-        "logged in"
-    )
-    page.goto(desk.rig.console_url + "#/logs?q=nobody%20writes%20this")
+    search = page.get_by_label("Search in lines")
+    page.goto(desk.rig.console_url + "#/logs")
+    search.press_sequentially("logged in", delay=250)  # slower than the page draws
+    expect(search).to_have_value("logged in")
+    expect(page).to_have_url(re.compile(r"q=logged"))
+    expect(lines(desk).first).to_contain_text("logged in")
+    expect(lines(desk).filter(has_text="link down")).to_have_count(0)
+    search.fill("nobody writes this")
     expect(page.get_by_text("No line of the last day fits.")).to_be_visible()
 
 
 def test_a_page_that_holds_still_takes_nothing_new(desk: Desk) -> None:
     page = desk.open("#/logs?event=interface.*", ready="#logs-title")
     page.get_by_test_id("pause").click()
+    expect(page.get_by_test_id("pause")).to_have_attribute("aria-pressed", "true")
+    page.wait_for_timeout(500)
     before = lines(desk).count()
     with desk.rig.control() as control:
         control.inject(OFTEN, "link-flap", interfaces=["*3"], for_s=0.5)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
-from typing import Any
+from dataclasses import replace
+from typing import Any, ClassVar
+from urllib.parse import parse_qs
 
 import pytest
 
@@ -40,6 +42,16 @@ class Book:
 
 class Asked:
     path = b"/console/api/v1/devices/aaaaaaaa-0000-4000-8000-000000000001/events"
+    uri = path
+    args: ClassVar[dict[bytes, list[bytes]]] = {}
+
+    @classmethod
+    def of(cls, uri: str) -> Asked:
+        made = cls()
+        path, _, query = uri.partition("?")
+        made.path, made.uri = path.encode(), uri.encode()
+        made.args = parse_qs(query.encode())  # type: ignore[misc]
+        return made
 
 
 def looked(book: Book, route: str) -> None:
@@ -75,15 +87,19 @@ def test_who_follows_lines_is_written_down_once_in_a_while(monkeypatch: pytest.M
     book = Book()
     keeper: Any = Doorkeeper(auditor=book)
 
-    def look() -> None:
-        run_async(keeper.written_down(ROUTES["/console/api/v1/logs"], VIEWER, Asked()))
+    def look(query: str = "", who: Principal = VIEWER) -> int:
+        asked = Asked.of(f"/console/api/v1/logs?limit=100{query}")
+        run_async(keeper.written_down(ROUTES["/console/api/v1/logs"], who, asked))
+        return len(book.entries)
 
-    look()
-    look()
-    assert len(book.entries) == 1
+    assert [look(), look(), look("&seconds=600")] == [1, 1, 1]
+    # Who looks at something else, at what is older, or from elsewhere does look at more.
+    assert [look("&contains=ada"), look("&contains=ada")] == [2, 2]
+    assert "contains=ada" in book.entries[-1].target
+    assert [look("&older=5/x/1/0"), look("&older=5/x/1/0"), look("&end_us=7")] == [3, 4, 5]
+    assert look(who=replace(VIEWER, peer="ipv4:198.51.100.7:1")) == 6
     monkeypatch.setattr(access, "_FOLLOWED_S", 0.0)
-    look()
-    assert len(book.entries) == 2
+    assert look() == 7
 
 
 def test_what_can_not_be_written_down_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from mtd.listeners.senders import Senders, Strangers
+from mtd.listeners.senders import Senders, Strangers, normal_addresses
 from mtd.listeners.udp import plain_address
 from tests.unit.listeners.kit import device
 
@@ -27,22 +27,39 @@ def test_the_name_in_a_line_tells_devices_with_one_address_apart() -> None:
 
 def test_what_a_line_calls_its_sender_never_decides_between_tenants() -> None:
     senders = Senders()
-    senders.apply_addresses({"id-b": ["198.51.100.7"]})
-    senders.apply([device("a", "198.51.100.7", tenant="1"), device("b", "10.0.0.2", tenant="2")])
+    senders.apply([device("a", "10.0.0.1", tenant="1"), device("b", "10.0.0.1", tenant="2")])
     for name in ("", "a", "b"):
-        assert {one.name for one in senders.find("198.51.100.7", name)} == {"a", "b"}
+        assert {one.name for one in senders.find("10.0.0.1", name)} == {"a", "b"}
+
+
+def test_a_router_of_one_tenant_takes_no_lines_of_anothers_by_giving_itself_their_address() -> None:
+    senders = Senders()
+    senders.apply_addresses({"id-b": ["203.0.113.7", "10.1.1.1"]})
+    senders.apply([device("a", "10.1.1.1", tenant="1"), device("b", "10.0.0.2", tenant="2")])
+    assert senders.find("203.0.113.7") == ()
+    assert [one.name for one in senders.find("10.1.1.1")] == ["a"]
 
 
 def test_a_device_is_known_by_the_addresses_of_its_interfaces_too() -> None:
     senders = Senders()
-    senders.apply_addresses({"id-a": ["192.168.88.1", "2001:DB8::5"], "id-b": ["192.168.88.1", "10.0.0.1"]})
+    told = {"id-a": ["192.168.88.1", "2001:DB8::5", "fe80::1"], "id-b": ["192.168.88.1", "10.0.0.1"]}
+    senders.apply_addresses(normal_addresses(told))
     senders.apply([device("a", "10.0.0.1"), device("b", "10.0.0.2")])
     assert [one.name for one in senders.find("2001:db8::5")] == ["a"]
+    assert senders.find("fe80::1") == ()
     assert [one.name for one in senders.find("10.0.0.1")] == ["a"]  # where it is polled counts first
     assert len(senders.find("192.168.88.1")) == 2
     assert [one.name for one in senders.find("192.168.88.1", "b")] == ["b"]
     senders.apply([device("a", "10.0.0.1")])
     assert [one.name for one in senders.find("192.168.88.1")] == ["a"]
+
+
+def test_strangers_that_were_adopted_are_none() -> None:
+    strangers = Strangers()
+    for address in ("10.0.0.1", "10.0.0.2"):
+        strangers.seen(address, 1)
+    strangers.forget(lambda address: address == "10.0.0.1")
+    assert [one.address for one in strangers.list()] == ["10.0.0.2"]
 
 
 def test_strangers_are_counted_and_the_longest_silent_go() -> None:

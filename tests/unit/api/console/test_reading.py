@@ -151,14 +151,14 @@ def test_lines_of_logs_are_asked_for_by_what_they_are() -> None:
     page = read(
         "logs", backend, contains="ether1", event=["interface.*"], severity="6", device=DEVICE, limit="1"
     )
-    assert page["before"] == "5/x/1/0"
+    assert page["older"] == "5/x/1/0"
     assert page["lines"][0]["text"] == "ether1 link down"
     assert page["lines"][0]["severity"] == 6
     ((wanted, after, limit),) = backend.asked
     assert (wanted.contains, wanted.event_types, wanted.severity) == ("ether1", ("interface.*",), 6)
     assert wanted.devices == (DEVICE,)
     assert (wanted.end_us - wanted.start_us, after, limit) == (min(wanted.end_us, 86_400_000_000), "", 1)
-    assert read("logs", backend, before="5/x/1/0")["before"] is None
+    assert read("logs", backend, older="5/x/1/0")["older"] is None
     assert backend.asked[-1][1] == "5/x/1/0"
     for wrong in ({"severity": "8"}, {"contains": ["a", "b"]}, {"q": "x"}, {"limit": "501"}):
         with pytest.raises(Refused):

@@ -173,6 +173,7 @@ HOSTILE = [
     "user x logged in from " + ":" * 8000,
     "a: in:a out:a, " * 500 + "->",
     "in: in:" + "a out:" * 1000 + ", proto TCP, 1.2.3.4->",
+    "v {" + "} a {" * 60 + "} interface { b " + "%" * 580 + " x state change to",
     "received DHCP server message on untrusted port from source IP " + "1:" * 3000,
     "phase1 negotiation failed due to " + "a " * 3000,
     "dhcp alert on " * 400 + ": discovered unknown dhcp server, mac",

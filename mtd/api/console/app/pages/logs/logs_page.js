@@ -1,22 +1,21 @@
 import { Component, onWillUnmount } from "@odoo/owl";
 import { EventList } from "#shared/components/event_list/event_list.js";
-import { useListener, useRedraw } from "#shared/components/hooks.js";
+import { useDocument, useListener, useRedraw } from "#shared/components/hooks.js";
 import { LogLines } from "../../services/log_lines.js";
 import { formatHash } from "../../services/router.js";
 
 const SEVERITIES = [
-  { key: "3", label: "Errors", style: "critical" },
+  { key: "3", label: "Errors", style: "warning" },
   { key: "4", label: "And warnings", style: "warning" },
   { key: "6", label: "All but debug", style: "info" },
 ];
 const TYPING_MS = 300;
-const ERROR = 3;
+const CRITICAL = 2;
 const WARNING = 4;
 
 const styleOf = (severity) => {
-  if (severity === null) return "info";
-  if (severity <= ERROR) return "critical";
-  return severity === WARNING ? "warning" : "info";
+  if (severity === null || severity > WARNING) return "info";
+  return severity <= CRITICAL ? "critical" : "warning";
 };
 
 /** What routers wrote in their logs and sent over syslog, as it comes. */
@@ -30,13 +29,18 @@ export class LogsPage extends Component {
     this.severities = SEVERITIES;
     this.log = new LogLines(http);
     this.paused = false;
+    this.query = this.params.query;
     this.typing = null;
     this.asked = null;
     this.href = (id) => formatHash(`devices/${encodeURIComponent(id)}`);
     useRedraw(this.log, "change");
     useRedraw(clock, "tick");
-    useListener(router, "route", () => this.ask());
-    useListener(live, "phase", (phase) => phase === "live" && !this.paused && this.log.pause(false));
+    useListener(router, "route", () => {
+      if (this.typing === null) this.query = this.params.query;
+      this.ask();
+    });
+    useListener(live, "phase", () => this.follow());
+    useDocument("visibilitychange", () => this.follow());
     onWillUnmount(() => {
       clearTimeout(this.typing);
       this.log.close();
@@ -85,13 +89,21 @@ export class LogsPage extends Component {
 
   onSearch(event) {
     clearTimeout(this.typing);
-    const query = event.target.value;
-    this.typing = setTimeout(() => this.keep({ query }), TYPING_MS);
+    this.query = event.target.value;
+    this.typing = setTimeout(() => {
+      this.typing = null;
+      this.keep({ query: this.query });
+    }, TYPING_MS);
+  }
+
+  // Nobody looks at a page that is hidden, or wants to see it move.
+  follow() {
+    this.log.pause(this.paused || document.hidden || this.env.live.phase !== "live");
   }
 
   togglePause() {
     this.paused = !this.paused;
-    this.log.pause(this.paused);
+    this.follow();
     this.render();
   }
 }
