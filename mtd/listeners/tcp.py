@@ -142,6 +142,7 @@ class _Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._sender = ""
         self._todo = b""  # what came and isn't taken yet
+        self._paused = False
         self._flush: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -156,7 +157,7 @@ class _Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._transport is None:
             return
-        if not self._framer.tells_ends and self._framer.waiting < _SEGMENT:
+        if not self._todo and not self._framer.tells_ends and self._framer.waiting < _SEGMENT:
             # RouterOS tells no ends: each of its lines is a segment. What fills one may go on in the next.
             self._listener.put(self._sender, self._framer.flush())
         self._todo += data
@@ -170,13 +171,19 @@ class _Connection(asyncio.Protocol):
         self._take(now)
         if self._framer.waiting:
             self._flush = self._listener.after_pause(self._flush, self)
-        loop = asyncio.get_running_loop()
-        if self._listener.must_wait:
-            self._transport.pause_reading()
+        loop, must_wait = asyncio.get_running_loop(), self._listener.must_wait
+        if must_wait:
             loop.call_later(_LOOK_AGAIN_S, self._go_on)
         elif self._todo:
-            self._transport.pause_reading()
             loop.call_soon(self._go_on)
+        self._pause(paused=must_wait or bool(self._todo))
+
+    def _pause(self, *, paused: bool) -> None:
+        if self._transport is None or paused == self._paused:
+            return
+        self._paused = paused
+        if paused:
+            self._transport.pause_reading()
         else:
             self._transport.resume_reading()
 
@@ -186,7 +193,7 @@ class _Connection(asyncio.Protocol):
 
     def paused(self) -> None:
         """Take what waits for an end that doesn't come for a line."""
-        if self._transport is None or self._transport.is_reading():  # else it is we who pause
+        if not self._paused:  # else it is we who do
             self._listener.put(self._sender, self._framer.flush())
 
     def close(self) -> None:

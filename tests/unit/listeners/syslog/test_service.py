@@ -433,3 +433,23 @@ def test_a_file_of_rules_that_can_not_be_used_is_refused(
         own.write_text(content)
     with pytest.raises(Misconfigured, match=message):
         load_rules(own)
+
+
+def test_a_large_piece_is_taken_in_turns_and_nothing_of_it_is_lost() -> None:
+    async def work(bench: Bench) -> None:
+        await sent_over_tcp(bench, b"".join(b"script,info line %d\n" % number for number in range(20_000)))
+        await bench.until(20_000)
+
+    told = with_bench(work, tcp_port=0, lines_per_s=10_000.0).told
+    assert [entry.text for _, _, entry in told.lines] == [f"line {number}" for number in range(20_000)]
+
+
+def test_udp_can_be_off() -> None:
+    async def work(bench: Bench) -> None:
+        assert bench.service.udp.port == 0
+        await sent_over_tcp(bench, b"script,info one\n")
+        await bench.until(1)
+
+    with_bench(work, udp=False, tcp_port=0)
+    with pytest.raises(ValueError, match="udp is off"):
+        Bench(udp=False)
