@@ -22,8 +22,8 @@ class Framer:
 
     def __init__(self, max_bytes: int = MAX_BYTES) -> None:
         self.tells_ends = False
-        """Whether the sender tells where messages end: it has counted one, or ended what it sent with an end, and has not
-        paused without one since. An end in the middle may be a part of a message."""
+        """Whether the sender tells where messages end: it has counted one, or ended what it sent with an end, or sent several
+        ends at once, and has not paused without one since. A single end in the middle may be a part of a message."""
         self._max_bytes = max_bytes
         self._rest = b""
         self._skip = 0  # of a counted message that is too long: what is still to come
@@ -37,7 +37,6 @@ class Framer:
     def feed(self, data: bytes) -> list[bytes]:
         """Take what came; return the messages that are complete with it."""
         found: list[bytes] = []
-        self.tells_ends = self.tells_ends or data[-1:] in _LAST
         text = self._rest + data if self._rest else data
         place, end = 0, len(text)
         while place < end:
@@ -54,6 +53,7 @@ class Framer:
             if place == before:
                 break
         self._rest = text[place:]
+        self.tells_ends = self.tells_ends or data[-1:] in _LAST or len(found) > 1
         return [one for one in found if one]
 
     def flush(self, *, ended: bool = False) -> list[bytes]:
