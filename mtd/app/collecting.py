@@ -13,7 +13,8 @@ from mtd.core.clock import SYSTEM_CLOCK
 from mtd.core.limits import Gate
 from mtd.core.service import TaskGroup
 from mtd.model.metric import Tier
-from mtd.scheduler.device_loop import Parts
+from mtd.scheduler.first_readings import FirstReadings
+from mtd.scheduler.parts import Parts
 from mtd.scheduler.service import Scheduler
 from mtd.sources.config_login import with_config_login
 from mtd.sources.ways import WaysSource
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from mtd.model.assignment import Assignment
     from mtd.model.device import Device
     from mtd.plugin.manager import PluginManager
-    from mtd.scheduler.device_loop import LoadTables, Pace
+    from mtd.scheduler.parts import LoadTables, Pace
     from mtd.security.pseudonyms import Pseudonym
 
 logger = logging.getLogger(__name__)
@@ -121,6 +122,7 @@ class Collecting:
                 load_tables=self._load_tables,
                 fresh_gate=Gate("connect", settings.scheduler.max_connecting),
                 retry_gate=Gate("reconnect", settings.scheduler.max_reconnecting),
+                first_readings=FirstReadings(settings.scheduler.max_first_readings),
                 may_poll=self._seat.may_poll,
                 pace=self._pace,
             )

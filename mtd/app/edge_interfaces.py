@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from mtd.ingest.pressure.watch import Pressure
     from mtd.ingest.recorder import Recorder
     from mtd.plugin.manager import PluginManager
-    from mtd.scheduler.device_loop import LoadTables
+    from mtd.scheduler.parts import LoadTables
     from mtd.scheduler.service import Scheduler
     from mtd.security.pseudonyms import Pseudonym
 

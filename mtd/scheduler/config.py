@@ -37,6 +37,11 @@ class SchedulerConfig(BaseModel):
         default=32,
         description="Of devices that failed before: they wait apart, so that dead ones don't delay live ones.",
     )
+    max_first_readings: PositiveInt = Field(
+        default=8,
+        description="Devices whose tables are read for the first time after a connect at once, of each tier "
+        "below T0: a start with many devices must not delay live values.",
+    )
     backoff_first_s: PositiveFloat = Field(default=1.0, description="Wait after the first failure, seconds.")
     backoff_cap_s: PositiveFloat = Field(default=30.0, description="Longest wait after a failure, seconds.")
     breaker_failures: PositiveInt = Field(

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-import random
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, NoReturn
 
 from mtd.core import log_fields, tracing
@@ -17,7 +14,6 @@ from mtd.core.errors import Bug
 from mtd.core.slices import in_slices
 from mtd.model.device import Outcome
 from mtd.model.metric import Tier
-from mtd.model.ways import REST_FACT
 from mtd.model.ways import TABLE as WAYS
 from mtd.scheduler import metrics
 from mtd.scheduler.account import Account
@@ -26,6 +22,8 @@ from mtd.scheduler.guards import expect_an_answer, pace_by_buffer
 from mtd.scheduler.health import DeviceHealth
 from mtd.scheduler.missed import MissedPolls
 from mtd.scheduler.pacing import Pacer
+from mtd.scheduler.prober import Prober
+from mtd.scheduler.rest import Rest
 from mtd.scheduler.taking import Taking
 from mtd.scheduler.way_follower import WayFollower
 from mtd.sources.errors import SessionFailed
@@ -33,15 +31,10 @@ from mtd.sources.errors import SessionFailed
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from mtd.core.clock import Clock
-    from mtd.core.limits import Gate
-    from mtd.ingest.recorder import Recorder
     from mtd.model.command import Command, Reply
     from mtd.model.device import Device
     from mtd.model.observation import ProbeFacts
-    from mtd.plugin.mapper import DeviceMapper
-    from mtd.scheduler.config import SchedulerConfig
-    from mtd.sources.interfaces import IDeviceSource
+    from mtd.scheduler.parts import Parts, Tables
     from mtd.sources.standing import Standing
 
 logger = logging.getLogger(__name__)
@@ -53,58 +46,9 @@ _FIRST_POLL_WITHIN_S = {Tier.T1: 1.0, Tier.T2: 3.0, Tier.T3: 5.0}
 # Commands of a slower tier that a router has at once. It answers one after the other: a live poll
 # that is due meanwhile waits for these, and not for all 150 of a whole tier.
 _TOGETHER = 8
-# A device that reconnects quickly isn't probed again: nothing can have changed.
-_PROBE_AGAIN_AFTER_S = 60.0
-# A tier, or the probe, that hung while live polls were answered rests so long, then twice as long.
-_REST_FIRST_S = 60.0
-_REST_CAP_S = 3600.0
 _JITTER = 0.3
 _MOST_FACTORS = 12
 _LEASE_CHECK_S = 0.5
-
-Tables = Mapping[str, Mapping[str, Mapping[str, str]]]
-"""Current-state tables of a device as they were last seen: table -> row key -> fields."""
-
-LoadTables = Callable[[Iterable[str]], Awaitable[Mapping[str, Tables]]]
-"""Returns the tables of devices, by the devices' ids."""
-
-
-Pace = Callable[[Tier], int]
-"""Returns how many times as long the interval of a tier is now; 0: it isn't to be polled."""
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """What a device loop works with, the same for all devices."""
-
-    settings: SchedulerConfig
-    clock: Clock
-    recorder: Recorder
-    make_source: Callable[[Device], IDeviceSource]
-    make_mapper: Callable[[Device], DeviceMapper]
-    load_tables: LoadTables
-    fresh_gate: Gate
-    retry_gate: Gate
-    may_poll: Callable[[str], bool] = lambda _: True
-    """Whether a device may be polled at this moment: another collector may have it soon."""
-    pace: Pace | None = None
-    """How many times as long the intervals of tiers are at the moment; None: by the recorder's buffer alone."""
-    rng: random.Random = field(default_factory=random.Random)
-
-
-@dataclass(slots=True)
-class _Rest:
-    """When something that hung may be asked again."""
-
-    backoff: Backoff
-    until: float = 0.0
-
-    def hung(self, now: float) -> None:
-        self.until = now + self.backoff.next_delay()
-
-    def answered(self) -> None:
-        self.backoff.reset()
-        self.until = 0.0
 
 
 class DeviceLoop:
@@ -141,15 +85,11 @@ class DeviceLoop:
         self._missed_live = 0  # T0 polls missed since the last report that told of them
         self._backoff = Backoff(settings.backoff_first_s, settings.backoff_cap_s, rng=parts.rng)
         self._breaker = Breaker(settings.breaker_failures, settings.breaker_open_s)
-        self._rests = {tier: self._new_rest() for tier in Tier}
-        self._probe_rest = self._new_rest()
+        self._rests = {tier: Rest(parts.rng) for tier in Tier}
+        self._prober = Prober(device, parts, self._source, self._mapper)
         self._session_since = 0.0
         self._last_polled = float("-inf")  # monotonic time of the last T0 poll that was answered
-        self._last_probed: float | None = None
-        self._probed_in_part = False  # by a way that can't tell all
-        self._probe_wanted = asyncio.Event()
-        self._probe_tried = asyncio.Event()  # in this session, or not due
-        self._probe_waiters: list[asyncio.Future[ProbeFacts]] = []
+        self._seen_live = asyncio.Event()  # in this session
 
     async def run(self) -> None:
         """Poll until cancelled."""
@@ -187,14 +127,7 @@ class DeviceLoop:
         """Probe the device now, and return what was found. SessionFailed if it doesn't answer."""
         if not self.connected:
             raise SessionFailed(Outcome.UNREACHABLE, f"{self.device.name} has no session at the moment")
-        waiter: asyncio.Future[ProbeFacts] = asyncio.get_running_loop().create_future()
-        self._probe_waiters.append(waiter)
-        self._probe_wanted.set()
-        try:
-            # One probe may be under way already: the answer comes from the next.
-            return await asyncio.wait_for(waiter, self._probe_timeout_s() * 2)
-        except TimeoutError:
-            raise SessionFailed(Outcome.TIMED_OUT, f"{self.device.name} didn't answer the probe") from None
+        return await self._prober.probe_soon()
 
     # -- one session ----------------------------------------------------------
 
@@ -212,7 +145,7 @@ class DeviceLoop:
             async with asyncio.TaskGroup() as tasks:
                 for tier in Tier:
                     tasks.create_task(self._poll_tier(tier))
-                tasks.create_task(self._probe_regularly())
+                tasks.create_task(self._prober.run(self._run, self._hung))
         except* SessionFailed as failures:
             # One lost session fails every command in flight: the first tells as much as all.
             failure = next(_leaves(failures))
@@ -231,7 +164,8 @@ class DeviceLoop:
         self._session_since = now
         self.account.logged_in(now)
         self._count_missed(self._missed.came_up(now))
-        self._probe_tried.clear()
+        self._seen_live.clear()
+        self._prober.session_began()
         self._mapper.session_restarted()
         self._follow_ways()
 
@@ -243,23 +177,19 @@ class DeviceLoop:
         self._standing = standing
         if self._ways.follow(standing) and self.connected:
             self._mapper.session_restarted()
-            if self._probed_in_part:
-                self._probed_in_part = False
-                self._probe_wanted.set()
+            self._prober.way_changed()
 
     def _disconnected(self) -> None:
         self._missed.went_down(self._parts.clock.monotonic())
         self.connected = False
-        waiters, self._probe_waiters = self._probe_waiters, []
-        for waiter in waiters:
-            if not waiter.done():
-                waiter.set_exception(SessionFailed(Outcome.BUSY, "the session ended before the probe did"))
+        self._prober.session_ended()
 
     async def _poll_tier(self, tier: Tier) -> NoReturn:
         clock = self._parts.clock
         interval = self._intervals_s[tier]
         if tier is not Tier.T0:
-            await self._probe_tried.wait()
+            await self._prober.tried.wait()
+            await self._seen_live.wait()
         first_within = _FIRST_POLL_WITHIN_S.get(tier, interval)
         pacer = Pacer(interval, clock.monotonic() + self._parts.rng.random() * min(first_within, interval))
         spread = tier is Tier.T0
@@ -271,8 +201,11 @@ class DeviceLoop:
             if reason is not None:
                 metrics.POLLS_SKIPPED.labels(tier=tier, reason=reason).inc()
                 self.account.polls_skipped += 1
-            else:
+            elif spread:
                 await self._poll_traced(tier, pacer.next_due)
+            else:
+                async with self._parts.first_readings.of(tier):
+                    await self._poll_traced(tier, clock.monotonic())
             passed = pacer.advance(clock.monotonic())
             if not spread:
                 spread = True
@@ -348,7 +281,7 @@ class DeviceLoop:
             metrics.RATES_DISCARDED.inc(observation.discarded_rates)
         if self._mapper.probe_wanted:
             self._mapper.probe_wanted = False
-            self._probe_wanted.set()
+            self._prober.want()
         if tier is Tier.T0:
             metrics.LATENESS_SECONDS.observe(max(0.0, started - due))
             self._answered_live(now)
@@ -381,6 +314,7 @@ class DeviceLoop:
 
     def _answered_live(self, now: float) -> None:
         self._last_polled = now
+        self._seen_live.set()
         self._ways.follow_condition(self._source.standing)
         if self.health.failures:
             logger.info("%s is polled again, after %d failures", self.device.name, self.health.failures)
@@ -405,54 +339,6 @@ class DeviceLoop:
         """Whether live polls were answered since, so that what began then hung by itself."""
         return self._last_polled > started
 
-    # -- probing --------------------------------------------------------------
-
-    async def _probe_regularly(self) -> NoReturn:
-        if self._probe_due():
-            await self._probe()
-        self._probe_tried.set()
-        while True:
-            with contextlib.suppress(TimeoutError):  # then the regular time has come
-                # Not wait_for: in Python 3.11 it loses a cancellation that comes together with what it waits for.
-                async with asyncio.timeout(self._parts.settings.probe_interval_s):
-                    await self._probe_wanted.wait()
-            self._probe_wanted.clear()
-            await self._probe()
-
-    def _probe_due(self) -> bool:
-        now = self._parts.clock.monotonic()
-        if now < self._probe_rest.until:
-            return False
-        return self._last_probed is None or now - self._last_probed > _PROBE_AGAIN_AFTER_S
-
-    async def _probe(self) -> None:
-        started = self._parts.clock.monotonic()
-        try:
-            replies = await self._run(self._mapper.probe_commands(), self._probe_timeout_s(), {})
-        except SessionFailed:
-            if self._hung(started):
-                # It is polled without: every menu's own answer will tell whether it is there.
-                self._probe_rest.hung(self._parts.clock.monotonic())
-            raise
-        facts = self._mapper.probe_facts(replies)
-        if any(reply.trap is not None and reply.trap.not_served for reply in replies):
-            # Who it is may be told by any way; what it can do is as it was, and asked when a better way opens.
-            facts = replace(facts, capabilities=())
-            self._probed_in_part = True
-        else:
-            self._mapper.set_capabilities(facts)
-            self._source.learn(next((f.detail for f in facts.capabilities if f.name == REST_FACT), ""))
-            self._last_probed = self._parts.clock.monotonic()
-        self._probe_rest.answered()
-        self._parts.recorder.record_probe(self.device, facts)
-        waiters, self._probe_waiters = self._probe_waiters, []
-        for waiter in waiters:
-            if not waiter.done():
-                waiter.set_result(facts)
-
-    def _probe_timeout_s(self) -> float:
-        return self.device.command_timeout_s * 2
-
     # -- between sessions -----------------------------------------------------
 
     async def _wait_after(self, failure: SessionFailed) -> None:
@@ -476,9 +362,6 @@ class DeviceLoop:
         for tier, count in missed.items():
             metrics.POLLS_MISSED.labels(tier=tier).inc(count)
         self._missed_live += missed.get(Tier.T0, 0)
-
-    def _new_rest(self) -> _Rest:
-        return _Rest(Backoff(_REST_FIRST_S, _REST_CAP_S, rng=self._parts.rng))
 
 
 def _leaves(group: BaseExceptionGroup[SessionFailed]) -> Iterator[SessionFailed]:

@@ -14,12 +14,13 @@ from mtd.core.service import TaskGroup
 from mtd.model.device import DeviceStatus, Outcome
 from mtd.model.observation import OutcomeReport
 from mtd.scheduler import metrics
-from mtd.scheduler.device_loop import DeviceLoop, Parts, Tables
+from mtd.scheduler.device_loop import DeviceLoop
 
 if TYPE_CHECKING:
     from mtd.model.device import Device
     from mtd.model.observation import ProbeFacts
     from mtd.scheduler.account import Account
+    from mtd.scheduler.parts import Parts, Tables
 
 logger = logging.getLogger(__name__)
 

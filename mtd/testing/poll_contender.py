@@ -26,7 +26,8 @@ from mtd.model.metric import Lane, Tier
 from mtd.model.observation import FrameValues, Observation
 from mtd.plugin.manager import PluginManager
 from mtd.scheduler.config import Intervals, SchedulerConfig
-from mtd.scheduler.device_loop import Parts
+from mtd.scheduler.first_readings import FirstReadings
+from mtd.scheduler.parts import Parts
 from mtd.scheduler.service import Scheduler
 from mtd.sources.routeros_api.source import RouterOsApiSource
 from mtd.sources.ways import WaysSource
@@ -152,6 +153,7 @@ async def run_poll(devices: Sequence[Device], warm_up_s: float, polls: int) -> t
             load_tables=no_tables,
             fresh_gate=Gate("connect", settings.max_connecting),
             retry_gate=Gate("reconnect", settings.max_reconnecting),
+            first_readings=FirstReadings(settings.max_first_readings),
         )
     )
     await scheduler.apply(devices)

@@ -131,11 +131,21 @@ def _count_polls(
 
 
 def missing_polls(times: Sequence[float]) -> Iterable[float]:
-    """Yield when a router should have been polled between its polls, and was not."""
-    for before, after in zip(times, times[1:], strict=False):
-        missing = round((after - before) / _INTERVAL_S) - 1
-        for number in range(1, missing + 1):
-            yield before + number * (after - before) / (missing + 1)
+    """Yield when a router should have been polled between its polls, and was not.
+
+    A poll that came late isn't missing: the next one is on time, and nearer to it.
+    """
+    gaps = [after - before for before, after in zip(times, times[1:], strict=False)]
+    for number, gap in enumerate(gaps):
+        missing = _polls_in(gap) - 1
+        if number + 1 < len(gaps):
+            missing = min(missing, _polls_in(gap + gaps[number + 1]) - 2)
+        for place in range(1, missing + 1):
+            yield times[number] + place * gap / (missing + 1)
+
+
+def _polls_in(seconds: float) -> int:
+    return round(seconds / _INTERVAL_S)
 
 
 def _is_in(at: float, windows: Sequence[Window]) -> bool:

@@ -37,6 +37,7 @@ PATHS: Mapping[str, Sequence[str]] = {
     "/console/login/oidc": ["/console/login/oidc"],
     "/console/login/callback": ["/console/login/callback?code=x&state={device}"],
     f"{API}/events": [f"{API}/events", f"{API}/events?before=9000000000000000000", f"{API}/events?limit=500"],
+    f"{API}/logs": [f"{API}/logs", f"{API}/logs?device={{device}}", f"{API}/logs?limit=500"],
     f"{API}/catalogue": [f"{API}/catalogue"],
     f"{API}/self": [f"{API}/self"],
     f"{API}/other": [f"{API}/tenants", f"{API}/{{device}}"],

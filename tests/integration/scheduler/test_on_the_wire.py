@@ -26,7 +26,8 @@ from mtd.plugin.config import T0Config
 from mtd.plugin.manager import PluginManager
 from mtd.scheduler.config import Intervals, SchedulerConfig
 from mtd.scheduler.costs import OWN, Cost
-from mtd.scheduler.device_loop import Parts
+from mtd.scheduler.first_readings import FirstReadings
+from mtd.scheduler.parts import Parts
 from mtd.scheduler.service import Scheduler
 from mtd.sources.routeros_api import RouterOsApiSource
 from mtd.sources.ways import WaysSource
@@ -141,6 +142,7 @@ async def polled(spec: RouterSpec, t0: T0Config, settings: T0Settings = NO_SETTI
             load_tables=no_tables,
             fresh_gate=Gate("connect", 4),
             retry_gate=Gate("reconnect", 4),
+            first_readings=FirstReadings(4),
         )
     )
     try:

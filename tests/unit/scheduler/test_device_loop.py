@@ -22,8 +22,10 @@ from mtd.model.ways import Standing as Stands
 from mtd.model.ways import WayState
 from mtd.scheduler.conditions import Conditions
 from mtd.scheduler.config import Intervals, SchedulerConfig
-from mtd.scheduler.device_loop import DeviceLoop, Parts
+from mtd.scheduler.device_loop import DeviceLoop
+from mtd.scheduler.first_readings import FirstReadings
 from mtd.scheduler.health import DeviceHealth
+from mtd.scheduler.parts import Parts
 from mtd.scheduler.service import Scheduler
 from mtd.sources.errors import SessionFailed
 from mtd.sources.standing import Standing
@@ -179,6 +181,7 @@ class Scene:
             "make_mapper": lambda device: self.mapper,
             "fresh_gate": OpenGate(),
             "retry_gate": OpenGate(),
+            "first_readings": FirstReadings(settings.max_first_readings),
             "load_tables": self.load_tables,
         }
         return Parts(settings=settings, clock=SYSTEM_CLOCK, rng=random.Random(self.seed), **fakes)

@@ -20,7 +20,7 @@ def test_it_ends_though_a_probe_is_wanted_in_the_very_turn_in_which_it_is_told_t
         while not scene.recorder.probes:
             await asyncio.sleep(0.002)
         await asyncio.sleep(0.01)
-        steps = [task.cancel, loop._probe_wanted.set]
+        steps = [task.cancel, loop._prober.want]
         for step in steps if turns > 0 else steps[::-1]:
             step()
             for _ in range(abs(turns)):

@@ -76,6 +76,9 @@ def test_what_an_edge_had_first_keeps_its_name(tmp_path: Path) -> None:
         ([1.0, 2.0, 3.1, 3.9], 0),
         ([1.0, 3.0], 1),
         ([1.0, 2.4, 6.4], 3),
+        ([1.0, 2.6, 3.0, 4.0], 0),  # one came late
+        ([1.0, 2.6, 3.6, 4.6], 1),  # all come late from then on: one was left out
+        ([1.0, 4.4, 5.0], 2),
     ],
 )
 def test_polls_that_are_missing(times: list[float], missing: int) -> None:
