@@ -6,13 +6,12 @@ import asyncio
 import math
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
 from mtd.core.clock import SYSTEM_CLOCK
-from mtd.core.errors import Retryable
 from mtd.model.command import CANCELLED_TOO_LARGE, Command, Reply, Rows, Trap
 from mtd.model.device import DEFAULT_TENANT_ID, Device, DeviceStatus, Outcome, Way
 from mtd.model.layout import Layout, Series
@@ -26,7 +25,6 @@ from mtd.scheduler.device_loop import DeviceLoop
 from mtd.scheduler.first_readings import FirstReadings
 from mtd.scheduler.health import DeviceHealth
 from mtd.scheduler.parts import Parts
-from mtd.scheduler.service import Scheduler
 from mtd.sources.errors import SessionFailed
 from mtd.sources.standing import Standing
 from mtd.testing import run_async
@@ -359,33 +357,6 @@ def test_a_missing_right_is_told_with_the_menu() -> None:
     assert "monitor" in degraded[0].reason
 
 
-def test_the_scheduler_follows_the_inventory() -> None:
-    scene = Scene()
-    tenant = "00000000-0000-4000-8000-0000000000ff"
-    other = replace(DEVICE, device_id="00000000-0000-4000-8000-00000000000b", name="core-2", tenant_id=tenant)
-
-    async def run() -> None:
-        scheduler = Scheduler(scene.parts())
-        scene.tables = {other.device_id: {"interface": {"*1": {"name": "ether1"}}}}
-        await scheduler.apply([DEVICE, other])
-        await asyncio.sleep(0.1)
-        assert scene.mapper.restored == {"interface": {"*1": {"name": "ether1"}}}
-        assert scheduler.statuses()[DeviceStatus.UP] == 2
-        await scheduler.apply([replace(DEVICE, enabled=False), other])
-        await asyncio.sleep(0.05)
-        assert scheduler.statuses()[DeviceStatus.UP] == 1
-        assert +scheduler.statuses(tenant) == {DeviceStatus.UP: 1}
-        assert +scheduler.statuses(DEVICE.tenant_id) == {DeviceStatus.DISABLED: 1}
-        assert scene.recorder.outcomes[-1].status is DeviceStatus.DISABLED
-        facts = await scheduler.refresh_capabilities(other.device_id)
-        assert facts == FACTS
-        await scheduler.stop()
-        assert not scheduler.statuses()[DeviceStatus.UP]
-
-    run_async(run())
-    assert scene.source.closes == scene.source.connects == 2
-
-
 def test_a_probe_that_hangs_does_not_keep_a_router_from_being_polled() -> None:
     scene = Scene()
     scene.source.hanging = {"/system/resource/print"}
@@ -470,25 +441,6 @@ def test_pressure_that_stops_live_polls_is_told() -> None:
         return loop
 
     assert run_async(run()).health.status is DeviceStatus.UP
-
-
-def test_without_the_database_polling_goes_on() -> None:
-    scene = Scene()
-
-    async def away(device_ids: Iterable[str]) -> dict[str, Any]:
-        raise Retryable("PostgreSQL is away")
-
-    async def run() -> None:
-        scheduler = Scheduler(replace(scene.parts(), load_tables=away))
-        await scheduler.apply([DEVICE])
-        await asyncio.sleep(0.05)
-        await scheduler.apply([replace(DEVICE, port=8730)])
-        await asyncio.sleep(0.1)
-        assert scheduler.statuses()[DeviceStatus.UP] == 1
-        await scheduler.stop()
-
-    run_async(run())
-    assert scene.source.connects == 2
 
 
 def test_a_router_whose_every_reply_is_too_large_is_down_and_left_alone_longer_each_time() -> None:
