@@ -38,6 +38,7 @@ PAYLOAD_TYPES: tuple[PayloadType, ...] = (
     PayloadType("mtd.document.snapshot", 1, "snapshot"),
     PayloadType("mtd.device.seen", 1, "device_seen"),
     PayloadType("mtd.log.batch", 1, "log_batch"),
+    PayloadType("mtd.flow.batch", 1, "flow_batch"),
 )
 BY_FIELD = MappingProxyType({entry.field: entry for entry in PAYLOAD_TYPES})
 BY_NAME = MappingProxyType({(entry.name, entry.version): entry for entry in PAYLOAD_TYPES})

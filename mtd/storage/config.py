@@ -115,6 +115,13 @@ class RetentionConfig(BaseModel):
     rollup_1m_days: int = Field(730, ge=1, le=36500, description="Days that 1 min rollups are kept.")
     rollup_5m_days: int = Field(1825, ge=1, le=36500, description="Days that 5 min rollups are kept.")
     logs_days: int = Field(30, ge=1, le=36500, description="Days that lines of devices' logs are kept.")
+    flows_days: int = Field(3, ge=1, le=36500, description="Days that flow records are kept as they came.")
+    flow_sums_1m_days: int = Field(
+        14, ge=1, le=36500, description="Days that sums of flows by the minute are kept."
+    )
+    flow_sums_1h_days: int = Field(
+        400, ge=1, le=36500, description="Days that sums of flows by the hour are kept."
+    )
     drop_between: list[str] = Field(
         default_factory=lambda: ["02:00", "05:00"],
         description="Local times of day between which partitions past their retention are dropped; at any time if empty."

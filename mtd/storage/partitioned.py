@@ -99,6 +99,10 @@ EVENT = PartitionedTable("event", Period.MONTH)
 DEVICE_HEALTH = PartitionedTable("device_health", Period.MONTH)
 # Lines are inserted once, and dropped with their day.
 LOG_RECORD = PartitionedTable("log_record", Period.DAY, options=_HOT)
+# So are flows. What they add up to comes again when more of a minute comes late.
+FLOW_BLOCK = PartitionedTable("flow_block", Period.DAY, options=_HOT)
+FLOW_SUM_1M = PartitionedTable("flow_sum_1m", Period.DAY)
+FLOW_SUM_1H = PartitionedTable("flow_sum_1h", Period.MONTH)
 ROLLUPS = {10: ROLLUP_10S, 60: ROLLUP_1M, 300: ROLLUP_5M}
 """By the seconds of a bucket."""
 TABLES = (
@@ -111,6 +115,9 @@ TABLES = (
     EVENT,
     DEVICE_HEALTH,
     LOG_RECORD,
+    FLOW_BLOCK,
+    FLOW_SUM_1M,
+    FLOW_SUM_1H,
 )
 
 

@@ -11,6 +11,9 @@ from mtd.storage.partitioned import (
     DAY_US,
     DEVICE_HEALTH,
     EVENT,
+    FLOW_BLOCK,
+    FLOW_SUM_1H,
+    FLOW_SUM_1M,
     LOG_RECORD,
     ROLLUP_1M,
     ROLLUP_5M,
@@ -27,6 +30,9 @@ _FIGURES = {
     ROLLUP_1M.name: "rollup_1m_days",
     ROLLUP_5M.name: "rollup_5m_days",
     LOG_RECORD.name: "logs_days",
+    FLOW_BLOCK.name: "flows_days",
+    FLOW_SUM_1M.name: "flow_sums_1m_days",
+    FLOW_SUM_1H.name: "flow_sums_1h_days",
 }
 _OVERDUE_US = 2 * DAY_US
 
@@ -46,7 +52,7 @@ class Retention:
         return (STANDARD, *self._config.classes)
 
     def days(self, table: PartitionedTable, retention: str = STANDARD) -> int:
-        """Return how many days of telemetry, or of log lines, a table keeps.
+        """Return how many days of telemetry, log lines or flows a table keeps.
 
         Frames and axes belong to series of all classes: they are kept as long as the longest. A class that is
         not configured may only be called differently now: its data is kept as long, too.

@@ -47,7 +47,7 @@ logger = logging.getLogger(__name__)
 SEED_STEP = 50
 NAMES_STEP = 1000
 
-QUIET_KINDS = frozenset({"frame", "series_layout", "table_delta", "snapshot", "log_batch"})
+QUIET_KINDS = frozenset({"frame", "series_layout", "table_delta", "snapshot", "log_batch", "flow_batch"})
 """Payloads that never become an event for operators."""
 
 

@@ -23,23 +23,24 @@ _sym_db = _symbol_database.Default()
 
 
 from mtd.pb.events.v1 import discovery_pb2 as mtd_dot_pb_dot_events_dot_v1_dot_discovery__pb2
+from mtd.pb.events.v1 import flows_pb2 as mtd_dot_pb_dot_events_dot_v1_dot_flows__pb2
 from mtd.pb.events.v1 import health_pb2 as mtd_dot_pb_dot_events_dot_v1_dot_health__pb2
 from mtd.pb.events.v1 import logs_pb2 as mtd_dot_pb_dot_events_dot_v1_dot_logs__pb2
 from mtd.pb.events.v1 import state_pb2 as mtd_dot_pb_dot_events_dot_v1_dot_state__pb2
 from mtd.pb.events.v1 import telemetry_pb2 as mtd_dot_pb_dot_events_dot_v1_dot_telemetry__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fmtd/pb/events/v1/envelope.proto\x12\x10mtd.pb.events.v1\x1a mtd/pb/events/v1/discovery.proto\x1a\x1dmtd/pb/events/v1/health.proto\x1a\x1bmtd/pb/events/v1/logs.proto\x1a\x1cmtd/pb/events/v1/state.proto\x1a mtd/pb/events/v1/telemetry.proto\"\xfa\x05\n\x08\x45nvelope\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x14\n\x0c\x63ollector_id\x18\x02 \x01(\t\x12\x11\n\tdevice_id\x18\x03 \x01(\t\x12\x17\n\x0f\x63ollected_at_us\x18\x04 \x01(\x03\x12\x16\n\x0ereceived_at_us\x18\x05 \x01(\x03\x12\x15\n\rsource_log_id\x18\x06 \x01(\x0c\x12\x12\n\nsource_seq\x18\x07 \x01(\x03\x12\x10\n\x08\x65vent_id\x18\x08 \x01(\x0c\x12\x13\n\x0blease_epoch\x18\t \x01(\x03\x12\x15\n\rtrace_context\x18\n \x01(\x0c\x12.\n\tredundant\x18\x0b \x01(\x0b\x32\x1b.mtd.pb.events.v1.Redundant\x12\x37\n\rseries_layout\x18\x10 \x01(\x0b\x32\x1e.mtd.pb.events.v1.SeriesLayoutH\x00\x12(\n\x05\x66rame\x18\x11 \x01(\x0b\x32\x17.mtd.pb.events.v1.FrameH\x00\x12\x37\n\rstate_changed\x18\x12 \x01(\x0b\x32\x1e.mtd.pb.events.v1.StateChangedH\x00\x12\x33\n\x0btable_delta\x18\x13 \x01(\x0b\x32\x1c.mtd.pb.events.v1.TableDeltaH\x00\x12\x35\n\x0cpoll_outcome\x18\x14 \x01(\x0b\x32\x1d.mtd.pb.events.v1.PollOutcomeH\x00\x12?\n\x11\x63\x61pability_probed\x18\x15 \x01(\x0b\x32\".mtd.pb.events.v1.CapabilityProbedH\x00\x12.\n\x08snapshot\x18\x16 \x01(\x0b\x32\x1a.mtd.pb.events.v1.SnapshotH\x00\x12\x33\n\x0b\x64\x65vice_seen\x18\x17 \x01(\x0b\x32\x1c.mtd.pb.events.v1.DeviceSeenH\x00\x12/\n\tlog_batch\x18\x18 \x01(\x0b\x32\x1a.mtd.pb.events.v1.LogBatchH\x00\x42\t\n\x07payload\"4\n\tRedundant\x12\x13\n\x0binterval_us\x18\x01 \x01(\x03\x12\x12\n\npoll_group\x18\x02 \x01(\t\"8\n\nEventBatch\x12*\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x1a.mtd.pb.events.v1.Envelopeb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fmtd/pb/events/v1/envelope.proto\x12\x10mtd.pb.events.v1\x1a mtd/pb/events/v1/discovery.proto\x1a\x1cmtd/pb/events/v1/flows.proto\x1a\x1dmtd/pb/events/v1/health.proto\x1a\x1bmtd/pb/events/v1/logs.proto\x1a\x1cmtd/pb/events/v1/state.proto\x1a mtd/pb/events/v1/telemetry.proto\"\xad\x06\n\x08\x45nvelope\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x14\n\x0c\x63ollector_id\x18\x02 \x01(\t\x12\x11\n\tdevice_id\x18\x03 \x01(\t\x12\x17\n\x0f\x63ollected_at_us\x18\x04 \x01(\x03\x12\x16\n\x0ereceived_at_us\x18\x05 \x01(\x03\x12\x15\n\rsource_log_id\x18\x06 \x01(\x0c\x12\x12\n\nsource_seq\x18\x07 \x01(\x03\x12\x10\n\x08\x65vent_id\x18\x08 \x01(\x0c\x12\x13\n\x0blease_epoch\x18\t \x01(\x03\x12\x15\n\rtrace_context\x18\n \x01(\x0c\x12.\n\tredundant\x18\x0b \x01(\x0b\x32\x1b.mtd.pb.events.v1.Redundant\x12\x37\n\rseries_layout\x18\x10 \x01(\x0b\x32\x1e.mtd.pb.events.v1.SeriesLayoutH\x00\x12(\n\x05\x66rame\x18\x11 \x01(\x0b\x32\x17.mtd.pb.events.v1.FrameH\x00\x12\x37\n\rstate_changed\x18\x12 \x01(\x0b\x32\x1e.mtd.pb.events.v1.StateChangedH\x00\x12\x33\n\x0btable_delta\x18\x13 \x01(\x0b\x32\x1c.mtd.pb.events.v1.TableDeltaH\x00\x12\x35\n\x0cpoll_outcome\x18\x14 \x01(\x0b\x32\x1d.mtd.pb.events.v1.PollOutcomeH\x00\x12?\n\x11\x63\x61pability_probed\x18\x15 \x01(\x0b\x32\".mtd.pb.events.v1.CapabilityProbedH\x00\x12.\n\x08snapshot\x18\x16 \x01(\x0b\x32\x1a.mtd.pb.events.v1.SnapshotH\x00\x12\x33\n\x0b\x64\x65vice_seen\x18\x17 \x01(\x0b\x32\x1c.mtd.pb.events.v1.DeviceSeenH\x00\x12/\n\tlog_batch\x18\x18 \x01(\x0b\x32\x1a.mtd.pb.events.v1.LogBatchH\x00\x12\x31\n\nflow_batch\x18\x19 \x01(\x0b\x32\x1b.mtd.pb.events.v1.FlowBatchH\x00\x42\t\n\x07payload\"4\n\tRedundant\x12\x13\n\x0binterval_us\x18\x01 \x01(\x03\x12\x12\n\npoll_group\x18\x02 \x01(\t\"8\n\nEventBatch\x12*\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x1a.mtd.pb.events.v1.Envelopeb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'mtd.pb.events.v1.envelope_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_ENVELOPE']._serialized_start=212
-  _globals['_ENVELOPE']._serialized_end=974
-  _globals['_REDUNDANT']._serialized_start=976
-  _globals['_REDUNDANT']._serialized_end=1028
-  _globals['_EVENTBATCH']._serialized_start=1030
-  _globals['_EVENTBATCH']._serialized_end=1086
+  _globals['_ENVELOPE']._serialized_start=242
+  _globals['_ENVELOPE']._serialized_end=1055
+  _globals['_REDUNDANT']._serialized_start=1057
+  _globals['_REDUNDANT']._serialized_end=1109
+  _globals['_EVENTBATCH']._serialized_start=1111
+  _globals['_EVENTBATCH']._serialized_end=1167
 # @@protoc_insertion_point(module_scope)

@@ -1,4 +1,5 @@
 from mtd.pb.events.v1 import discovery_pb2 as _discovery_pb2
+from mtd.pb.events.v1 import flows_pb2 as _flows_pb2
 from mtd.pb.events.v1 import health_pb2 as _health_pb2
 from mtd.pb.events.v1 import logs_pb2 as _logs_pb2
 from mtd.pb.events.v1 import state_pb2 as _state_pb2
@@ -12,7 +13,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Envelope(_message.Message):
-    __slots__ = ("tenant_id", "collector_id", "device_id", "collected_at_us", "received_at_us", "source_log_id", "source_seq", "event_id", "lease_epoch", "trace_context", "redundant", "series_layout", "frame", "state_changed", "table_delta", "poll_outcome", "capability_probed", "snapshot", "device_seen", "log_batch")
+    __slots__ = ("tenant_id", "collector_id", "device_id", "collected_at_us", "received_at_us", "source_log_id", "source_seq", "event_id", "lease_epoch", "trace_context", "redundant", "series_layout", "frame", "state_changed", "table_delta", "poll_outcome", "capability_probed", "snapshot", "device_seen", "log_batch", "flow_batch")
     TENANT_ID_FIELD_NUMBER: _ClassVar[int]
     COLLECTOR_ID_FIELD_NUMBER: _ClassVar[int]
     DEVICE_ID_FIELD_NUMBER: _ClassVar[int]
@@ -33,6 +34,7 @@ class Envelope(_message.Message):
     SNAPSHOT_FIELD_NUMBER: _ClassVar[int]
     DEVICE_SEEN_FIELD_NUMBER: _ClassVar[int]
     LOG_BATCH_FIELD_NUMBER: _ClassVar[int]
+    FLOW_BATCH_FIELD_NUMBER: _ClassVar[int]
     tenant_id: str
     collector_id: str
     device_id: str
@@ -53,7 +55,8 @@ class Envelope(_message.Message):
     snapshot: _state_pb2.Snapshot
     device_seen: _discovery_pb2.DeviceSeen
     log_batch: _logs_pb2.LogBatch
-    def __init__(self, tenant_id: _Optional[str] = ..., collector_id: _Optional[str] = ..., device_id: _Optional[str] = ..., collected_at_us: _Optional[int] = ..., received_at_us: _Optional[int] = ..., source_log_id: _Optional[bytes] = ..., source_seq: _Optional[int] = ..., event_id: _Optional[bytes] = ..., lease_epoch: _Optional[int] = ..., trace_context: _Optional[bytes] = ..., redundant: _Optional[_Union[Redundant, _Mapping]] = ..., series_layout: _Optional[_Union[_telemetry_pb2.SeriesLayout, _Mapping]] = ..., frame: _Optional[_Union[_telemetry_pb2.Frame, _Mapping]] = ..., state_changed: _Optional[_Union[_state_pb2.StateChanged, _Mapping]] = ..., table_delta: _Optional[_Union[_state_pb2.TableDelta, _Mapping]] = ..., poll_outcome: _Optional[_Union[_health_pb2.PollOutcome, _Mapping]] = ..., capability_probed: _Optional[_Union[_health_pb2.CapabilityProbed, _Mapping]] = ..., snapshot: _Optional[_Union[_state_pb2.Snapshot, _Mapping]] = ..., device_seen: _Optional[_Union[_discovery_pb2.DeviceSeen, _Mapping]] = ..., log_batch: _Optional[_Union[_logs_pb2.LogBatch, _Mapping]] = ...) -> None: ...
+    flow_batch: _flows_pb2.FlowBatch
+    def __init__(self, tenant_id: _Optional[str] = ..., collector_id: _Optional[str] = ..., device_id: _Optional[str] = ..., collected_at_us: _Optional[int] = ..., received_at_us: _Optional[int] = ..., source_log_id: _Optional[bytes] = ..., source_seq: _Optional[int] = ..., event_id: _Optional[bytes] = ..., lease_epoch: _Optional[int] = ..., trace_context: _Optional[bytes] = ..., redundant: _Optional[_Union[Redundant, _Mapping]] = ..., series_layout: _Optional[_Union[_telemetry_pb2.SeriesLayout, _Mapping]] = ..., frame: _Optional[_Union[_telemetry_pb2.Frame, _Mapping]] = ..., state_changed: _Optional[_Union[_state_pb2.StateChanged, _Mapping]] = ..., table_delta: _Optional[_Union[_state_pb2.TableDelta, _Mapping]] = ..., poll_outcome: _Optional[_Union[_health_pb2.PollOutcome, _Mapping]] = ..., capability_probed: _Optional[_Union[_health_pb2.CapabilityProbed, _Mapping]] = ..., snapshot: _Optional[_Union[_state_pb2.Snapshot, _Mapping]] = ..., device_seen: _Optional[_Union[_discovery_pb2.DeviceSeen, _Mapping]] = ..., log_batch: _Optional[_Union[_logs_pb2.LogBatch, _Mapping]] = ..., flow_batch: _Optional[_Union[_flows_pb2.FlowBatch, _Mapping]] = ...) -> None: ...
 
 class Redundant(_message.Message):
     __slots__ = ("interval_us", "poll_group")
