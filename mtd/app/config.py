@@ -32,7 +32,9 @@ from mtd.ingest.config import ENVIRONMENT as INGEST_NAMES
 from mtd.ingest.config import IngestConfig
 from mtd.ingest.pressure.config import PressureConfig
 from mtd.link.config import LinkConfig
+from mtd.listeners.flows.config import FlowsConfig
 from mtd.listeners.syslog.config import SyslogConfig
+from mtd.listeners.traps.config import TrapsConfig
 from mtd.model.tenant import NAME_CHARACTERS, name_problem
 from mtd.plugin.config import PluginConfig, T0Config
 from mtd.projections.config import ProjectionsConfig
@@ -153,6 +155,12 @@ class Settings(BaseModel):
     )
     syslog: SyslogConfig = Field(
         default_factory=SyslogConfig, description="Lines of routers' logs, as they send them."
+    )
+    flows: FlowsConfig = Field(
+        default_factory=FlowsConfig, description="NetFlow, IPFIX and sFlow, as routers send them."
+    )
+    traps: TrapsConfig = Field(
+        default_factory=TrapsConfig, description="SNMP traps and informs, as routers send them."
     )
     diagnostics: DiagnosticsConfig = Field(
         default_factory=DiagnosticsConfig, description="Tools that routers run on demand."

@@ -5,18 +5,28 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Protocol
 
+from mtd.api.console.drops import Exporter, TooFast, UnknownSender
+from mtd.api.interfaces import ReadyCheck
 from mtd.core.errors import MtdError
 from mtd.core.service import TaskGroup
+from mtd.listeners.flows.service import FlowsService
 from mtd.listeners.senders import normal_addresses
 from mtd.listeners.syslog.service import SyslogService
+from mtd.listeners.traps.naming import ReadNames
+from mtd.listeners.traps.service import TrapsService
+from mtd.model.sighting import FoundBy
+from mtd.storage.stores.addresses import addresses_of_devices
+from mtd.storage.stores.interface_names import interface_names
 
 if TYPE_CHECKING:
     from mtd.app.config import Settings
     from mtd.ingest.recorder import Recorder
     from mtd.model.device import Device
     from mtd.model.sighting import Sighting
+    from mtd.storage.pool import Database
 
 logger = logging.getLogger(__name__)
 
@@ -25,10 +35,31 @@ _ADDRESSES_S = 60.0
 ReadAddresses = Callable[[], Awaitable[Mapping[str, Sequence[str]]]]
 
 
+class Listener(Protocol):
+    """One kind of what routers push."""
+
+    @property
+    def failure(self) -> str:
+        """What an operator has to look at; empty if all is well."""
+
+    def apply_devices(self, devices: Iterable[Device]) -> None:
+        """Know these devices, and no others."""
+
+    def apply_addresses(self, addresses: Mapping[str, Sequence[str]]) -> None:
+        """Know the addresses on the interfaces of devices, by the ids of these."""
+
+    async def start(self) -> None:
+        """Listen. Raises Misconfigured if a port can't be had."""
+
+    async def stop(self) -> None:
+        """End; what was received is passed on."""
+
+
 class Listening:
     """Listens if it is configured.
 
     ``read_addresses``: of the interfaces of devices, by id. Without it, at the edge, devices are known by their hosts alone.
+    ``read_names``: of a device's interfaces. Without it, those are known that traps tell.
     """
 
     def __init__(
@@ -37,36 +68,122 @@ class Listening:
         recorder: Recorder,
         on_stranger: Callable[[Sighting], None],
         read_addresses: ReadAddresses | None = None,
+        read_names: ReadNames | None = None,
     ) -> None:
         self._read_addresses = read_addresses
         self._tasks = TaskGroup("app.listening")
-        self._syslog = (
-            SyslogService(settings.syslog, recorder, on_stranger) if settings.syslog.enabled else None
-        )
+        self._listeners: list[Listener] = []
+        self._started: list[Listener] = []
+        self._syslog: SyslogService | None = None
+        self._flows: FlowsService | None = None
+        self._traps: TrapsService | None = None
+        if settings.syslog.enabled:
+            self._syslog = SyslogService(settings.syslog, recorder, on_stranger)
+            self._listeners.append(self._syslog)
+        if settings.flows.enabled:
+            folder = settings.event_log.path.parent
+            self._flows = FlowsService(settings.flows, recorder, folder, on_stranger)
+            self._listeners.append(self._flows)
+        if settings.traps.enabled:
+            folder = settings.event_log_path.parent
+            self._traps = TrapsService(settings.traps, recorder, folder, on_stranger, read_names)
+            self._listeners.append(self._traps)
 
     def apply_devices(self, devices: Iterable[Device]) -> None:
         """Know these devices, and no others."""
-        if self._syslog is not None:
-            self._syslog.apply_devices(devices)
+        known = list(devices)
+        for listener in self._listeners:
+            listener.apply_devices(known)
+
+    def checks(self) -> Sequence[ReadyCheck]:
+        """Return the state of what listens, for ``/readyz``."""
+        if not self._listeners:
+            return ()
+        failure = "; ".join(one.failure for one in self._listeners if one.failure)
+        return (ReadyCheck("listeners", not failure, failure),)
+
+    # -- what is shown of it: see `Pushed` ------------------------------------------
+
+    @property
+    def listening(self) -> Sequence[str]:
+        """What is listened for."""
+        return [name.value for name, listener in self._named if listener is not None]
+
+    @property
+    def _named(self) -> Sequence[tuple[FoundBy, SyslogService | FlowsService | TrapsService | None]]:
+        return (
+            (FoundBy.SYSLOG, self._syslog),
+            (FoundBy.FLOWS, self._flows),
+            (FoundBy.TRAPS, self._traps),
+        )
+
+    def exporters(self) -> Sequence[Exporter]:
+        """Return those that sent flows, with what came of that."""
+        flows = self._flows
+        if flows is None:
+            return []
+        return [
+            Exporter(address, flows.devices_of(address), dict(counts))
+            for address, counts in flows.exporters.items()
+        ]
+
+    def too_fast(self) -> Sequence[TooFast]:
+        """Return devices of which lines or traps were dropped, as they were too many."""
+        pushing = (self._syslog, self._traps)
+        return [TooFast(*one) for listener in pushing if listener is not None for one in listener.too_fast]
+
+    def unknown_senders(self) -> Sequence[UnknownSender]:
+        """Return senders that are nobody's device."""
+        return [
+            UnknownSender(
+                one.address,
+                one.name,
+                one.lines,
+                one.seen_us,
+                found_by,
+                bool(listener.devices_of(one.address)),
+            )
+            for found_by, listener in self._named
+            if listener is not None
+            for one in listener.strangers
+        ]
+
+    # -- its life --------------------------------------------------------------------
 
     async def start(self) -> None:
         """Begin. Raises Misconfigured if a port can't be had."""
-        if self._syslog is not None:
-            await self._syslog.start()
-            if self._read_addresses is not None:
-                self._tasks.spawn("addresses", self._follow_addresses(self._syslog, self._read_addresses))
+        try:
+            for listener in self._listeners:
+                await listener.start()
+                self._started.append(listener)
+        except BaseException:
+            await self.stop()
+            raise
+        if self._listeners and self._read_addresses is not None:
+            self._tasks.spawn("addresses", self._follow_addresses(self._read_addresses))
 
     async def stop(self) -> None:
         """End; what was received is passed on."""
         await self._tasks.stop()
-        if self._syslog is not None:
-            await self._syslog.stop()
+        started, self._started = self._started, []
+        for listener in started:
+            await listener.stop()
 
-    async def _follow_addresses(self, syslog: SyslogService, read: ReadAddresses) -> None:
+    async def _follow_addresses(self, read: ReadAddresses) -> None:
         while True:
             try:
                 found = await read()
-                syslog.apply_addresses(await asyncio.to_thread(normal_addresses, found))
+                normal = await asyncio.to_thread(normal_addresses, found)
+                for listener in self._listeners:
+                    listener.apply_addresses(normal)
             except MtdError as error:
                 logger.warning("addresses of devices can't be read; those that are known stay: %s", error)
             await asyncio.sleep(_ADDRESSES_S)
+
+
+def listening_beside(
+    database: Database, settings: Settings, recorder: Recorder, on_stranger: Callable[[Sighting], None]
+) -> Listening:
+    """Return what listens where a database knows what devices have."""
+    addresses, names = partial(addresses_of_devices, database), partial(interface_names, database)
+    return Listening(settings, recorder, on_stranger, addresses, names)

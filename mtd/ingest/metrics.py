@@ -20,6 +20,10 @@ DROPPED_LINES = Counter(
     "mtd_ingest_dropped_lines_total",
     "Lines of routers' logs in events that were lost; see mtd_ingest_dropped_events_total.",
 )
+DROPPED_FLOWS = Counter(
+    "mtd_ingest_dropped_flows_total",
+    "Flow records in events that were lost; see mtd_ingest_dropped_events_total.",
+)
 MASKED_COUNTERS = Counter(
     "mtd_ingest_masked_counters_total", "Counters beyond 64 bits, which are recorded as absent."
 )

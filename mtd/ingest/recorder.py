@@ -177,15 +177,18 @@ class Recorder:
             self._refuse_without_lease(origin)
             self._add(Urgency.CONTROL, events.probe_event(origin, facts, now_us, now_us))
 
-    def record_event(self, change: StateChange, device: Device | None = None) -> None:
-        """Record a change of a device's state, or of the collector's own."""
+    def record_event(
+        self, change: StateChange, device: Device | None = None, *, at_us: int | None = None
+    ) -> None:
+        """Record a change of a device's state, or of the collector's own. ``at_us``: when it came; None: now."""
         now_us = self._clock.now_us()
+        happened_us = now_us if at_us is None else at_us
         if device is None:
-            self._record_own(change, now_us)
+            self._record_own(change, happened_us)
             return
         origin = self._origin(device)
         with self._accepting(origin):
-            self._add(Urgency.CONTROL, events.state_event(origin, change, now_us, now_us))
+            self._add(Urgency.CONTROL, events.state_event(origin, change, happened_us, now_us))
 
     def record_event_of(self, tenant_id: str, change: StateChange, device_id: str = "") -> None:
         """Record a change of something that a tenant has: no device, or one that isn't polled here."""
@@ -214,6 +217,16 @@ class Recorder:
         origin, now_us = self._origin(device), self._clock.now_us()
         with self._accepting(origin):
             self._add(Urgency.T3, log_event(origin, sender, entries, now_us))
+            return True
+        return False
+
+    def record_flows(self, device: Device, event: Envelope) -> bool:
+        """Record flows that a device told of, in an event that says nothing of whose they are; return as above."""
+        origin = self._origin(device)
+        with self._accepting(origin):
+            event.tenant_id, event.device_id = origin.tenant_id, origin.device_id
+            event.collector_id = origin.collector_id
+            self._add(Urgency.T3, event)
             return True
         return False
 
@@ -330,6 +343,8 @@ class Recorder:
                 kind = payload_kind(envelope)
                 if kind == "log_batch":
                     metrics.DROPPED_LINES.inc(len(envelope.log_batch.lines))
+                elif kind == "flow_batch":
+                    metrics.DROPPED_FLOWS.inc(envelope.flow_batch.records)
                 elif kind == "table_delta":
                     lost = self._lost_tables.setdefault(envelope.device_id, set())
                     lost.add(envelope.table_delta.table)

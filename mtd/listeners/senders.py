@@ -40,6 +40,14 @@ class Senders:
         self._addresses = addresses
         self._apply_addresses()
 
+    @property
+    def tenants(self) -> Mapping[str, str]:
+        """All addresses that somebody may send from, and names of hosts, with their tenants; empty where there are several."""
+        return {
+            address: devices[0].tenant_id if len({one.tenant_id for one in devices}) == 1 else ""
+            for address, devices in {**self._by_address, **self._by_host}.items()
+        }
+
     def find(self, address: str, name: str = "") -> Sequence[Device]:
         """Return the devices that a sender can be; one if all is well. ``name``: what the line calls its sender."""
         found = self._by_host.get(address) or self._by_address.get(address, ())
@@ -92,15 +100,15 @@ class Strangers:
     def __len__(self) -> int:
         return len(self._known)
 
-    def seen(self, address: str, at_us: int) -> Stranger:
-        """Take note of a line of one."""
+    def seen(self, address: str, at_us: int, messages: int = 1) -> Stranger:
+        """Take note of a line of one, or of some datagrams."""
         stranger = self._known.get(address)
         if stranger is None:
             stranger = self._known[address] = Stranger(address)
             if len(self._known) > _MOST_STRANGERS:
                 self._known.popitem(last=False)
         self._known.move_to_end(address)
-        stranger.lines += 1
+        stranger.lines += messages
         stranger.seen_us = at_us
         return stranger
 

@@ -9,7 +9,7 @@ import os
 import socket
 import struct
 from collections import deque
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from mtd.core.errors import Misconfigured
 from mtd.core.queues import Policy, declare
@@ -24,8 +24,8 @@ WAITING = declare(
     "listeners.waiting",
     "bytes",
     Policy.DROP_NEWEST,
-    "Lines that were received and wait to be looked at.",
-    limited_by="syslog.max_waiting_bytes",
+    "Lines and traps that were received and wait to be looked at.",
+    limited_by="syslog.max_waiting_bytes, traps.max_waiting_bytes",
     counted_by="mtd_listeners_dropped_total",
 )
 
@@ -42,11 +42,12 @@ _DROPS = 8
 
 
 class Received(NamedTuple):
-    """What came, when (microseconds since the epoch), and from which address."""
+    """What came, when (microseconds since the epoch), and from which address. ``peer``: where an answer goes, as sockets have it."""
 
     at_us: int
     data: bytes
     sender: str
+    peer: Any = None
 
 
 class Inbox:
@@ -89,11 +90,18 @@ class Inbox:
         return one
 
 
+class Sink(Protocol):
+    """Takes what is received."""
+
+    def put(self, one: Received) -> None:
+        """Take one in."""
+
+
 class UdpListener:
-    """Receives datagrams into an inbox."""
+    """Receives datagrams into an inbox, or another sink."""
 
     def __init__(
-        self, listener: str, host: str, port: int, inbox: Inbox, clock: Clock, buffer_bytes: int
+        self, listener: str, host: str, port: int, inbox: Sink, clock: Clock, buffer_bytes: int
     ) -> None:
         self._listener = listener
         self._host = host
@@ -102,7 +110,8 @@ class UdpListener:
         self._clock = clock
         self._wanted_bytes = buffer_bytes
         self._socket: socket.socket | None = None
-        self._dropped = 0
+        self.dropped = 0
+        """Datagrams that the kernel dropped, as it was told last."""
 
     @property
     def port(self) -> int:
@@ -111,19 +120,24 @@ class UdpListener:
 
     def start(self, advice: str) -> None:
         """Listen. Raises Misconfigured if the port can't be had; ``advice``: what to do about it."""
-        self._socket = bound(socket.SOCK_DGRAM, self._host, self._port, advice)
-        got = set_buffer(self._socket, self._wanted_bytes)
-        metrics.BUFFER_BYTES.labels(listener=self._listener).set(got)
-        if got < self._wanted_bytes:
-            logger.warning(
-                "%s: the kernel holds %d bytes at most, not the %d that are wanted: raise net.core.rmem_max, or give mtd "
-                "the capability CAP_NET_ADMIN",
-                self._listener,
-                got,
-                self._wanted_bytes,
-            )
-        asyncio.get_running_loop().add_reader(self._socket, self._readable)
+        self.listen(udp_socket(self._listener, self._host, self._port, self._wanted_bytes, advice))
         logger.info("listening for %s on %s, UDP port %d", self._listener, self._host, self.port)
+
+    def listen(self, made: socket.socket) -> None:
+        """Receive from a socket, which is this listener's from now on."""
+        self._socket = made
+        asyncio.get_running_loop().add_reader(made, self._readable)
+
+    def answer(self, data: bytes, peer: Any) -> bool:
+        """Send something back to where it came from; return whether the kernel took it."""
+        if self._socket is None:
+            return False
+        try:
+            self._socket.sendto(data, peer)
+        except OSError as error:
+            logger.debug("%s: no answer to %s: %s", self._listener, peer, error)
+            return False
+        return True
 
     def stop(self) -> None:
         """Close the port. What the kernel still holds is taken in first, up to what has room."""
@@ -142,9 +156,9 @@ class UdpListener:
         if self._socket is None:
             return
         dropped = dropped_by_kernel(self._socket)
-        if dropped > self._dropped:
-            metrics.KERNEL_DROPPED.labels(listener=self._listener).inc(dropped - self._dropped)
-        self._dropped = dropped
+        if dropped > self.dropped:
+            metrics.KERNEL_DROPPED.labels(listener=self._listener).inc(dropped - self.dropped)
+        self.dropped = dropped
 
     def _readable(self) -> bool:
         """Take in what is there, up to a turn's worth; return whether there may be more."""
@@ -158,7 +172,7 @@ class UdpListener:
             except OSError as error:  # of an ICMP answer to nothing that we sent, or of the network that went
                 logger.debug("%s: nothing received: %s", self._listener, error)
                 return False
-            put(Received(now_us, data, plain_address(address[0])))
+            put(Received(now_us, data, plain_address(address[0]), address))
         return True
 
 
@@ -167,14 +181,39 @@ def plain_address(text: str) -> str:
     return text.partition("%")[0].removeprefix("::ffff:") if ":" in text else text
 
 
-def bound(kind: socket.SocketKind, host: str, port: int, advice: str) -> socket.socket:
-    """Return a socket that has a port. Raises Misconfigured if it can't be had."""
+def udp_socket(
+    listener: str, host: str, port: int, buffer_bytes: int, advice: str, *, shared: bool = False
+) -> socket.socket:
+    """Return a socket that has a port, and a buffer if it can be had. Raises Misconfigured; see ``bound``."""
+    made = bound(socket.SOCK_DGRAM, host, port, advice, shared=shared)
+    got = set_buffer(made, buffer_bytes)
+    metrics.BUFFER_BYTES.labels(listener=listener).set(got)
+    if got < buffer_bytes:
+        logger.warning(
+            "%s: the kernel holds %d bytes at most, not the %d that are wanted: raise net.core.rmem_max, or give mtd "
+            "the capability CAP_NET_ADMIN",
+            listener,
+            got,
+            buffer_bytes,
+        )
+    return made
+
+
+def bound(
+    kind: socket.SocketKind, host: str, port: int, advice: str, *, shared: bool = False
+) -> socket.socket:
+    """Return a socket that has a port. Raises Misconfigured if it can't be had.
+
+    ``shared``: others of this process may have it as well, and each gets what comes from some of the senders.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     made = socket.socket(family, kind)
     try:
         made.setblocking(False)
         if kind is socket.SOCK_STREAM:
             made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if family is socket.AF_INET6:
             made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         made.bind((host, port))

@@ -106,6 +106,7 @@ def state_event(origin: Origin, change: StateChange, collected_us: int, received
     target.old_value = change.old
     target.new_value = change.new
     target.message = change.message
+    target.logged_as = change.logged_as
     return envelope
 
 
@@ -260,6 +261,7 @@ def state_change_of(changed: StateChanged) -> StateChange:
         old=changed.old_value,
         new=changed.new_value,
         message=changed.message,
+        logged_as=changed.logged_as,
     )
 
 

@@ -30,6 +30,11 @@ SAMPLINGS: Mapping[str, FlowSampling] = MappingProxyType(
 )
 """Where a sampling comes from, by the names that people read."""
 
+TRAFFIC: Mapping[str, int] = MappingProxyType({"outbound": 1, "inbound": 2, "internal": 3, "transit": 4})
+"""Where a flow goes, seen from our network. Inbound ones come from outside, transit ones pass through."""
+
+_TRAFFIC_NAMES = {number: name for name, number in TRAFFIC.items()}
+
 MINUTE_US = 60_000_000
 
 
@@ -38,6 +43,7 @@ class FlowPortion:
     """Records of one template that came within one minute. Becomes a ``FlowBatch``, which says what each field is."""
 
     exporter: str
+    domain: int
     form: str
     records: int
     octets: int
@@ -50,6 +56,9 @@ class FlowPortion:
     last_ms: int
     sampling: str
     block: bytes
+
+
+_COUNTRIES = frozenset({"src_country", "dst_country"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +80,14 @@ class Dimension:
             return ""
         if self.name == "conversation":
             return f"{address_text(key[:16])} > {address_text(key[16:])}"
-        return address_text(key) if self.width == 16 else str(int.from_bytes(key, "big"))
+        if self.width == 16:
+            return address_text(key)
+        number = int.from_bytes(key, "big")
+        if self.name == "traffic":
+            return _TRAFFIC_NAMES.get(number, str(number))
+        if self.name in _COUNTRIES:
+            return key.decode("ascii", "replace") if number else ""  # not known
+        return str(number)
 
 
 DIMENSIONS: Mapping[str, Dimension] = MappingProxyType(
@@ -89,6 +105,9 @@ DIMENSIONS: Mapping[str, Dimension] = MappingProxyType(
             Dimension("dst_as", ("dst_as",), 4),
             Dimension("in_interface", ("in_interface",), 4),
             Dimension("out_interface", ("out_interface",), 4),
+            Dimension("src_country", ("src_country",), 2),
+            Dimension("dst_country", ("dst_country",), 2),
+            Dimension("traffic", ("traffic",), 1),
         )
     }
 )
@@ -117,7 +136,7 @@ def flow_event(origin: Origin, portion: FlowPortion, received_us: int) -> Envelo
         received_at_us=received_us,
     )
     batch = envelope.flow_batch
-    batch.exporter = portion.exporter
+    batch.exporter, batch.domain = portion.exporter, portion.domain
     batch.form = FORMS[portion.form]
     batch.records = portion.records
     batch.octets, batch.packets = portion.octets, portion.packets

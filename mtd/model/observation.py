@@ -29,7 +29,10 @@ class FrameValues:
 
 @dataclass(frozen=True, slots=True)
 class StateChange:
-    """Something changed its state; becomes the event ``StateChanged``."""
+    """Something changed its state; becomes the event ``StateChanged``.
+
+    ``logged_as``: what the device calls it in its own log; empty if that is the label.
+    """
 
     event_type: str
     severity: Severity
@@ -40,6 +43,7 @@ class StateChange:
     old: str
     new: str
     message: str
+    logged_as: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,8 @@ class FoundBy(enum.StrEnum):
     NEIGHBOR = "neighbor"
     SCAN = "scan"
     SYSLOG = "syslog"
+    FLOWS = "flows"
+    TRAPS = "traps"
 
 
 @dataclass(frozen=True, slots=True)

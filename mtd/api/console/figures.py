@@ -23,6 +23,8 @@ from mtd.eventlog import metrics as log
 from mtd.ingest import metrics as ingest
 from mtd.ingest.pressure import metrics as pressure
 from mtd.listeners import metrics as listeners
+from mtd.listeners.flows import metrics as flows
+from mtd.listeners.traps import metrics as traps
 from mtd.projections import metrics as projections
 from mtd.scheduler import metrics as scheduler
 from mtd.sources.routeros_api import metrics as sources
@@ -67,13 +69,25 @@ def total(metric: MetricWrapperBase) -> float:
     return sum(_values(metric))
 
 
-def total_but(metric: MetricWrapperBase, reason: str) -> float:
-    """Return a counter, summed over its labels but for one reason."""
+def total_but(metric: MetricWrapperBase, listener: str, reason: str) -> float:
+    """Return a counter of one listener, summed over its other labels but for one reason."""
     return sum(
         sample.value
         for family in metric.collect()
         for sample in family.samples
-        if sample.name.endswith("_total") and sample.labels.get("reason") != reason
+        if sample.name.endswith("_total")
+        and sample.labels.get("listener") == listener
+        and sample.labels.get("reason") != reason
+    )
+
+
+def listener_total(metric: MetricWrapperBase, listener: str) -> float:
+    """Return a metric of one listener, summed over its other labels."""
+    return sum(
+        sample.value
+        for family in metric.collect()
+        for sample in family.samples
+        if sample.labels.get("listener") == listener and not sample.name.endswith("_created")
     )
 
 
@@ -216,17 +230,58 @@ _DROPS = (
 
 # Routers that push: what isn't taken in can't be asked for again.
 _LISTENING = (
-    Figure("Log lines", "lines_per_s", "Lines received", "events_per_second", _of(listeners.RECEIVED),
+    Figure("Log lines", "lines_per_s", "Lines received", "events_per_second",
+           lambda: listener_total(listeners.RECEIVED, "syslog"),
            "Lines of routers' logs that came in over syslog.", "pace"),
-    Figure("Log lines", "lines_stored_per_s", "Lines stored", "events_per_second", _of(listeners.STORED),
+    Figure("Log lines", "lines_stored_per_s", "Lines stored", "events_per_second",
+           lambda: listener_total(listeners.STORED, "syslog"),
            "Passed on to the event log.", "pace"),
-    Figure("Log lines", "lines_lost_in_kernel", "Lost before mtd", "count", _of(listeners.KERNEL_DROPPED),
+    Figure("Log lines", "lines_lost_in_kernel", "Lost before mtd", "count",
+           lambda: listener_total(listeners.KERNEL_DROPPED, "syslog"),
            "In the last minute, since the kernel's buffer was full: raise net.core.rmem_max and syslog.receive_buffer_bytes.",
            "count", warn=1, bad=1),
-    Figure("Log lines", "lines_dropped", "Lines dropped", "count", lambda: total_but(listeners.DROPPED, "filtered"),
+    Figure("Log lines", "lines_dropped", "Lines dropped", "count",
+           lambda: total_but(listeners.DROPPED, "syslog", "filtered"),
            "In the last minute, but for those that the settings leave out: nobody's device, too many of one, no room.",
            "count", warn=1, bad=10_000),
-    Figure("Log lines", "line_strangers", "Unknown senders", "count", _of(listeners.STRANGERS),
+    Figure("Log lines", "line_strangers", "Unknown senders", "count",
+           lambda: listener_total(listeners.STRANGERS, "syslog"),
+           "Senders that are nobody's device; `mtd discovery list` proposes them.", warn=1),
+    Figure("Flows", "flow_datagrams_per_s", "Datagrams", "events_per_second", _of(flows.DATAGRAMS),
+           "NetFlow, IPFIX and sFlow of known exporters.", "pace"),
+    Figure("Flows", "flow_records_per_s", "Records stored", "events_per_second", _of(flows.STORED),
+           "Passed on to the event log.", "pace"),
+    Figure("Flows", "flows_lost_in_kernel", "Lost before mtd", "count",
+           lambda: listener_total(listeners.KERNEL_DROPPED, "flows"),
+           "Datagrams in the last minute, since the kernel's buffer was full: raise net.core.rmem_max,"
+           " flows.receive_buffer_bytes or flows.workers.", "count", warn=1, bad=1),
+    Figure("Flows", "flows_lost_on_the_way", "Lost on the way", "count", _of(flows.LOST),
+           "In the last minute, by the exporters' own numbers: flows, messages or records that never came.",
+           "count", warn=1, bad=10_000),
+    Figure("Flows", "flow_records_dropped", "Records dropped", "count", _of(flows.DROPPED),
+           "In the last minute: no room, more octets than any link carries, an address of several devices.",
+           "count", warn=1, bad=10_000),
+    Figure("Flows", "flow_datagrams_malformed", "Malformed", "count", _of(flows.MALFORMED),
+           "Datagrams in the last minute that couldn't be read, or not to their end.", "count", warn=1, bad=10_000),
+    Figure("Flows", "flow_sets_given_up", "Without template", "count", _of(flows.HELD_DROPPED),
+           "Sets of records in the last minute that were given up before their template came.",
+           "count", warn=1, bad=1000),
+    Figure("Flows", "flow_records_suspect", "Suspect records", "count", _of(flows.SUSPECT),
+           "Records in the last minute that say what can't be: times, sizes, a clock that is wrong.", "count", warn=1),
+    Figure("Flows", "flow_strangers", "Unknown senders", "count",
+           lambda: listener_total(listeners.STRANGERS, "flows"),
+           "Senders that are nobody's device; `mtd discovery list` proposes them.", warn=1),
+    Figure("Traps", "traps_read_per_s", "Traps", "events_per_second", _of(traps.READ),
+           "SNMP traps and informs of known devices that are believed.", "pace"),
+    Figure("Traps", "traps_lost_in_kernel", "Lost before mtd", "count",
+           lambda: listener_total(listeners.KERNEL_DROPPED, "traps"),
+           "In the last minute, since the kernel's buffer was full: raise net.core.rmem_max and traps.receive_buffer_bytes.",
+           "count", warn=1, bad=1),
+    Figure("Traps", "traps_dropped", "Traps dropped", "count", lambda: listener_total(listeners.DROPPED, "traps"),
+           "In the last minute: nobody's device, too many of one, not believed, not to be read. The log of mtd says why.",
+           "count", warn=1, bad=1000),
+    Figure("Traps", "trap_strangers", "Unknown senders", "count",
+           lambda: listener_total(listeners.STRANGERS, "traps"),
            "Senders that are nobody's device; `mtd discovery list` proposes them.", warn=1),
 )  # fmt: skip
 

@@ -2,7 +2,7 @@
 
 from mtd.codec.flows.columns import ADDRESS, Flows, text_of
 from mtd.codec.flows.errors import NotFlows
-from mtd.codec.flows.exporter import Counts, Exporter, Limits
+from mtd.codec.flows.exporter import Counts, Exporter, Learned, Limits
 from mtd.codec.flows.sflow import SflowAgent, SflowCounts
 from mtd.codec.flows.templates import Field, Template
 
@@ -12,6 +12,7 @@ __all__ = [
     "Exporter",
     "Field",
     "Flows",
+    "Learned",
     "Limits",
     "NotFlows",
     "SflowAgent",

@@ -49,7 +49,9 @@ def encode_block(columns: Mapping[str, NDArray[Any]]) -> bytes:
         kind = column.dtype if column.dtype.names is None else ADDRESS
         packed = _pack(column)
         text = name.encode("ascii")
-        head += bytes((len(text),)) + text + bytes((_NUMBERS[kind.newbyteorder("=")],)) + pack_varint(len(packed))
+        head += (
+            bytes((len(text),)) + text + bytes((_NUMBERS[kind.newbyteorder("=")],)) + pack_varint(len(packed))
+        )
         parts.append(packed)
     return bytes(head) + b"".join(parts)
 

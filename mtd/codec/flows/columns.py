@@ -24,7 +24,8 @@ class Flows:
     if what was sent says them; ``duration_ms`` also where just the difference is known.
 
     ``exported_ms``: when the exporter sent them, by its clock, with a second's resolution. ``received_us``: when
-    they came, by ours. ``sampling``: one of how many packets was looked at; 0 where nobody told.
+    they came, by ours. ``sampling``: one of how many packets was looked at; 0 where nobody told. ``form``: how they
+    were sent: netflow5, netflow9, ipfix or sflow5. ``domain``: v9's source id, IPFIX's observation domain, v5's engine.
     """
 
     count: int
@@ -32,6 +33,8 @@ class Flows:
     exported_ms: NDArray[np.int64]
     received_us: NDArray[np.int64]
     sampling: NDArray[np.uint32] = field(default_factory=lambda: np.zeros(0, np.uint32))
+    form: str = ""
+    domain: int = 0
 
 
 def of_ipv4(words: NDArray[Any]) -> NDArray[Any]:

@@ -7,7 +7,7 @@ waits is then read in one go, so that NumPy has thousands of records at a time i
 from __future__ import annotations
 
 from collections import Counter, OrderedDict, deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -18,6 +18,7 @@ from mtd.codec.flows.columns import Flows
 from mtd.codec.flows.elements import SAMPLED_PACKETS, SAMPLER, SAMPLING_INTERVAL, SKIPPED_PACKETS
 from mtd.codec.flows.errors import NotFlows
 from mtd.codec.flows.messages import (
+    IPFIX,
     V5,
     V5_TEMPLATE,
     V9,
@@ -31,6 +32,11 @@ from mtd.codec.flows.sequence import Sequence
 from mtd.codec.flows.templates import RecordFormat, Template
 
 _V5_FORMAT = RecordFormat(V5_TEMPLATE)
+_FORMS = {V5: "netflow5", V9: "netflow9", IPFIX: "ipfix"}
+# The time of a message has whole seconds, and clocks are set right by a little.
+_SAME_START_MS = 30_000
+_OVERTAKEN_MS = 5_000
+_UPTIME_WRAP_MS = 1 << 32
 _HELD_SET_BYTES = 256  # what keeping a set takes beside its bytes, of which it may have none
 _ALL_KINDS = {2: False, 3: True}  # which templates a withdrawal of all means: those with scopes?
 
@@ -61,8 +67,24 @@ class Counts:
     """Of these, such as were given up."""
     templates_dropped: int = 0
     domains_dropped: int = 0
+    restarts: int = 0
+    """How often a domain of the exporter began anew."""
     malformed: Counter[str] = field(default_factory=Counter)
     """Datagrams that couldn't be read, or not to their end, by reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What the messages of one domain told once and count on from then on. ``sampling``: 0 if it isn't told.
+
+    ``booted_ms``: since when the exporter runs, by its clock; 0 where messages don't tell.
+    """
+
+    domain: int
+    templates: tuple[Template, ...]
+    sampling: int = 0
+    samplers: Mapping[int, int] = field(default_factory=dict)
+    booted_ms: int = 0
 
 
 class _Part(NamedTuple):
@@ -80,6 +102,8 @@ class _Domain:
     sequence: Sequence = field(default_factory=Sequence)
     sampling: int = 0
     samplers: dict[int, int] = field(default_factory=dict)
+    booted_ms: int = 0
+    uptime_ms: int | None = None
 
 
 class _Held(NamedTuple):
@@ -99,9 +123,11 @@ class Exporter:
 
     def __init__(self, limits: Limits | None = None) -> None:
         self.counts = Counts()
+        self.waiting = 0
+        """Records that wait to be taken."""
         self._limits = limits or Limits()
         self._domains: OrderedDict[int, _Domain] = OrderedDict()
-        self._waiting: dict[RecordFormat, tuple[_Domain, list[_Part]]] = {}
+        self._waiting: dict[tuple[int, RecordFormat], tuple[_Domain, list[_Part]]] = {}
         self._held: deque[_Held] = deque()
         self._held_bytes = 0
 
@@ -116,6 +142,10 @@ class Exporter:
             self.counts.malformed[wrong.reason] += 1
             return
         domain = self._domain(header)
+        if _began_anew(domain, header):
+            # Numbers of templates may mean others now. Records wait for them; sampling is hardly another.
+            domain.templates.clear()
+            self.counts.restarts += 1
         brought: int | None = 0
         try:
             for item in items_of(datagram, header):
@@ -156,10 +186,11 @@ class Exporter:
         if known.template.scopes:
             self._options(domain, known, data, count, header)
             return count
-        waiting = self._waiting.get(known)
+        waiting = self._waiting.get((header.domain, known))
         if waiting is None:
-            waiting = self._waiting[known] = (domain, [])
+            waiting = self._waiting[header.domain, known] = (domain, [])
         waiting[1].append(_Part(data, count, header, received_us))
+        self.waiting += count
         return count
 
     def _learn(self, number: int, domain: _Domain, template: Template) -> None:
@@ -230,8 +261,8 @@ class Exporter:
 
     def take(self) -> list[Flows]:
         """Return the records that came since, those of a template together."""
-        waiting, self._waiting = self._waiting, {}
-        return [self._read(known, domain, parts) for known, (domain, parts) in waiting.items()]
+        waiting, self._waiting, self.waiting = self._waiting, {}, 0
+        return [self._read(known, domain, parts) for (_, known), (domain, parts) in waiting.items()]
 
     def _read(self, known: RecordFormat, domain: _Domain, parts: list[_Part]) -> Flows:
         counts = [part.records for part in parts]
@@ -242,28 +273,59 @@ class Exporter:
         received_us = _each([part.received_us for part in parts], counts)
         found = Flows(sum(counts), columns, exported_ms, received_us)
         found.sampling = _sampling(found, domain, _each([part.header.sampling for part in parts], counts))
+        found.form, found.domain = _FORMS[parts[0].header.version], parts[0].header.domain
         self.counts.records += found.count
         return found
 
     # -- what is remembered --------------------------------------------------------
 
-    def templates(self) -> list[tuple[int, Template]]:
-        """Return what is known, by domain: to be written down, and given back after a restart."""
+    def learned(self) -> list[Learned]:
+        """Return what is known, in the order of domains and templates: to be written down, and given back after a restart."""
         return [
-            (number, known.template)
-            for number, domain in self._domains.items()
-            for known in domain.templates.values()
+            Learned(
+                number,
+                tuple(domain.templates[template].template for template in sorted(domain.templates)),
+                domain.sampling,
+                dict(domain.samplers),
+                max(0, domain.booted_ms),
+            )
+            for number, domain in sorted(self._domains.items())
         ]
 
-    def remember(self, templates: Iterable[tuple[int, Template]]) -> None:
-        """Know templates of before."""
-        for number, template in templates:
-            domain = self._domains.setdefault(number, _Domain())
-            domain.templates.setdefault(template.number, RecordFormat(template))
+    def remember(self, learned: Iterable[Learned]) -> None:
+        """Know what was known before. What came since is newer, and stays."""
+        for one in learned:
+            domain = self._domains.setdefault(one.domain, _Domain())
+            for template in one.templates:
+                domain.templates.setdefault(template.number, RecordFormat(template))
+            domain.sampling = domain.sampling or one.sampling
+            domain.booted_ms = domain.booted_ms or one.booted_ms
+            domain.samplers = {**one.samplers, **domain.samplers}
 
     def lost(self) -> int:
         """Return how much never came, by the exporter's own numbers: flows in v5, messages in v9, records in IPFIX."""
         return sum(domain.sequence.lost for domain in self._domains.values())
+
+
+def _began_anew(domain: _Domain, header: Header) -> bool:
+    """Whether the exporter was started since the message before, as far as messages tell, and take note of it."""
+    if header.version == IPFIX:
+        return domain.sequence.begins_anew(header.sequence)
+    if header.version != V9 or header.uptime_ms is None:
+        return False
+    before_ms, domain.uptime_ms = domain.uptime_ms, header.uptime_ms
+    booted_ms = header.exported_ms - header.uptime_ms
+    if before_ms is not None:
+        back_ms = (
+            before_ms - header.uptime_ms
+        )  # a little: what was overtaken; much: it begins again at 0 after 49.7 days
+        began_anew = _OVERTAKEN_MS < back_ms < _UPTIME_WRAP_MS // 2
+    else:
+        moved_ms = (booted_ms - domain.booted_ms) % _UPTIME_WRAP_MS
+        began_anew = domain.booted_ms > 0 and _SAME_START_MS < moved_ms < _UPTIME_WRAP_MS - _SAME_START_MS
+    if began_anew or abs(booted_ms - domain.booted_ms) > _SAME_START_MS:  # its clock was set
+        domain.booted_ms = booted_ms
+    return began_anew
 
 
 def _each(values: list[int], counts: list[int]) -> NDArray[np.int64]:

@@ -25,6 +25,14 @@ class Sequence:
         self._next: int | None = None
         self._gaps: deque[tuple[int, int]] = deque(maxlen=_GAPS)  # (first number, how many)
 
+    def begins_anew(self, number: int) -> bool:
+        """Whether a message's number is of an exporter that was started since."""
+        if self._next is None or number in (self._next, self._last):
+            return False
+        return (number - self._next) % _WRAP > _MOST_LOST and not any(
+            (number - first) % _WRAP < length for first, length in self._gaps
+        )
+
     def take(self, number: int, units: int | None) -> None:
         """Note a message's number, and how many units it brought; None if that can't be known."""
         if self._next is not None and number != self._next:

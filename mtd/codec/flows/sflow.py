@@ -116,6 +116,11 @@ class SflowAgent:
             found.vlan_id = vlan
         self._samples.append(_Sample(found, rate, in_interface, out_interface, received_us))
 
+    @property
+    def waiting(self) -> int:
+        """How many samples wait to be taken."""
+        return len(self._samples)
+
     def take(self) -> list[Flows]:
         """Return the samples that came since, each as a flow of one packet; those of the same columns together."""
         samples, self._samples = self._samples, []
@@ -150,6 +155,8 @@ def _raw_header(words: _Words) -> Packet | None:
 
 def _addresses(words: _Words, size: int) -> Packet:
     length, protocol = words.number(), words.number()
+    if protocol > 0xFF:  # a word, for a number of eight bits
+        raise NotFlows("impossible protocol")
     found = Packet(length, protocol=protocol)
     found.src_address, found.dst_address = words.take(size), words.take(size)
     found.src_port, found.dst_port, found.tcp_flags, found.tos = (words.number() for _ in range(4))
@@ -186,6 +193,7 @@ def _columns(names: tuple[str, ...], samples: list[_Sample]) -> Flows:
     # An agent tells how long it runs, not what time it is.
     found = Flows(count, columns, received_us // 1000, received_us)
     found.sampling = np.array([one.rate for one in samples], np.uint32)
+    found.form = "sflow5"
     return found
 
 

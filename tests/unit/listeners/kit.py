@@ -9,6 +9,8 @@ from typing import Any
 from mtd.model.device import Device
 from mtd.model.logs import LogEntry
 from mtd.model.observation import StateChange
+from mtd.pb.events.v1.envelope_pb2 import Envelope
+from mtd.pb.events.v1.flows_pb2 import FlowBatch
 
 
 def device(name: str, host: str, tenant: str = "t") -> Device:
@@ -24,6 +26,8 @@ class Told:
     lines: list[tuple[str, str, LogEntry]] = field(default_factory=list)
     batches: int = 0
     changes: list[tuple[str, StateChange]] = field(default_factory=list)
+    moments: list[int | None] = field(default_factory=list)
+    flows: list[tuple[str, FlowBatch]] = field(default_factory=list)
     takes: bool = True
     pressure: float = 0.0
 
@@ -33,5 +37,11 @@ class Told:
             self.lines += [(device.name, sender, entry) for entry in entries]
         return self.takes
 
-    def record_event(self, change: StateChange, device: Any = None) -> None:
+    def record_flows(self, device: Device, event: Envelope) -> bool:
+        if self.takes:
+            self.flows.append((device.name, event.flow_batch))
+        return self.takes
+
+    def record_event(self, change: StateChange, device: Any = None, *, at_us: int | None = None) -> None:
         self.changes.append((device.name if device else "", change))
+        self.moments.append(at_us)

@@ -91,16 +91,28 @@ def test_the_bench_ends_badly_for_what_is_lost_or_doubled() -> None:
     well = {"fault": "kill -9 of daemon", "lost": 0, "doubled": 0, "examples": []}
     # A log that is cut in half has lost what nobody else had; twice it must not be either.
     cut = {"fault": "log truncated", "lost": 3, "alone": 3, "doubled": 0, "examples": []}
-    beyond = {"daemon": 4, "collector": 2, "compaction worker": 0}
-    kills = {"lost": 0, "doubled": 0, "log_ok": True, "beyond_after": beyond, "examples": []}
+    beyond = {"daemon": 40, "collector": 20, "compaction worker": 2}
+    kills = {
+        "lost": 0,
+        "doubled": 0,
+        "log_ok": True,
+        "polls_stored": 2000,
+        "beyond_after": beyond,
+        "examples": [],
+    }
     assert list(judge_figures({"faults": [well, cut], "kills": kills})) == []
     for bad in (
         {"faults": [{**well, "lost": 1}]},
         {"faults": [{**cut, "doubled": 1}]},
         {"faults": [{**cut, "lost": 4}]},
         {"faults": [{**cut, "alone": None}]},
-        {"kills": {**kills, "beyond_after": {"PostgreSQL": 1}}},
-        {"kills_apart": {**kills, "beyond_after": {"PostgreSQL backend": 1, "daemon": 1}}},
+        {"kills": {**kills, "beyond_after": {"PostgreSQL": 3}}},
+        {
+            "kills_apart": {
+                **kills,
+                "beyond_after": {"PostgreSQL backend": 2, "compaction worker": 1, "daemon": 1},
+            }
+        },
         {"kills": {**kills, "lost": 1}},
         {"kills": {**kills, "log_ok": False}},
     ):

@@ -24,13 +24,13 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n mtd/pb/common/v1/discovery.proto\x12\x10mtd.pb.common.v1*u\n\x07\x46oundBy\x12\x18\n\x14\x46OUND_BY_UNSPECIFIED\x10\x00\x12\x11\n\rFOUND_BY_MNDP\x10\x01\x12\x15\n\x11\x46OUND_BY_NEIGHBOR\x10\x02\x12\x11\n\rFOUND_BY_SCAN\x10\x03\x12\x13\n\x0f\x46OUND_BY_SYSLOG\x10\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n mtd/pb/common/v1/discovery.proto\x12\x10mtd.pb.common.v1*\x9d\x01\n\x07\x46oundBy\x12\x18\n\x14\x46OUND_BY_UNSPECIFIED\x10\x00\x12\x11\n\rFOUND_BY_MNDP\x10\x01\x12\x15\n\x11\x46OUND_BY_NEIGHBOR\x10\x02\x12\x11\n\rFOUND_BY_SCAN\x10\x03\x12\x13\n\x0f\x46OUND_BY_SYSLOG\x10\x04\x12\x12\n\x0e\x46OUND_BY_FLOWS\x10\x05\x12\x12\n\x0e\x46OUND_BY_TRAPS\x10\x06\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'mtd.pb.common.v1.discovery_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_FOUNDBY']._serialized_start=54
-  _globals['_FOUNDBY']._serialized_end=171
+  _globals['_FOUNDBY']._serialized_start=55
+  _globals['_FOUNDBY']._serialized_end=212
 # @@protoc_insertion_point(module_scope)

@@ -11,8 +11,12 @@ class FoundBy(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     FOUND_BY_NEIGHBOR: _ClassVar[FoundBy]
     FOUND_BY_SCAN: _ClassVar[FoundBy]
     FOUND_BY_SYSLOG: _ClassVar[FoundBy]
+    FOUND_BY_FLOWS: _ClassVar[FoundBy]
+    FOUND_BY_TRAPS: _ClassVar[FoundBy]
 FOUND_BY_UNSPECIFIED: FoundBy
 FOUND_BY_MNDP: FoundBy
 FOUND_BY_NEIGHBOR: FoundBy
 FOUND_BY_SCAN: FoundBy
 FOUND_BY_SYSLOG: FoundBy
+FOUND_BY_FLOWS: FoundBy
+FOUND_BY_TRAPS: FoundBy

@@ -24,17 +24,17 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cmtd/pb/events/v1/flows.proto\x12\x10mtd.pb.events.v1\"\x92\x02\n\tFlowBatch\x12\x10\n\x08\x65xporter\x18\x01 \x01(\t\x12(\n\x04\x66orm\x18\x02 \x01(\x0e\x32\x1a.mtd.pb.events.v1.FlowForm\x12\x0f\n\x07records\x18\x03 \x01(\r\x12\x0e\n\x06octets\x18\x04 \x01(\x04\x12\x0f\n\x07packets\x18\x05 \x01(\x04\x12\x18\n\x10\x65stimated_octets\x18\x06 \x01(\x04\x12\x19\n\x11\x65stimated_packets\x18\x07 \x01(\x04\x12\x10\n\x08\x66irst_ms\x18\x08 \x01(\x03\x12\x0f\n\x07last_ms\x18\t \x01(\x03\x12\x30\n\x08sampling\x18\n \x01(\x0e\x32\x1e.mtd.pb.events.v1.FlowSampling\x12\r\n\x05\x62lock\x18\x0b \x01(\x0c*\x83\x01\n\x08\x46lowForm\x12\x19\n\x15\x46LOW_FORM_UNSPECIFIED\x10\x00\x12\x17\n\x13\x46LOW_FORM_NETFLOW_5\x10\x01\x12\x17\n\x13\x46LOW_FORM_NETFLOW_9\x10\x02\x12\x13\n\x0f\x46LOW_FORM_IPFIX\x10\x03\x12\x15\n\x11\x46LOW_FORM_SFLOW_5\x10\x04*~\n\x0c\x46lowSampling\x12\x1d\n\x19\x46LOW_SAMPLING_UNSPECIFIED\x10\x00\x12\x16\n\x12\x46LOW_SAMPLING_TOLD\x10\x01\x12\x1c\n\x18\x46LOW_SAMPLING_CONFIGURED\x10\x02\x12\x19\n\x15\x46LOW_SAMPLING_ASSUMED\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cmtd/pb/events/v1/flows.proto\x12\x10mtd.pb.events.v1\"\xa2\x02\n\tFlowBatch\x12\x10\n\x08\x65xporter\x18\x01 \x01(\t\x12(\n\x04\x66orm\x18\x02 \x01(\x0e\x32\x1a.mtd.pb.events.v1.FlowForm\x12\x0f\n\x07records\x18\x03 \x01(\r\x12\x0e\n\x06octets\x18\x04 \x01(\x04\x12\x0f\n\x07packets\x18\x05 \x01(\x04\x12\x18\n\x10\x65stimated_octets\x18\x06 \x01(\x04\x12\x19\n\x11\x65stimated_packets\x18\x07 \x01(\x04\x12\x10\n\x08\x66irst_ms\x18\x08 \x01(\x03\x12\x0f\n\x07last_ms\x18\t \x01(\x03\x12\x30\n\x08sampling\x18\n \x01(\x0e\x32\x1e.mtd.pb.events.v1.FlowSampling\x12\r\n\x05\x62lock\x18\x0b \x01(\x0c\x12\x0e\n\x06\x64omain\x18\x0c \x01(\r*\x83\x01\n\x08\x46lowForm\x12\x19\n\x15\x46LOW_FORM_UNSPECIFIED\x10\x00\x12\x17\n\x13\x46LOW_FORM_NETFLOW_5\x10\x01\x12\x17\n\x13\x46LOW_FORM_NETFLOW_9\x10\x02\x12\x13\n\x0f\x46LOW_FORM_IPFIX\x10\x03\x12\x15\n\x11\x46LOW_FORM_SFLOW_5\x10\x04*~\n\x0c\x46lowSampling\x12\x1d\n\x19\x46LOW_SAMPLING_UNSPECIFIED\x10\x00\x12\x16\n\x12\x46LOW_SAMPLING_TOLD\x10\x01\x12\x1c\n\x18\x46LOW_SAMPLING_CONFIGURED\x10\x02\x12\x19\n\x15\x46LOW_SAMPLING_ASSUMED\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'mtd.pb.events.v1.flows_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_FLOWFORM']._serialized_start=328
-  _globals['_FLOWFORM']._serialized_end=459
-  _globals['_FLOWSAMPLING']._serialized_start=461
-  _globals['_FLOWSAMPLING']._serialized_end=587
+  _globals['_FLOWFORM']._serialized_start=344
+  _globals['_FLOWFORM']._serialized_end=475
+  _globals['_FLOWSAMPLING']._serialized_start=477
+  _globals['_FLOWSAMPLING']._serialized_end=603
   _globals['_FLOWBATCH']._serialized_start=51
-  _globals['_FLOWBATCH']._serialized_end=325
+  _globals['_FLOWBATCH']._serialized_end=341
 # @@protoc_insertion_point(module_scope)

@@ -30,7 +30,7 @@ FLOW_SAMPLING_CONFIGURED: FlowSampling
 FLOW_SAMPLING_ASSUMED: FlowSampling
 
 class FlowBatch(_message.Message):
-    __slots__ = ("exporter", "form", "records", "octets", "packets", "estimated_octets", "estimated_packets", "first_ms", "last_ms", "sampling", "block")
+    __slots__ = ("exporter", "form", "records", "octets", "packets", "estimated_octets", "estimated_packets", "first_ms", "last_ms", "sampling", "block", "domain")
     EXPORTER_FIELD_NUMBER: _ClassVar[int]
     FORM_FIELD_NUMBER: _ClassVar[int]
     RECORDS_FIELD_NUMBER: _ClassVar[int]
@@ -42,6 +42,7 @@ class FlowBatch(_message.Message):
     LAST_MS_FIELD_NUMBER: _ClassVar[int]
     SAMPLING_FIELD_NUMBER: _ClassVar[int]
     BLOCK_FIELD_NUMBER: _ClassVar[int]
+    DOMAIN_FIELD_NUMBER: _ClassVar[int]
     exporter: str
     form: FlowForm
     records: int
@@ -53,4 +54,5 @@ class FlowBatch(_message.Message):
     last_ms: int
     sampling: FlowSampling
     block: bytes
-    def __init__(self, exporter: _Optional[str] = ..., form: _Optional[_Union[FlowForm, str]] = ..., records: _Optional[int] = ..., octets: _Optional[int] = ..., packets: _Optional[int] = ..., estimated_octets: _Optional[int] = ..., estimated_packets: _Optional[int] = ..., first_ms: _Optional[int] = ..., last_ms: _Optional[int] = ..., sampling: _Optional[_Union[FlowSampling, str]] = ..., block: _Optional[bytes] = ...) -> None: ...
+    domain: int
+    def __init__(self, exporter: _Optional[str] = ..., form: _Optional[_Union[FlowForm, str]] = ..., records: _Optional[int] = ..., octets: _Optional[int] = ..., packets: _Optional[int] = ..., estimated_octets: _Optional[int] = ..., estimated_packets: _Optional[int] = ..., first_ms: _Optional[int] = ..., last_ms: _Optional[int] = ..., sampling: _Optional[_Union[FlowSampling, str]] = ..., block: _Optional[bytes] = ..., domain: _Optional[int] = ...) -> None: ...

@@ -8,7 +8,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class StateChanged(_message.Message):
-    __slots__ = ("event_type", "severity", "entity_type", "entity_id", "entity_label", "field", "old_value", "new_value", "message")
+    __slots__ = ("event_type", "severity", "entity_type", "entity_id", "entity_label", "field", "old_value", "new_value", "message", "logged_as")
     EVENT_TYPE_FIELD_NUMBER: _ClassVar[int]
     SEVERITY_FIELD_NUMBER: _ClassVar[int]
     ENTITY_TYPE_FIELD_NUMBER: _ClassVar[int]
@@ -18,6 +18,7 @@ class StateChanged(_message.Message):
     OLD_VALUE_FIELD_NUMBER: _ClassVar[int]
     NEW_VALUE_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    LOGGED_AS_FIELD_NUMBER: _ClassVar[int]
     event_type: str
     severity: _device_pb2.Severity
     entity_type: str
@@ -27,7 +28,8 @@ class StateChanged(_message.Message):
     old_value: str
     new_value: str
     message: str
-    def __init__(self, event_type: _Optional[str] = ..., severity: _Optional[_Union[_device_pb2.Severity, str]] = ..., entity_type: _Optional[str] = ..., entity_id: _Optional[str] = ..., entity_label: _Optional[str] = ..., field: _Optional[str] = ..., old_value: _Optional[str] = ..., new_value: _Optional[str] = ..., message: _Optional[str] = ...) -> None: ...
+    logged_as: str
+    def __init__(self, event_type: _Optional[str] = ..., severity: _Optional[_Union[_device_pb2.Severity, str]] = ..., entity_type: _Optional[str] = ..., entity_id: _Optional[str] = ..., entity_label: _Optional[str] = ..., field: _Optional[str] = ..., old_value: _Optional[str] = ..., new_value: _Optional[str] = ..., message: _Optional[str] = ..., logged_as: _Optional[str] = ...) -> None: ...
 
 class TableRow(_message.Message):
     __slots__ = ("key", "fields")

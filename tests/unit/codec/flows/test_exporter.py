@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 
-from mtd.codec.flows import Exporter, Limits
+from mtd.codec.flows import Exporter, Limits, Template
 from tests.unit.codec.flows import kit
 
 OCTETS = ((1, 4),)
@@ -16,6 +16,10 @@ def octets(*values: int) -> bytes:
 
 def read(exporter: Exporter) -> list[int]:
     return [int(one) for flows in exporter.take() for one in flows.columns["octets"]]
+
+
+def templates(exporter: Exporter) -> list[Template]:
+    return [template for learned in exporter.learned() for template in learned.templates]
 
 
 def test_records_wait_for_their_template() -> None:
@@ -77,20 +81,63 @@ def test_templates_are_known_after_a_restart() -> None:
     before = Exporter()
     before.feed(kit.ipfix(kit.set_of(2, kit.template(256, (1, 4), (82, 0xFFFF), (5, 1, 14988))), domain=3), 1)
     after = Exporter()
-    after.remember(before.templates())
+    after.remember(before.learned())
     row = octets(9) + kit.variable(b"ether1") + b"\x00"
     after.feed(kit.ipfix(kit.set_of(256, row), domain=3), 1)
     assert read(after) == [9]
-    assert after.templates() == before.templates()
+    assert after.learned() == before.learned()
+
+
+def test_an_exporter_that_begins_anew_has_other_templates() -> None:
+    """Numbers of templates that it had before may mean something else."""
+    template = kit.set_of(0, kit.template(256, *OCTETS))
+    exporter = Exporter()
+    exporter.feed(kit.v9(template, uptime_ms=900_000, seconds=1_700_000_900, sequence=70), 1)
+    exporter.feed(
+        kit.v9(kit.set_of(256, octets(1)), uptime_ms=901_900, seconds=1_700_000_901, sequence=71), 1
+    )
+    assert read(exporter) == [1]
+    exporter.feed(kit.v9(kit.set_of(256, octets(2)), uptime_ms=5_000, seconds=1_700_001_000, sequence=0), 1)
+    assert read(exporter) == []
+    assert exporter.counts.restarts == 1
+    exporter.feed(kit.v9(template, uptime_ms=6_000, seconds=1_700_001_001, sequence=1), 1)
+    assert read(exporter) == [2]
+    # One that was started while nobody listened.
+    after = Exporter()
+    after.remember(exporter.learned())
+    after.feed(kit.v9(kit.set_of(256, octets(3)), uptime_ms=5_000, seconds=1_700_009_000), 1)
+    assert read(after) == []
+    # Uptime of 32 bits that begins again is no start.
+    wrapping = Exporter()
+    wrapping.feed(kit.v9(template, uptime_ms=2**32 - 1000, seconds=1_700_000_000), 1)
+    wrapping.feed(kit.v9(kit.set_of(256, octets(4)), uptime_ms=1000, seconds=1_700_000_002, sequence=1), 1)
+    # Nor is a clock that was set, which a router does after each start.
+    wrapping.feed(kit.v9(kit.set_of(256, octets(5)), uptime_ms=3000, seconds=1_800_000_000, sequence=2), 1)
+    assert read(wrapping) == [4, 5]
+    assert wrapping.counts.restarts == 0
+
+
+def test_an_exporter_of_ipfix_that_begins_anew_counts_from_the_beginning() -> None:
+    template = kit.set_of(2, kit.template(256, *OCTETS))
+    exporter = Exporter()
+    exporter.feed(kit.ipfix(template, sequence=5_000), 1)
+    exporter.feed(kit.ipfix(kit.set_of(256, octets(1)), sequence=5_002), 1)
+    exporter.feed(kit.ipfix(kit.set_of(256, octets(2)), sequence=5_001), 1)  # late
+    assert read(exporter) == [1, 2]
+    exporter.feed(kit.ipfix(kit.set_of(256, octets(3)), sequence=0), 1)
+    assert read(exporter) == []
+    exporter.feed(kit.ipfix(template, sequence=1), 1)
+    assert read(exporter) == [3]
+    assert exporter.counts.restarts == 1
 
 
 def test_a_template_that_is_withdrawn_is_forgotten() -> None:
     exporter = Exporter()
     exporter.feed(kit.ipfix(kit.set_of(2, kit.template(256, *OCTETS), kit.template(257, *OCTETS))), 1)
     exporter.feed(kit.ipfix(kit.set_of(2, kit.template(256))), 1)
-    assert [template.number for _, template in exporter.templates()] == [257]
+    assert [template.number for template in templates(exporter)] == [257]
     exporter.feed(kit.ipfix(kit.set_of(2, kit.template(2))), 1)
-    assert exporter.templates() == []
+    assert templates(exporter) == []
     assert not exporter.counts.malformed
 
 
@@ -99,12 +146,12 @@ def test_templates_and_domains_are_bounded() -> None:
     for number in range(10):
         exporter.feed(kit.v9(kit.set_of(0, kit.template(256 + number, *OCTETS)), sequence=number), 1)
         exporter.feed(kit.v9(kit.set_of(0, kit.template(256, *OCTETS)), source=number), 1)
-    assert len(exporter.templates()) <= 3 * 4
+    assert len(templates(exporter)) <= 3 * 4
     assert exporter.counts.templates_dropped
     assert exporter.counts.domains_dropped
 
 
-def test_sampling_by_options_of_version_9() -> None:
+def test_sampling_by_options_of_version_9_and_after_a_restart() -> None:
     exporter = Exporter()
     exporter.feed(
         kit.v9(
@@ -117,13 +164,21 @@ def test_sampling_by_options_of_version_9() -> None:
     )
     (flows,) = exporter.take()
     assert list(flows.sampling) == [512, 512]
+    assert flows.form == "netflow9"
+    after = Exporter()
+    after.remember(exporter.learned())
+    after.feed(kit.v9(kit.set_of(256, octets(3))), 1)
+    assert after.waiting == 1
+    (flows,) = after.take()
+    assert list(flows.sampling) == [512]
+    assert after.waiting == 0
 
 
 def test_the_scope_of_options_is_no_element() -> None:
     """Scope 2 is an interface; element 2 counts packets."""
     exporter = Exporter()
     exporter.feed(kit.v9(kit.set_of(1, kit.v9_options_template(300, [(2, 4)], [(34, 4)]))), 1)
-    ((_, template),) = exporter.templates()
+    (template,) = templates(exporter)
     assert [(field.element, bool(field.enterprise)) for field in template.fields] == [(2, True), (34, False)]
 
 

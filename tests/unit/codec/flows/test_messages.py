@@ -53,7 +53,7 @@ def test_templates_of_both_versions_are_read() -> None:
 def test_records_of_many_datagrams_are_read_together_each_with_its_own_times() -> None:
     exporter = Exporter()
     fields = ((8, 4), (22, 4), (21, 4))
-    exporter.feed(kit.v9(kit.set_of(0, kit.template(300, *fields))), 1)
+    exporter.feed(kit.v9(kit.set_of(0, kit.template(300, *fields)), uptime_ms=5_000, seconds=1_000), 1)
     for number in range(3):
         row = kit.ip("10.0.0.1") + struct.pack(">II", 1_000, 3_500)
         exporter.feed(

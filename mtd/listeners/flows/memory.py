@@ -1,0 +1,99 @@
+"""What exporters told once and count on from then on, on disk: a restart of mtd must not wait for templates.
+
+A JSON file of each worker. All workers' files are read at a start: with another number of workers,
+exporters are other workers'.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mtd.codec.flows import Field, Learned, NotFlows, Template
+
+logger = logging.getLogger(__name__)
+
+_VERSION = 1
+_PATTERN = "flow-templates-*.json"
+
+
+def path_of(folder: Path, worker: int) -> Path:
+    """Return the file of a worker."""
+    return folder / _PATTERN.replace("*", str(worker))
+
+
+def write_learned(path: Path, exporters: Mapping[str, Sequence[Learned]]) -> None:
+    """Replace the file; whoever reads it meanwhile reads the old one. Raises OSError."""
+    written = {
+        "version": _VERSION,
+        "exporters": {address: [_plain(one) for one in learned] for address, learned in exporters.items()},
+    }
+    fresh = path.with_suffix(".new")
+    with fresh.open("w", encoding="utf-8") as file:
+        json.dump(written, file)
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(path)
+
+
+def read_learned(folder: Path) -> dict[str, list[Learned]]:
+    """Return what all workers wrote, by exporter; the newest file counts. A file that can't be read is told and left out."""
+    found: dict[str, list[Learned]] = {}
+    for path in sorted(folder.glob(_PATTERN), key=_age):
+        try:
+            read = json.loads(path.read_text(encoding="utf-8"))
+            if read["version"] != _VERSION:
+                raise ValueError(f"version {read['version']}")
+            found |= {address: list(map(_learned, told)) for address, told in read["exporters"].items()}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, NotFlows) as error:
+            logger.warning(
+                "templates of flows in %s can't be read; exporters will send them again: %s", path, error
+            )
+    return found
+
+
+def _age(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def _plain(learned: Learned) -> dict[str, Any]:
+    return {
+        "domain": learned.domain,
+        "sampling": learned.sampling,
+        "booted_ms": learned.booted_ms,
+        "samplers": [[sampler, interval] for sampler, interval in learned.samplers.items()],
+        "templates": [
+            [
+                one.number,
+                one.scopes,
+                [[field.element, field.length, field.enterprise] for field in one.fields],
+            ]
+            for one in learned.templates
+        ],
+    }
+
+
+def _learned(plain: Mapping[str, Any]) -> Learned:
+    return Learned(
+        domain=_number(plain["domain"]),
+        sampling=_number(plain["sampling"]),
+        booted_ms=_number(plain["booted_ms"], 1 << 62),
+        samplers={_number(sampler): _number(interval) for sampler, interval in plain["samplers"]},
+        templates=tuple(
+            Template(_number(number), tuple(Field(*map(_number, field)) for field in fields), _number(scopes))
+            for number, scopes, fields in plain["templates"]
+        ),
+    )
+
+
+def _number(value: object, most: int = 1 << 32) -> int:
+    if not isinstance(value, int) or not 0 <= value < most:
+        raise ValueError(f"{value!r} is no number")
+    return value

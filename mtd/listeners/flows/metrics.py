@@ -1,0 +1,77 @@
+"""Metrics of the listeners for flows. What the kernel drops, and unknown senders, are among those of all listeners."""
+
+from __future__ import annotations
+
+from mtd.core.metrics import Counter, Gauge
+
+DATAGRAMS = Counter("mtd_flows_datagrams_total", "Datagrams of known exporters that were received.")
+STORED = Counter("mtd_flows_records_total", "Flow records that were passed on to be stored.")
+DROPPED = Counter(
+    "mtd_flows_dropped_records_total",
+    "Flow records that were read and not stored, by reason: insane (more octets than any link carries), empty (no field of "
+    "their template is known), queue_full (of the worker), unknown_sender, ambiguous_sender, not_recorded, stopped.",
+    ["reason"],
+)
+UNKNOWN_DATAGRAMS = Counter(
+    "mtd_flows_unknown_sender_datagrams_total",
+    "Datagrams of senders that are nobody's device; they aren't read.",
+)
+MALFORMED = Counter(
+    "mtd_flows_malformed_datagrams_total",
+    "Datagrams that can't be read, or not to their end, by reason.",
+    ["reason"],
+)
+LOST = Counter(
+    "mtd_flows_lost_total",
+    "What never came, by the exporters' own numbers: flows of NetFlow v5, messages of v9, records of IPFIX, datagrams of sFlow.",
+)
+TEMPLATES = Counter("mtd_flows_templates_total", "Templates that were new or changed.")
+TEMPLATES_DROPPED = Counter(
+    "mtd_flows_dropped_templates_total", "Templates that were forgotten since their exporter has too many."
+)
+HELD = Counter("mtd_flows_held_sets_total", "Sets of records that came before their template.")
+HELD_DROPPED = Counter(
+    "mtd_flows_dropped_sets_total", "Of these, such as were given up before their template came."
+)
+SUSPECT = Counter(
+    "mtd_flows_suspect_records_total",
+    "Flow records that are stored and say what can't be, by what: bad_times (stored without), clock_corrected (the exporter's "
+    "clock is wrong by more than ten seconds), odd_sizes (packets smaller than a header or larger than a packet can be), "
+    "byte_order (octets and packets look like small numbers with their bytes the wrong way round).",
+    ["what"],
+)
+RESTARTS = Counter(
+    "mtd_flows_exporter_restarts_total",
+    "How often an exporter began anew: its templates are forgotten, and records wait for new ones.",
+)
+WAITING_BYTES = Gauge(
+    "mtd_flows_waiting_bytes", "Packed records that wait for the daemon, by worker.", ["worker"]
+)
+WORKER_STARTS = Counter(
+    "mtd_flows_worker_starts_total", "Starts of workers; more than there are tells of deaths."
+)
+
+_PLAIN = {
+    "datagrams": DATAGRAMS,
+    "lost": LOST,
+    "templates": TEMPLATES,
+    "templates_dropped": TEMPLATES_DROPPED,
+    "held": HELD,
+    "held_dropped": HELD_DROPPED,
+    "restarts": RESTARTS,
+    **{
+        what: SUSPECT.labels(what=what)
+        for what in ("bad_times", "clock_corrected", "odd_sizes", "byte_order")
+    },
+    **{reason: DROPPED.labels(reason=reason) for reason in ("insane", "empty", "queue_full")},
+}
+_MALFORMED = "malformed."
+
+
+def count(news: dict[str, int]) -> None:
+    """Add what a worker counted since the last time. ``stored`` isn't among it: that is counted when it is stored."""
+    for name, more in news.items():
+        if name.startswith(_MALFORMED):
+            MALFORMED.labels(reason=name.removeprefix(_MALFORMED)).inc(more)
+        elif (metric := _PLAIN.get(name)) is not None:
+            metric.inc(more)

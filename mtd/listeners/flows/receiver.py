@@ -1,0 +1,163 @@
+"""What a worker does with datagrams: reads those of known exporters, and packs what they tell. No sockets here."""
+
+from __future__ import annotations
+
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from mtd.codec.flows import Exporter, Learned, SflowAgent
+from mtd.codec.flows.block import MOST_RECORDS
+from mtd.listeners.flows.config import FlowsConfig
+from mtd.listeners.flows.enrichment import Enrichments
+from mtd.listeners.flows.portions import Faults, portions_of
+from mtd.listeners.udp import Received
+from mtd.model.flows import FlowPortion
+
+_SFLOW = b"\0\0\0\x05"
+_MOST_STRANGERS = 1000
+
+Send = Callable[[FlowPortion], bool]
+"""Passes a portion on; tells whether there was room for it."""
+
+
+class Source:
+    """One sender. An address may send NetFlow and sFlow."""
+
+    def __init__(self, learned: Sequence[Learned]) -> None:
+        self.exporter = Exporter()
+        self.exporter.remember(learned)
+        self.agent = SflowAgent()
+        self.faults = Faults()
+        self.stored = 0
+        self.queue_full = 0
+
+    def feed(self, data: bytes, at_us: int) -> None:
+        """Take a datagram."""
+        if data[:4] == _SFLOW:
+            self.agent.feed(data, at_us)
+        else:
+            self.exporter.feed(data, at_us)
+
+    @property
+    def waiting(self) -> int:
+        """Records that wait to be taken."""
+        return self.exporter.waiting + self.agent.waiting
+
+    def counts(self) -> dict[str, int]:
+        """Return totals, by what they count; see ``mtd.listeners.flows.metrics``."""
+        netflow, sflow = self.exporter.counts, self.agent.counts
+        malformed = netflow.malformed + sflow.malformed
+        return {
+            "datagrams": netflow.datagrams + sflow.datagrams,
+            "stored": self.stored,
+            "queue_full": self.queue_full,
+            "lost": self.exporter.lost() + self.agent.lost(),
+            "templates": netflow.templates,
+            "held": netflow.held,
+            "held_dropped": netflow.held_dropped,
+            "restarts": netflow.restarts,
+            "templates_dropped": netflow.templates_dropped,
+            **self.faults.counts,
+            **{f"malformed.{reason}": count for reason, count in malformed.items()},
+        }
+
+
+class Receiver:
+    """Sources by their addresses; those only that are known to send."""
+
+    def __init__(
+        self,
+        config: FlowsConfig,
+        send: Send,
+        learned: Mapping[str, Sequence[Learned]] | None = None,
+        enrichments: Enrichments | None = None,
+    ) -> None:
+        self._config = config
+        self._send = send
+        self._learned = dict(learned or {})
+        self._enrichments = enrichments or Enrichments(config.enrichment)
+        self._known: Mapping[str, str] = {}
+        self._sources: OrderedDict[str, Source] = OrderedDict()
+        self._strangers: Counter[str] = Counter()
+        self._told: dict[str, dict[str, int]] = {}
+        self._gone: Counter[str] = Counter()
+
+    def know(self, addresses: Mapping[str, str]) -> None:
+        """Take in from these, and no others: addresses, and whose they are, a tenant's id."""
+        for address in [one for one in self._sources if one not in addresses]:
+            self._forget(address)
+        self._known = addresses
+
+    def put(self, received: Received) -> None:
+        """Take a datagram."""
+        source = self._sources.get(received.sender)
+        if source is None:
+            source = self._meet(received.sender)
+            if source is None:
+                return
+        source.feed(received.data, received.at_us)
+        if source.waiting >= MOST_RECORDS:
+            self._flush(received.sender, source)
+
+    def _meet(self, address: str) -> Source | None:
+        if address not in self._known:
+            if len(self._strangers) < _MOST_STRANGERS or address in self._strangers:
+                self._strangers[address] += 1
+            else:
+                self._strangers[""] += 1  # of whom there are too many
+            return None
+        source = self._sources[address] = Source(self._learned.get(address, ()))
+        if len(self._sources) > self._config.max_exporters:
+            self._forget(next(iter(self._sources)))
+        return source
+
+    def flush(self) -> None:
+        """Pass on what waits."""
+        for address, source in list(self._sources.items()):
+            if source.waiting:
+                self._sources.move_to_end(address)
+                self._flush(address, source)
+
+    def _flush(self, address: str, source: Source) -> None:
+        override = self._config.exporters.get(address)
+        sampling = None if override is None else override.sampling
+        enrichment = self._enrichments.of(self._known.get(address, ""))
+        for flows in (*source.exporter.take(), *source.agent.take()):
+            for portion in portions_of(flows, address, sampling, source.faults, enrichment):
+                if self._send(portion):
+                    source.stored += portion.records
+                else:
+                    source.queue_full += portion.records
+
+    def _forget(self, address: str) -> None:
+        source = self._sources.pop(address)
+        self._flush(address, source)
+        self._learned[address] = source.exporter.learned()
+        self._gone.update(self._news(address, source))
+        self._told.pop(address, None)
+
+    # -- what is told --------------------------------------------------------------
+
+    def news(self) -> dict[str, Any]:
+        """Return what was counted since the last time, by exporter; ``gone``: of those that are forgotten."""
+        exporters = {}
+        for address, source in self._sources.items():
+            if news := self._news(address, source):
+                exporters[address] = news
+        strangers, self._strangers = self._strangers, Counter()
+        gone, self._gone = self._gone, Counter()
+        return {"exporters": exporters, "strangers": dict(strangers), "gone": dict(gone)}
+
+    def _news(self, address: str, source: Source) -> dict[str, int]:
+        now, before = source.counts(), self._told.get(address, {})
+        # What was lost may turn out to be late only, and be less than before; what was told stays told.
+        now["lost"] = max(now["lost"], before.get("lost", 0))
+        self._told[address] = now
+        return {name: more for name, count in now.items() if (more := count - before.get(name, 0))}
+
+    def learned(self) -> Mapping[str, Sequence[Learned]]:
+        """Return what all exporters told that holds on."""
+        known = {address: source.exporter.learned() for address, source in self._sources.items()}
+        kept = {address: learned for address, learned in self._learned.items() if address in self._known}
+        return {**kept, **known}

@@ -1,0 +1,263 @@
+"""The daemon's side of flows: opens the ports, keeps the workers running, and records what they read."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import socket
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from google.protobuf.message import DecodeError
+
+from mtd.core.clock import SYSTEM_CLOCK, Clock
+from mtd.core.errors import Bug
+from mtd.core.worker_process import WorkerProcess
+from mtd.listeners import metrics as listener_metrics
+from mtd.listeners.flows import metrics
+from mtd.listeners.flows.config import FlowsConfig
+from mtd.listeners.flows.enrichment import Enrichments
+from mtd.listeners.flows.pipe import COUNTS, frames_of
+from mtd.listeners.senders import Senders, Stranger, Strangers
+from mtd.listeners.udp import udp_socket
+from mtd.model.flows import SAMPLINGS
+from mtd.model.sighting import FoundBy, Sighting
+from mtd.pb.events.v1.envelope_pb2 import Envelope
+
+if TYPE_CHECKING:
+    from mtd.ingest.recorder import Recorder
+    from mtd.model.device import Device
+
+logger = logging.getLogger(__name__)
+
+NAME = "flows"
+_WORKER = ("-m", "mtd.listeners.flows.worker")
+_ADVICE = "end the program that has it, or set others with flows.ports here and in /ip traffic-flow target on the routers"
+_TOLD_AGAIN_S = 60.0
+_HELD_UP = 0.5
+_LOOK_AGAIN_S = 0.05
+_STOP_S = 3.0
+_SAMPLINGS = {number: word for word, number in SAMPLINGS.items()}
+
+
+class FlowsService:
+    """Listens for flows, and records those of known devices. ``on_stranger`` is told of senders that are nobody's device.
+
+    ``folder``: where templates are kept over a restart.
+    """
+
+    def __init__(
+        self,
+        config: FlowsConfig,
+        recorder: Recorder,
+        folder: Path,
+        on_stranger: Callable[[Sighting], None] = lambda _: None,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        self._config = config
+        self._recorder = recorder
+        self._folder = folder
+        self._on_stranger = on_stranger
+        self._clock = clock
+        self._senders = Senders()
+        self._strangers = Strangers()
+        self._confused: dict[str, float] = {}
+        self._kernel_dropped: dict[int, int] = {}
+        self._by_name: dict[str, list[Device]] = {}
+        self._tenants: Mapping[str, str] = {}
+        self._known: bytes | None = None
+        self._sockets: list[list[socket.socket]] = []
+        self._workers: list[WorkerProcess] = []
+        self.exporters: dict[str, Counter[str]] = {}
+        """What each exporter's datagrams came to, by address; see ``Source.counts``. ``sampling_*``: records that were stored,
+        by where their sampling comes from."""
+
+    @property
+    def ports(self) -> Sequence[int]:
+        """The ports, once it listens."""
+        return [int(made.getsockname()[1]) for made in (self._sockets[0] if self._sockets else ())]
+
+    @property
+    def failure(self) -> str:
+        """What an operator has to look at; empty if all is well."""
+        return next((worker.died for worker in self._workers if worker.died), "")
+
+    @property
+    def strangers(self) -> Sequence[Stranger]:
+        """Senders that are nobody's device, the newest first."""
+        return self._strangers.list()
+
+    async def start(self) -> None:
+        """Listen. Raises Misconfigured if a port can't be had."""
+        config = self._config
+        ports: Sequence[int] = config.ports
+        await asyncio.to_thread(Enrichments, config.enrichment)  # said now, and not by a worker that ends
+        try:
+            for _ in range(config.workers):
+                made: list[socket.socket] = []
+                self._sockets.append(made)
+                for port in ports:
+                    made.append(
+                        udp_socket(
+                            NAME,
+                            config.host,
+                            port,
+                            config.receive_buffer_bytes,
+                            _ADVICE,
+                            shared=config.workers > 1,
+                        )
+                    )
+                ports = self.ports  # what the system chose for the first one
+        except BaseException:
+            self._close()
+            raise
+        self._workers = [self._worker(number, some) for number, some in enumerate(self._sockets)]
+        for worker in self._workers:
+            await worker.start()
+        logger.info("listening for flows on %s, UDP ports %s", config.host, ", ".join(map(str, self.ports)))
+
+    async def stop(self) -> None:
+        """End; what was received is read and passed on."""
+        await asyncio.gather(*(worker.stop() for worker in self._workers))
+        self._close()
+
+    def _close(self) -> None:
+        for some in self._sockets:
+            for made in some:
+                made.close()
+        self._sockets = []
+
+    def _worker(self, number: int, sockets: Sequence[socket.socket]) -> WorkerProcess:
+        fds = [made.fileno() for made in sockets]
+        settings = {
+            "number": number,
+            "folder": str(self._folder),
+            "sockets": fds,
+            "config": self._config.model_dump(mode="json"),
+        }
+        first = json.dumps(settings).encode() + b"\n"
+        return WorkerProcess(
+            NAME,
+            _WORKER,
+            lambda: first + (self._known or b""),
+            lambda reader: self._hear(number, reader),
+            fds=fds,
+            stop_s=_STOP_S,
+            clock=self._clock,
+        )
+
+    def apply_devices(self, devices: Iterable[Device]) -> None:
+        """Know these devices, and no others."""
+        known = list(devices)
+        self._senders.apply(known)
+        self._by_name = {}
+        for device in known:
+            self._by_name.setdefault(device.name, []).append(device)
+        self._tell_known()
+
+    def apply_addresses(self, addresses: Mapping[str, Sequence[str]]) -> None:
+        """Know the addresses on the interfaces of devices, by the ids of these."""
+        self._senders.apply_addresses(addresses)
+        self._tell_known()
+
+    def _tell_known(self) -> None:
+        named = {address: "" for address, exporter in self._config.exporters.items() if exporter.domains}
+        tenants = {**named, **self._senders.tenants}
+        # What came while an address was somebody else's is none of the business of who has it now.
+        for address in [one for one in self.exporters if tenants.get(one) != self._tenants.get(one)]:
+            del self.exporters[address]
+        self._tenants = tenants
+        known = json.dumps({"known": tenants}).encode() + b"\n"
+        self._strangers.forget(lambda address: bool(self._senders.find(address)))
+        listener_metrics.STRANGERS.labels(listener=NAME).set(len(self._strangers))
+        if known == self._known:
+            return
+        self._known = known
+        for worker in self._workers:
+            worker.write(known)
+
+    # -- what a worker says ----------------------------------------------------------
+
+    async def _hear(self, number: int, reader: asyncio.StreamReader) -> None:
+        metrics.WORKER_STARTS.inc()
+        async for kind, body in frames_of(reader):
+            if kind == COUNTS:
+                self._count(number, json.loads(body))
+                self._workers[number].recovered()
+                continue
+            # What the log takes nothing of, waits in the worker: the recorder would give up polls for it.
+            while self._recorder.pressure > _HELD_UP:  # noqa: ASYNC110 - nobody tells when it is over
+                await asyncio.sleep(_LOOK_AGAIN_S)
+            self._record(body)
+            await asyncio.sleep(0)
+
+    def devices_of(self, address: str) -> Sequence[Device]:
+        """Return the devices that can send from an address, whatever domain they tell."""
+        found = self._senders.find(address)
+        exporter = self._config.exporters.get(address)
+        if exporter is None or not exporter.domains:
+            return found
+        named = (device for name in exporter.domains.values() for device in self._by_name.get(name, ()))
+        return list({device.device_id: device for device in (*found, *named)}.values())
+
+    def _devices_of(self, address: str, domain: int) -> Sequence[Device]:
+        exporter = self._config.exporters.get(address)
+        name = None if exporter is None else exporter.domains.get(domain)
+        return self._senders.find(address) if name is None else self._by_name.get(name, ())
+
+    def _record(self, body: bytes) -> None:
+        event = Envelope()
+        try:
+            event.ParseFromString(body)
+        except DecodeError as error:
+            raise Bug(f"a worker for flows passes on what is no event: {error}") from None
+        batch = event.flow_batch
+        devices = self._devices_of(batch.exporter, batch.domain)
+        if len(devices) != 1:
+            self._drop(batch.exporter, devices, batch.records)
+        elif self._recorder.record_flows(devices[0], event):
+            metrics.STORED.inc(batch.records)
+            told = f"sampling_{_SAMPLINGS.get(batch.sampling, 'assumed')}"
+            self.exporters.setdefault(batch.exporter, Counter())[told] += batch.records
+        else:
+            metrics.DROPPED.labels(reason="not_recorded").inc(batch.records)
+
+    def _drop(self, address: str, devices: Sequence[Device], records: int) -> None:
+        """Count records of somebody that was removed meanwhile, or that several devices can be."""
+        metrics.DROPPED.labels(reason="ambiguous_sender" if devices else "unknown_sender").inc(records)
+        now = self._clock.monotonic()
+        if devices and now - self._confused.get(address, -_TOLD_AGAIN_S) >= _TOLD_AGAIN_S:
+            self._confused[address] = now
+            logger.warning(
+                "flows from %s are dropped: that is an address of %s; have each send from an address of its own (src-address of "
+                "the target)",
+                address,
+                ", ".join(f"{device.name} (tenant {device.tenant_id})" for device in devices[:5]),
+            )
+
+    def _count(self, number: int, news: Mapping[str, Any]) -> None:
+        """Take in what was counted since the last time."""
+        for address, counts in news["exporters"].items():
+            metrics.count(counts)
+            self.exporters.setdefault(address, Counter()).update(counts)
+        metrics.count(news["gone"])
+        metrics.WAITING_BYTES.labels(worker=str(number)).set(news["waiting_bytes"])
+        # The kernel counts for the socket, which outlives a worker.
+        dropped, before = int(news["kernel_dropped"]), self._kernel_dropped.get(number, 0)
+        if dropped > before:
+            self._kernel_dropped[number] = dropped
+            listener_metrics.KERNEL_DROPPED.labels(listener=NAME).inc(dropped - before)
+        for address, datagrams in news["strangers"].items():
+            metrics.UNKNOWN_DATAGRAMS.inc(datagrams)
+            if address and not self._senders.find(address):  # it may be known since
+                self._meet(address, datagrams)
+
+    def _meet(self, address: str, datagrams: int) -> None:
+        """Take note of a sender that is nobody's device."""
+        stranger = self._strangers.seen(address, self._clock.now_us(), datagrams)
+        listener_metrics.STRANGERS.labels(listener=NAME).set(len(self._strangers))
+        if stranger.is_news(self._clock.monotonic(), _TOLD_AGAIN_S):
+            self._on_stranger(Sighting(FoundBy.FLOWS, address=address))

@@ -1,0 +1,225 @@
+"""The listener for flows with a real worker and real sockets: what is sent is recorded, and what isn't is counted."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import struct
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mtd.core.errors import Misconfigured
+from mtd.listeners.flows.config import FlowsConfig
+from mtd.listeners.flows.service import FlowsService
+from mtd.model.sighting import FoundBy, Sighting
+from mtd.testing import run_async
+from tests.unit.codec.flows import kit
+from tests.unit.ingest.bench import metric
+from tests.unit.listeners.kit import Told, device
+
+TEMPLATE = kit.set_of(0, kit.template(256, (1, 4), (2, 4)))
+
+
+def rows(*octets: int) -> bytes:
+    return kit.set_of(256, b"".join(struct.pack(">II", one, 1) for one in octets))
+
+
+class Bench:
+    """A service on a port of its own, with senders on addresses of the loopback."""
+
+    def __init__(self, folder: Path, **settings: Any) -> None:
+        self.told = Told()
+        self.sightings: list[Sighting] = []
+        config = FlowsConfig.model_validate({"host": "127.0.0.1", "ports": [0], "flush_s": 0.05, **settings})
+        self.service = FlowsService(
+            config,
+            self.told,  # type: ignore[arg-type]
+            folder,
+            self.sightings.append,
+        )
+
+    def send(self, *datagrams: bytes, source: str = "127.0.0.1", port: int | None = None) -> None:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            sender.bind((source, 0))
+            for datagram in datagrams:
+                sender.sendto(datagram, ("127.0.0.1", port or self.service.ports[0]))
+
+    @property
+    def octets(self) -> list[int]:
+        return [batch.octets for _, batch in self.told.flows]
+
+    async def until(self, condition: Callable[[], object]) -> None:
+        async with asyncio.timeout(30):
+            while not condition():
+                await asyncio.sleep(0.02)
+
+
+def with_bench(work: Callable[[Bench], Awaitable[None]], folder: Path, **settings: Any) -> Bench:
+    bench = Bench(folder, **settings)
+
+    async def main() -> None:
+        bench.service.apply_devices([device("core-1", "127.0.0.1"), device("core-2", "127.0.0.2")])
+        await bench.service.start()
+        try:
+            await work(bench)
+        finally:
+            await bench.service.stop()
+
+    run_async(main(), timeout_s=60)
+    return bench
+
+
+def test_flows_of_a_known_device_are_recorded(tmp_path: Path) -> None:
+    async def work(bench: Bench) -> None:
+        bench.send(kit.v9(TEMPLATE, rows(100, 200), sequence=1))
+        bench.send(kit.v5(kit.v5_record("10.0.0.1", "10.0.0.2", 7)), source="127.0.0.2")
+        await bench.until(lambda: len(bench.told.flows) == 2)
+        await bench.until(lambda: len(bench.service.exporters) == 2)
+
+    before = metric("mtd_flows_datagrams_total")
+    bench = with_bench(work, tmp_path)
+    assert sorted((name, batch.exporter, batch.octets) for name, batch in bench.told.flows) == [
+        ("core-1", "127.0.0.1", 300),
+        ("core-2", "127.0.0.2", 7),
+    ]
+    assert metric("mtd_flows_datagrams_total") - before == 2
+    assert bench.service.exporters["127.0.0.1"]["stored"] == 2
+
+
+def test_strangers_become_proposals_and_are_read_once_they_are_known(tmp_path: Path) -> None:
+    async def work(bench: Bench) -> None:
+        bench.send(kit.v9(TEMPLATE, rows(1), sequence=1), source="127.0.0.9")
+        await bench.until(lambda: bench.sightings)
+        assert [one.address for one in bench.service.strangers] == ["127.0.0.9"]
+        bench.service.apply_devices([device("new", "127.0.0.9")])
+        assert not bench.service.strangers
+        while not bench.told.flows:
+            bench.send(kit.v9(TEMPLATE, rows(2), sequence=2), source="127.0.0.9")
+            await asyncio.sleep(0.05)
+
+    bench = with_bench(work, tmp_path)
+    assert [(one.found_by, one.address) for one in bench.sightings] == [(FoundBy.FLOWS, "127.0.0.9")]
+    assert {batch.octets for _, batch in bench.told.flows} == {2}
+
+
+def test_what_was_received_is_passed_on_at_the_end(tmp_path: Path) -> None:
+    async def work(bench: Bench) -> None:
+        before = metric("mtd_flows_datagrams_total")
+        bench.send(kit.v9(TEMPLATE, rows(5), sequence=1))
+        await bench.until(lambda: metric("mtd_flows_datagrams_total") > before)
+        assert not bench.told.flows
+
+    assert with_bench(work, tmp_path, flush_s=30).octets == [5]
+
+
+def test_templates_outlive_a_restart(tmp_path: Path) -> None:
+    async def first(bench: Bench) -> None:
+        bench.send(kit.v9(TEMPLATE, rows(1), sequence=1))
+        await bench.until(lambda: bench.told.flows)
+
+    async def second(bench: Bench) -> None:
+        bench.send(kit.v9(rows(2), sequence=2))
+        await bench.until(lambda: bench.told.flows)
+
+    assert with_bench(first, tmp_path).octets == [1]
+    assert with_bench(second, tmp_path).octets == [2]
+
+
+def test_a_worker_that_is_killed_is_started_again_and_what_came_meanwhile_is_read(tmp_path: Path) -> None:
+    async def work(bench: Bench) -> None:
+        bench.send(kit.v9(TEMPLATE, rows(1), sequence=1))
+        await bench.until(lambda: bench.told.flows)
+        (worker,) = bench.service._workers
+        assert worker.pid is not None
+        os.kill(worker.pid, signal.SIGKILL)
+        await bench.until(lambda: worker.died)
+        assert "worker ended" in bench.service.failure
+        bench.send(kit.v9(TEMPLATE, rows(2), sequence=2))
+        await bench.until(lambda: len(bench.told.flows) == 2)
+        await bench.until(lambda: not bench.service.failure)
+
+    assert with_bench(work, tmp_path).octets == [1, 2]
+
+
+def test_several_workers_share_the_ports(tmp_path: Path) -> None:
+    async def work(bench: Bench) -> None:
+        ports = bench.service.ports
+        assert len(ports) == 2
+        for number in range(8):
+            bench.send(
+                kit.v9(TEMPLATE, rows(10 + number), sequence=1),
+                source=f"127.0.0.{1 + number % 2}",
+                port=ports[number % 2],
+            )
+        await bench.until(lambda: sum(bench.octets) == sum(range(10, 18)))
+
+    bench = with_bench(work, tmp_path, workers=3, ports=[0, 0])
+    assert {name for name, _ in bench.told.flows} == {"core-1", "core-2"}
+
+
+def test_domains_tell_devices_of_one_address_apart(tmp_path: Path) -> None:
+    async def work(bench: Bench) -> None:
+        for domain in (7, 8, 9):
+            bench.send(kit.v9(TEMPLATE, rows(domain), sequence=1, source=domain), source="127.0.0.5")
+        await bench.until(lambda: len(bench.told.flows) == 2)
+        await bench.until(lambda: bench.service.exporters["127.0.0.5"]["stored"] == 3)
+
+    domains = {"7": "core-1", "8": "core-2"}
+    bench = with_bench(work, tmp_path, exporters={"127.0.0.5": {"domains": domains}})
+    assert sorted((name, batch.domain) for name, batch in bench.told.flows) == [("core-1", 7), ("core-2", 8)]
+
+
+def test_an_address_of_several_devices_is_nobodys(tmp_path: Path) -> None:
+    async def work(bench: Bench) -> None:
+        bench.service.apply_devices([device("a", "127.0.0.1", "t1"), device("b", "127.0.0.1", "t2")])
+        before = metric("mtd_flows_dropped_records_total", reason="ambiguous_sender")
+        bench.send(kit.v9(TEMPLATE, rows(1, 2), sequence=1))
+        await bench.until(
+            lambda: metric("mtd_flows_dropped_records_total", reason="ambiguous_sender") == before + 2
+        )
+
+    assert with_bench(work, tmp_path).told.flows == []
+
+
+def test_what_the_recorder_refuses_is_counted(tmp_path: Path) -> None:
+    async def work(bench: Bench) -> None:
+        bench.told.takes = False
+        before = metric("mtd_flows_dropped_records_total", reason="not_recorded")
+        bench.send(kit.v9(TEMPLATE, rows(1, 2), sequence=1))
+        await bench.until(
+            lambda: metric("mtd_flows_dropped_records_total", reason="not_recorded") == before + 2
+        )
+
+    with_bench(work, tmp_path)
+
+
+def test_flows_wait_while_the_log_takes_nothing(tmp_path: Path) -> None:
+    async def work(bench: Bench) -> None:
+        bench.told.pressure = 0.9
+        before = metric("mtd_flows_datagrams_total")
+        bench.send(kit.v9(TEMPLATE, rows(1), sequence=1))
+        await asyncio.sleep(0.5)
+        assert not bench.told.flows
+        bench.told.pressure = 0.0
+        await bench.until(lambda: bench.told.flows)
+        await bench.until(lambda: metric("mtd_flows_datagrams_total") > before)
+
+    assert with_bench(work, tmp_path).octets == [1]
+
+
+def test_a_port_that_is_taken_is_told(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", 0))
+        service = Bench(tmp_path, ports=[taken.getsockname()[1]]).service
+
+        async def main() -> None:
+            with pytest.raises(Misconfigured, match="flows.ports"):
+                await service.start()
+
+        run_async(main())
+    assert service.ports == []
