@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from google.protobuf.message import DecodeError
+
 from mtd.model.events import Origin
 from mtd.pb.events.v1.envelope_pb2 import Envelope
 from mtd.pb.events.v1.flows_pb2 import FlowForm, FlowSampling
@@ -144,4 +146,16 @@ def flow_event(origin: Origin, portion: FlowPortion, received_us: int) -> Envelo
     batch.first_ms, batch.last_ms = portion.first_ms, portion.last_ms
     batch.sampling = SAMPLINGS[portion.sampling]
     batch.block = portion.block
+    return envelope
+
+
+def flow_event_of(data: bytes) -> Envelope:
+    """Return a serialized event of flows. Raises ValueError for what is none."""
+    envelope = Envelope()
+    try:
+        envelope.ParseFromString(data)
+    except DecodeError as error:
+        raise ValueError(f"an event of flows can't be read: {error}") from None
+    if not envelope.HasField("flow_batch"):
+        raise ValueError("an event of flows has none")
     return envelope

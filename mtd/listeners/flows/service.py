@@ -11,10 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from google.protobuf.message import DecodeError
-
 from mtd.core.clock import SYSTEM_CLOCK, Clock
-from mtd.core.errors import Bug
 from mtd.core.worker_process import WorkerProcess
 from mtd.listeners import metrics as listener_metrics
 from mtd.listeners.flows import metrics
@@ -23,9 +20,8 @@ from mtd.listeners.flows.enrichment import Enrichments
 from mtd.listeners.flows.pipe import COUNTS, frames_of
 from mtd.listeners.senders import Senders, Stranger, Strangers
 from mtd.listeners.udp import udp_socket
-from mtd.model.flows import SAMPLINGS
+from mtd.model.flows import SAMPLINGS, flow_event_of
 from mtd.model.sighting import FoundBy, Sighting
-from mtd.pb.events.v1.envelope_pb2 import Envelope
 
 if TYPE_CHECKING:
     from mtd.ingest.recorder import Recorder
@@ -209,11 +205,7 @@ class FlowsService:
         return self._senders.find(address) if name is None else self._by_name.get(name, ())
 
     def _record(self, body: bytes) -> None:
-        event = Envelope()
-        try:
-            event.ParseFromString(body)
-        except DecodeError as error:
-            raise Bug(f"a worker for flows passes on what is no event: {error}") from None
+        event = flow_event_of(body)
         batch = event.flow_batch
         devices = self._devices_of(batch.exporter, batch.domain)
         if len(devices) != 1:
