@@ -9,7 +9,6 @@ from functools import partial
 from mtd.api.console.pages import ConsolePages
 from mtd.api.console.worlds import Worlds
 from mtd.api.grpc.event_feed import EventFeeds
-from mtd.api.grpc.logs import log_parts
 from mtd.api.grpc.place_parts import place_parts
 from mtd.api.grpc.polling import polling_parts
 from mtd.api.grpc.server import ApiContext, GrpcServer, ServicePart
@@ -36,7 +35,7 @@ from mtd.app.identity import Identity
 from mtd.app.ingesting import Ingesting
 from mtd.app.leases import lease_store
 from mtd.app.linking import Linking
-from mtd.app.listening import Listening
+from mtd.app.listening import listening_beside
 from mtd.app.log_damage import DamageTeller
 from mtd.app.logins import Logins
 from mtd.app.polling import Pollers
@@ -44,6 +43,7 @@ from mtd.app.pools import Pools
 from mtd.app.pressing import pressure_of, ready_check
 from mtd.app.process import Process
 from mtd.app.projecting import Projecting
+from mtd.app.received import flow_queries, received_parts
 from mtd.app.requests import RequestPruner
 from mtd.app.secrets import Secrets
 from mtd.app.showing import SHOWN_COLLECTORS, Showing, Shown
@@ -60,7 +60,6 @@ from mtd.model.watching import started
 from mtd.model.ways import TABLE as WAYS
 from mtd.plugin.manager import PluginManager
 from mtd.queries.limits import TenantLimits
-from mtd.queries.logs import LogQueries
 from mtd.queries.overview import OverviewQueries
 from mtd.queries.ranges import RangeQueries
 from mtd.queries.tables import TableQueries
@@ -69,7 +68,6 @@ from mtd.security.pseudonyms import Pseudonyms
 from mtd.storage.embedded.server import EmbeddedPostgres
 from mtd.storage.pool import Database
 from mtd.storage.schema import migrate
-from mtd.storage.stores.addresses import addresses_of_devices
 from mtd.storage.stores.devices import DeviceStore, has_secrets
 from mtd.storage.stores.pollers import PollerStore
 from mtd.storage.stores.requests import StoredRequests
@@ -97,10 +95,9 @@ class Daemon(Process):
         self._ingesting = Ingesting(settings)
 
     async def start(self) -> None:
-        """Start all parts, each when what it needs is there.
+        """Start all parts, each when what it needs is there. A database that is away is waited for.
 
-        Raises Misconfigured if the operator has to change something first. A
-        database that is away is waited for: ``/readyz`` says so meanwhile.
+        Raises Misconfigured if the operator has to change something first.
         """
         make_data_dir(self._settings.daemon.data_dir)
         http = await self._start_http()
@@ -155,6 +152,7 @@ class Daemon(Process):
             ReadyCheck("event log", stats.available, stats.reason),
             ready_check(self._pressure),
             ReadyCheck("audit log", not self._auditing.failure, self._auditing.failure),
+            *self._listening.checks(),
             *self._projecting.checks(),
         ]
 
@@ -240,10 +238,11 @@ class Daemon(Process):
             self._ranges(settings.grpc.max_points_per_answer),
             OverviewQueries(self._readers, self._arrays, settings.queries, limits=self._limits),
         )
+        days = self._identity.limit(Quota.RETENTION_DAYS)
+        self._flows = flow_queries(settings, self._pools, self._ranges(CHART_POINTS), self._limits, days)
         self._finding = self._find_and_look()
-        self._listening = Listening(
-            settings, self._recorder, self._finding.seen, partial(addresses_of_devices, self._database)
-        )
+        seen = self._finding.seen
+        self._listening = listening_beside(self._database, settings, self._recorder, seen)
 
     async def _start_ingest(self) -> None:
         await self._begin(
@@ -303,6 +302,7 @@ class Daemon(Process):
         ahead = projecting.ahead(lambda: bool(self._hello.failure), self._neighbours.committed)
         await self._begin("newest values", ahead.start(), ahead.stop)
         await self._begin("compaction", projecting.compaction.start(), projecting.compaction.stop)
+        await self._begin("flow sums", projecting.flow_sums.start(), projecting.flow_sums.stop)
 
     async def _start_neighbours(self) -> None:
         """Hear of what other hubs commit: before all is read, and until all is committed here."""
@@ -393,7 +393,7 @@ class Daemon(Process):
         return [
             *self._identity.parts(),
             *place_parts(self._readers),
-            *log_parts(LogQueries(self._readers, self._limits)),
+            *received_parts(self._pools, self._limits, self._flows),
             *polling_parts(Pollers(self._pools.coordination, self._coordinating.leases)),
             *service_level_parts(levels),
             *self._ingesting.parts(),
@@ -433,6 +433,8 @@ class Daemon(Process):
             self._plugins.catalogue,
             self,
             self._intervals_s,
+            self._flows,
+            self._listening,
             lambda tenant_id: PollerStore(self._pools.coordination).list(tenant_id, "", SHOWN_COLLECTORS),
         )
         showing = Showing(self._settings, shown, lambda: self._collecting)

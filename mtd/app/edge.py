@@ -122,6 +122,7 @@ class EdgeDaemon(Process):
             ReadyCheck("hub", self._forwarder.connected, self._forwarder.failure),
             ReadyCheck("assignment", not unseated, unseated),
             ReadyCheck("polling", not failure, failure),
+            *self._listening.checks(),
         ]
 
     # -- starting -------------------------------------------------------------

@@ -81,7 +81,7 @@ class Listening:
             self._syslog = SyslogService(settings.syslog, recorder, on_stranger)
             self._listeners.append(self._syslog)
         if settings.flows.enabled:
-            folder = settings.event_log.path.parent
+            folder = settings.event_log_path.parent
             self._flows = FlowsService(settings.flows, recorder, folder, on_stranger)
             self._listeners.append(self._flows)
         if settings.traps.enabled:
@@ -129,8 +129,12 @@ class Listening:
 
     def too_fast(self) -> Sequence[TooFast]:
         """Return devices of which lines or traps were dropped, as they were too many."""
-        pushing = (self._syslog, self._traps)
-        return [TooFast(*one) for listener in pushing if listener is not None for one in listener.too_fast]
+        return [
+            TooFast(device, messages, found_by)
+            for found_by, listener in ((FoundBy.SYSLOG, self._syslog), (FoundBy.TRAPS, self._traps))
+            if listener is not None
+            for device, messages in listener.too_fast
+        ]
 
     def unknown_senders(self) -> Sequence[UnknownSender]:
         """Return senders that are nobody's device."""

@@ -50,7 +50,7 @@ _ONE_ROW_EACH = {
 }
 _PROJECTIONS = {"telemetry_frame": "telemetry", "event": "events", "device_health": "events"}
 # Events that may tell several things, or nothing.
-_MAY_BE_EVENTS = frozenset({"poll_outcome", "capability_probed"})
+_MAY_BE_EVENTS = frozenset({"poll_outcome", "capability_probed", "log_batch"})
 
 
 def migrate_database(settings: Settings, report: Report) -> list[str]:

@@ -13,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from mtd.api.grpc.stream_hub import QUIET_KINDS
+from mtd.api.grpc.stream_hub import may_be_event
 from mtd.app import neighbours_metrics as metrics
 from mtd.core.clock import SYSTEM_CLOCK
 from mtd.core.errors import Misconfigured, MtdError
@@ -131,7 +131,7 @@ class Neighbours:
             elif kind == "table_delta":
                 if envelope.table_delta.table in self._tables:
                     names[envelope.tenant_id].add(envelope.device_id)
-            elif kind not in QUIET_KINDS:
+            elif may_be_event(kind, envelope):
                 self._tenants_to_tell.add(envelope.tenant_id)
 
     # -- who there is ------------------------------------------------------------

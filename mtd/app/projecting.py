@@ -1,19 +1,24 @@
-"""From the event log to PostgreSQL: the projections, the partitions that they write to, and what makes blocks of them."""
+"""From the event log to PostgreSQL: the projections, the partitions that they write to, and what makes blocks and sums of them."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from mtd.api.interfaces import ReadyCheck
 from mtd.app.log_damage import go_on_behind
 from mtd.compaction.service import CompactionService
+from mtd.flowsums.service import FlowSumsService
+from mtd.listeners.syslog.reading import load_rules
 from mtd.projections.ahead import Ahead
 from mtd.projections.all import default_projections
 from mtd.projections.runner import OnCommitted, ProjectionRunner
+from mtd.projections.timeline import Timeline
 from mtd.storage.partitions import Partitions
+from mtd.storage.stores.flows import any_due
 from mtd.storage.stores.positions import PositionStore
 
 if TYPE_CHECKING:
@@ -28,8 +33,13 @@ logger = logging.getLogger(__name__)
 _CATCH_UP_S = 1.5
 
 
+def timeline_of(settings: Settings) -> Timeline:
+    """Return which log lines are events, by the rules for log lines. Raises Misconfigured if a file of them can't be used."""
+    return Timeline(load_rules(settings.syslog.rules_file).tellings())
+
+
 class Projecting:
-    """The parts, in the order in which they are started: ``partitions``, ``prepare``, ``start``, ``compaction``."""
+    """The parts, in the order in which they are started: ``partitions``, ``prepare``, ``start``, ``compaction``, ``flow_sums``."""
 
     def __init__(self, settings: Settings, log: Any, pools: Pools, dsn: str) -> None:
         self._config = settings.projections
@@ -37,7 +47,10 @@ class Projecting:
         self._database = pools.writer
         self.partitions = Partitions(pools.owner, settings.database.partitions, settings.database.retention)
         self.compaction = CompactionService(dsn, settings.database)
-        self._projections = default_projections(self.partitions, settings.projections)
+        self.flow_sums = FlowSumsService(dsn, settings.database, partial(any_due, pools.writer))
+        self._projections = default_projections(
+            self.partitions, settings.projections, timeline=timeline_of(settings)
+        )
 
     async def prepare(self) -> None:
         """See to it that the log gives no position anew that PostgreSQL knows; before anything is appended."""
@@ -84,5 +97,6 @@ class Projecting:
             "partitions": self.partitions.making_failure,
             "retention": self.partitions.dropping_failure,
             "compaction": self.compaction.failure,
+            "flow sums": self.flow_sums.failure,
         }
         return [ReadyCheck(name, not failure, failure) for name, failure in failures.items()]

@@ -11,6 +11,7 @@ from typing import Any
 from mtd.app.auditing.local import FAILED, local_entry
 from mtd.app.config import Settings
 from mtd.app.event_log import log_stats, make_log
+from mtd.app.projecting import timeline_of
 from mtd.core.clock import SYSTEM_CLOCK
 from mtd.core.errors import Misconfigured, Retryable
 from mtd.model.audit import OK, STARTED
@@ -72,7 +73,7 @@ async def rebuild_projection(
         await _write_down(database, name, STARTED)
         partitions = Partitions(database, settings.database.partitions, settings.database.retention)
         await partitions.maintain()
-        projections = default_projections(partitions, settings.projections)
+        projections = default_projections(partitions, settings.projections, timeline=timeline_of(settings))
         runner = ProjectionRunner(log, database, projections, config=settings.projections)
         await runner.start()
         try:

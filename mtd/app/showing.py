@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mtd import __version__
+from mtd.api.console.drops import DropsPage
+from mtd.api.console.flows import FlowPages
 from mtd.api.console.own import Process
 from mtd.api.console.parts import ConsoleParts
 from mtd.api.console.reading import Reading
@@ -18,8 +20,10 @@ from mtd.app.console_reads import ConsoleReads
 from mtd.core.clock import SYSTEM_CLOCK
 
 if TYPE_CHECKING:
+    from mtd.api.console.drops import Pushed
     from mtd.api.console.pages import ConsolePages
     from mtd.api.grpc.event_feed import EventFeeds
+    from mtd.api.grpc.flows import FlowBackend
     from mtd.api.grpc.stream_hub import StreamHub
     from mtd.api.http.visits import Visits
     from mtd.api.interfaces import InventoryBackend, Readiness, TelemetryBackend
@@ -51,6 +55,8 @@ class Shown:
     catalogue: Catalogue
     readiness: Readiness
     intervals_s: Callable[[], Mapping[Tier, float]]
+    flows: FlowBackend
+    pushed: Pushed
     collectors: Callable[[str], Awaitable[Sequence[Poller]]]
 
 
@@ -97,6 +103,10 @@ class Showing:
             self._intervals_by_word,
             config.deadline_s,
             account=self._account,
+            more={
+                **FlowPages(shown.flows, backend, self._settings.database.retention).pages,
+                **DropsPage(shown.pushed, self._settings.daemon.collector_id).pages,
+            },
         )
         pages.serve(worlds, reading, visits)
         return worlds

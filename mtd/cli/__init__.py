@@ -45,6 +45,7 @@ _COMMANDS: Mapping[str, str] = MappingProxyType(
         "pseudonym": "mtd.cli.pseudonym:pseudonym",
         "events": "mtd.cli.watch:events",
         "syslog": "mtd.cli.syslog:syslog",
+        "flows": "mtd.cli.flows:flows",
         "poll": "mtd.cli.poll:poll",
         "ping": "mtd.cli.tools:ping",
         "traceroute": "mtd.cli.tools:traceroute",

@@ -117,8 +117,9 @@ def rules(file: Path | None, line: str | None, as_json: bool) -> None:
     if line is not None:
         read = read_line(line.encode())
         found = loaded.find(read.topics, read.text)
+        on_timeline = found is not None and loaded.tellings()[found.event_type].on_timeline
         if as_json:
-            print_json({"topics": read.topics, "text": read.text, "found": found})
+            print_json({"topics": read.topics, "text": read.text, "found": found, "on_timeline": on_timeline})
             return
         console.print(plain(f"topics: {', '.join(read.topics) or 'none'}"))
         if found is None:
@@ -130,6 +131,7 @@ def rules(file: Path | None, line: str | None, as_json: bool) -> None:
             **found.values,
         }.items():
             console.print(plain(f"{name}: {value}"))
+        console.print(f"on the timeline: {'yes' if on_timeline else 'no'}")
         return
     problems = list(failures(loaded))
     if as_json:

@@ -25,6 +25,7 @@ from mtd.cli.output import (
 )
 from mtd.client import MtdClient
 from mtd.client.live import Sample
+from mtd.client.values import Event
 
 if TYPE_CHECKING:
     from typing import Self
@@ -216,6 +217,15 @@ def _percent(value: float | None) -> str:
     return "" if value is None else f"{value:.0f} %"
 
 
+def _seen_by(event: Event) -> str:
+    """Return who saw an event, and who how long after the first: "  (syslog, poll 12.3 s later)"."""
+    words = [
+        plain(one.source) + (f" {one.after_first_s:.1f} s later" if number else "")
+        for number, one in enumerate(event.evidences)
+    ]
+    return f"  [dim]({', '.join(words)})[/]" if words else ""
+
+
 @click.command()
 @device_option
 @click.option("--follow", "-f", is_flag=True, help="Go on with new events, until Ctrl-C.")
@@ -238,7 +248,10 @@ def events(
     server: Connection,
     as_json: bool,
 ) -> None:
-    """Print what happened: links, reboots, failed polls, changes of capabilities."""
+    """Print what happened: links, reboots, failed polls, changes of capabilities.
+
+    In brackets, who saw it: a poll, a line of the router's log (syslog), or both.
+    """
     with server.client() as client:
         client.list_metrics()  # a daemon that isn't there is told at once; one that goes away is waited for
         found = client.events(
@@ -257,6 +270,7 @@ def events(
                 moment = event.collected_at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
                 console.print(
                     f"{moment} [{style}]{event.severity:8}[/] {plain(event.device_name):12} {plain(event.message)}"
+                    f"{_seen_by(event)}"
                 )
         except KeyboardInterrupt:
             pass  # the way to end it

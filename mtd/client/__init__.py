@@ -19,7 +19,7 @@ from mtd.client.slices import Slice
 from mtd.client.snapshots import SnapshotInfo, SnapshotVersion
 from mtd.client.state import TableInfo, TablePage, TableRow
 from mtd.client.sync import MtdClient
-from mtd.client.values import Catalogue, ConnectionTest, Device, Event, Metric, TestStep
+from mtd.client.values import Catalogue, ConnectionTest, Device, Event, Evidence, Metric, TestStep
 
 DEFAULT_TARGET = "127.0.0.1:50051"
 
@@ -32,6 +32,7 @@ __all__ = [
     "Event",
     "EventDay",
     "EventDays",
+    "Evidence",
     "LatestPage",
     "LatestValue",
     "LiveFrame",

@@ -13,6 +13,7 @@ from mtd.client.collectors import COLLECTORS, ENROLLMENT
 from mtd.client.credential_sets import CREDENTIALS
 from mtd.client.credentials import Credentials, Token
 from mtd.client.discovery import DISCOVERY
+from mtd.client.flows import FLOWS
 from mtd.client.identity import TENANTS, TOKENS, USERS
 from mtd.client.ingest import INGEST, INGEST_KEYS
 from mtd.client.linking import LINK
@@ -88,6 +89,7 @@ STUBS: Mapping[str, tuple[str, str]] = MappingProxyType(
         SERVICE_LEVELS: ("admin.v1.service_level_service", "ServiceLevelService"),
         LINK: ("collector.v1.collector_link_service", "CollectorLinkService"),
         LOGS: ("logs.v1.log_service", "LogService"),
+        FLOWS: ("flows.v1.flow_service", "FlowService"),
         ENROLLMENT: ("ingest.v1.enrollment_service", "EnrollmentService"),
     }
 )

@@ -222,8 +222,28 @@ def connection_test_of(message: inventory_pb.TestConnectionResponse) -> Connecti
 
 
 @dataclass(frozen=True, slots=True)
+class Evidence:
+    """Who saw what an event tells: ``poll`` or ``syslog``, and how long after the first of them.
+
+    ``log_id``, ``seq`` and ``part`` name what it is read from in the event log.
+    """
+
+    source: str
+    collected_at: dt.datetime
+    after_first_s: float
+    log_id: str
+    seq: int
+    part: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class Event:
-    """One event as operators read it. ``position`` is where to resume after it."""
+    """One event as operators read it. ``position`` is where to resume after it.
+
+    ``evidences``: who saw it, the first first; none of what only one can tell. ``replaced_positions``: where the same event
+    was told before it had all of them; it takes the place of those.
+    """
 
     position: int
     collected_at: dt.datetime
@@ -238,6 +258,8 @@ class Event:
     old_value: str
     new_value: str
     message: str
+    evidences: Sequence[Evidence] = ()
+    replaced_positions: Sequence[int] = ()
 
 
 def event_of(message: telemetry_pb.Event) -> Event:
@@ -256,6 +278,19 @@ def event_of(message: telemetry_pb.Event) -> Event:
         old_value=message.old_value,
         new_value=message.new_value,
         message=message.message,
+        evidences=[
+            Evidence(
+                source=word(telemetry_pb.EvidenceSource, one.source, "EVIDENCE_SOURCE_"),
+                collected_at=moment(one.collected_at_us),
+                after_first_s=one.after_first_us / 1e6,
+                log_id=one.log_id,
+                seq=one.seq,
+                part=one.part,
+                message=one.message,
+            )
+            for one in message.evidences
+        ],
+        replaced_positions=list(message.replaced_positions),
     )
 
 

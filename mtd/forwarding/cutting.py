@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mtd.pb.events.v1.envelope_pb2 import Envelope
 
 _EVENTS_AT_ONCE = 200  # building a message of more frames than these takes milliseconds
-_LARGE_KINDS = frozenset({"table_delta", "snapshot"})
+_LARGE_KINDS = frozenset({"table_delta", "snapshot", "flow_batch"})
 # What a message has beside its events: positions and lengths.
 _MESSAGE_BYTES, _EVENT_BYTES = 64, 6
 

@@ -50,7 +50,7 @@ class Authority:
         self._folder = folder
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = _name("mtd lab authority")
-        self._made: dict[Tls, ServerTls] = {}
+        self._made: dict[tuple[Tls, str], ServerTls] = {}
         self.ca_file = folder / "authority.pem"
         authority = (
             _builder(self._name, self._name, self._key)
@@ -61,19 +61,21 @@ class Authority:
         )
         self.ca_file.write_bytes(authority.public_bytes(serialization.Encoding.PEM))
 
-    def server(self, mode: Tls) -> ServerTls | None:
-        """Return the TLS side for a mode; None for plain TCP."""
+    def server(self, mode: Tls, address: str = "127.0.0.1") -> ServerTls | None:
+        """Return the TLS side for a mode, of ports on an address; None for plain TCP."""
         if mode is Tls.OFF:
             return None
-        if mode not in self._made:
-            self._made[mode] = self._anonymous() if mode is Tls.ANONYMOUS else self._certified(mode)
-        return self._made[mode]
+        made = self._made.get((mode, address))
+        if made is None:
+            made = self._anonymous() if mode is Tls.ANONYMOUS else self._certified(mode, address)
+            self._made[mode, address] = made
+        return made
 
-    def _certified(self, mode: Tls) -> ServerTls:
+    def _certified(self, mode: Tls, address: str) -> ServerTls:
         key = ec.generate_private_key(ec.SECP256R1())
         name = _name("mtd lab router")
         names = x509.SubjectAlternativeName(
-            [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+            [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address(address))]
         )
         ours = mode is Tls.CA
         certificate = (
@@ -83,7 +85,7 @@ class Authority:
             .add_extension(_authority_id(self._key if ours else key), critical=False)
             .sign(self._key if ours else key, hashes.SHA256())
         )
-        pem = self._folder / f"router-{mode}.pem"
+        pem = self._folder / f"router-{mode}-{address}.pem"
         pem.write_bytes(
             certificate.public_bytes(serialization.Encoding.PEM)
             + key.private_bytes(

@@ -14,7 +14,7 @@ from rich.table import Table
 from mtd.core.errors import Misconfigured
 from mtd.lab import scenario as scenarios
 from mtd.lab.runner import run
-from mtd.lab.scenario import Scenario
+from mtd.lab.scenario import FlowForm, Scenario
 from mtd.lab.service import Lab
 
 _SHOWN_ROUTERS = 20
@@ -30,6 +30,7 @@ Examples:
   mtd lab -n 100 -i 48 --base-port 9000  a hundred, on ports 9000 to 9099
   mtd lab -s reboot                      one of them reboots, twice
   mtd lab --state-file lab.json &        for scripts: where to connect, in JSON
+  mtd lab --own-addresses --flows 127.0.0.1:2055 --flow-form ipfix
 
 The control port takes JSON lines while the lab runs, for example
 {"op": "inject", "router": "lab-0001", "kind": "black-hole", "for_s": 10}
@@ -61,6 +62,23 @@ The control port takes JSON lines while the lab runs, for example
     help="Write endpoints, epoch, scenario and control port here, as JSON, once all ports are open.",
 )
 @click.option("--syslog", metavar="HOST:PORT", help="Have all routers send their logs there, over UDP.")
+@click.option("--traps", metavar="HOST:PORT", help="Have all routers send their SNMP traps there.")
+@click.option("--flows", metavar="HOST:PORT", help="Have all routers send flows there, over UDP.")
+@click.option(
+    "--flow-form",
+    type=click.Choice([form.value for form in FlowForm]),
+    help="How flows are sent. Default: netflow9, or as the scenario says.",
+)
+@click.option(
+    "--flow-rate",
+    type=click.FloatRange(min=0, min_open=True, max=1_000_000),
+    help="Flows a second of each router. Default: 100, or as the scenario says.",
+)
+@click.option(
+    "--own-addresses",
+    is_flag=True,
+    help="Give each router a loopback address of its own, 127.64.0.1 and so on, so that who receives logs, traps or flows can tell them apart.",
+)
 @click.option("--seconds", type=click.FloatRange(min=0, min_open=True), help="Stop by itself after so long.")
 @click.option("--list", "list_only", is_flag=True, help="List the scenarios that come with the lab.")
 @click.option(
@@ -102,12 +120,34 @@ def lab(
 
 
 def _changed(
-    scenario: Scenario, routers: int | None, interfaces: int | None, seed: int | None, syslog: str | None
+    scenario: Scenario,
+    routers: int | None,
+    interfaces: int | None,
+    seed: int | None,
+    *,
+    syslog: str | None,
+    traps: str | None,
+    own_addresses: bool,
+    **flows: Any,
 ) -> Scenario:
     chosen = scenario.resized(routers, interfaces)
     if seed is not None:
         chosen.seed = seed
-    return chosen if syslog is None else chosen.sending(syslog)
+    if own_addresses:
+        chosen.own_addresses = True
+    if syslog is not None:
+        chosen = chosen.sending(syslog)
+    if traps is not None:
+        chosen = chosen.trapping(traps)
+    return _exporting(chosen, **flows)
+
+
+def _exporting(
+    scenario: Scenario, flows: str | None, flow_form: str | None, flow_rate: float | None
+) -> Scenario:
+    if flows is None:
+        return scenario
+    return scenario.exporting(flows, None if flow_form is None else FlowForm(flow_form), flow_rate)
 
 
 def _print_json(value: dict[str, Any]) -> None:

@@ -2,7 +2,8 @@
 
 A request is one line, {"op": ..., ...}; so is its answer, {"ok": true, ...} or
 {"ok": false, "error": ...}. Operations: ``inject`` (router, kind, settings of
-the fault), ``clear`` (router, kind?), ``stats`` (router?), ``timeline``, ``now``.
+the fault), ``clear`` (router, kind?), ``stats`` (router?), ``flows`` (router, dimension?),
+``timeline``, ``now``.
 """
 
 from __future__ import annotations
@@ -79,12 +80,16 @@ class ControlServer:
                 return {"cleared": lab.clear(request["router"], request.get("kind"))}
             case "stats":
                 return {"now_tick": lab.world.clock.now_tick(), "routers": lab.stats(request.get("router"))}
+            case "flows":
+                return {"flows": lab.flows(request["router"], request.get("dimension"))}
             case "timeline":
                 return {"timeline": lab.timeline()}
             case "now":
                 return {"now_tick": lab.world.clock.now_tick(), "epoch_us": lab.world.clock.epoch_us}
             case _:
-                raise Refused(f"unknown operation {operation!r}: inject, clear, stats, timeline or now")
+                raise Refused(
+                    f"unknown operation {operation!r}: inject, clear, stats, flows, timeline or now"
+                )
 
 
 class LabControl:
@@ -119,6 +124,11 @@ class LabControl:
         """Return router name -> what it did."""
         routers: dict[str, dict[str, Any]] = self.call("stats", router=router)["routers"]
         return routers
+
+    def flows(self, router: str, dimension: str | None = None) -> dict[str, Any]:
+        """Return what a router truly sent of flows; with a dimension, ``keys`` are its sums by key."""
+        flows: dict[str, Any] = self.call("flows", router=router, dimension=dimension)["flows"]
+        return flows
 
     def timeline(self) -> list[dict[str, Any]]:
         """Return the faults that were injected live, for ``World.replay``."""

@@ -12,6 +12,7 @@ from itertools import chain
 from mtd.lab.clock import TICKS_PER_S, LabClock
 from mtd.lab.console import Console
 from mtd.lab.faults import WireFault, wire_fault, wire_length_s
+from mtd.lab.flows import FlowSender
 from mtd.lab.listener import Listener
 from mtd.lab.personality import personality
 from mtd.lab.rest import RestVisitor
@@ -19,8 +20,9 @@ from mtd.lab.scenario import MOMENTARY, Door, Fault, FaultKind
 from mtd.lab.session import Session
 from mtd.lab.snmp import SnmpAgent
 from mtd.lab.state import RouterState
-from mtd.lab.syslog import LogSender, link_lines, link_message
+from mtd.lab.syslog import LogSender, link_changes, link_message
 from mtd.lab.timeline import AppliedFault
+from mtd.lab.traps import TrapSender
 from mtd.lab.truth import RouterTruth
 from mtd.lab.visitor import Visitor
 
@@ -47,6 +49,12 @@ class LabRouter:
         if truth.spec.syslog is not None:
             self._log_sender = LogSender(self.state, truth.spec.syslog, truth.spec.syslog_form)
             self.state.on_log = self._log_sender.send
+        self._trap_sender: TrapSender | None = None
+        if truth.spec.traps is not None:
+            self._trap_sender = TrapSender(self.state, truth.spec.traps)
+        self.flow_sender: FlowSender | None = None
+        if truth.spec.flows is not None:
+            self.flow_sender = FlowSender(self.state, truth.spec.flows)
         self.sessions: set[Visitor] = set()
         self.faults: list[WireFault] = []
         self.live: list[AppliedFault] = []
@@ -75,7 +83,9 @@ class LabRouter:
             listener.start()
         self.state.port = self.port(Door.API)
         self.state.rest_port = self.port(Door.REST)
-        self.state.write_log("system,info", "router rebooted")
+        self._booted()
+        if self.flow_sender is not None:
+            self.flow_sender.start()
         now = self._clock.now_tick()
         for applied in list(self.truth.applied):
             self._at((applied.start_tick - now) / TICKS_PER_S, self._begin, applied)
@@ -92,6 +102,10 @@ class LabRouter:
         self.state.on_log = None
         if self._log_sender is not None:
             self._log_sender.close()
+        if self._trap_sender is not None:
+            self._trap_sender.close()
+        if self.flow_sender is not None:
+            self.flow_sender.close()
 
     def inject(self, fault: Fault) -> AppliedFault:
         """Let a fault begin now, whatever its ``at_s``."""
@@ -118,9 +132,11 @@ class LabRouter:
         for applied in hit:
             self.truth.end(applied, now)
             self._end(applied)
+            if applied.fault.kind is FaultKind.TEMPLATES_WITHHELD and self.flow_sender is not None:
+                self.flow_sender.withhold_templates(0)
             if applied.fault.kind is FaultKind.LINK_FLAP:
-                for name in self._names_of(applied.fault):
-                    self.state.write_log("interface,info", link_message(name, up=True))
+                for one in applied.fault.interfaces:
+                    self._link_changed(one, up=True)
         return len(hit)
 
     def has_fault(self, kind: FaultKind, door: Door) -> bool:
@@ -146,7 +162,8 @@ class LabRouter:
 
     def _begin(self, applied: AppliedFault) -> None:
         if applied.fault.kind is FaultKind.LINK_FLAP:
-            self._log_flaps(applied)
+            self._change_due(applied, link_changes(applied, applied.fault.interfaces))
+        self._trouble_flows(applied)
         acting = wire_fault(applied.fault)
         now = self._clock.now_tick()
         if acting is None or (applied.end_tick is not None and applied.end_tick <= now):
@@ -168,29 +185,44 @@ class LabRouter:
                 self._faults_at[door].remove(acting)
             acting.end(self)
             if applied.fault.kind is FaultKind.REBOOT:
-                self.state.write_log("system,info", "router rebooted")
+                self._booted()
 
-    def _log_flaps(self, applied: AppliedFault) -> None:
-        """Write the log lines of links that go down and up, each when it is due."""
-        self._write_due(applied, link_lines(applied, self._names_of(applied.fault)))
+    def _booted(self) -> None:
+        self.state.write_log("system,info", "router rebooted")
+        if self._trap_sender is not None:
+            self._trap_sender.started()
 
-    def _names_of(self, fault: Fault) -> list[str]:
+    def _trouble_flows(self, applied: AppliedFault) -> None:
+        """Let the sending of flows suffer as well: a router that boots sends none, and then begins anew."""
+        sender = self.flow_sender
+        if sender is None:
+            return
+        if applied.fault.kind is FaultKind.REBOOT:
+            sender.stop()
+            self._at(applied.fault.boot_s, lambda _: sender.restart(), applied)
+        elif applied.fault.kind is FaultKind.TEMPLATES_WITHHELD:
+            sender.withhold_templates(applied.fault.for_s)
+
+    def _link_changed(self, interface_id: str, *, up: bool) -> None:
+        """Tell that a link came or went, in the log and by a trap; nothing of an interface that isn't there."""
         segment = self.truth.segment(self._clock.now_tick())
-        return [
-            self.truth.label(segment, one)[0]
-            for one in self.truth.shown(segment)
-            if one.id in fault.interfaces
-        ]
+        for one in self.truth.shown(segment):
+            if one.id == interface_id:
+                name, _ = self.truth.label(segment, one)
+                self.state.write_log("interface,info", link_message(name, up=up))
+                if self._trap_sender is not None:
+                    self._trap_sender.link_changed(one.id, up=up)
 
-    def _write_due(self, applied: AppliedFault, lines: Iterator[tuple[int, str, str]]) -> None:
+    def _change_due(self, applied: AppliedFault, changes: Iterator[tuple[int, str, bool]]) -> None:
+        """Tell of links that go down and up, each when it is due."""
         now = self._clock.now_tick()
-        for tick, topics, message in lines:
+        for tick, interface_id, up in changes:
             if tick > now:
-                rest = partial(self._write_due, lines=chain([(tick, topics, message)], lines))
+                rest = partial(self._change_due, changes=chain([(tick, interface_id, up)], changes))
                 self._at((tick - now) / TICKS_PER_S, rest, applied)
                 return
             if applied.end_tick is None or tick <= applied.end_tick:  # else it was ended before
-                self.state.write_log(topics, message)
+                self._link_changed(interface_id, up=up)
 
     def _at(self, delay_s: float, action: Callable[[AppliedFault], None], applied: AppliedFault) -> None:
         def run() -> None:

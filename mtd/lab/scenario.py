@@ -7,14 +7,17 @@ the place. A scenario and an epoch are all that the truth depends on.
 from __future__ import annotations
 
 import enum
+import ipaddress
 import tomllib
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from mtd.core.errors import Misconfigured
 
 SHIPPED = Path(__file__).parent / "scenarios"
+_FIRST_OWN_ADDRESS = ipaddress.IPv4Address("127.64.0.1")
 
 
 class ScenarioError(Misconfigured):
@@ -54,6 +57,22 @@ class LogForm(enum.StrEnum):
     CEF = "cef"
 
 
+class TrapVersion(enum.StrEnum):
+    """The version of SNMP in which a router sends its traps."""
+
+    V1 = "1"
+    V2C = "2c"
+
+
+class FlowForm(enum.StrEnum):
+    """How a router sends its flows."""
+
+    NETFLOW5 = "netflow5"
+    NETFLOW9 = "netflow9"
+    IPFIX = "ipfix"
+    SFLOW5 = "sflow5"
+
+
 class FaultKind(enum.StrEnum):
     """What can go wrong. The words after a ``#`` name the settings of ``Fault`` that it heeds."""
 
@@ -80,6 +99,7 @@ class FaultKind(enum.StrEnum):
     IGNORE_CANCEL = "ignore-cancel"  # /cancel is neither answered nor heeded
     NO_CATEGORY = "no-category"  # errors come without their category
     STRAY_TAGS = "stray-tags"  # beside each answer, `rows` rows of a tag that nobody gave
+    TEMPLATES_WITHHELD = "templates-withheld"  # flows come without their templates for for_s
 
 
 MOMENTARY = frozenset({FaultKind.REBOOT, FaultKind.COUNTER_RESET, FaultKind.WRAP32, FaultKind.RENAME})
@@ -145,6 +165,29 @@ class RouterSpec(BaseModel):
         None, pattern=r"^.+:\d+$", description="HOST:PORT that it sends its log to, over UDP; none: nowhere."
     )
     syslog_form: LogForm = Field(LogForm.BSD, description="How the lines are written.")
+    traps: str | None = Field(
+        None,
+        pattern=r"^.+:\d+$",
+        description="HOST:PORT that it sends its SNMP traps to; none: nowhere.",
+    )
+    trap_version: TrapVersion = Field(TrapVersion.V1, description="The version of SNMP of its traps.")
+    address: str | None = Field(
+        None,
+        description="A loopback address of its own, on which its ports are and from which it sends; none: the lab's.",
+    )
+    flows: str | None = Field(
+        None,
+        pattern=r"^.+:\d+$",
+        description="HOST:PORT that it sends its flows to, over UDP; none: nowhere.",
+    )
+    flow_form: FlowForm = Field(FlowForm.NETFLOW9, description="How the flows are sent.")
+    flow_rate: float = Field(100.0, gt=0, le=1_000_000, description="Flows a second.")
+    flow_sampling: int = Field(
+        0,
+        ge=0,
+        le=16_383,
+        description="One of how many packets is looked at; 0: all, and nothing is said of it.",
+    )
     username: str = Field("mtd", description="The one user.")
     password: str = Field("lab-password", description="Its password.")
     policies: list[str] = Field(
@@ -178,6 +221,13 @@ class RouterSpec(BaseModel):
     tag_first: bool | None = Field(None, description="Whether .tag follows the reply word; none: by version.")
     fault: list[Fault] = Field(default_factory=list, description="What goes wrong, and when.")
 
+    @field_validator("address")
+    @classmethod
+    def _is_loopback(cls, address: str | None) -> str | None:
+        if address is not None and not ipaddress.IPv4Address(address).is_loopback:
+            raise ValueError("a router of the lab lives on 127.0.0.0/8")
+        return address
+
 
 class FleetSpec(BaseModel):
     """Many routers alike, in turn of each listed version and TLS mode."""
@@ -192,6 +242,10 @@ class FleetSpec(BaseModel):
     rest_tls: Tls | None = Field(None, description="What a port of REST offers; none: no router has REST.")
     snmp: bool = Field(False, description="Whether the routers have SNMP.")
     syslog: str | None = Field(None, description="HOST:PORT that the routers send their logs to.")
+    traps: str | None = Field(None, description="HOST:PORT that the routers send their SNMP traps to.")
+    flows: str | None = Field(None, description="HOST:PORT that the routers send their flows to.")
+    flow_form: FlowForm = Field(FlowForm.NETFLOW9, description="How the flows are sent.")
+    flow_rate: float = Field(100.0, gt=0, le=1_000_000, description="Flows a second, of each router.")
     prefix: str = Field("lab", min_length=1, description="Names are prefix-0001 and so on.")
 
     def expand(self) -> list[RouterSpec]:
@@ -205,6 +259,10 @@ class FleetSpec(BaseModel):
                 rest_tls=self.rest_tls or Tls.OFF,
                 snmp_port=0 if self.snmp else None,
                 syslog=self.syslog,
+                traps=self.traps,
+                flows=self.flows,
+                flow_form=self.flow_form,
+                flow_rate=self.flow_rate,
                 interfaces=self.interfaces,
                 pppoe=self.pppoe,
             )
@@ -220,6 +278,9 @@ class Scenario(BaseModel):
     name: str = ""
     description: str = ""
     seed: int = Field(1, description="Other seed, other values.")
+    own_addresses: bool = Field(
+        False, description="Whether each router has a loopback address of its own: 127.64.0.1 and so on."
+    )
     fleet: FleetSpec | None = None
     router: list[RouterSpec] = Field(default_factory=list)
 
@@ -242,7 +303,13 @@ class Scenario(BaseModel):
 
     def routers(self) -> list[RouterSpec]:
         """Return the fleet's routers, then those named one by one."""
-        return [*(self.fleet.expand() if self.fleet else []), *self.router]
+        found = [*(self.fleet.expand() if self.fleet else []), *self.router]
+        if not self.own_addresses:
+            return found
+        return [
+            spec if spec.address else spec.model_copy(update={"address": str(_FIRST_OWN_ADDRESS + number)})
+            for number, spec in enumerate(found)
+        ]
 
     def resized(self, routers: int | None, interfaces: int | None) -> Scenario:
         """Return the scenario with another fleet size, or interfaces for all routers."""
@@ -260,7 +327,18 @@ class Scenario(BaseModel):
 
     def sending(self, target: str) -> Scenario:
         """Return the scenario with routers that send their logs to HOST:PORT."""
-        update = {"syslog": target}
+        return self._of_all({"syslog": target})
+
+    def trapping(self, target: str) -> Scenario:
+        """Return the scenario with routers that send their SNMP traps to HOST:PORT."""
+        return self._of_all({"traps": target})
+
+    def exporting(self, target: str, form: FlowForm | None, rate: float | None) -> Scenario:
+        """Return the scenario with routers that send their flows to HOST:PORT, so many a second each."""
+        changes = {"flows": target, "flow_form": form, "flow_rate": rate}
+        return self._of_all({name: value for name, value in changes.items() if value is not None})
+
+    def _of_all(self, update: dict[str, Any]) -> Scenario:
         fleet = None if self.fleet is None else self.fleet.model_copy(update=update)
         named = [router.model_copy(update=update) for router in self.router]
         return Scenario.model_validate(

@@ -106,19 +106,20 @@ class Lab:
     def _open(self, number: int, authority: Authority, name: str) -> None:
         truth = self.world.router(name)
         spec = truth.spec
-        tls = authority.server(spec.tls)
+        host = spec.address or self.host
+        tls = authority.server(spec.tls, host)
         port = spec.port or (self._base_port + number if self._base_port else 0)
         api, rest, rest_tls = Place(port, tls.context if tls else None), None, None
         if spec.rest_port is not None:
-            rest_tls = authority.server(spec.rest_tls)
+            rest_tls = authority.server(spec.rest_tls, host)
             rest = Place(spec.rest_port, rest_tls.context if rest_tls else None)
-        router = LabRouter(truth, self.world.clock, self.host, api, rest)
+        router = LabRouter(truth, self.world.clock, host, api, rest)
         router.start()
         self.routers[name] = router
         self.endpoints.append(
             Endpoint(
                 name=name,
-                host=self.host,
+                host=host,
                 port=router.port(Door.API),
                 tls=spec.tls.value,
                 client_tls=_CLIENT_MODES[spec.tls],
@@ -169,6 +170,20 @@ class Lab:
         """Return router name -> what it did, for one router or for all."""
         names = list(self.routers) if router is None else [self.router(router).name]
         return {name: self.routers[name].state.stats.as_dict() for name in names}
+
+    def flows(self, router: str, dimension: str | None = None) -> dict[str, Any]:
+        """Return what a router truly sent of flows: sums of all, and by the keys of a dimension if one is given.
+
+        Of a key: octets, packets (each times the sampling) and flows.
+        """
+        sender = self.router(router).flow_sender
+        if sender is None:
+            raise NotFound(f"router {router!r} sends no flows")
+        truth = sender.generator.truth
+        if dimension is None:
+            return truth.as_dict()
+        keys = {key: (sums.octets, sums.packets, sums.flows) for key, sums in truth.by(dimension).items()}
+        return truth.as_dict() | {"keys": keys}
 
     def timeline(self) -> list[dict[str, Any]]:
         """Return the faults that were injected live, as ``World.replay`` takes them."""

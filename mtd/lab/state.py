@@ -38,6 +38,10 @@ class Stats:
     aborted_slow_readers: int = 0
     log_lines_sent: int = 0
     log_lines_unsent: int = 0
+    traps_sent: int = 0
+    traps_unsent: int = 0
+    flow_datagrams_sent: int = 0
+    flow_datagrams_unsent: int = 0
     commands: Counter[str] = field(default_factory=Counter)
 
     def as_dict(self) -> dict[str, Any]:

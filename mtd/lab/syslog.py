@@ -30,6 +30,8 @@ class LogSender:
             socket.AF_INET6 if ":" in self._target[0] else socket.AF_INET, socket.SOCK_DGRAM
         )
         self._socket.setblocking(False)
+        if state.truth.spec.address is not None:
+            self._socket.bind((state.truth.spec.address, 0))
 
     def send(self, row: LogRow) -> None:
         """Send a line. As a router does, it doesn't mind if nobody is there."""
@@ -60,24 +62,24 @@ class LogSender:
         self._socket.close()
 
 
-def link_lines(applied: AppliedFault, names: list[str]) -> Iterator[tuple[int, str, str]]:
-    """Yield tick, topics and message of what a router logs of interfaces that flap."""
+def link_changes(applied: AppliedFault, interface_ids: list[str]) -> Iterator[tuple[int, str, bool]]:
+    """Yield when which of the interfaces that flap change: tick, id, and whether the link is there then."""
     fault, start = applied.fault, applied.start_tick
     if fault.every_s is None:
-        moments = [(start, "down")]
+        moments = [(start, False)]
         if applied.end_tick is not None:
-            moments.append((applied.end_tick, "up"))
+            moments.append((applied.end_tick, True))
     else:
         every, low = to_ticks(fault.every_s), to_ticks(fault.down_s)
         end = applied.end_tick or start + to_ticks(_FLAPS_S)
         moments = [
             moment
             for tick in range(start, end, every)
-            for moment in ((tick, "down"), (min(tick + low, end), "up"))
+            for moment in ((tick, False), (min(tick + low, end), True))
         ]
-    for tick, state in moments:
-        for name in names:
-            yield tick, "interface,info", link_message(name, up=state == "up")
+    for tick, up in moments:
+        for one in interface_ids:
+            yield tick, one, up
 
 
 def link_message(name: str, *, up: bool) -> str:

@@ -1,1 +1,1 @@
-"""What routers push: lines of their logs. Receiving, and what becomes of it on its way to the recorder."""
+"""What routers push: lines of their logs, flows, traps. Receiving, and what becomes of it on its way to the recorder."""

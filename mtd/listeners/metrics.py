@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from mtd.core.loop_metrics import LoopCounter
 from mtd.core.metrics import Counter, Gauge
 
-RECEIVED = Counter("mtd_listeners_messages_total", "Lines that were received, by listener.", ["listener"])
+RECEIVED = Counter(
+    "mtd_listeners_messages_total", "Lines and traps that were received, by listener.", ["listener"]
+)
 DROPPED = Counter(
     "mtd_listeners_dropped_total",
-    "Lines that were received and not stored, by listener and reason: queue_full, unknown_sender, ambiguous_sender, "
-    "too_fast, filtered (by the settings), not_recorded, stopped.",
+    "Lines and traps that were received and not stored, by listener and reason: queue_full, unknown_sender, ambiguous_sender, "
+    "too_fast, filtered (by the settings), not_recorded, stopped; of traps also malformed, no_trap (a request, say), version_off, "
+    "wrong_community, unknown_user, unknown_engine, wrong_level (not proven or encrypted as its user is), wrong_digest, "
+    "not_in_time_window, undecryptable.",
     ["listener", "reason"],
 )
 KERNEL_DROPPED = Counter(
@@ -20,14 +25,18 @@ BUFFER_BYTES = Gauge(
     "mtd_listeners_receive_buffer_bytes", "What the kernel holds for a listener at most.", ["listener"]
 )
 STORED = Counter(
-    "mtd_listeners_stored_total", "Lines that were passed on to be stored, by listener.", ["listener"]
+    "mtd_listeners_stored_total",
+    "Lines and traps that were passed on to be stored, by listener.",
+    ["listener"],
 )
 REPEATS = Counter(
     "mtd_listeners_repeats_total",
     "Lines that were stored as repeats of another one, by listener.",
     ["listener"],
 )
-UNDERSTOOD = Counter("mtd_listeners_understood_total", "Lines that a rule knew, by listener.", ["listener"])
+UNDERSTOOD = LoopCounter(
+    "mtd_listeners_understood_total", "Lines and traps that a rule knew, by listener.", ["listener"]
+)
 CUT = Counter(
     "mtd_listeners_cut_total",
     "Lines that were too long: their beginnings were kept, by listener.",
@@ -36,8 +45,17 @@ CUT = Counter(
 CONNECTIONS = Gauge("mtd_listeners_connections", "TCP connections that are open, by listener.", ["listener"])
 REFUSED_CONNECTIONS = Counter(
     "mtd_listeners_refused_connections_total",
-    "TCP connections that were too many, by listener.",
-    ["listener"],
+    "TCP connections that were refused, by listener and reason: too_many, too_many_of_sender, no_resources.",
+    ["listener", "reason"],
+)
+HANDSHAKES = Gauge(
+    "mtd_listeners_handshakes", "Handshakes of TLS that are under way, by listener.", ["listener"]
+)
+FAILED_HANDSHAKES = Counter(
+    "mtd_listeners_failed_handshakes_total",
+    "Handshakes of TLS that came to nothing, by listener and reason: not_agreed (on versions, ciphers or certificates, or it "
+    "was no TLS), timed_out, left (by the sender), gave_way (to newer ones).",
+    ["listener", "reason"],
 )
 STRANGERS = Gauge(
     "mtd_listeners_unknown_senders", "Senders that are nobody's device, by listener.", ["listener"]

@@ -107,6 +107,7 @@ def state_event(origin: Origin, change: StateChange, collected_us: int, received
     target.new_value = change.new
     target.message = change.message
     target.logged_as = change.logged_as
+    target.told_by = change.told_by
     return envelope
 
 
@@ -262,6 +263,7 @@ def state_change_of(changed: StateChanged) -> StateChange:
         new=changed.new_value,
         message=changed.message,
         logged_as=changed.logged_as,
+        told_by=changed.told_by,
     )
 
 

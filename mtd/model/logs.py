@@ -1,17 +1,20 @@
-"""Lines of devices' logs, as events and back."""
+"""Lines of devices' logs, as events."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import TYPE_CHECKING
+
+import orjson
 
 from mtd.model.events import Origin
 from mtd.pb.events.v1.envelope_pb2 import Envelope
 from mtd.pb.events.v1.logs_pb2 import LogForm
 
 if TYPE_CHECKING:
-    from mtd.pb.events.v1.logs_pb2 import LogBatch
+    from mtd.pb.events.v1.logs_pb2 import LogLine
 
 FORMS: Mapping[str, LogForm] = {
     "plain": LogForm.LOG_FORM_PLAIN,
@@ -21,7 +24,7 @@ FORMS: Mapping[str, LogForm] = {
 }
 """Ways of writing a line, by the names that people read."""
 
-_FORM_NAMES = {number: name for name, number in FORMS.items()}
+FORM_NAMES: Mapping[LogForm, str] = {number: name for name, number in FORMS.items()}
 _TEXTS = (
     ("text", "text"),
     ("event_type", "event_type"),
@@ -35,6 +38,8 @@ _TEXTS = (
     ("process", "process"),
     ("told_time", "told_time"),
 )
+_texts_of = attrgetter(*(name for name, _ in _TEXTS))
+_TOLD = tuple(told for _, told in _TEXTS)
 
 
 @dataclass(slots=True)
@@ -75,46 +80,39 @@ def log_event(origin: Origin, sender: str, entries: Sequence[LogEntry], received
     batch = envelope.log_batch
     batch.sender = sender
     for entry in entries:
-        line = batch.lines.add()
-        line.received_at_us = entry.received_us
-        for name, told in _TEXTS:
-            if value := getattr(entry, name):
+        line = batch.lines.add(received_at_us=entry.received_us, form=FORMS[entry.form])
+        for told, value in zip(_TOLD, _texts_of(entry), strict=True):
+            if value:
                 setattr(line, told, value)
-        head = entry.original.removesuffix(entry.text) if entry.text else entry.original
-        if entry.text and len(head) == len(entry.original):
-            line.original = entry.original
-        elif head:
-            line.head = head
-        line.form = FORMS[entry.form]
-        if entry.severity is not None:
-            line.severity = entry.severity
-        if entry.facility is not None:
-            line.facility = entry.facility
-        if entry.topics:
-            line.topics.extend(entry.topics)
-        if entry.values:
-            line.values.update(entry.values)
-        if entry.repeats:
-            line.repeats = entry.repeats
-        if entry.cut:
-            line.cut = True
+        _tell_rest(line, entry)
     return envelope
 
 
-def log_entries_of(batch: LogBatch) -> list[LogEntry]:
-    """Return the lines of a ``LogBatch``."""
-    return [
-        LogEntry(
-            received_us=line.received_at_us,
-            original=line.original or line.head + line.text,
-            form=_FORM_NAMES.get(line.form, "plain"),
-            severity=line.severity if line.HasField("severity") else None,
-            facility=line.facility if line.HasField("facility") else None,
-            topics=tuple(line.topics),
-            values=dict(line.values),
-            repeats=line.repeats,
-            cut=line.cut,
-            **{name: getattr(line, told) for name, told in _TEXTS},
-        )
-        for line in batch.lines
-    ]
+def _tell_rest(line: LogLine, entry: LogEntry) -> None:
+    """Set what isn't a text by itself."""
+    text, original = entry.text, entry.original
+    if text and not original.endswith(text):
+        line.original = original
+    elif len(original) > len(text):
+        line.head = original[: len(original) - len(text)]
+    if entry.severity is not None:
+        line.severity = entry.severity
+    if entry.facility is not None:
+        line.facility = entry.facility
+    if entry.topics:
+        line.topics.extend(entry.topics)
+    if entry.values:
+        line.values_json = _json_of(entry.values)
+    if entry.repeats:
+        line.repeats = entry.repeats
+    if entry.cut:
+        line.cut = True
+
+
+def _json_of(values: Mapping[str, str]) -> str:
+    told = orjson.dumps(values).decode()
+    if "\\u0000" not in told:
+        return told
+    # U+0000 can't be in a jsonb. The texts are cleaned, not the JSON: "\\u0000" may be a text as well.
+    cleaned = {name.replace("\0", "�"): value.replace("\0", "�") for name, value in values.items()}
+    return orjson.dumps(cleaned).decode()

@@ -31,7 +31,8 @@ class FrameValues:
 class StateChange:
     """Something changed its state; becomes the event ``StateChanged``.
 
-    ``logged_as``: what the device calls it in its own log; empty if that is the label.
+    ``logged_as``: what the device calls it in its own log; empty if that is the label. ``told_by``: who told of it, where that
+    is no poll.
     """
 
     event_type: str
@@ -44,6 +45,7 @@ class StateChange:
     new: str
     message: str
     logged_as: str = ""
+    told_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -357,9 +357,11 @@ class MetricsMenu:
                 continue
             expected = bool(excuse) and excuse[position] == wanted
             label = self._things.label(self.menu.scope, instance)
-            out.state_changes.append(
-                state_change(field.event, field.field, instance, label, old, new, expected=expected)
+            logged_as = self._things.logged_as(self.menu.scope, instance)
+            change = state_change(
+                field.event, field.field, instance, label, old, new, expected=expected, logged_as=logged_as
             )
+            out.state_changes.append(change)
 
     def _forget_states(self, states: dict[str, str]) -> None:
         """Forget the states of rows that are gone. In place: a twin has the same."""

@@ -8,7 +8,15 @@ from mtd.plugin.declaration import RowEvent, StateEvent
 
 
 def state_change(
-    event: StateEvent, field: str, instance: str, label: str, old: str, new: str, *, expected: bool
+    event: StateEvent,
+    field: str,
+    instance: str,
+    label: str,
+    old: str,
+    new: str,
+    *,
+    expected: bool,
+    logged_as: str = "",
 ) -> StateChange:
     """Return the event of a field that changed from one value to another."""
     severity = Severity.INFO if expected else event.severities.get(new, event.severity)
@@ -23,10 +31,13 @@ def state_change(
         old=old,
         new=new,
         message=fill(template, label=label, old=old, new=new),
+        logged_as=logged_as,
     )
 
 
-def row_change(event: RowEvent, instance: str, label: str, *, present: bool) -> StateChange:
+def row_change(
+    event: RowEvent, instance: str, label: str, *, present: bool, logged_as: str = ""
+) -> StateChange:
     """Return the event of a row that came or went."""
     return StateChange(
         event_type=event.event_type,
@@ -38,6 +49,7 @@ def row_change(event: RowEvent, instance: str, label: str, *, present: bool) -> 
         old="" if present else "present",
         new="present" if present else "",
         message=fill(event.message, label=label),
+        logged_as=logged_as,
     )
 
 

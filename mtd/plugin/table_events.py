@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from mtd.model.device import Severity
 from mtd.model.observation import Observation, StateChange
-from mtd.plugin.declaration import Column, Menu
+from mtd.plugin.declaration import Column, Menu, RowEvent
 from mtd.plugin.state_events import row_change, state_change
 from mtd.plugin.things import Things
 
@@ -33,7 +33,7 @@ class TableEvents:
         if event is not None:
             self._came += 1
             if self._came <= MOST_TOLD:
-                self._out.state_changes.append(row_change(event, key, self._label(key), present=True))
+                self._tell_row(event, key, present=True)
 
     def went(self, key: str) -> None:
         """A row isn't there any more."""
@@ -41,7 +41,7 @@ class TableEvents:
         if event is not None:
             self._went += 1
             if self._went <= MOST_TOLD:
-                self._out.state_changes.append(row_change(event, key, self._label(key), present=False))
+                self._tell_row(event, key, present=False)
 
     def changed(self, key: str, before: Mapping[str, str], now: Mapping[str, str]) -> None:
         """A row's watched fields are these now; what isn't there before or now is no change."""
@@ -51,8 +51,10 @@ class TableEvents:
                 continue
             excuse = field.event.expected_when
             expected = excuse is not None and now.get(excuse[0]) == excuse[1]
-            label = self._label(key)
-            change = state_change(field.event, field.field, key, label, was, new, expected=expected)
+            label, logged_as = self._label(key), self._things.logged_as(self._menu.scope, key)
+            change = state_change(
+                field.event, field.field, key, label, was, new, expected=expected, logged_as=logged_as
+            )
             severities = self._changes.setdefault(field.field, [])
             severities.append(change.severity)
             if len(severities) <= MOST_TOLD:
@@ -88,6 +90,11 @@ class TableEvents:
                 message=f"{more} more rows of {self._menu.table} {did} in the same moment: these aren't told one by one",
             )
         )
+
+    def _tell_row(self, event: RowEvent, key: str, *, present: bool) -> None:
+        logged_as = self._things.logged_as(self._menu.scope, key)
+        change = row_change(event, key, self._label(key), present=present, logged_as=logged_as)
+        self._out.state_changes.append(change)
 
     def _label(self, key: str) -> str:
         return self._things.label(self._menu.scope, key)

@@ -35,6 +35,7 @@ class Scope:
     gone: dict[str, None] = field(default_factory=dict)
     aliases: dict[str, str] = field(default_factory=dict)  # router's id -> instance
     labels: dict[str, str] = field(default_factory=dict)  # instance -> label, where that is another
+    logged: dict[str, str] = field(default_factory=dict)  # instance -> name in log lines, if not the label
     names: dict[str, str] = field(default_factory=dict)  # name -> instance
     names_of: dict[str, str] = field(default_factory=dict)  # instance -> name
     doubles: dict[str, int] = field(default_factory=dict)  # name -> how many have it, if more than one
@@ -74,6 +75,10 @@ class Things:
         """Return what people call it; its id as long as nothing else is known."""
         return self.scope(scope).labels.get(instance, instance)
 
+    def logged_as(self, scope: str, instance: str) -> str:
+        """Return what the router's log lines call it; empty if that is the label, or isn't known."""
+        return self.scope(scope).logged.get(instance, "")
+
     def learn(
         self, scope: str, raw_id: str, fields: Mapping[str, str], labels: Labels, same: SameThing | None
     ) -> str:
@@ -97,6 +102,11 @@ class Things:
             things.labels[instance] = label
         else:
             things.labels.pop(instance, None)
+        logged = fields.get(labels.logged or labels.name, "")
+        if logged and logged != label:
+            things.logged[instance] = logged
+        else:
+            things.logged.pop(instance, None)
         _rename(things, instance, name)
         return instance
 
@@ -124,6 +134,7 @@ class Things:
         if name:
             _release(things, name, instance)
         things.labels.pop(instance, None)
+        things.logged.pop(instance, None)
         self.set_speed(scope, instance, None)
 
     def forget_id(self, scope: str, raw_id: str) -> None:

@@ -30,7 +30,7 @@ NumberedEvent = tuple[int, "Envelope"]
 _UUID_BYTES = 16
 _NO_TENANT = str(uuid.UUID(int=0))
 _EVENTS_PER_LOOK = 8  # frames between two looks at the clock: about half a millisecond
-_LARGE_KINDS = frozenset({"table_delta", "snapshot", "log_batch"})  # one alone may take a slice
+_LARGE_KINDS = frozenset({"table_delta", "snapshot", "log_batch", "flow_batch"})  # one alone may take a slice
 
 
 @dataclass(slots=True)

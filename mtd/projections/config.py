@@ -14,7 +14,8 @@ class ProjectionsConfig(BaseModel):
         2048,
         ge=1,
         le=10_000,
-        description="Most events in one transaction: as many as wait, up to this. A transaction takes its "
+        description="Most events in one transaction: as many as wait, up to this. Eight log lines count as one, and so do 4 KiB "
+        "of a table, a document, lines or flows. A transaction takes its "
         "time however few it holds, so that small ones never catch up on a busy machine.",
     )
     read_ahead_batches: int = Field(
@@ -23,7 +24,8 @@ class ProjectionsConfig(BaseModel):
     read_ahead_events: int = Field(
         4096,
         ge=1,
-        description="Events that are read ahead, in however few batches: one of an overloaded second holds hundreds.",
+        description="Events that are read ahead, counted as in a transaction, in however few batches: one of an overloaded "
+        "second holds hundreds.",
     )
     slice_s: float = Field(
         0.003,
@@ -35,6 +37,13 @@ class ProjectionsConfig(BaseModel):
         300.0,
         ge=0,
         description="How far a collector's clock may be ahead of the hub's; events beyond are dropped.",
+    )
+    join_window_s: float = Field(
+        90.0,
+        ge=0,
+        le=3600,
+        description="A poll and a log line that tell the same of a thing within so many seconds are one event. Longer than what "
+        "both can tell is polled apart. What tells no state and comes again within it is one event as well. 0: each for itself.",
     )
     retry_first_s: float = Field(0.2, gt=0, description="Wait after the first failed transaction.")
     retry_cap_s: float = Field(10.0, gt=0, description="Longest wait between tries.")

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import orjson
 from zope.interface import implementer
 
 from mtd.core.errors import Refused
-from mtd.model.logs import log_entries_of
 from mtd.projections.errors import OutOfBounds
 from mtd.projections.frames import FrameEncoder, TimeBounds
 from mtd.projections.interfaces import IBatchWriter, IProjection
 from mtd.storage.partitioned import DAY_US, LOG_RECORD
 from mtd.storage.partitions import Partitions
-from mtd.storage.stores.logs import LogRow, insert_lines
+from mtd.storage.stores.logs import LogLines, insert_lines
 from mtd.storage.stores.positions import forget_rows
 from mtd.storage.txn import Transaction
 
 if TYPE_CHECKING:
     from mtd.pb.events.v1.envelope_pb2 import Envelope
+    from mtd.pb.events.v1.logs_pb2 import LogLine
 
 
 @implementer(IProjection)
@@ -50,29 +52,41 @@ class LogsBatch:
         self._log_id = log_id
         self._partitions = partitions
         self._bounds = bounds
-        self._rows: list[LogRow] = []
+        self._lines = LogLines()
+        self._days_us: set[int] = set()
 
     def add(self, seq: int, envelope: Envelope) -> None:
         """Take in lines."""
         self._bounds.check(envelope)
-        entries = log_entries_of(envelope.log_batch)
+        lines = list(envelope.log_batch.lines)
+        times_us = [line.received_at_us for line in lines]
         try:
-            for entry in entries:
-                self._partitions.check(LOG_RECORD, entry.received_us)
+            for at_us in (min(times_us), max(times_us)) if times_us else ():
+                self._partitions.check(LOG_RECORD, at_us)
         except Refused:
             raise OutOfBounds("retention") from None
-        device_id, sender = envelope.device_id or None, envelope.log_batch.sender
-        self._rows += [
-            LogRow(envelope.tenant_id, device_id, seq, part, sender, entry)
-            for part, entry in enumerate(entries)
-        ]
+        if envelope.source_seq:
+            _check_values(lines)
+        self._lines.add(envelope.tenant_id, envelope.device_id or None, seq, envelope.log_batch.sender, lines)
+        self._days_us.update(at_us - at_us % DAY_US for at_us in times_us)
 
     async def prepare(self) -> None:
         """Make the partitions of late lines."""
-        days_us = {row.entry.received_us - row.entry.received_us % DAY_US for row in self._rows}
-        await self._partitions.ensure(LOG_RECORD, days_us)
+        await self._partitions.ensure(LOG_RECORD, self._days_us)
 
     async def write(self, tx: Transaction) -> None:
         """Write the lines."""
         with self._partitions.expected(LOG_RECORD):
-            await insert_lines(tx, self._log_id, self._rows)
+            await insert_lines(tx, self._log_id, self._lines)
+
+
+def _check_values(lines: Sequence[LogLine]) -> None:
+    """Raise ValueError for lines of a collector with values that nobody could read again."""
+    for line in lines:
+        if not line.values_json:
+            continue
+        values = orjson.loads(line.values_json)
+        if not isinstance(values, dict) or not all(isinstance(value, str) for value in values.values()):
+            raise ValueError("the values of a line are no JSON object of texts")
+        if "\0" in "".join([*values, *values.values()]):
+            raise ValueError("the values of a line hold U+0000")

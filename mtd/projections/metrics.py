@@ -28,6 +28,10 @@ EVENTS_DROPPED = Counter(
     "Events that a projection left out, by reason.",
     ["projection", "reason"],
 )
+LINES_FOLDED = Counter(
+    "mtd_projections_lines_folded_total",
+    "Log lines that are no event of their own, because an earlier one within the window told the same; they are stored as lines.",
+)
 DEAD_LETTERS = Counter(
     "mtd_projections_dead_letters_total", "Events that can't be projected.", ["projection"]
 )

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Sequence
 from contextlib import aclosing
-from typing import Any
+from typing import Any, NamedTuple
 
 from mtd.core.errors import Retryable
 from mtd.core.queues import Policy, declare
 from mtd.eventlog.interfaces import LoggedBatch
 from mtd.projections import metrics
 from mtd.projections.batching import NumberedEvent
+from mtd.projections.weights import weight_of
 
 READ_AHEAD = declare(
     "projections.read_ahead",
@@ -22,24 +24,35 @@ READ_AHEAD = declare(
 )
 
 
+# Between two turns of the loop: two milliseconds of large events.
+_WEIGHED_AT_ONCE = 512
+
+
 class LogEnded(Retryable):
     """The log was stopped; nothing more comes."""
+
+
+class _Weighed(NamedTuple):
+    batch: LoggedBatch
+    weights: Sequence[int]
+    weight: int
 
 
 class ReadAhead:
     """Events behind a position, read while the ones before are being written.
 
-    The queue holds ``batches`` batches, and no more than ``events`` events unless a single
-    batch has them; when it is full, reading waits: the log keeps the rest.
+    The queue holds ``batches`` batches, and what weighs no more than ``events`` ordinary
+    events unless a single batch does; when it is full, reading waits: the log keeps the rest.
     """
 
     def __init__(self, lane: str, log: Any, after: int, batches: int, events: int) -> None:
-        self._most_events = events
-        self._queued_events = 0
+        self._most = events
+        self._queued_weight = 0
         self._room = asyncio.Event()
         self._came = asyncio.Event()
-        self._queue: asyncio.Queue[LoggedBatch | BaseException] = asyncio.Queue(batches)
-        self._pending: deque[NumberedEvent] = deque()
+        self._queue: asyncio.Queue[_Weighed | BaseException] = asyncio.Queue(batches)
+        self._pending: deque[tuple[int, NumberedEvent]] = deque()  # each behind its weight
+        self._pending_weight = 0
         READ_AHEAD.watch(self, lambda one: one._queue.qsize(), lambda one: one._queue.maxsize)
         self._depth = metrics.QUEUE_BATCHES.labels(lane=lane)
         self._task = asyncio.ensure_future(self._fill(log, after))
@@ -48,50 +61,71 @@ class ReadAhead:
         try:
             async with aclosing(log.subscribe(after)) as batches:
                 async for batch in batches:
-                    await self._wait_for_room(len(batch.events))
-                    self._queued_events += len(batch.events)
-                    await self._queue.put(batch)
+                    weighed = await _weighed(batch)
+                    await self._wait_for_room(weighed.weight)
+                    self._queued_weight += weighed.weight
+                    await self._queue.put(weighed)
                     self._came.set()
             await self._queue.put(LogEnded("the log was stopped"))
         except Exception as error:  # handed over: take() raises it
             await self._queue.put(error)
 
-    async def _wait_for_room(self, events: int) -> None:
-        while self._queued_events and self._queued_events + events > self._most_events:
+    async def _wait_for_room(self, weight: int) -> None:
+        while self._queued_weight and self._queued_weight + weight > self._most:
             self._room.clear()
             await self._room.wait()
 
     async def take(self, limit: int) -> list[NumberedEvent]:
-        """Return the next events, at most ``limit``: waits for the first, not for the others."""
+        """Return the next events, one at least, which weigh ``limit`` at most: waits for the first, not for the others."""
         if not self._pending:
             self._unpack(await self._queue.get())
-        while len(self._pending) < limit and not self._queue.empty():
+        while self._pending_weight < limit and not self._queue.empty():
             following = self._queue.get_nowait()
             if isinstance(following, BaseException):
                 self._queue.put_nowait(following)  # there is room: it was just taken
                 break
             self._unpack(following)
         self._depth.set(self._queue.qsize())
-        return [self._pending.popleft() for _ in range(min(limit, len(self._pending)))]
+        taken: list[NumberedEvent] = []
+        weight = 0
+        while self._pending and (not taken or weight + self._pending[0][0] <= limit):
+            own, event = self._pending.popleft()
+            weight += own
+            taken.append(event)
+        self._pending_weight -= weight
+        return taken
 
     async def take_full(self, limit: int) -> list[NumberedEvent]:
         """Return the next events once about ``limit`` of them wait; who gives up before has taken nothing."""
-        enough = min(limit, self._most_events // 2)
-        while len(self._pending) + self._queued_events < enough and not self._queue.full():
+        enough = min(limit, self._most // 2)
+        while self._pending_weight + self._queued_weight < enough and not self._queue.full():
             self._came.clear()
             await self._came.wait()
         return await self.take(limit)
 
-    def _unpack(self, batch: LoggedBatch | BaseException) -> None:
-        if isinstance(batch, BaseException):
-            self._queue.put_nowait(batch)  # nothing comes behind it: whoever asks next is told as well
-            raise batch
-        self._queued_events -= len(batch.events)
+    def _unpack(self, found: _Weighed | BaseException) -> None:
+        if isinstance(found, BaseException):
+            self._queue.put_nowait(found)  # nothing comes behind it: whoever asks next is told as well
+            raise found
+        self._queued_weight -= found.weight
         self._room.set()
-        self._pending.extend(batch.numbered())
+        self._pending.extend(zip(found.weights, found.batch.numbered(), strict=True))
+        self._pending_weight += found.weight
 
     async def close(self) -> None:
         """Stop reading."""
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
         self._depth.set(0)
+
+
+async def _weighed(batch: LoggedBatch) -> _Weighed:
+    weights, weight, told = [], 0, 0
+    for envelope in batch.events:
+        own = weight_of(envelope)
+        weights.append(own)
+        weight += own
+        if weight - told >= _WEIGHED_AT_ONCE:
+            told = weight
+            await asyncio.sleep(0)
+    return _Weighed(batch, weights, weight)

@@ -23,6 +23,7 @@ from mtd.projections.config import ProjectionsConfig
 from mtd.projections.portions import portions
 from mtd.projections.reader import ReadAhead
 from mtd.projections.upcoming import Group, Upcoming
+from mtd.projections.weights import first_of
 from mtd.storage.pool import Database
 from mtd.storage.stores.hub_logs import HubLogStore
 from mtd.storage.stores.positions import PositionStore
@@ -40,6 +41,8 @@ _PIN = "projections"
 _REBUILD_PIN = "projections.rebuild"
 _WATCH_S = 1.0
 _NOTHING_YET = -1
+# Of whatever weight.
+_READ_AT_ONCE = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,12 +308,12 @@ class ProjectionRunner:
             return False
         async with live.turn:
             while lane.position < live.position:
-                batches = await self._log.read(lane.position, self._config.batch_events)
+                batches = await self._log.read(lane.position, _READ_AT_ONCE)
                 events = [pair for batch in batches for pair in batch.numbered()]
                 events = [(seq, event) for seq, event in events if lane.position < seq <= live.position]
                 if not events:
                     break
-                await self._commit(lane, Group(events[: self._config.batch_events]))
+                await self._commit(lane, Group(first_of(events, self._config.batch_events)))
             if lane.position != live.position:
                 return False
             live.projections = [*live.projections, *lane.projections]

@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 
 from mtd.model.device import DeviceStatus
+from mtd.model.evidence import Source
 from mtd.queries.devices import shown_status
 from mtd.queries.patterns import like_any
 from mtd.queries.records import EventDay
@@ -18,13 +19,15 @@ FROM device d LEFT JOIN device_status s USING (tenant_id, device_id)
 LEFT JOIN device_unobserved u USING (tenant_id, device_id)
 WHERE d.tenant_id = %s GROUP BY 1, 2
 """
-_DAYS = """
-SELECT (e.ts_collected AT TIME ZONE 'UTC')::date, e.severity, count(*)
+# Of two rows that tell one fact the poll's is counted.
+_DAYS = f"""
+SELECT (least(e.ts_collected, e.mate_ts) AT TIME ZONE 'UTC')::date, e.severity, count(*)
 FROM event e LEFT JOIN device d USING (tenant_id, device_id)
 WHERE e.tenant_id = %s AND e.ts_collected >= %s AND e.ts_collected < %s
+  AND (e.mate_ts IS NULL OR e.source = {Source.POLL:d})
   AND (%s::text[] IS NULL OR d.name LIKE ANY (%s::text[]) OR e.device_id::text LIKE ANY (%s::text[]))
 GROUP BY 1, 2
-"""
+"""  # noqa: S608 - composed of constants
 _DAY = dt.timedelta(days=1)
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from mtd.model.device import DEFAULT_TENANT_ID, Severity
+from mtd.model.evidence import Source
 from mtd.queries.patterns import like
-from mtd.queries.records import StoredEvent
+from mtd.queries.records import Evidence, StoredEvent
 from mtd.storage import literals
 from mtd.storage.pool import Database
 from mtd.storage.stores.events import LOCK_TO_READ_POSITIONS
@@ -15,14 +17,40 @@ from mtd.storage.txn import Row, Transaction
 _SEVERITIES = {1: Severity.INFO, 2: Severity.WARNING, 3: Severity.CRITICAL}
 _NUMBERS = {severity: number for number, severity in _SEVERITIES.items()}
 
-_SELECT = (
-    "SELECT e.position, to_us(e.ts_collected), coalesce(e.device_id::text, ''), coalesce(d.name, ''),"
-    " e.event_type, e.severity, e.entity_type, e.entity_id,"
-    " CASE WHEN e.entity_type = 'device' AND e.entity_label = '' THEN coalesce(d.name, '')"
-    "      ELSE e.entity_label END,"
-    " e.field, e.old_value, e.new_value, e.message"
-    " FROM event e LEFT JOIN device d USING (tenant_id, device_id)"
+_TOLD = (
+    "event_type",
+    "severity",
+    "entity_type",
+    "entity_id",
+    "entity_label",
+    "field",
+    "old_value",
+    "new_value",
+    "message",
 )
+
+
+def _columns(row: str) -> str:
+    told = (f"{row}.{name}" for name in (*_TOLD, "source"))
+    return f"to_us({row}.ts_collected), {', '.join(told)}, {row}.log_id::text, {row}.seq, {row}.part"
+
+
+# Of two rows that tell one fact the later one in position is shown, so that streams come by what has changed. The other one is
+# looked for where there is one.
+_SELECT = f"""
+SELECT e.position, coalesce(e.device_id::text, ''), coalesce(d.name, ''), {_columns("e")}, m.position, {_columns("m")}
+FROM event e LEFT JOIN device d USING (tenant_id, device_id) LEFT JOIN LATERAL (
+    SELECT o.* FROM event o WHERE e.mate_ts IS NOT NULL AND o.tenant_id = e.tenant_id AND o.device_id = e.device_id
+      AND o.ts_collected = e.mate_ts AND o.log_id = e.mate_log_id AND o.seq = e.mate_seq AND o.part = e.mate_part LIMIT 1
+) m ON true
+WHERE (m.position IS NULL OR m.position < e.position) AND
+"""  # noqa: S608 - composed of constants
+# How grave it is, a poll tells: it knows what was wanted.
+_SEVERITY = (
+    f"CASE WHEN e.source = {Source.SYSLOG:d} THEN coalesce(m.severity, e.severity) ELSE e.severity END"
+)
+_ROW = len(_TOLD) + 5
+_SOURCE = len(_TOLD) + 1
 
 
 class EventQueries:
@@ -48,7 +76,7 @@ class EventQueries:
 
         async def read(tx: Transaction) -> list[Row]:
             await tx.execute(
-                f"{_SELECT} WHERE e.position > %s AND e.tenant_id = %s AND e.severity >= %s"
+                f"{_SELECT} e.position > %s AND e.tenant_id = %s AND {_SEVERITY} >= %s"
                 " AND (%s::text[] IS NULL OR d.name LIKE ANY (%s::text[]) OR e.device_id::text LIKE ANY (%s::text[]))"
                 " ORDER BY e.position LIMIT %s",
                 (position, tenant_id, _NUMBERS[min_severity], patterns, patterns, patterns, limit),
@@ -73,7 +101,7 @@ class EventQueries:
 
         async def read(tx: Transaction) -> list[Row]:
             await tx.execute(
-                f"{_SELECT} WHERE e.tenant_id = %s AND (%s::int8 IS NULL OR e.position < %s)"
+                f"{_SELECT} e.tenant_id = %s AND (%s::int8 IS NULL OR e.position < %s)"
                 f" AND (%s::uuid IS NULL OR e.device_id = %s) ORDER BY {order} DESC LIMIT %s",
                 (tenant_id, position, position, device_id, device_id, limit),
             )
@@ -99,11 +127,16 @@ class EventQueries:
 
 
 def _event(row: Row) -> StoredEvent:
-    position, collected_us, device_id, device_name, event_type, severity, *texts = row
-    entity_type, entity_id, entity_label, field, old, new, message = texts
+    position, device_id, device_name, *rest = row
+    own, (mate_position, *mate) = rest[:_ROW], rest[_ROW:]
+    rows = [own] if mate_position is None else sorted((own, mate), key=_moment)
+    shown = next((one for one in rows if one[_SOURCE] != Source.SYSLOG), own)
+    event_type, severity, entity_type, entity_id, entity_label, field, old, new, message = shown[1:_SOURCE]
+    if entity_type == "device":
+        entity_label = entity_label or device_name
     return StoredEvent(
         position=position,
-        collected_us=collected_us,
+        collected_us=rows[0][0],
         device_id=device_id,
         device_name=device_name,
         event_type=event_type,
@@ -115,4 +148,15 @@ def _event(row: Row) -> StoredEvent:
         old=old,
         new=new,
         message=message,
+        evidences=[_evidence(one, rows[0][0]) for one in rows if one[_SOURCE] is not None],
+        replaces=[] if mate_position is None else [mate_position],
     )
+
+
+def _moment(row: Sequence[Any]) -> tuple[Any, ...]:
+    return (row[0], *row[_SOURCE + 1 :])
+
+
+def _evidence(row: Sequence[Any], first_us: int) -> Evidence:
+    at_us, message, source, log_id, seq, part = row[0], *row[_SOURCE - 1 :]
+    return Evidence(Source(source), at_us, at_us - first_us, log_id, seq, part, message)

@@ -153,8 +153,11 @@ def _when(wanted: LogFilter, after: str, conditions: list[str], values: list[Any
         found = _TOKEN.fullmatch(after)
         if found is None:
             raise Refused("page_token is not one that this server gave out; begin without a token")
-        conditions.append("(r.ts, r.log_id, r.seq, r.part) < (from_us(%s), %s::uuid, %s, %s)")
-        values += [int(found[1]), found[2], int(found[3]), int(found[4])]
+        # The first says no more than the second, but days that are newer aren't opened for it.
+        conditions.append(
+            "r.ts <= from_us(%s) AND (r.ts, r.log_id, r.seq, r.part) < (from_us(%s), %s::uuid, %s, %s)"
+        )
+        values += [int(found[1]), int(found[1]), found[2], int(found[3]), int(found[4])]
 
 
 def _view(row: Row) -> LogLineView:

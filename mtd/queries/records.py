@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
 from mtd.model.device import DeviceStatus, Severity
+from mtd.model.evidence import Source
 from mtd.model.layout import Layout
 from mtd.model.metric import Lane, Tier
 from mtd.model.selection import EVERYTHING
@@ -160,8 +161,25 @@ class EventDay:
 
 
 @dataclass(frozen=True, slots=True)
+class Evidence:
+    """Who saw what an event tells, and when. ``log_id``, ``seq`` and ``part`` name what it is read from."""
+
+    source: Source
+    collected_us: int
+    after_first_us: int
+    log_id: str
+    seq: int
+    part: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class StoredEvent:
-    """One event as operators read it. ``device_id`` is empty if it is about the collector."""
+    """One event as operators read it. ``device_id`` is empty if it is about the collector.
+
+    ``evidences``: the first first; none where nobody else can tell the same. ``replaces``: positions at which it was told
+    before it had all of them.
+    """
 
     position: int
     collected_us: int
@@ -176,6 +194,8 @@ class StoredEvent:
     old: str
     new: str
     message: str
+    evidences: Sequence[Evidence] = ()
+    replaces: Sequence[int] = ()
 
 
 @dataclass(frozen=True, slots=True)

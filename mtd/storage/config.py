@@ -184,6 +184,32 @@ class CompactionConfig(BaseModel):
     )
 
 
+class FlowSumsConfig(BaseModel):
+    """How flow records are summed up by the minute and by the hour."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    enabled: bool = Field(
+        True,
+        description="Whether flow records are summed up. Off: only the records themselves are kept, while they are.",
+    )
+    close_after_s: float = Field(
+        15.0, ge=0, description="Seconds after the end of a minute before it is summed up."
+    )
+    late_wait_s: float = Field(
+        5.0,
+        ge=0,
+        description="Seconds in which nothing more of a minute came before it is summed up, so that what an edge brings"
+        " after an outage is summed up at once and not again and again.",
+    )
+    interval_s: float = Field(5.0, gt=0, description="Seconds between looks at what is due.")
+    late_alarm_s: float = Field(
+        900.0,
+        gt=0,
+        description="Age of a minute that waits to be summed up at which `/readyz` complains.",
+    )
+
+
 class BlocksConfig(BaseModel):
     """Blocks of closed hours."""
 
@@ -236,6 +262,10 @@ class StorageConfig(BaseModel):
     blocks: BlocksConfig = Field(default_factory=BlocksConfig, description="Blocks of closed hours.")
     compaction: CompactionConfig = Field(
         default_factory=CompactionConfig, description="How closed hours of telemetry become blocks."
+    )
+    flow_sums: FlowSumsConfig = Field(
+        default_factory=FlowSumsConfig,
+        description="How flow records are summed up by the minute and by the hour.",
     )
     pool_size: int = Field(6, ge=2, le=100, description="Connections kept open.")
     query_pool_size: int = Field(

@@ -8,11 +8,16 @@ arrays themselves is a ``text[]`` of array literals, cast row by row.
 from __future__ import annotations
 
 import json
+from binascii import b2a_base64
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import orjson
 from numpy.typing import NDArray
+from psycopg2.extensions import AsIs
+
+# Marks that texts hardly ever hold.
+_BETWEEN, _ABSENT = "\x1f", "\x1e"
 
 
 def numbers(values: Sequence[int | float | None] | NDArray[np.int64 | np.float64 | np.float32]) -> str:
@@ -41,21 +46,38 @@ def texts(values: Iterable[str | None]) -> str:
 
     PostgreSQL can't hold U+0000 in a text: it becomes U+FFFD.
     """
-    return "{" + ",".join(["NULL" if value is None else _quoted(value) for value in values]) + "}"
+    listed = list(values)
+    nulls = listed.count(None)
+    joined = _BETWEEN.join([_ABSENT if value is None else value for value in listed])
+    if joined.count(_BETWEEN) != len(listed) - 1 or joined.count(_ABSENT) != nulls:
+        # A text has one of the marks in it, or there is none at all.
+        return "{" + ",".join(["NULL" if value is None else f'"{_escaped(value)}"' for value in listed]) + "}"
+    # All at once: five times as fast as one by one.
+    literal = '{"' + _escaped(joined).replace(_BETWEEN, '","') + '"}'
+    return literal.replace(f'"{_ABSENT}"', "NULL") if nulls else literal
 
 
-def _quoted(text: str) -> str:
+def _escaped(text: str) -> str:
     # str.translate takes fifteen times as long for a document.
     if "\\" in text:
         text = text.replace("\\", "\\\\")
     if '"' in text:
         text = text.replace('"', '\\"')
-    return f'"{_clean(text)}"' if "\0" in text else f'"{text}"'
+    return _clean(text) if "\0" in text else text
 
 
 def bytea(values: Iterable[bytes]) -> str:
     """Return the ``bytea[]`` literal of byte strings."""
     return "{" + ",".join('"\\\\x' + value.hex() + '"' for value in values) + "}"
+
+
+def base64(values: Iterable[bytes]) -> AsIs:
+    """Return the ``text[]`` literal of byte strings in base64, of which ``decode`` makes ``bytea`` again.
+
+    For large ones: the driver looks at each character of a literal for what it has to escape, a hundredth of a second
+    for a megabyte. In this one there is nothing to be escaped, so that it goes as it is.
+    """
+    return AsIs("'{" + ",".join(f'"{b2a_base64(value, newline=False).decode()}"' for value in values) + "}'")
 
 
 def document(fields: Mapping[str, str]) -> str:

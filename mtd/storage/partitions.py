@@ -18,6 +18,8 @@ from mtd.storage.partitioned import (
     DAY_US,
     DEVICE_HEALTH,
     EVENT,
+    FLOW_BLOCK,
+    FLOW_SUM_1M,
     HOUR_US,
     LIST_CLASSES,
     LIST_PARTITIONS,
@@ -39,6 +41,7 @@ from mtd.storage.partitioned import (
 from mtd.storage.pool import Database
 from mtd.storage.retention import Retention
 from mtd.storage.stores.devices import forget_removed
+from mtd.storage.stores.flows import forget_due
 from mtd.storage.txn import Row, Transaction
 
 __all__ = ["DEVICE_HEALTH", "EVENT", "TELEMETRY_FRAME", "Partitions"]
@@ -159,12 +162,18 @@ class Partitions:
             try:
                 await self.maintain()
                 await forget_removed(self._db)
+                await self._forget_due()
                 self.making_failure = ""
             except MtdError as error:
                 self._note_failed(str(error))
             except Exception as error:
                 logger.exception("partition maintenance failed in an unexpected way")
                 self._note_failed(f"{type(error).__name__}: {error}")
+
+    async def _forget_due(self) -> None:
+        """Forget which flows should be summed up where nobody does it, a day after what they are made of is gone."""
+        blocks_us, minutes_us = self.oldest_us(FLOW_BLOCK), self.oldest_us(FLOW_SUM_1M)
+        await forget_due(self._db, blocks_us - DAY_US, minutes_us - DAY_US)
 
     def _note_failed(self, why: str) -> None:
         metrics.MAINTENANCE_FAILURES.labels(work="making").inc()

@@ -9,9 +9,11 @@ from mtd.testing.bench_output import end_with, folder, show
 from mtd.testing.end_to_end import Plan, measure, running_stage
 from mtd.testing.failover.command import failover
 from mtd.testing.faults.bench import faults
+from mtd.testing.flows.command import flow
 from mtd.testing.jetstream.command import jetstream
 from mtd.testing.outage.command import outage
 from mtd.testing.poll_bench import PollPlan, measure_polling, running_lab
+from mtd.testing.syslog.command import syslog
 from mtd.testing.telemetry.commands import COMMANDS
 from mtd.testing.trace_bench import traces
 
@@ -281,7 +283,7 @@ def _fleet(routers: int, interfaces: int) -> tuple[str, ...]:
     return ("--scenario", "fleet", "--routers", str(routers), "--interfaces", str(interfaces))
 
 
-for _command in (*COMMANDS, faults, outage, jetstream, failover, traces):
+for _command in (*COMMANDS, faults, flow, outage, jetstream, failover, traces, syslog):
     main.add_command(_command)
 
 

@@ -40,9 +40,18 @@ def free_port() -> int:
     Of those that the system doesn't give out by itself: a thousand lab routers
     would soon have taken it.
     """
+    return _free_port(socket.SOCK_STREAM)
+
+
+def free_udp_port() -> int:
+    """Return a UDP port of loopback that nobody has at the moment, of the same ones."""
+    return _free_port(socket.SOCK_DGRAM)
+
+
+def _free_port(kind: socket.SocketKind) -> int:
     while True:
         port = random.randrange(*_OWN_PORTS)  # noqa: S311 - no secret
-        with socket.socket() as probe:
+        with socket.socket(socket.AF_INET, kind) as probe:
             try:
                 probe.bind(("127.0.0.1", port))
             except OSError:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import click
 from playwright.sync_api import Browser, Page
@@ -16,7 +16,7 @@ from rich.console import Console
 from mtd.lab.control import LabControl
 from mtd.testing.browser import MISSING, Record, chromium, find_chromium
 from mtd.testing.end_to_end import Plan, running_stage, wait_for_first_polls
-from mtd.testing.harness import Stage
+from mtd.testing.harness import Stage, free_port
 
 Scheme = Literal["light", "dark"]
 
@@ -31,6 +31,8 @@ TROUBLE: tuple[tuple[str, str, dict[str, object]], ...] = (
     ("access-11", "slow", {"delay_s": 1.4}),
 )
 _TROUBLE_SHOWS_S = 60.0
+# A minute of flows is shown when it is over.
+_FLOWS_COME_S = 120.0
 # One router of the scenario refuses its password, and one may be away.
 _POLLED_AT_LEAST = 20
 _LOADED = "[data-testid=connection][data-phase=live]"
@@ -63,6 +65,23 @@ def _events(page: Page) -> None:
     page.wait_for_selector("[data-testid=event]")
 
 
+def _flows(page: Page) -> None:
+    # Until a time that is to come: what came just now is on it, too.
+    soon_us = page.evaluate("Math.ceil(Date.now() / 600000 + 1) * 600000000")
+    page.goto(page.url.partition("#")[0] + f"#/flows?until={soon_us:.0f}&dimension=src_address")
+    page.wait_for_selector("[data-testid=flow-row]")
+
+
+def _paths(page: Page) -> None:
+    page.goto(page.url.partition("#")[0] + "#/flows?view=paths&kind=service")
+    page.wait_for_selector("[data-testid=sankey]", timeout=_FLOWS_COME_S * 1000)
+
+
+def _drops(page: Page) -> None:
+    page.get_by_role("navigation").get_by_role("link", name="Drops").click()
+    page.wait_for_selector("[data-testid=exporter]")
+
+
 def _self(page: Page) -> None:
     page.get_by_role("navigation").get_by_role("link", name="mtd").click()
     page.wait_for_selector("[data-testid=figure]")
@@ -73,6 +92,8 @@ PICTURES = (
     Picture("console-device", _device, published=True),
     Picture("console-device-dark", _device, scheme="dark", published=True),
     Picture("console-phone", _devices, PHONE, published=True),
+    Picture("console-flows", _flows, published=True),
+    Picture("console-drops", _drops, published=True),
     Picture("console-mtd", _self, published=True),
     Picture("devices-dark", _devices, scheme="dark"),
     Picture("devices-wall", _devices, WALL, "dark"),
@@ -80,6 +101,14 @@ PICTURES = (
     Picture("device-phone", _device, PHONE, "dark"),
     Picture("events", _events),
     Picture("events-phone", _events, PHONE),
+    Picture("flows-dark", _flows, scheme="dark"),
+    Picture("flows-phone", _flows, PHONE),
+    Picture("flows-wall", _flows, WALL, "dark"),
+    Picture("paths", _paths),
+    Picture("paths-dark", _paths, scheme="dark"),
+    Picture("paths-phone", _paths, PHONE),
+    Picture("drops-dark", _drops, scheme="dark"),
+    Picture("drops-phone", _drops, PHONE),
     Picture("mtd-phone", _self, PHONE),
     Picture("mtd-dark", _self, scheme="dark"),
 )
@@ -139,10 +168,23 @@ def _running(url: str | None, say: Callable[[str], None]) -> Iterator[Shown]:
         return
     with tempfile.TemporaryDirectory(prefix="mtd-pictures-") as made:
         Path(made).chmod(0o711)
-        plan = Plan(seconds=0, lab_arguments=("--scenario", "isp"), labels_of=_role)
+        plan = _plan()
         with running_stage(Path(made), plan, say) as (stage, _):
             wait_for_first_polls(stage, _POLLED_AT_LEAST, say)
             yield Shown(stage.console_url, lambda: _make_trouble(stage))
+
+
+def _plan() -> Plan:
+    """Return the ISP's routers, which send their logs and tell of flows."""
+    syslog, flows = free_port(), free_port()
+    sending = ("--own-addresses", "--syslog", f"127.0.0.1:{syslog}", "--flows", f"127.0.0.1:{flows}")
+    listening: dict[str, Any] = {"enabled": True, "host": "127.0.0.1"}
+    return Plan(
+        seconds=0,
+        lab_arguments=("--scenario", "isp", *sending, "--flow-form", "ipfix", "--flow-rate", "20"),
+        settings={"syslog": {**listening, "udp_port": syslog}, "flows": {**listening, "ports": [flows]}},
+        labels_of=_role,
+    )
 
 
 def _make_trouble(stage: Stage) -> None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import socket
 from collections.abc import Iterator
 
 import click
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from mtd.cli import main
 from mtd.client import credential_sets, places
+from mtd.codec.flows.block import encode_block
+from mtd.codec.flows.columns import of_ipv4
 from mtd.testing.harness import free_port
 from tests.e2e.kit import Answer, Rig, rig
 
@@ -109,6 +113,10 @@ CALLS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("snapshots",): ("lab-0001",),
     ("syslog", "list"): (),
     ("syslog", "rules"): (),
+    ("flows", "top"): (),
+    ("flows", "series"): ("protocol",),
+    ("flows", "search"): ("198.51.100.7", "--at", "NOW", "--window", "1h"),
+    ("flows", "interfaces"): (),
     ("storage", "compact"): (),
     ("storage", "status"): (),
     ("backfill",): ("--generate", "1", "--interfaces", "2", "--days", "1"),
@@ -143,6 +151,18 @@ ELSEWHERE = {
     *(("ca", name) for name in ("init", "rotate", "show", "issue", "revoke")),
     ("enroll",),
 }
+# Of 198.51.100.7, just now.
+A_FLOW = """
+WITH stored AS (
+    INSERT INTO flow_block (tenant_id, device_id, log_id, seq, ts, first_ts, last_ts, exporter, form, sampling, records, octets,
+                            packets, estimated_octets, estimated_packets, block)
+    SELECT tenant_id, device_id, device_id, 1, now(), date_trunc('minute', now()), now() + interval '1 minute', '127.0.0.1', 3,
+           1, 1, 0, 0, 0, 0, %s FROM device WHERE name = 'lab-0001'
+    RETURNING tenant_id, device_id, ts
+)
+INSERT INTO flow_due (tenant_id, device_id, bucket_s, bucket)
+SELECT tenant_id, device_id, 60, date_trunc('minute', ts) FROM stored
+"""
 ALWAYS_JSON = {("config", "dump"), ("audit", "export")}
 
 
@@ -157,6 +177,11 @@ def running() -> Iterator[Rig]:
             client.ask(credential_sets.create_set("gone", "readonly"))
             client.ask(places.create_site("gone"))
             client.ask(places.create_group("gone"))
+        flow = {
+            "src_address": of_ipv4(np.array([0xC6336407], np.uint32)),
+            "in_interface": np.ones(1, np.uint32),
+        }
+        stage.sql(A_FLOW, encode_block(flow))
         (stage.folder / "devices.csv").write_text("name,host,username,password\nx,127.0.0.1,u,p\n")
         yield stage
 
@@ -195,6 +220,7 @@ def test_json_is_json(running: Rig, path: tuple[str, ...]) -> None:
         "FILE": str(running.folder / "devices.csv"),
         "PORT": str(running.routers["lab-0001"]["port"]),
         "COLLECTOR": socket.gethostname(),  # whose daemon polls
+        "NOW": dt.datetime.now(dt.UTC).isoformat(),
     }
     arguments = [stand_ins.get(word, word) for word in CALLS[path]]
     answer = called(running, path, arguments, "--json")

@@ -89,6 +89,7 @@ def summed(stage: Rig, name: str, dimension: str) -> tuple[int, int, int]:
     return tuple(int(one) for one in sums)  # type: ignore[return-value]
 
 
+@pytest.mark.timeout(300)  # minutes have to end
 def test_octets_sent_are_octets_kept_and_summed_up(running: tuple[Rig, int]) -> None:
     stage, port = running
     all_of_them = exporters()

@@ -121,6 +121,9 @@ def test_rules_are_tested_by_the_command(running: tuple[Rig, int]) -> None:
     line = stage.mtd("syslog", "rules", "--line", "interface,info ether1 link down").out
     assert "event: interface.oper.changed" in line
     assert "interface: ether1" in line
+    assert "on the timeline: yes" in line
+    known = stage.mtd("syslog", "rules", "--json", "--line", "system,info,account user a logged in via local")
+    assert known.json()["on_timeline"] is False
     wrong = stage.folder / "rules.yaml"
     wrong.write_text("rules:\n- {event: a.b, contains: x, pattern: 'x', samples: [{line: y}]}\n")
     answer = stage.mtd("syslog", "rules", str(wrong), code=1)

@@ -258,6 +258,16 @@ test("events are merged once, newest first, and bounded", async () => {
   assert.equal(log.before, null);
 });
 
+test("an event that is told again takes the place of what was told before", async () => {
+  const log = new EventLog(answering({ events: [event(3), event(2)], before: 2 }), "events", 10);
+  await log.load();
+  log.add([{ ...event(4), t_us: 5, replaces: [2] }]);
+  assert.deepEqual(log.events.map(({ position }) => position), [3, 4]);
+  // Another line was nearer: the first one stands for itself again.
+  log.add([{ ...event(5), t_us: 5, replaces: [4] }, event(2)]);
+  assert.deepEqual(log.events.map(({ position }) => position), [3, 2, 5]);
+});
+
 test("after a long break the list begins anew instead of hiding a hole", async () => {
   const http = answering({ events: [event(3), event(2)], before: 2 }, { events: [event(90), event(89)], before: 89 });
   const log = new EventLog(http, "events", 100);

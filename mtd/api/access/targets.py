@@ -8,6 +8,7 @@ _NAMING = (
     *("device", "proposal", "subnet", "address", "interface", "table", "kind", "tenant", "site"),
     *("device_group", "user", "token", "key", "collector", "serial", "name", "credential_set"),
     *("settings.name", "host", "settings.host"),
+    *("filter.address", "filter.src_address", "filter.dst_address"),  # of flows: whom somebody looks at
 )
 _MOST = 200
 

@@ -17,6 +17,7 @@ from mtd.api.grpc.globs import Globs
 from mtd.api.interfaces import TelemetryBackend
 from mtd.core.errors import MtdError
 from mtd.model.device import Severity
+from mtd.model.evidence import WORDS
 from mtd.queries.records import StoredEvent
 
 logger = logging.getLogger(__name__)
@@ -121,4 +122,14 @@ def event_object(event: StoredEvent) -> dict[str, object]:
         "old": event.old,
         "new": event.new,
         "message": event.message,
+        "evidences": [
+            {
+                "source": WORDS[one.source],
+                "t_us": one.collected_us,
+                "after_us": one.after_first_us,
+                "message": one.message,
+            }
+            for one in event.evidences
+        ],
+        "replaces": event.replaces,
     }

@@ -76,14 +76,20 @@ def _route(path: str) -> str:
     if not path.startswith(API + "/"):
         # Other files are the same for everybody, and on the web anyway.
         return "/console/" if path in (ROOT, ROOT + "/", f"{ROOT}/{INDEX}") else "/console/assets"
-    first, _, rest = path[len(API) + 1 :].partition("/")
+    name = path[len(API) + 1 :]
+    first, _, rest = name.partition("/")
     if first == "devices":
         last = rest.partition("/")[2]
         return f"{API}/devices/ID/{last}" if last in _DEVICE_PAGES else f"{API}/devices/ID"
-    return f"{API}/{first}" if first in _PAGES else f"{API}/other"
+    return f"{API}/{name}" if name in _PAGES else f"{API}/other"
 
 
-_PAGES = frozenset({"events", "logs", "catalogue", "self"})
+_PAGES = frozenset(
+    {
+        *("events", "logs", "catalogue", "self", "drops"),
+        *("flows", "flows/paths", "flows/records", "flows/interfaces"),
+    }
+)
 _DEVICE_PAGES = frozenset({"history", "events", "health"})
 
 

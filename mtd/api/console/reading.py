@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from types import MappingProxyType
 
 from mtd.api.console.arguments import Arguments, device_id, integer, one_text, only
 from mtd.api.console.costs import cost_object
@@ -48,6 +49,7 @@ class Reading:
     ``own``: mtd's state as a tenant sees it, by the tenant's id.
     ``intervals_s``: seconds between polls by tier, for devices that have none of their own.
     ``account``: what a device has cost so far, by its id; None if it isn't polled here.
+    ``more``: pages beside these, by their paths.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class Reading:
         deadline_s: float,
         clock: Clock = SYSTEM_CLOCK,
         account: Callable[[str], Account | None] = lambda _: None,
+        more: Mapping[str, Page] = MappingProxyType({}),
     ) -> None:
         self._backend = backend
         self._catalogue = catalogue
@@ -72,6 +75,7 @@ class Reading:
             "logs": self._logs,
             "catalogue": self._metrics,
             "self": self._self,
+            **more,
         }
         self._device_pages: dict[str, DevicePage] = {
             "": self._device,
@@ -84,8 +88,8 @@ class Reading:
         """Return the JSON of a page. Raises NotFound, Refused, TimeoutError, and what the database raises."""
         first, *rest = page.split("/")
         async with asyncio.timeout(self._deadline_s):
-            if not rest and first in self._pages:
-                return await self._pages[first](caller, given)
+            if page in self._pages:
+                return await self._pages[page](caller, given)
             if first == "devices" and rest and "/".join(rest[1:]) in self._device_pages:
                 return await self._device_pages["/".join(rest[1:])](caller, device_id(rest[0]), given)
         raise NotFound(f"there is no page {page[:100]!r}")
@@ -96,7 +100,7 @@ class Reading:
         account = self._account(detail.view.device_id)
         # Accounts grow in the loop: they are read before a thread takes over.
         cost = None if account is None else cost_object(account.costs.hourly(self._clock.monotonic()))
-        return await _encoded(lambda: {**device_object(detail, self._intervals_s()), "cost": cost})
+        return await encoded(lambda: {**device_object(detail, self._intervals_s()), "cost": cost})
 
     async def _history(self, caller: Principal, device: str, given: Arguments) -> bytes:
         only(given, "metric", "seconds", "end_us", "points")
@@ -111,7 +115,7 @@ class Reading:
         answer = await self._backend.history(
             caller.tenant_id, device, list(metrics), start_us, end_us, points
         )
-        return await _encoded(lambda: history_object(answer, start_us, end_us))
+        return await encoded(lambda: history_object(answer, start_us, end_us))
 
     async def _device_events(self, caller: Principal, device: str, given: Arguments) -> bytes:
         return await self._events_before(caller, given, device)
@@ -129,7 +133,7 @@ class Reading:
         answer: dict[str, object] = {"before": events[-1].position if len(events) == limit else None}
         if before is None:
             answer["position"] = newest[0].position if newest else 0
-        return await _encoded(lambda: {"events": [event_object(event) for event in events], **answer})
+        return await encoded(lambda: {"events": [event_object(event) for event in events], **answer})
 
     async def _logs(self, caller: Principal, given: Arguments) -> bytes:
         only(given, "contains", "event", "severity", "device", "seconds", "end_us", "older", "limit")
@@ -145,7 +149,7 @@ class Reading:
         )
         lines = await self._backend.log_lines(caller.tenant_id, wanted, one_text(given, "older"), limit)
         older = lines[-1].token if len(lines) == limit else None
-        return await _encoded(lambda: {"lines": [line_object(line) for line in lines], "older": older})
+        return await encoded(lambda: {"lines": [line_object(line) for line in lines], "older": older})
 
     async def _health(self, caller: Principal, device: str, given: Arguments) -> bytes:
         only(given, "seconds", "end_us")
@@ -153,11 +157,11 @@ class Reading:
         end_us = min(end_us, self._clock.now_us())  # nothing is known of the future
         start_us = min(start_us, end_us)
         history = await self._backend.health(caller.tenant_id, device, start_us, end_us)
-        return await _encoded(lambda: health_object(history))
+        return await encoded(lambda: health_object(history))
 
     async def _metrics(self, caller: Principal, given: Arguments) -> bytes:
         only(given)
-        return await _encoded(lambda: catalogue_object(self._catalogue))
+        return await encoded(lambda: catalogue_object(self._catalogue))
 
     async def _self(self, caller: Principal, given: Arguments) -> bytes:
         only(given)
@@ -171,6 +175,6 @@ class Reading:
         return max(0, end_us - seconds * 1_000_000), end_us
 
 
-async def _encoded(make: Callable[[], object]) -> bytes:
+async def encoded(make: Callable[[], object]) -> bytes:
     """Encode in a thread: a device of a thousand interfaces takes longer than the loop may be held."""
     return await asyncio.to_thread(lambda: encode(make()).encode())

@@ -20,6 +20,7 @@ from mtd.core.errors import Refused
 from mtd.model.catalogue import Catalogue
 from mtd.model.credentials import Purpose
 from mtd.model.device import InterfaceNaming, TlsMode
+from mtd.model.evidence import Source
 from mtd.model.metric import Tier
 from mtd.model.pb_enums import KIND, NAMING, OUTCOME, SEVERITY, STATUS, TIER, TLS_MODE, WAY
 from mtd.model.selection import T0Settings, limit_of, text_of
@@ -27,7 +28,7 @@ from mtd.pb.common.v1 import device_pb2 as pb_device
 from mtd.pb.common.v1 import series_pb2
 from mtd.pb.inventory.v1 import inventory_service_pb2 as pb
 from mtd.pb.telemetry.v1 import telemetry_service_pb2 as telemetry
-from mtd.queries.records import DeviceView, StoredEvent
+from mtd.queries.records import DeviceView, Evidence, StoredEvent
 from mtd.storage.stores.device_settings import DeviceSettings
 
 TIERS = frozenset(map(str, Tier))
@@ -236,6 +237,12 @@ def connection_message(report: ConnectionReport) -> pb.TestConnectionResponse:
     )
 
 
+_EVIDENCE_SOURCES = {
+    Source.POLL: telemetry.EVIDENCE_SOURCE_POLL,
+    Source.SYSLOG: telemetry.EVIDENCE_SOURCE_SYSLOG,
+}
+
+
 def event_message(event: StoredEvent) -> telemetry.StreamEventsResponse:
     """Return an event as the protocol shows it."""
     return telemetry.StreamEventsResponse(
@@ -253,7 +260,21 @@ def event_message(event: StoredEvent) -> telemetry.StreamEventsResponse:
             old_value=event.old,
             new_value=event.new,
             message=event.message,
+            evidences=[_evidence_message(one) for one in event.evidences],
+            replaced_positions=event.replaces,
         )
+    )
+
+
+def _evidence_message(evidence: Evidence) -> telemetry.Evidence:
+    return telemetry.Evidence(
+        source=_EVIDENCE_SOURCES[evidence.source],
+        collected_at_us=evidence.collected_us,
+        after_first_us=evidence.after_first_us,
+        log_id=evidence.log_id,
+        seq=evidence.seq,
+        part=evidence.part,
+        message=evidence.message,
     )
 
 

@@ -47,6 +47,7 @@ from mtd.pb.admin.v1 import (
 from mtd.pb.collector.v1 import collector_link_service_pb2
 from mtd.pb.diagnostics.v1 import diagnostics_service_pb2
 from mtd.pb.diagnostics.v1.diagnostics_service_pb2_grpc import add_DiagnosticsServiceServicer_to_server
+from mtd.pb.flows.v1 import flow_service_pb2
 from mtd.pb.ingest.v1 import enrollment_service_pb2, ingest_service_pb2
 from mtd.pb.inventory.v1 import (
     credential_service_pb2,
@@ -66,6 +67,7 @@ logger = logging.getLogger(__name__)
 DESCRIPTORS = (
     telemetry_service_pb2.DESCRIPTOR.services_by_name["TelemetryService"],
     log_service_pb2.DESCRIPTOR.services_by_name["LogService"],
+    flow_service_pb2.DESCRIPTOR.services_by_name["FlowService"],
     inventory_service_pb2.DESCRIPTOR.services_by_name["InventoryService"],
     site_service_pb2.DESCRIPTOR.services_by_name["SiteService"],
     device_group_service_pb2.DESCRIPTOR.services_by_name["DeviceGroupService"],

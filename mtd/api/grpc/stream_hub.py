@@ -47,8 +47,14 @@ logger = logging.getLogger(__name__)
 SEED_STEP = 50
 NAMES_STEP = 1000
 
-QUIET_KINDS = frozenset({"frame", "series_layout", "table_delta", "snapshot", "log_batch", "flow_batch"})
-"""Payloads that never become an event for operators."""
+_QUIET_KINDS = frozenset({"frame", "series_layout", "table_delta", "snapshot", "flow_batch"})
+
+
+def may_be_event(kind: str, envelope: Envelope) -> bool:
+    """Return whether a payload of this kind may have become an event for operators."""
+    if kind == "log_batch":
+        return any(line.event_type for line in envelope.log_batch.lines)
+    return kind not in _QUIET_KINDS
 
 
 class HubListener(Protocol):
@@ -166,7 +172,7 @@ class StreamHub:
                     self._layouts.declare(envelope.tenant_id, layout_of(declared))
             elif kind == "table_delta":
                 self._take_table(seq, envelope)
-            if kind not in QUIET_KINDS:
+            if may_be_event(kind, envelope):
                 told.add(envelope.tenant_id)
         metrics.HUB_FRAMES.inc(frames)
         if told and self._on_events is not None:

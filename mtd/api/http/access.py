@@ -101,7 +101,12 @@ ROUTES: Mapping[str, Access] = dict(
                 *("devices/ID", "devices/ID/history", "devices/ID/events", "devices/ID/health"),
             )
         ),
-        _read("/console/api/v1/logs", CONSOLE, audited=True, followed=True),
+        _read("/console/api/v1/drops", CONSOLE),
+        # Lines and flows tell who did what: what is asked for is written down, too.
+        *(
+            _read(f"/console/api/v1/{page}", CONSOLE, audited=True, followed=True)
+            for page in ("logs", "flows", "flows/paths", "flows/records", "flows/interfaces")
+        ),
         # Signed, or with a token: what is sent says who sends it.
         _open("/ingest/v1/batch", own_proof=True),
         _open("/ingest/v1/heartbeat", own_proof=True),

@@ -12,6 +12,7 @@ from typing import Any
 from mtd.api.console_limits import (
     LAST_US,
     MAX_EVENTS,
+    MAX_FLOW_WINDOW_S,
     MAX_HISTORY_S,
     MAX_METRICS,
     MAX_POINTS,
@@ -20,6 +21,8 @@ from mtd.api.console_limits import (
 from mtd.api.http.bodies import BATCH, KEY_HEADER
 from mtd.api.http.openapi_schemas import SCHEMAS
 from mtd.api.http.shown import SIGNATURE_HEADER, TENANT_HEADER
+from mtd.model.flows import DIMENSIONS
+from mtd.queries.flows.records import Order
 from mtd.queries.logs import EVENT_TYPE, MAX_NAMES, MAX_SEARCH
 from mtd.queries.patterns import MAX_LENGTH
 
@@ -253,7 +256,7 @@ _DEVICE_PAGES: Mapping[str, tuple[str, Sequence[str]]] = {
 }
 _ARGUMENTS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "before": ("Position that the events stand before.", _integer(0, MAX_POSITION)),
-    "limit": ("Most events.", _integer(1, MAX_EVENTS)),
+    "limit": ("Most rows: each page has a limit of its own.", _integer(1, MAX_EVENTS)),
     "seconds": ("How far back.", _integer(1, MAX_HISTORY_S)),
     "end_us": ("Until when, microseconds since 1970.", _integer(1, LAST_US)),
     "points": ("Most points of a series.", _integer(1, MAX_POINTS)),
@@ -272,6 +275,20 @@ _ARGUMENTS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     ),
     "older": ("Where older lines begin, as the page before said.", {"type": "string", "maxLength": 100}),
     "severity": ("Least severity of syslog: 0 emergency to 7 debug.", _integer(0, 7)),
+    "dimension": ("What flows are summed up by.", {"type": "string", "enum": list(DIMENSIONS)}),
+    "order": ("What the largest are the largest by.", {"type": "string", "enum": list(Order)}),
+    "kind": (
+        "What the paths go through: interfaces are those of one router.",
+        {"type": "string", "enum": ["conversation", "service", "interfaces"]},
+    ),
+    "address": (
+        "Address on either side, before or after its translation.",
+        {"type": "string", "maxLength": 50},
+    ),
+    "port": ("Its port.", _integer(0, 65_535)),
+    "protocol": ("Number of the protocol.", _integer(0, 255)),
+    "time_us": ("The second that is looked at, microseconds since 1970.", _integer(1, LAST_US)),
+    "window_s": ("So many seconds before and after as well.", _integer(0, MAX_FLOW_WINDOW_S)),
     "metric": (
         "Patterns of keys.",
         {
@@ -284,11 +301,29 @@ _ARGUMENTS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
 }
 
 
-_LOGS = ("contains", "event", "severity", "device", "seconds", "end_us", "older", "limit")
+_FLOWS = ("device", *_SPAN)
+_FLAT_PAGES: Mapping[str, tuple[str, Sequence[str]]] = {
+    "events": ("Events, the newest first", _PAGES),
+    "logs": (
+        "Lines of routers' logs, the newest first",
+        ("contains", "event", "severity", "device", *_SPAN, "older", "limit"),
+    ),
+    "flows": ("The largest among flows, over time", (*_FLOWS, "dimension", "order", "limit")),
+    "flows/paths": ("The largest paths of flows", (*_FLOWS, "kind", "order", "limit")),
+    "flows/records": (
+        "Who had an address, or a port, at a second",
+        ("address", "port", "protocol", "time_us", "window_s", "device", "older", "limit"),
+    ),
+    "flows/interfaces": ("Interfaces by flows and by their own counters", _FLOWS),
+    "drops": ("What routers pushed, and what of it was lost", ()),
+    "catalogue": ("The metrics that there are", ()),
+    "self": ("How mtd itself is", ()),
+}
+_REQUIRED = frozenset({"metric", "time_us"})
 
 
 def _arguments(names: Sequence[str]) -> list[dict[str, Any]]:
-    return [_query(name, *_ARGUMENTS[name], required=name == "metric") for name in names]
+    return [_query(name, *_ARGUMENTS[name], required=name in _REQUIRED) for name in names]
 
 
 def _console() -> dict[str, Any]:
@@ -310,15 +345,8 @@ def _console() -> dict[str, Any]:
         ),
         "/console/login": _get("The login", _answers("200", "Its page.", html, "403"), security=_NOBODY),
     }
-    outlines = {
-        "events": "Events, the newest first",
-        "logs": "Lines of routers' logs, the newest first",
-        "catalogue": "The metrics that there are",
-        "self": "How mtd itself is",
-    }
-    arguments = {"events": _PAGES, "logs": _LOGS}
-    for name, summary in outlines.items():
-        found[f"/console/api/v1/{name}"] = _get(summary, page, *_arguments(arguments.get(name, ())))
+    for name, (summary, names) in _FLAT_PAGES.items():
+        found[f"/console/api/v1/{name}"] = _get(summary, page, *_arguments(names))
     for part, (summary, names) in _DEVICE_PAGES.items():
         found[f"/console/api/v1/devices/{{device}}{part}"] = _get(summary, page, device, *_arguments(names))
     me = _answers("200", "Name, role, tenant.", _JSON_OBJECT, "401", "403", "429", "503")

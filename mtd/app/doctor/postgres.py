@@ -13,9 +13,9 @@ _MIB = 1024 * 1024
 _LEAST_BUFFERS = 128 * _MIB
 _OLD_TRANSACTIONS = 1_000_000_000
 _LOST_TRANSACTIONS = 1_600_000_000
-# Pools of the daemon beside that of writers: readers, readers across, arrays; owner, coordination, leases, listeners, compaction.
+# Pools of the daemon beside that of writers: readers, readers across, arrays; owner, coordination, leases, listeners, compaction, flow sums.
 _POOLS_OF_READERS = 3
-_OTHER_CONNECTIONS = 15
+_OTHER_CONNECTIONS = 16
 
 
 @CHECKS.add("postgres.reachable", _AREA, "PostgreSQL")

@@ -48,6 +48,8 @@ class Limits:
     domains: int = 64
     templates: int = 256
     """Of one domain; the one that wasn't used for longest gives way."""
+    fields: int = 32_768
+    """Of all templates together; a field takes some 130 bytes."""
     held_bytes: int = 1024 * 1024
     """Of sets whose template hasn't come yet, with what it takes to keep one; the oldest give way."""
     samplers: int = 256
@@ -128,8 +130,11 @@ class Exporter:
         self._limits = limits or Limits()
         self._domains: OrderedDict[int, _Domain] = OrderedDict()
         self._waiting: dict[tuple[int, RecordFormat], tuple[_Domain, list[_Part]]] = {}
+        self._fields = 0
         self._held: deque[_Held] = deque()
         self._held_bytes = 0
+        self._awaited: Counter[tuple[int, int]] = Counter()  # sets that wait, by domain and template
+        self._came: set[int] = set()  # templates of this datagram that some wait for
 
     # -- what comes ------------------------------------------------------------
 
@@ -144,7 +149,7 @@ class Exporter:
         domain = self._domain(header)
         if _began_anew(domain, header):
             # Numbers of templates may mean others now. Records wait for them; sampling is hardly another.
-            domain.templates.clear()
+            self._forget(domain, list(domain.templates))
             self.counts.restarts += 1
         brought: int | None = 0
         try:
@@ -159,6 +164,8 @@ class Exporter:
         except NotFlows as wrong:
             self.counts.malformed[wrong.reason] += 1
             brought = None
+        if self._came:
+            self._release(header.domain, domain)
         domain.sequence.take(header.sequence, 1 if header.version == V9 else brought)
 
     def _domain(self, header: Header) -> _Domain:
@@ -166,7 +173,8 @@ class Exporter:
         if found is None:
             found = self._domains[header.domain] = _Domain()
             if len(self._domains) > self._limits.domains:
-                self._domains.popitem(last=False)
+                _, oldest = self._domains.popitem(last=False)
+                self._forget(oldest, list(oldest.templates))
                 self.counts.domains_dropped += 1
         self._domains.move_to_end(header.domain)
         return found
@@ -197,22 +205,38 @@ class Exporter:
         known = domain.templates.get(template.number)
         if known is None or known.template != template:
             self.counts.templates += 1
-            domain.templates[template.number] = RecordFormat(template)
+            self._add(domain, template)
             if len(domain.templates) > self._limits.templates:
-                domain.templates.popitem(last=False)
-                self.counts.templates_dropped += 1
+                self._drop_oldest(domain)
+            while self._fields > self._limits.fields:
+                self._drop_oldest(next(one for one in self._domains.values() if one.templates))
         domain.templates.move_to_end(template.number)
-        if self._held:
-            self._release(number, domain, template.number)
+        if (number, template.number) in self._awaited:
+            self._came.add(template.number)
 
-    @staticmethod
-    def _withdraw(domain: _Domain, number: int) -> None:
+    def _add(self, domain: _Domain, template: Template) -> None:
+        self._forget(domain, [template.number])
+        domain.templates[template.number] = RecordFormat(template)
+        self._fields += len(template.fields)
+
+    def _drop_oldest(self, domain: _Domain) -> None:
+        self._forget(domain, [next(iter(domain.templates))])
+        self.counts.templates_dropped += 1
+
+    def _forget(self, domain: _Domain, numbers: Iterable[int]) -> None:
+        for number in numbers:
+            known = domain.templates.pop(number, None)
+            if known is not None:
+                self._fields -= len(known.template.fields)
+
+    def _withdraw(self, domain: _Domain, number: int) -> None:
         if number not in _ALL_KINDS:
-            domain.templates.pop(number, None)
+            self._forget(domain, [number])
             return
-        for one, known in list(domain.templates.items()):
-            if bool(known.template.scopes) is _ALL_KINDS[number]:
-                del domain.templates[one]
+        kind = _ALL_KINDS[number]
+        self._forget(
+            domain, [one for one, known in domain.templates.items() if bool(known.template.scopes) is kind]
+        )
 
     # -- what came before its template -----------------------------------------
 
@@ -220,23 +244,30 @@ class Exporter:
         self.counts.held += 1
         self._held.append(held)
         self._held_bytes += held.bytes_taken
+        self._awaited[held.domain, held.template] += 1
         while self._held_bytes > self._limits.held_bytes:
-            self._held_bytes -= self._held.popleft().bytes_taken
+            oldest = self._held.popleft()
+            self._held_bytes -= oldest.bytes_taken
             self.counts.held_dropped += 1
+            self._awaited[oldest.domain, oldest.template] -= 1
+            if not self._awaited[oldest.domain, oldest.template]:
+                del self._awaited[oldest.domain, oldest.template]
 
-    def _release(self, number: int, domain: _Domain, template: int) -> None:
-        """Read what waited for a template."""
-        kept: deque[_Held] = deque()
-        for held in self._held:
-            if (held.domain, held.template) != (number, template):
-                kept.append(held)
+    def _release(self, number: int, domain: _Domain) -> None:
+        """Read what waited for templates that came. One look for all of a datagram, of which there may be a thousand."""
+        came, self._came = self._came, set()
+        for template in came:
+            self._awaited.pop((number, template), None)
+        waiting, self._held = self._held, deque()
+        for held in waiting:
+            if held.domain != number or held.template not in came:
+                self._held.append(held)
                 continue
             self._held_bytes -= held.bytes_taken
             try:
-                self._records(domain, Records(template, held.data), held.header, held.received_us)
+                self._records(domain, Records(held.template, held.data), held.header, held.received_us)
             except NotFlows as wrong:
                 self.counts.malformed[wrong.reason] += 1
-        self._held = kept
 
     # -- sampling ----------------------------------------------------------------
 
@@ -297,7 +328,8 @@ class Exporter:
         for one in learned:
             domain = self._domains.setdefault(one.domain, _Domain())
             for template in one.templates:
-                domain.templates.setdefault(template.number, RecordFormat(template))
+                if template.number not in domain.templates:
+                    self._add(domain, template)
             domain.sampling = domain.sampling or one.sampling
             domain.booted_ms = domain.booted_ms or one.booted_ms
             domain.samplers = {**one.samplers, **domain.samplers}

@@ -20,12 +20,11 @@ MAX_BYTES = 8192
 
 _PRIORITY = re.compile(rb"<(\d{1,3})>")
 _HIGHEST_PRIORITY = 191
-_BSD_TIME = re.compile(
-    rb"((?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) [ 0-3]?\d(?: \d{4})? \d\d:\d\d:\d\d) "
-)
-_ISO_TIME = re.compile(rb"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?) ")
-_ROUTEROS_TIME = re.compile(
-    rb"((?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)/\d\d(?:/\d{4})? \d\d:\d\d:\d\d) "
+# Of BSD, of ISO, and of RouterOS' own log.
+_TIME = re.compile(
+    rb"((?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) [ 0-3]?\d(?: \d{4})? \d\d:\d\d:\d\d"
+    rb"|\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?"
+    rb"|(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)/\d\d(?:/\d{4})? \d\d:\d\d:\d\d) "
 )
 _HOST = re.compile(rb"([^\s:\[\]<>,=]{1,255}) ")
 _TAG = re.compile(rb"([A-Za-z0-9_./-]{1,48})(?:\[(\d{1,10})\])?: ?")
@@ -33,6 +32,7 @@ _RFC5424 = re.compile(
     rb"1 (-|[0-9T:.Z+-]{1,40}) (-|[!-~]{1,255}) (-|[!-~]{1,48}) (-|[!-~]{1,128}) (-|[!-~]{1,32}) "
 )
 _DATA = re.compile(rb"\[[!-~]{1,32}(?: [^\s=\]\"]{1,32}=\"(?:[^\"\\]|\\.)*\")*\]", re.DOTALL)
+_SEVERITIES = tuple(Severity)
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -101,7 +101,7 @@ def _priority(line: Line, data: bytes) -> bytes:
         return data
     line.form = Form.BSD
     line.facility, severity = divmod(int(found[1]), 8)
-    line.severity = Severity(severity)
+    line.severity = _SEVERITIES[severity]
     return data[found.end() :]
 
 
@@ -116,11 +116,17 @@ def _rfc5424(line: Line, rest: bytes, found: re.Match[bytes], code_page: str) ->
     else:
         while (data := _DATA.match(rest)) is not None:
             rest = rest[data.end() :]
-    return rest.removeprefix(b" ").removeprefix(_BOM)
+    # rsyslog leaves the blank that was behind the program's name before the message.
+    message = rest.removeprefix(b" ").removeprefix(_BOM).lstrip(b" ")
+    if not split_topics(told[2] + b" ", alone=False)[0]:
+        return message
+    # Forwarders that made this of a router's line took the topics for the name of a program.
+    line.program = ""
+    return told[2] + b" " + message
 
 
 def _bsd(line: Line, rest: bytes, code_page: str, names: Collection[bytes]) -> bytes:
-    found = _BSD_TIME.match(rest) or _ISO_TIME.match(rest) or _ROUTEROS_TIME.match(rest)
+    found = _TIME.match(rest)
     if found is None:
         return rest
     line.form = Form.BSD

@@ -7,9 +7,9 @@ what a YAML file holds (``rules.yaml`` beside this module has ours, and says how
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from mtd.codec.syslog.line import read_line
 from mtd.codec.syslog.topics import Severity
@@ -17,7 +17,9 @@ from mtd.codec.syslog.topics import Severity
 _EVENT = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*)+")
 _FRAGMENT = re.compile(r"%\{([A-Z][A-Z0-9_]*)(?::([a-z][a-z0-9_]*))?\}")
 _VALUE = re.compile(r"%\{([a-z][a-z0-9_]*)\}")
-_KEYS = frozenset({"event", "topics", "contains", "pattern", "severity", "entity", "state", "samples"})
+_KEYS = frozenset(
+    {"event", "topics", "contains", "pattern", "severity", "entity", "state", "timeline", "samples"}
+)
 _STATE_KEYS = frozenset({"field", "old", "new"})
 _SAMPLE_KEYS = frozenset({"line", "values"})
 _MOST_KINDS = 1024
@@ -31,8 +33,7 @@ class RuleError(ValueError):
     """A rule can't be used. Says which, why, and what to do."""
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """What a message means.
 
     ``entity``: name of what it is about; empty if that is the device itself. ``state_field``, ``old`` and ``new`` are in
@@ -60,7 +61,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule. Without ``topics`` it looks at all lines."""
+    """One rule. Without ``topics`` it looks at all lines. ``timeline`` is None where it doesn't say."""
 
     event_type: str
     topics: frozenset[str]
@@ -71,7 +72,13 @@ class Rule:
     state_field: str
     old: str
     new: str
+    timeline: bool | None
     samples: tuple[Sample, ...]
+
+    @property
+    def tells_state(self) -> bool:
+        """Whether its lines tell a state that changed."""
+        return bool(self.state_field or self.old or self.new)
 
     def finding(self, found: re.Match[str]) -> Finding:
         """Return what a match means. What the pattern didn't find isn't among the values."""
@@ -88,12 +95,34 @@ class Rule:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """What the rules say of a type of events: whether its lines are on the timeline, and whether they tell a state."""
+
+    on_timeline: bool
+    of_state: bool
+
+
+_Tried = tuple[str, Callable[[str], re.Match[str] | None], Rule]
+"""What is looked at of each rule, and the rule."""
+
+
 class Rules:
     """Rules in order: the first that knows a message is the one."""
 
     def __init__(self, rules: Sequence[Rule]) -> None:
         self.all = tuple(rules)
-        self._by_topics: dict[tuple[str, ...], tuple[Rule, ...]] = {}
+        self._by_topics: dict[tuple[str, ...], tuple[_Tried, ...]] = {}
+
+    def tellings(self) -> dict[str, Telling]:
+        """Return what is said of each type: by the first of its rules that says so, else by whether one tells a state."""
+        states: dict[str, bool] = {}
+        said: dict[str, bool] = {}
+        for rule in self.all:
+            states[rule.event_type] = states.get(rule.event_type, False) or rule.tells_state
+            if rule.timeline is not None:
+                said.setdefault(rule.event_type, rule.timeline)
+        return {name: Telling(said.get(name, state), state) for name, state in states.items()}
 
     def find(self, topics: tuple[str, ...], text: str, identity: str = "") -> Finding | None:
         """Return what a message means; None if no rule knows it.
@@ -104,12 +133,12 @@ class Rules:
         text = text[:_SHOWN]
         if identity and text.startswith(identity) and text.startswith(": ", len(identity)):
             text = text[len(identity) + 2 :]
-        for rule in self._for(topics):
-            if rule.contains in text and (found := rule.pattern.search(text)) is not None:
+        for contains, search, rule in self._for(topics):
+            if contains in text and (found := search(text)) is not None:
                 return rule.finding(found)
         return None
 
-    def _for(self, topics: tuple[str, ...]) -> tuple[Rule, ...]:
+    def _for(self, topics: tuple[str, ...]) -> tuple[_Tried, ...]:
         rules = self._by_topics.get(topics)
         if rules is None:
             if (
@@ -117,7 +146,7 @@ class Rules:
             ):  # topics come from the wire: who invents some doesn't fill us up
                 self._by_topics.clear()
             rules = tuple(
-                rule
+                (rule.contains, rule.pattern.search, rule)
                 for rule in self.all
                 if not topics or not rule.topics or not rule.topics.isdisjoint(topics)
             )
@@ -190,6 +219,9 @@ def _rule(place: int, content: object, fragments: Mapping[str, str]) -> Rule:
     for name in _VALUE.findall(old + new):
         if name not in pattern.groupindex:
             raise RuleError(f"{where}: `state` wants `{name}`, which the pattern doesn't find")
+    timeline = content.get("timeline")
+    if not isinstance(timeline, bool | None):
+        raise RuleError(f"{where}: `timeline` is true or false, not {timeline!r}")
     return Rule(
         event,
         frozenset(_words(where, "topics", content.get("topics") or [])),
@@ -200,6 +232,7 @@ def _rule(place: int, content: object, fragments: Mapping[str, str]) -> Rule:
         _text(where, "field", state.get("field", ""), empty=True),
         old,
         new,
+        timeline,
         tuple(_sample(where, one) for one in content.get("samples") or []),
     )
 

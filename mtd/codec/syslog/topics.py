@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import re
+from functools import lru_cache
 
 
 class Severity(enum.IntEnum):
@@ -51,13 +52,19 @@ def split_topics(text: bytes, *, alone: bool) -> tuple[tuple[str, ...], bytes]:
     found = _SEVERAL.match(text) or (_ONE.match(text) if alone else None)
     if found is None:
         return (), text
-    topics = tuple(word.strip().decode("ascii") for word in found[1].split(b","))
+    topics = _topics_of(found[1])
+    return (topics, text[found.end() :]) if topics else ((), text)
+
+
+# Bounded: they come from the wire.
+@lru_cache(maxsize=1024)
+def _topics_of(words: bytes) -> tuple[str, ...]:
+    topics = tuple(word.strip().decode("ascii") for word in words.split(b","))
     beside_severity = len(topics) > 1 and not OF_TOPIC.keys().isdisjoint(topics)
-    if not beside_severity and not KNOWN.issuperset(topics):
-        return (), text
-    return topics, text[found.end() :]
+    return topics if beside_severity or KNOWN.issuperset(topics) else ()
 
 
+@lru_cache(maxsize=1024)
 def severity_of(topics: tuple[str, ...]) -> Severity | None:
     """Return the worst severity among topics; None if none says one."""
     return min((OF_TOPIC[topic] for topic in topics if topic in OF_TOPIC), default=None)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mtd.lab.menus.base import Menu, Row, nothing, numbered, row
+from mtd.lab.scenario import FlowForm, TrapVersion
 
 if TYPE_CHECKING:
     from mtd.lab.state import RouterState
 
 _REMOTE_FORMATS_SINCE = (7, 18)
+_FLOW_VERSIONS = {FlowForm.NETFLOW5: "5", FlowForm.NETFLOW9: "9", FlowForm.IPFIX: "ipfix"}
 
 
 def _logging(_state: RouterState, _tick: int) -> list[Row]:
@@ -40,6 +42,16 @@ def _logging_actions(state: RouterState, _tick: int) -> list[Row]:
     )
 
 
+def _snmp(state: RouterState, _tick: int) -> list[Row]:
+    spec = state.truth.spec
+    found = row(enabled=spec.traps is not None, contact="", location="lab")
+    if spec.traps is None:
+        return [found | row(trap_community="public", trap_version=1)]
+    target, _, _ = spec.traps.rpartition(":")
+    found |= row(trap_community=spec.community, trap_version=1 if spec.trap_version is TrapVersion.V1 else 2)
+    return [found | row(trap_target=target, trap_generators="start-trap,interfaces", trap_interfaces="all")]
+
+
 def _traffic_flow(_state: RouterState, _tick: int) -> list[Row]:
     return [
         row(
@@ -53,9 +65,13 @@ def _traffic_flow(_state: RouterState, _tick: int) -> list[Row]:
 
 
 def _flow_targets(state: RouterState, _tick: int) -> list[Row]:
-    version = "ipfix" if state.persona.is_v7 else "9"
+    spec = state.truth.spec
+    version, address, port = "ipfix" if state.persona.is_v7 else "9", "192.0.2.9", "2055"
+    if spec.flows is not None:
+        version = _FLOW_VERSIONS.get(spec.flow_form, version)
+        address, _, port = spec.flows.rpartition(":")
     return numbered(
-        [row(dst_address="192.0.2.9", port=2055, version=version, v9_template_refresh=20, disabled=False)]
+        [row(dst_address=address, port=port, version=version, v9_template_refresh=20, disabled=False)]
     )
 
 
@@ -139,9 +155,7 @@ def settings_menus(state: RouterState) -> list[Menu]:
             "/ip/neighbor/discovery-settings", row(discover_interface_list="all", protocol="cdp,lldp,mndp")
         ),
         _fixed("/ip/firewall/connection/tracking", row(enabled="auto", loose_tcp_tracking=True)),
-        _fixed(
-            "/snmp", row(enabled=False, contact="", location="lab", trap_community="public", trap_version=1)
-        ),
+        Menu("/snmp", _snmp),
         _fixed(
             "/snmp/community",
             row(name="public", addresses="::/0", security="none", read_access=True, write_access=False),

@@ -14,6 +14,8 @@ _OCTETS = 0x04
 _NULL = 0x05
 _OID = 0x06
 _SEQUENCE = 0x30
+_ADDRESS = 0x40
+_TRAP_OF_V1 = 0xA4
 
 V1 = 0
 V2C = 1
@@ -33,6 +35,7 @@ class Kind(enum.IntEnum):
     RESPONSE = 0xA2
     SET = 0xA3
     GET_BULK = 0xA5
+    TRAP = 0xA7
 
 
 class Tag(enum.IntEnum):
@@ -87,12 +90,31 @@ class Message:
 
     def encode(self) -> bytes:
         """Return the message as it goes over the wire."""
-        pairs = b"".join(_tlv(_SEQUENCE, _tlv(_OID, _oid(oid)) + value.encode()) for oid, value in self.pairs)
         head = b"".join(
             _tlv(_INTEGER, _integer(number)) for number in (self.request_id, self.status, self.index)
         )
-        pdu = _tlv(self.kind, head + _tlv(_SEQUENCE, pairs))
+        pdu = _tlv(self.kind, head + _tlv(_SEQUENCE, _pairs(self.pairs)))
         return _tlv(_SEQUENCE, _tlv(_INTEGER, _integer(self.version)) + _tlv(_OCTETS, self.community) + pdu)
+
+
+def trap_of_v1(
+    community: bytes, enterprise: Oid, address: str, generic: int, ticks: int, pairs: tuple[Pair, ...]
+) -> bytes:
+    """Return a trap of version 1, which has a form of its own. ``address``: what the router calls its own."""
+    pdu = _tlv(
+        _TRAP_OF_V1,
+        _tlv(_OID, _oid(enterprise))
+        + _tlv(_ADDRESS, bytes(int(part) for part in address.split(".")))
+        + _tlv(_INTEGER, _integer(generic))
+        + _tlv(_INTEGER, _integer(0))
+        + _tlv(Tag.TICKS, _integer(ticks))
+        + _tlv(_SEQUENCE, _pairs(pairs)),
+    )
+    return _tlv(_SEQUENCE, _tlv(_INTEGER, _integer(V1)) + _tlv(_OCTETS, community) + pdu)
+
+
+def _pairs(pairs: tuple[Pair, ...]) -> bytes:
+    return b"".join(_tlv(_SEQUENCE, _tlv(_OID, _oid(oid)) + value.encode()) for oid, value in pairs)
 
 
 def decode(data: bytes) -> Message:

@@ -74,11 +74,27 @@ class SyslogConfig(BaseModel):
         " a smaller one than asked for is told at the start.",
     )
     max_waiting_bytes: int = Field(
-        default=64 * 2**20,
+        default=128 * 2**20,
         ge=2**16,
         description="Lines that were received and wait to be looked at; more are dropped and counted.",
     )
     max_connections: int = Field(default=1000, ge=1, le=100_000, description="TCP connections at a time.")
+    max_connections_per_sender: int = Field(
+        default=32,
+        ge=1,
+        le=100_000,
+        description="TCP connections of one address at a time, on each port, idle ones as well; more are refused and counted.",
+    )
+    max_handshakes: int = Field(
+        default=100,
+        ge=1,
+        le=10_000,
+        description="TLS handshakes under way at a time. Then the oldest gives way to the next if it has taken a second; else "
+        "that waits.",
+    )
+    handshake_s: float = Field(
+        default=10.0, gt=0, le=60, description="A TLS handshake that takes longer is given up."
+    )
     idle_s: float = Field(
         default=1.0,
         gt=0,

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import math
 import ssl
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -15,12 +15,13 @@ from mtd.core.clock import SYSTEM_CLOCK, Clock
 from mtd.core.limits import TokenBucket
 from mtd.core.service import TaskGroup
 from mtd.listeners import metrics
+from mtd.listeners.handshakes import Handshakes, server_context
 from mtd.listeners.senders import Senders, Stranger, Strangers
 from mtd.listeners.syslog.config import LeastSevere, Stored, SyslogConfig
 from mtd.listeners.syslog.outbox import Outbox
 from mtd.listeners.syslog.reading import entry_of, load_rules
 from mtd.listeners.syslog.repeats import Repeats
-from mtd.listeners.tcp import TcpListener, server_context
+from mtd.listeners.tcp import Bounds, TcpListener
 from mtd.listeners.udp import Inbox, Received, UdpListener
 from mtd.model.device import Severity
 from mtd.model.observation import StateChange
@@ -29,6 +30,7 @@ from mtd.model.sighting import FoundBy, Sighting
 if TYPE_CHECKING:
     from mtd.ingest.recorder import Recorder
     from mtd.model.device import Device
+    from mtd.model.logs import LogEntry
 
 logger = logging.getLogger(__name__)
 
@@ -38,11 +40,14 @@ _ADVICE = (
     "routers, or let mtd have ports below 1024: CAP_NET_BIND_SERVICE behind both CapabilityBoundingSet= and "
     "AmbientCapabilities= of the unit"
 )
+_GATHER_S = 0.005
 _TURN_S = 0.004
+_LINES_PER_LOOK = 16  # half a millisecond to a millisecond
 _BURST_S = 10.0
 _TOLD_AGAIN_S = 60.0
 # What the log takes nothing of, waits here: the recorder would give up polls for it.
 _HELD_UP = 0.5
+_HALF = 0.5
 _LOOK_AGAIN_S = 0.05
 _DRAIN_S = 2.0
 
@@ -75,9 +80,17 @@ class SyslogService:
         self._paces: dict[str, TokenBucket] = {}
         self._too_fast: defaultdict[str, int] = defaultdict(int)
         self._told_too_fast_at = clock.monotonic()
+        self._too_fast_in_all: Counter[str] = Counter()
+        self._understood = metrics.UNDERSTOOD.labels(listener=NAME)
         self._tasks = TaskGroup("listeners.syslog")
         self.udp = UdpListener(
-            NAME, config.host, config.udp_port, self._inbox, clock, config.receive_buffer_bytes
+            NAME,
+            config.host,
+            config.udp_port,
+            self._inbox,
+            clock,
+            config.receive_buffer_bytes,
+            gather_s=_GATHER_S,
         )
         self.tcp = None if config.tcp_port is None else self._tcp(config.tcp_port)
         self.tls: TcpListener | None = None
@@ -87,15 +100,20 @@ class SyslogService:
 
     def _tcp(self, port: int, tls: ssl.SSLContext | None = None) -> TcpListener:
         config = self._config
+        handshakes = None
+        if tls is not None:
+            handshakes = Handshakes(
+                NAME, tls, self._clock, most=config.max_handshakes, longest_s=config.handshake_s
+            )
         return TcpListener(
             NAME,
             (config.host, port),
             self._inbox,
             self._clock,
             self._held_up,
-            most=config.max_connections,
+            bounds=Bounds(config.max_connections, config.max_connections_per_sender),
             idle_s=config.idle_s,
-            tls=tls,
+            handshakes=handshakes,
         )
 
     async def start(self) -> None:
@@ -135,6 +153,7 @@ class SyslogService:
         self._outbox.devices = {device.device_id: device for device in known}
         for gone in self._paces.keys() - self._outbox.devices.keys():
             del self._paces[gone]
+            self._too_fast_in_all.pop(gone, None)
         self._forget_strangers()
         self._devices_known.set()
 
@@ -148,9 +167,28 @@ class SyslogService:
         metrics.STRANGERS.labels(listener=NAME).set(len(self._strangers))
 
     @property
+    def failure(self) -> str:
+        """What an operator has to look at: nothing, as what can't be listened on keeps mtd from starting."""
+        return ""
+
+    @property
     def strangers(self) -> Sequence[Stranger]:
         """Senders that are nobody's device, the newest first."""
         return self._strangers.list()
+
+    @property
+    def too_fast(self) -> Sequence[tuple[Device, int]]:
+        """Devices that sent more lines than are taken in, and how many were dropped since it began."""
+        devices = self._outbox.devices
+        return [
+            (devices[device_id], lines)
+            for device_id, lines in self._too_fast_in_all.items()
+            if device_id in devices
+        ]
+
+    def devices_of(self, address: str) -> Sequence[Device]:
+        """Return the devices that a sender can be."""
+        return self._senders.find(address)
 
     def _held_up(self) -> bool:
         return self._recorder.pressure > _HELD_UP
@@ -164,16 +202,19 @@ class SyslogService:
             if self._held_up():
                 await asyncio.sleep(_LOOK_AGAIN_S)
                 continue
-            self._take_some()
+            # In a burst, what the kernel holds comes first: it has less room than we.
+            if not (self.udp.is_behind and self._inbox.fill < _HALF):
+                self._take_some()
             await asyncio.sleep(0)
 
     def _take_some(self) -> None:
         """Take lines for some milliseconds."""
         end = self._clock.monotonic() + _TURN_S
-        while self._inbox:
-            self._take(self._inbox.take())
-            if self._clock.monotonic() >= end:
-                return
+        while self._clock.monotonic() < end:
+            for _ in range(_LINES_PER_LOOK):
+                if not self._inbox:
+                    return
+                self._take(self._inbox.take())
 
     def _take(self, received: Received) -> None:
         devices = self._senders.find(received.sender)
@@ -183,8 +224,7 @@ class SyslogService:
         # Looked at first: a line of which there are too many costs nearly nothing.
         if len(devices) == 1 and not self._has_room(devices[0]):
             return
-        names = tuple({device.name.encode() for device in devices})
-        line = read_line(received.data, devices[0].code_page, names)
+        line = read_line(received.data, devices[0].code_page, [device.name.encode() for device in devices])
         if line.cut:
             metrics.CUT.labels(listener=NAME).inc()
         if len(devices) > 1:
@@ -197,17 +237,20 @@ class SyslogService:
         device = devices[0]
         entry = entry_of(line, received.at_us, self._rules, device.name)
         if entry.event_type:
-            metrics.UNDERSTOOD.labels(listener=NAME).inc()
+            self._understood.inc()
         too_mild = entry.severity is not None and entry.severity > self._least
         if too_mild or (self._config.stored is Stored.EVENTS and not entry.event_type):
             _drop("filtered")
             return
-        now = self._clock.monotonic()
-        self._tell_repeats(now)
-        if self._repeats.is_repeat(device.device_id, received.sender, entry, now):
+        if self._config.repeat_window_s and self._is_repeat(device, received, entry):
             metrics.REPEATS.labels(listener=NAME).inc()
         else:
             self._outbox.add(device.device_id, received.sender, entry)
+
+    def _is_repeat(self, device: Device, received: Received, entry: LogEntry) -> bool:
+        now = self._clock.monotonic()
+        self._tell_repeats(now)
+        return self._repeats.is_repeat(device.device_id, received.sender, entry, now)
 
     def _has_room(self, device: Device) -> bool:
         """Return whether one more line of a device is taken in; if not, it is counted."""
@@ -220,6 +263,7 @@ class SyslogService:
             return True
         _drop("too_fast")
         self._too_fast[device.device_id] += 1
+        self._too_fast_in_all[device.device_id] += 1
         return False
 
     def _meet(self, received: Received) -> None:

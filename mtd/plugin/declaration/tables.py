@@ -38,10 +38,14 @@ class DocumentEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Labels:
-    """The fields of a current-state table that say what people call its rows."""
+    """The fields of a current-state table that say what people call its rows.
+
+    ``logged``: the field by which lines of the router's log call them, where that isn't the name.
+    """
 
     name: str = "name"
     comment: str = "comment"
+    logged: str = ""
 
 
 SameThing: TypeAlias = Callable[[Mapping[str, str], Mapping[str, str]], bool]

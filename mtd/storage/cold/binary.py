@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mtd.storage.errors import RowUnusable
+
 COPY_HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 COPY_TRAILER = b"\xff\xff"
 NULL_FIELD = b"\xff\xff\xff\xff"
@@ -40,6 +42,18 @@ def int8_field(value: int) -> bytes:
 def bytes_field(value: bytes) -> bytes:
     """Return a bytea, a text's UTF-8 or a UUID's bytes, with the length."""
     return _LENGTH.pack(len(value)) + value
+
+
+def present(data: bytes | None) -> bytes:
+    """Return a value that is never NULL. Raises RowUnusable for one that is."""
+    if data is None:
+        raise RowUnusable("a column that is never NULL is")
+    return data
+
+
+def integer_of(data: bytes | None) -> int:
+    """Return an integer of any size that is never NULL."""
+    return int.from_bytes(present(data), "big", signed=True)
 
 
 def element_type(code: str) -> np.dtype[Any]:

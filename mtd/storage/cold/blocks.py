@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from mtd.codec.blocks.axis import Axis
 from mtd.codec.blocks.block import Block
 from mtd.storage.cold import binary
+from mtd.storage.cold.binary import integer_of, present
 from mtd.storage.cold.connection import ColdConnection, from_postgres_us, timestamp, to_postgres_us
-from mtd.storage.errors import RowUnusable
 
 HOUR_US = 3_600_000_000
 
@@ -194,15 +194,15 @@ def _block_row(row: Sequence[bytes | None]) -> BlockRow:
     tenant, hour, base, series_id, divisor, points, form, retention, *arrays, packed, withheld = row
     values, absent = _array(arrays)
     return BlockRow(
-        str(uuid.UUID(bytes=_there(tenant))),
-        _integer(series_id),
-        from_postgres_us(_integer(hour)),
-        _there(retention).decode(),
+        str(uuid.UUID(bytes=present(tenant))),
+        integer_of(series_id),
+        from_postgres_us(integer_of(hour)),
+        present(retention).decode(),
         Block(
-            _there(form).decode(),
-            _integer(base),
-            _integer(divisor),
-            _integer(points),
+            present(form).decode(),
+            integer_of(base),
+            integer_of(divisor),
+            integer_of(points),
             values,
             absent,
             packed or b"",
@@ -214,19 +214,9 @@ def _block_row(row: Sequence[bytes | None]) -> BlockRow:
 def _axis_row(row: Sequence[bytes | None]) -> AxisRow:
     tenant, device, hour, polls, first_ms, step_ms, poll_group, *arrays = row
     return AxisRow(
-        str(uuid.UUID(bytes=_there(tenant))),
-        str(uuid.UUID(bytes=_there(device))),
-        _there(poll_group).decode(),
-        from_postgres_us(_integer(hour)),
-        Axis(_integer(polls), _integer(first_ms), _integer(step_ms), _array(arrays)[0]),
+        str(uuid.UUID(bytes=present(tenant))),
+        str(uuid.UUID(bytes=present(device))),
+        present(poll_group).decode(),
+        from_postgres_us(integer_of(hour)),
+        Axis(integer_of(polls), integer_of(first_ms), integer_of(step_ms), _array(arrays)[0]),
     )
-
-
-def _there(data: bytes | None) -> bytes:
-    if data is None:
-        raise RowUnusable("a column that is never NULL is")
-    return data
-
-
-def _integer(data: bytes | None) -> int:
-    return int.from_bytes(_there(data), "big", signed=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import re
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -65,6 +66,7 @@ class ColdConnection:
         parse_dsn(dsn)
         self._cancelled = False
         self._rests_at = 0.0
+        self._cursors = itertools.count()
         with translated("connecting"):
             try:
                 self._connection = psycopg.connect(
@@ -167,6 +169,30 @@ class ColdConnection:
         columns = range(result.nfields)
         for row in range(result.ntuples):
             yield [result.get_value(row, column) for column in columns]
+
+    def stream_raw(
+        self, sql: str, params: Params = None, *, at_once: int = 100
+    ) -> Iterator[list[bytes | None]]:
+        """Yield the rows of a query as ``fetch_raw`` does, holding so many at a time. Only within ``transaction``."""
+        name = f"rows_{next(self._cursors)}"
+        self._refuse_cancelled()
+        with translated(_first_words(sql)):
+            # Never prepared: each has a name of its own.
+            self._connection.execute(f"DECLARE {name} NO SCROLL CURSOR FOR {sql}", params, prepare=False)
+        count = at_once
+        while count == at_once:
+            self._refuse_cancelled()
+            with translated(_first_words(sql)):
+                result = self._connection.execute(
+                    f"FETCH {at_once} FROM {name}", binary=True, prepare=False
+                ).pgresult
+            assert result is not None
+            count = result.ntuples
+            columns = range(result.nfields)
+            for row in range(count):
+                yield [result.get_value(row, column) for column in columns]
+        # Who doesn't read to the end leaves it to the end of the transaction.
+        self.execute(f"CLOSE {name}")
 
     def copy_out(self, sql: str, params: Params = None) -> Iterator[bytes]:
         """Yield what ``COPY ... TO STDOUT`` sends, a row at a time. ``params`` are written into the statement."""

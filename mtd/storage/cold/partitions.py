@@ -6,8 +6,8 @@ import logging
 from collections.abc import Iterable
 
 from mtd.storage.cold.connection import ColdConnection, timestamp
+from mtd.storage.cold.upkeep import partition_name
 from mtd.storage.partitioned import (
-    LOCK,
     RETIRED,
     STANDARD,
     STANDING,
@@ -54,8 +54,8 @@ class ColdPartitions:
 
     def _create(self, table: PartitionedTable, us: int, retention: str) -> None:
         name = f"mtd.{table.partition(us, retention)}"
-        with self._connection.transaction():
-            self._connection.execute(LOCK, [name])
+        # The lock first: what the transaction sees is as it is when it begins.
+        with partition_name(self._connection, table.partition(us, retention)), self._connection.transaction():
             ((exists, attached),) = self._connection.fetch(STANDING, [name])
             if not exists:
                 for statement in create_partition(table, us, retention).split(";"):

@@ -56,6 +56,6 @@ CREATE TABLE mtd.flow_sum_1h (LIKE mtd.flow_sum_1m INCLUDING ALL) PARTITION BY R
 CREATE INDEX flow_sum_1h_tenant ON mtd.flow_sum_1h (tenant_id, dimension, bucket);
 
 SELECT mtd.raise_wall('mtd.flow_block');
-SELECT mtd.close_wall('mtd.flow_due');
+SELECT mtd.raise_wall('mtd.flow_due');
 SELECT mtd.raise_wall('mtd.flow_sum_1m');
 SELECT mtd.raise_wall('mtd.flow_sum_1h');

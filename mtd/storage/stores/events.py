@@ -10,7 +10,10 @@ from mtd.storage.txn import Transaction
 
 
 class EventRow(NamedTuple):
-    """A row of ``event``. ``severity``: 1 info, 2 warning, 3 critical; ``device_id`` None: the collector."""
+    """A row of ``event``. ``severity``: 1 info, 2 warning, 3 critical; ``device_id`` None: the collector.
+
+    ``source``, ``fact`` and ``fact_before`` are those of ``mtd.model.evidence``; None where nobody else can tell the same.
+    """
 
     tenant_id: str
     device_id: str | None
@@ -27,6 +30,9 @@ class EventRow(NamedTuple):
     old_value: str
     new_value: str
     message: str
+    source: int | None = None
+    fact: int | None = None
+    fact_before: int | None = None
 
 
 class HealthRow(NamedTuple):
@@ -66,16 +72,18 @@ async def insert_events(tx: Transaction, log_id: str, rows: Sequence[EventRow]) 
     await tx.execute(
         f"{_LOCK}; "
         "INSERT INTO event (log_id, tenant_id, device_id, seq, part, position, ts_collected, ts_received, event_type,"
-        " severity, entity_type, entity_id, entity_label, field, old_value, new_value, message)"
+        " severity, entity_type, entity_id, entity_label, field, old_value, new_value, message, source, fact, fact_before)"
         " SELECT %s, tenant_id, device_id, seq, part,"
         "  coalesce((SELECT k.position FROM event_position_kept k"
         "   WHERE k.log_id = %s AND k.seq = t.seq AND k.part = t.part), nextval('mtd.event_position')),"
         " from_us(collected_us), from_us(received_us), event_type,"
-        " severity, entity_type, entity_id, entity_label, field, old_value, new_value, message FROM unnest("
+        " severity, entity_type, entity_id, entity_label, field, old_value, new_value, message, source, fact, fact_before"
+        " FROM unnest("
         "  %s::uuid[], %s::uuid[], %s::int8[], %s::int2[], %s::int8[], %s::int8[], %s::text[], %s::int2[],"
-        "  %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[]"
+        "  %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[],"
+        "  %s::int2[], %s::int8[], %s::int8[]"
         " ) AS t (tenant_id, device_id, seq, part, collected_us, received_us, event_type, severity,"
-        " entity_type, entity_id, entity_label, field, old_value, new_value, message)",
+        " entity_type, entity_id, entity_label, field, old_value, new_value, message, source, fact, fact_before)",
         [
             log_id,
             log_id,
@@ -84,9 +92,15 @@ async def insert_events(tx: Transaction, log_id: str, rows: Sequence[EventRow]) 
             *(literals.plain(column) for column in columns[2:6]),
             literals.texts(columns[6]),
             literals.plain(columns[7]),
-            *(literals.texts(column) for column in columns[8:]),
+            *(literals.texts(column) for column in columns[8:15]),
+            *(literals.numbers(column) for column in columns[15:]),
         ],
     )
+
+
+async def lock_positions(tx: Transaction) -> None:
+    """Wait until nobody else writes events, and let nobody until the transaction ends: what is read then is all there is."""
+    await tx.execute(_LOCK)
 
 
 async def keep_positions(tx: Transaction, log_id: str, first_seq: int) -> None:

@@ -2,132 +2,127 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
 
-import orjson
-
-from mtd.model.logs import LogEntry
+from mtd.model.logs import FORM_NAMES
 from mtd.storage import literals
 from mtd.storage.txn import Transaction
+
+if TYPE_CHECKING:
+    from mtd.pb.events.v1.logs_pb2 import LogLine
 
 # Joining and sending a statement holds the loop.
 _STATEMENT_LINES = 250
 _STATEMENT_CHARACTERS = 500_000
 
-
-class LogRow(NamedTuple):
-    """A row of ``log_record``. ``part``: which line of the event it is, from 0."""
-
-    tenant_id: str
-    device_id: str | None
-    seq: int
-    part: int
-    sender: str
-    entry: LogEntry
-
-
-_COLUMNS = (
-    ("tenant_id", "uuid"),
-    ("device_id", "uuid"),
-    ("seq", "int8"),
-    ("part", "int4"),
-    ("us", "int8"),
-    ("severity", "int2"),
-    ("facility", "int2"),
-    ("topics", "text"),
-    ("event_type", "text"),
-    ("entity_type", "text"),
-    ("entity", "text"),
-    ("field", "text"),
-    ("old_value", "text"),
-    ("new_value", "text"),
-    ("found", "text"),
-    ("text", "text"),
-    ("head", "text"),
-    ("original", "text"),
-    ("form", "text"),
-    ("sender", "text"),
-    ("host", "text"),
-    ("program", "text"),
-    ("process", "text"),
-    ("told_time", "text"),
-    ("repeats", "int8"),
-    ("cut", "bool"),
+# What events and the table call the same.
+_TEXTS = (
+    "event_type",
+    "entity_type",
+    "entity",
+    "field",
+    "old_value",
+    "new_value",
+    "text",
+    "host",
+    "program",
+    "process",
+    "told_time",
 )
-_MADE = {
-    "us": ("ts", "from_us(us)"),
-    "topics": ("topics", "topics::text[]"),
-    "found": ("found", "found::jsonb"),
-}
+_GETTERS = [(name, attrgetter(name)) for name in _TEXTS]
+_Literal = Callable[[Sequence[Any]], str]
+# Each with its type, how the table is given it, and how its values are written.
+_COLUMNS: Sequence[tuple[str, str, str, _Literal]] = (
+    ("tenant_id", "uuid", "tenant_id", literals.plain),
+    ("device_id", "uuid", "device_id", literals.texts),
+    ("seq", "int8", "seq", literals.plain),
+    ("part", "int4", "part", literals.plain),
+    ("ts", "int8", "from_us(ts)", literals.plain),
+    ("severity", "int2", "severity", literals.numbers),
+    ("facility", "int2", "facility", literals.numbers),
+    ("topics", "text", "topics::text[]", literals.texts),
+    ("found", "text", "found::jsonb", literals.texts),
+    *((name, "text", name, literals.texts) for name in _TEXTS),
+    ("head", "text", "head", literals.texts),
+    ("original", "text", "original", literals.texts),
+    ("form", "text", "form", literals.texts),
+    ("sender", "text", "sender", literals.texts),
+    ("repeats", "int8", "repeats", literals.plain),
+    ("cut", "bool", "cut", literals.plain),
+)
 _INSERT = (
-    f"INSERT INTO log_record (log_id, {', '.join(_MADE.get(name, (name,))[0] for name, _ in _COLUMNS)})"
-    f" SELECT %s, {', '.join(_MADE.get(name, ('', name))[1] for name, _ in _COLUMNS)} FROM unnest("
-    f"{', '.join(f'%s::{kind}[]' for _, kind in _COLUMNS)}) AS t ({', '.join(name for name, _ in _COLUMNS)})"
+    f"INSERT INTO log_record (log_id, {', '.join(name for name, *_ in _COLUMNS)})"
+    f" SELECT %s, {', '.join(given for _, _, given, _ in _COLUMNS)} FROM unnest("
+    f"{', '.join(f'%s::{kind}[]' for _, kind, _, _ in _COLUMNS)}) AS t ({', '.join(name for name, *_ in _COLUMNS)})"
 )
 
 
-async def insert_lines(tx: Transaction, log_id: str, rows: Sequence[LogRow]) -> None:
-    """Store lines. Their partitions are there."""
-    for some in _portions(rows):
-        entries = [row.entry for row in some]
-        heads = [_head_of(entry) for entry in entries]
-        await tx.execute(
-            _INSERT,
-            [
-                log_id,
-                literals.plain(row.tenant_id for row in some),
-                literals.texts(row.device_id for row in some),
-                literals.plain(row.seq for row in some),
-                literals.plain(row.part for row in some),
-                literals.plain(entry.received_us for entry in entries),
-                literals.numbers([entry.severity for entry in entries]),
-                literals.numbers([entry.facility for entry in entries]),
-                literals.texts(literals.texts(entry.topics) for entry in entries),
-                *(
-                    literals.texts(getattr(entry, name) for entry in entries)
-                    for name in ("event_type", "entity_type", "entity", "state_field", "old", "new")
-                ),
-                literals.texts(_json_of(entry) for entry in entries),
-                literals.texts(entry.text for entry in entries),
-                literals.texts(heads_one or "" for heads_one in heads),
-                literals.texts(
-                    entry.original if head is None else None
-                    for entry, head in zip(entries, heads, strict=True)
-                ),
-                literals.texts(entry.form for entry in entries),
-                literals.texts(row.sender for row in some),
-                *(
-                    literals.texts(getattr(entry, name) for entry in entries)
-                    for name in ("host", "program", "process", "told_time")
-                ),
-                literals.plain(entry.repeats for entry in entries),
-                literals.plain(entry.cut for entry in entries),
-            ],
+class LogLines:
+    """Lines of events, column by column, as the table takes them."""
+
+    def __init__(self) -> None:
+        self._columns: Mapping[str, list[Any]] = {name: [] for name, *_ in _COLUMNS}
+
+    def __len__(self) -> int:
+        return len(self._columns["seq"])
+
+    def add(
+        self, tenant_id: str, device_id: str | None, seq: int, sender: str, lines: Sequence[LogLine]
+    ) -> None:
+        """Add those of one event, in their order; all of them, or none."""
+        count = len(lines)
+        added: dict[str, Iterable[Any]] = {name: list(map(told, lines)) for name, told in _GETTERS}
+        added |= {
+            "tenant_id": [tenant_id] * count,
+            "device_id": [device_id] * count,
+            "seq": [seq] * count,
+            "sender": [sender] * count,
+            "part": range(count),
+            "ts": [line.received_at_us for line in lines],
+            "severity": [line.severity if line.HasField("severity") else None for line in lines],
+            "facility": [line.facility if line.HasField("facility") else None for line in lines],
+            "topics": [_words(tuple(line.topics[:])) for line in lines],
+            "found": [line.values_json or None for line in lines],
+            "original": [line.original or None for line in lines],
+            "head": ["" if line.original else line.head for line in lines],
+            "form": [FORM_NAMES.get(line.form, "plain") for line in lines],
+            "repeats": [line.repeats for line in lines],
+            "cut": [line.cut for line in lines],
+        }
+        for name, column in self._columns.items():
+            column.extend(added[name])
+
+    def statements(self) -> Iterator[list[str]]:
+        """Yield the literals of all columns, of so many lines as one statement holds."""
+        first = size = 0
+        lengths = zip(
+            *(map(_length, self._columns[name]) for name in ("text", "head", "original")), strict=True
         )
+        for place, length in enumerate(map(sum, lengths)):
+            size += length
+            if place > first and (size > _STATEMENT_CHARACTERS or place - first >= _STATEMENT_LINES):
+                yield self._literals(first, place)
+                first, size = place, length
+        if len(self):
+            yield self._literals(first, len(self))
+
+    def _literals(self, first: int, end: int) -> list[str]:
+        return [literal(self._columns[name][first:end]) for name, _, _, literal in _COLUMNS]
 
 
-def _portions(rows: Sequence[LogRow]) -> Iterator[Sequence[LogRow]]:
-    """Cut rows into what one statement holds."""
-    first = size = 0
-    for place, row in enumerate(rows):
-        size += len(row.entry.original) + len(row.entry.text)
-        if place > first and (size > _STATEMENT_CHARACTERS or place - first >= _STATEMENT_LINES):
-            yield rows[first:place]
-            first, size = place, 0
-    if rows:
-        yield rows[first:]
+async def insert_lines(tx: Transaction, log_id: str, lines: LogLines) -> None:
+    """Store lines. Their partitions are there."""
+    for columns in lines.statements():
+        await tx.execute(_INSERT, [log_id, *columns])
 
 
-def _head_of(entry: LogEntry) -> str | None:
-    """Return what came before the text; None if the text isn't the line's end."""
-    if not entry.original.endswith(entry.text):
-        return None
-    return entry.original[: len(entry.original) - len(entry.text)]
+@lru_cache(maxsize=1024)
+def _words(topics: tuple[str, ...]) -> str:
+    return literals.texts(topics)
 
 
-def _json_of(entry: LogEntry) -> str | None:
-    # U+0000 can't be in a jsonb.
-    if not entry.values:
-        return None
-    return orjson.dumps({name: value.replace("\0", "�") for name, value in entry.values.items()}).decode()
+def _length(text: str | None) -> int:
+    return len(text) if text else 0

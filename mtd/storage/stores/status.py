@@ -161,7 +161,7 @@ def _before(field: str, otherwise: str) -> str:
     """Return the SQL of what a field was before its first change among the forgotten events."""
     return (
         f"coalesce((SELECT e.old_value FROM event e WHERE e.tenant_id = s.tenant_id AND e.device_id = s.device_id"
-        f" AND e.entity_type = 'device' AND e.field = '{field}' AND e.log_id = %(log)s AND e.seq >= %(seq)s"
+        f" AND e.entity_type = 'device' AND e.field = '{field}' AND e.source IS NULL AND e.log_id = %(log)s AND e.seq >= %(seq)s"
         f" ORDER BY e.seq, e.part LIMIT 1), {otherwise})"
     )
 
@@ -176,7 +176,7 @@ UPDATE device_status s SET
     outcome_at = h.ts_collected,
     since = CASE WHEN h.outcome IS NOT NULL THEN coalesce((
         SELECT max(e.ts_collected) FROM event e WHERE e.tenant_id = s.tenant_id AND e.device_id = s.device_id
-        AND e.entity_type = 'device' AND e.field = 'status' AND e.old_value <> e.new_value
+        AND e.entity_type = 'device' AND e.field = 'status' AND e.source IS NULL AND e.old_value <> e.new_value
         AND NOT (e.log_id = %(log)s AND e.seq >= %(seq)s)), h.ts_collected) END,
     last_ok_at = (
         SELECT max(o.ts_collected) FROM device_health o WHERE o.tenant_id = s.tenant_id AND o.device_id = s.device_id

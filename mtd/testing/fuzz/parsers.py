@@ -41,6 +41,7 @@ from mtd.codec import mndp
 from mtd.codec.routeros.decoder import Decoder, Stamp
 from mtd.codec.routeros.errors import ProtocolDamaged
 from mtd.codec.routeros.words import encode_sentence
+from mtd.codec.snmp import NotSnmp
 from mtd.core.clock import SYSTEM_CLOCK
 from mtd.core.errors import QuotaExceeded, Refused, Retryable, Unauthenticated
 from mtd.ingest.config import PushConfig
@@ -57,6 +58,7 @@ from mtd.security import enrolment, tokens
 from mtd.security.ca import Authority
 from mtd.security.certificates import certificate_pem, new_key, request_pem, requested_key
 from mtd.storage.stores.ingest_keys import GoodKey
+from mtd.testing.fuzz import flows, traps
 
 _TENANT, _DEVICE = str(uuid.UUID(int=1)), str(uuid.UUID(int=2))
 _MOST_UNPACKED = 1 << 20
@@ -314,6 +316,12 @@ def _streams() -> Iterable[bytes]:
     yield b"\5" + encode_sentence((b"!fatal", b"too many commands"))
 
 
+def _exports() -> Iterable[bytes]:
+    good = flows.good_datagrams()
+    for first in range(0, len(good), 4):
+        yield flows.joined(good[first : first + 4])
+
+
 TARGETS: Mapping[str, Target] = {
     "ingest-json": Target(lambda data: read_payload(data, 200, 100), _batches, (Unreadable, TooLarge)),
     "ingest-gzip": Target(
@@ -346,7 +354,9 @@ TARGETS: Mapping[str, Target] = {
     "certificate": Target(facts_in, _certificates),
     "signing-request": Target(requested_key, lambda: (request_pem(new_key(), "edge"),), (Refused,)),
     "device-csv": Target(_rows, _files, (click.ClickException,)),
+    "flows": Target(flows.read_joined, _exports),
     "mndp": Target(mndp.decode, _datagrams, (mndp.NotMndp,)),
+    "snmp-trap": Target(traps.read_trap, traps.good_traps, (NotSnmp,)),
     "routeros-words": Target(_decode, _streams, (ProtocolDamaged,)),
 }
 """Parsers by name."""

@@ -37,6 +37,11 @@ PATHS = (
     *(
         "/console/api/v1/events",
         "/console/api/v1/logs",
+        "/console/api/v1/flows",
+        "/console/api/v1/flows/paths",
+        "/console/api/v1/flows/records",
+        "/console/api/v1/flows/interfaces",
+        "/console/api/v1/drops",
         "/console/api/v1/catalogue",
         "/console/api/v1/self",
         "/console/api/v1/session",
@@ -148,11 +153,23 @@ def _round(stage: Stage, count: int, seed: int) -> dict[str, Any]:
     is_flag=True,
     help="Instead: ask for what the OpenAPI document describes, 1000 times each operation, and compare.",
 )
+@click.option(
+    "--datagrams",
+    type=click.IntRange(min=1),
+    help="Instead: so many malformed datagrams of flows, to one reader that keeps its state.",
+)
 @click.option("--seed", type=int, default=None, help="Begin with this number, as an earlier run told it.")
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as one line of JSON.")
 @click.option("--keep", is_flag=True, help="Keep the folder with logs and data.")
 def main(
-    inputs: int, parsers: str | None, runs: int, openapi: bool, seed: int | None, as_json: bool, keep: bool
+    inputs: int,
+    parsers: str | None,
+    runs: int,
+    openapi: bool,
+    datagrams: int | None,
+    seed: int | None,
+    as_json: bool,
+    keep: bool,
 ) -> None:
     """Send malformed requests to a daemon with lab routers and PostgreSQL, on this machine.
 
@@ -164,11 +181,16 @@ def main(
 
     Parsers are fuzzed by atheris, each in a process of its own, and may refuse an
     input only by the errors that they are known for: see mtd/testing/fuzz/parsers.py.
+    Datagrams of flows (--datagrams 1000000) go to one reader, one after the other: none may
+    be raised, each of them and of their records is accounted for, and it may not grow.
     """
     console = Console(stderr=True)
     begin = seed if seed is not None else int.from_bytes(os.urandom(4)) & 0x7FFFFFFF
     if openapi:
         sys.exit(_hold_against_document())
+    if datagrams is not None:
+        _fuzz_flows(console, datagrams, seed=begin, as_json=as_json)
+        return
     if parsers is not None:
         _fuzz_parsers(console, parsers, runs=runs, seed=begin, as_json=as_json, keep=keep)
         return
@@ -190,6 +212,14 @@ def _fuzz_parsers(console: Console, wanted: str, *, runs: int, seed: int, as_jso
     with folder(console, keep=keep) as place, console.status("parsers"):
         figures = fuzz_parsers(names, runs=runs, seed=seed, folder=place, most_s=_LONGEST_PARSER_S)
     show(console, {"seed": seed, "parsers": figures}, as_json=as_json)
+
+
+def _fuzz_flows(console: Console, count: int, *, seed: int, as_json: bool) -> None:
+    from mtd.testing.fuzz.flows import fuzz_flows
+
+    with folder(console, keep=False), console.status("flows") as status:
+        figures = {"seed": seed} | fuzz_flows(count, seed, status.update)
+    show(console, figures, as_json=as_json)
 
 
 def _hold_against_document() -> int:

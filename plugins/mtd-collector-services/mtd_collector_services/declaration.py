@@ -247,7 +247,7 @@ NETWATCH_TABLE = Menu(
     table="netwatch",
     row_key=".id",
     scope="services.netwatch",
-    labels=Labels(name="title"),
+    labels=Labels(name="title", logged="host"),
     reads=("name", "host", "type", "interval", "timeout", "port", "since", "disabled", "comment"),
     transform=watched_names,
     max_rows=1_000,

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import socket
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
 import pytest
 
+from mtd.lab.flows import FlowGenerator, FlowPlan, FlowTruth, Generated
+from mtd.lab.scenario import FlowForm
 from mtd.testing.browser import MISSING, find_chromium
 from mtd.testing.harness import free_port
 from mtd.testing.missing import skip_without
 from mtd.testing.postgres import postgres_dsn, postgres_server
 from tests.e2e.console.desk import BrowserThread, Desk, desk_of
-from tests.e2e.kit import QUICK_TIERS, Rig, rig
+from tests.e2e.kit import QUICK_TIERS, Rig, rig, wait_for
 
 __all__ = ["postgres_dsn", "postgres_server"]
 
@@ -29,6 +34,7 @@ pppoe = 3
 name = "new-7"
 version = "7.16.2"
 interfaces = 8
+address = "127.0.8.7"
 
 [[router]]
 name = "flapping"
@@ -58,6 +64,18 @@ OFTEN = "flapping"
 """Polled four times a second: who watches it isn't told that often."""
 SPARES = 1000
 """Devices that are in the inventory, but not polled: to have a long list."""
+EXPORTER = "127.0.8.7"
+"""Address of new-7, which tells of flows."""
+FLOWS = 1500
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """Flows that a router told of, and when."""
+
+    made: Generated
+    truth: FlowTruth
+    at_us: int
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -85,14 +103,18 @@ def browser() -> Iterator[BrowserThread]:
 @pytest.fixture(scope="package")
 def running(browser: BrowserThread) -> Iterator[Rig]:
     # Looked at before there was any device, and left open: what comes must appear there.
-    port = free_port()
+    port, flow_port = free_port(), free_port()
     syslog = {"enabled": True, "host": "127.0.0.1", "udp_port": port, "flush_s": 0.1}
-    started = rig(SCENARIO, "--syslog", f"127.0.0.1:{port}", settings={**QUICK_TIERS, "syslog": syslog})
+    flows = {"enabled": True, "host": "127.0.0.1", "ports": [flow_port], "flush_s": 0.2}
+    settings = {**QUICK_TIERS, "syslog": syslog, "flows": flows}
+    started = rig(SCENARIO, "--syslog", f"127.0.0.1:{port}", settings=settings)
     with started as stage, desk_of(browser, stage) as first:
         stage.notes["first"] = first
         browser.run(first.open, ready="[data-testid=welcome]")
         stage.notes["empty"] = browser.run(first.page.inner_text, "body")
+        stage.notes["flow_port"] = flow_port
         fill(stage)
+        stage.notes["flows"] = export_flows(stage)
         yield stage
 
 
@@ -108,6 +130,29 @@ def fill(stage: Rig) -> None:
         list(threads.map(lambda n: client.create_device(name=f"spare-{n:04}", **spare), range(SPARES)))
     stage.wait_until_polled(*HEALTHY)
     stage.notes["ids"] = {device["name"]: device["id"] for device in stage.devices().values()}
+
+
+def export_flows(stage: Rig) -> Exported:
+    """Have a router tell of flows, and wait until all of them are stored; return what they truly were."""
+    now_us = time.time_ns() // 1000
+    plan = FlowPlan(form=FlowForm.IPFIX, interfaces=(1, 2, 3, 4))
+    generator = FlowGenerator(plan, key=7, boot_us=now_us - 3_600_000_000)
+    made = generator.take(FLOWS, now_us)
+    send_flows(stage, EXPORTER, *made.datagrams)
+
+    def stored() -> bool:
+        return bool(stage.value("SELECT coalesce(sum(records), 0)::int8 FROM flow_block") == FLOWS)
+
+    wait_for(stored, "the flows are stored", 60)
+    return Exported(made, generator.truth, now_us)
+
+
+def send_flows(stage: Rig, source: str, *datagrams: bytes) -> None:
+    """Send datagrams to the port for flows, from an address of the loopback."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        sender.bind((source, 0))
+        for datagram in datagrams:
+            sender.sendto(datagram, ("127.0.0.1", stage.notes["flow_port"]))
 
 
 @pytest.fixture

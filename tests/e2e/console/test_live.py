@@ -39,6 +39,24 @@ def test_a_link_that_flaps_shows_in_state_and_events(desk: Desk) -> None:
     assert stayed(desk)
 
 
+def test_who_saw_an_event_is_told_beside_it(desk: Desk) -> None:
+    page = desk.open(f"#/devices/{desk.ids['flapping']}", ready="[data-testid=interface][data-state=up]")
+    stay(desk)
+    told = page.locator("[data-testid=event][data-type='interface.oper.changed']")
+    with desk.rig.control() as control:
+        control.inject("flapping", "link-flap", interfaces=["*4"], for_s=4.0)
+    down = told.filter(has_text="ether4 is down")
+    expect(down.get_by_test_id("evidence")).to_have_text(["syslog", "poll"])
+    expect(down.get_by_test_id("evidence").first).to_have_attribute("title", re.compile("ether4 link down"))
+    expect(told.filter(has_text="ether4 is up").get_by_test_id("evidence")).to_have_text(["syslog", "poll"])
+    # What was told before the poll had seen it has given way.
+    expect(told.filter(has_text="ether4 link")).to_have_count(0)
+    assert stayed(desk)
+    page.goto(desk.rig.console_url + "#/events")
+    down = page.locator("[data-testid=event]").filter(has_text="ether4 is down")
+    expect(down.get_by_test_id("evidence")).to_have_text(["syslog", "poll"])
+
+
 def test_events_of_all_routers_come_by_themselves(desk: Desk) -> None:
     page = desk.open("#/events", ready="[data-testid=event]")
     stay(desk)

@@ -18,6 +18,14 @@ PAGES = {
     "device": ("#/devices/{id}", "[data-testid=interface]"),
     "events": ("#/events", "[data-testid=event]"),
     "logs": ("#/logs", "[data-testid=event]"),
+    "flows": ("#/flows?until={soon}", "[data-testid=flow-row]"),
+    "flow paths": ("#/flows?view=paths&kind=service&until={soon}", "[data-testid=sankey]"),
+    "flow search": (
+        "#/flows?view=search&port=443&at={at}&window=3600&protocol=17",
+        "[data-testid=flow-record]",
+    ),
+    "flow interfaces": ("#/flows?view=interfaces&until={soon}", "[data-testid=flow-interface]"),
+    "drops": ("#/drops", "[data-testid=exporter]"),
     "mtd": ("#/mtd", "[data-testid=figure]"),
 }
 PHONE = {"viewport": {"width": 360, "height": 780}, "has_touch": True, "is_mobile": True}
@@ -25,7 +33,8 @@ PHONE = {"viewport": {"width": 360, "height": 780}, "has_touch": True, "is_mobil
 
 def go(desk: Desk, name: str) -> Page:
     path, ready = PAGES[name]
-    return desk.open(path.format(id=desk.ids["new-7"]), ready=ready)
+    at_us = desk.rig.notes["flows"].at_us
+    return desk.open(path.format(id=desk.ids["new-7"], at=at_us, soon=at_us + 1_800_000_000), ready=ready)
 
 
 class Inline(HTMLParser):
@@ -115,7 +124,7 @@ def test_every_control_is_reached_by_tab_and_has_a_name(desk: Desk, name: str) -
 CONTROLS = """
 () => {
   const shown = (one) => one.checkVisibility() && one.tabIndex >= 0 && !one.disabled;
-  return [...document.querySelectorAll("a[href], button, input, select, [tabindex='0']")].filter(shown)
+  return [...document.querySelectorAll("a[href], button, input, select, summary, [tabindex='0']")].filter(shown)
     .filter((one) => !one.closest("[data-testid=device-row]"))
     .map((one, index) => (one.__tab = `${index}`));
 }

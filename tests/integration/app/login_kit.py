@@ -14,6 +14,8 @@ import websockets
 from prometheus_client import CollectorRegistry
 
 from mtd.api.access.gate import Gate
+from mtd.api.console.drops import DropsPage
+from mtd.api.console.flows import FlowPages
 from mtd.api.console.pages import ConsolePages
 from mtd.api.console.parts import ConsoleParts
 from mtd.api.console.reading import Reading
@@ -41,6 +43,7 @@ from mtd.storage.stores.device_settings import DeviceSettings
 from mtd.storage.stores.tokens import NewToken
 from mtd.storage.stores.users import NewUser
 from tests.integration.app.identity_kit import CHEAP
+from tests.integration.app.pushed_kit import TenantFlows, TenantPushed
 from tests.unit.api.console.kit import ROUTER, process, row
 from tests.unit.api.fakes import (
     CATALOGUE,
@@ -304,7 +307,15 @@ class House:
         parts = ConsoleParts(hub, api.feeds, stored, self.reads, process(), dict)
         self.worlds = Worlds(parts, config)
         intervals = {tier.value: seconds for tier, seconds in DEFAULT_INTERVAL_S.items()}
-        reading = Reading(self.reads, CATALOGUE, self.worlds.own, lambda: intervals, config.deadline_s)
+        names = {A_DEVICE: A_NAME, B_DEVICE: B_NAME}
+        flows, pushed = (kind(self.reads.owner, names) for kind in (TenantFlows, TenantPushed))
+        more = {
+            **FlowPages(flows, self.reads, self.logins_settings.database.retention).pages,
+            **DropsPage(pushed, "here").pages,
+        }
+        reading = Reading(
+            self.reads, CATALOGUE, self.worlds.own, lambda: intervals, config.deadline_s, more=more
+        )
         self.server = HttpServer(
             FakeReadiness(),
             self.logins_settings.http,

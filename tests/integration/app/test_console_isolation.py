@@ -16,6 +16,7 @@ from mtd.model.principal import Role
 from mtd.model.tenant import NO_TENANT_ID
 from mtd.testing import run_async
 from tests.integration.app.login_kit import A_DEVICE, A_NAME, B_DEVICE, B_NAME, Answer, Browser, House, house
+from tests.integration.app.pushed_kit import STRANGER
 
 NOBODYS = "cccccccc-0000-4000-8000-000000000001"
 API = "/console/api/v1"
@@ -38,6 +39,17 @@ PATHS: Mapping[str, Sequence[str]] = {
     "/console/login/callback": ["/console/login/callback?code=x&state={device}"],
     f"{API}/events": [f"{API}/events", f"{API}/events?before=9000000000000000000", f"{API}/events?limit=500"],
     f"{API}/logs": [f"{API}/logs", f"{API}/logs?device={{device}}", f"{API}/logs?limit=500"],
+    f"{API}/flows": [f"{API}/flows", f"{API}/flows?device={{device}}", f"{API}/flows?limit=500"],
+    f"{API}/flows/paths": [
+        f"{API}/flows/paths",
+        *(f"{API}/flows/paths?device={{device}}&kind={kind}" for kind in ("conversation", "service", "interfaces")),
+    ],
+    f"{API}/flows/records": [
+        f"{API}/flows/records?port=80&time_us=7000000",
+        f"{API}/flows/records?port=80&time_us=7000000&device={{device}}",
+    ],
+    f"{API}/flows/interfaces": [f"{API}/flows/interfaces", f"{API}/flows/interfaces?device={{device}}"],
+    f"{API}/drops": [f"{API}/drops"],
     f"{API}/catalogue": [f"{API}/catalogue"],
     f"{API}/self": [f"{API}/self"],
     f"{API}/other": [f"{API}/tenants", f"{API}/{{device}}"],
@@ -110,7 +122,8 @@ def test_isolation_no_route_tells_of_another_tenant(postgres_dsn: str, proof: st
             f"{API}/devices/{A_DEVICE}/health",
         ):
             assert (await browser.get(path)).status == 200, path
-        for path in ("/metrics/devices", "/sd", f"{API}/events"):
+        flows = ("flows", "flows/paths", "flows/records?port=80&time_us=7000000", "flows/interfaces", "drops")
+        for path in ("/metrics/devices", "/sd", f"{API}/events", *(f"{API}/{page}" for page in flows)):
             assert A_NAME in (await browser.get(path)).body.decode(), path
         refused = (await browser.get("/metrics")).json()["error"]  # of the process, that is of all tenants
         assert "super-admin" in refused
@@ -295,6 +308,28 @@ def test_isolation_super_admins_see_the_tenant_that_they_chose(postgres_dsn: str
         assert B_NAME in (await bearer.get("/sd", mtd_tenant="beta")).body.decode()
         assert A_NAME in (await bearer.get("/sd")).body.decode()
         assert (await bearer.get("/sd", mtd_tenant="nowhere")).status == 403
+
+    at_home(postgres_dsn, body)
+
+
+def test_isolation_unknown_senders_and_totals_are_for_those_who_cross_tenants(postgres_dsn: str) -> None:
+    async def body(home: House) -> None:
+        ann, root = home.browser(), home.browser()
+        await ann.log_in("ann")
+        await root.log_in("root")
+        told, whole = (await ann.get(f"{API}/drops")).json(), (await root.get(f"{API}/drops")).json()
+        assert set(told) == {"now_us", "since_us", "listeners", "exporters", "too_fast"}
+        assert [one["devices"] for one in told["exporters"]] == [[{"id": A_DEVICE, "name": A_NAME}]]
+        assert [one["device"] for one in told["too_fast"]] == [A_NAME]
+        assert [set(one) for one in told["listeners"]] == [{"name", "label"}] * 2
+        assert all(one["figures"] for one in whole["listeners"])
+        assert [one["address"] for one in whole["unknown_senders"]] == [STRANGER]
+        assert [one["address"] for one in whole["shared"]] == ["addr-of-both"]
+        # Whoever they look at, super-admins see that tenant's routers.
+        await root.post(f"{API}/tenant", {"tenant": "beta"})
+        theirs = (await root.get(f"{API}/drops")).json()
+        assert [one["device"] for one in theirs["too_fast"]] == [B_NAME]
+        assert A_NAME not in json.dumps(theirs)
 
     at_home(postgres_dsn, body)
 

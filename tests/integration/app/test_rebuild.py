@@ -147,7 +147,8 @@ def test_a_running_daemon_is_told_and_nothing_changed(tmp_path: Path, postgres_d
 def test_an_unknown_projection_is_told_with_those_there_are(tmp_path: Path, postgres_dsn: str) -> None:
     place = filled(tmp_path, postgres_dsn)
     with pytest.raises(
-        NotFound, match="there are discovery, events, latest, logs, snapshots, sources, tables, telemetry"
+        NotFound,
+        match="there are discovery, events, flows, latest, logs, snapshots, sources, tables, telemetry",
     ):
         rebuild(place, "frames")
     assert place.compare().ok

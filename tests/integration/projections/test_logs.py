@@ -174,6 +174,20 @@ def test_a_line_is_stored_once_though_it_is_projected_again(postgres_dsn: str) -
     in_world(postgres_dsn, body)
 
 
+def test_lines_that_waited_for_long_are_stored_in_transactions_of_a_bearable_size(postgres_dsn: str) -> None:
+    async def body(world: World) -> None:
+        at = now_us()
+        for number in range(30):
+            await world.log.append([lines(at + 100 * number, *(f"{number} {line}" for line in range(64)))])
+        await world.project()
+        of_one = await world.ask("SELECT count(*) FROM log_record GROUP BY xmin::text")
+        assert sum(rows for (rows,) in of_one) == 30 * 64
+        # Sixteen of what weighs like eight lines.
+        assert max(rows for (rows,) in of_one) == 128
+
+    in_world(postgres_dsn, body, batch_events=16)
+
+
 def test_addresses_of_devices(postgres_dsn: str) -> None:
     async def body(world: World) -> None:
         await add_device(world)

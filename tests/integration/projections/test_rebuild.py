@@ -216,7 +216,8 @@ def test_only_known_projections_can_be_rebuilt(postgres_dsn: str) -> None:
     async def body(world: World) -> None:
         await world.project(declare())
         with pytest.raises(
-            NotFound, match="there are discovery, events, latest, logs, snapshots, sources, tables, telemetry"
+            NotFound,
+            match="there are discovery, events, flows, latest, logs, snapshots, sources, tables, telemetry",
         ):
             await world.runners[-1].rebuild("weather")
 

@@ -15,6 +15,7 @@ from mtd.core.errors import Bug, Forbidden, Unauthenticated
 from mtd.model.device import DEFAULT_TENANT_ID
 from mtd.model.principal import CallerKind, Principal, Role
 from mtd.model.tenant import Tenant
+from mtd.pb.flows.v1 import flow_service_pb2 as flow_pb
 from mtd.pb.inventory.v1 import inventory_service_pb2 as pb
 
 OTHER = "00000000-0000-4000-8000-000000000002"
@@ -171,4 +172,7 @@ def test_targets_hold_no_secrets() -> None:
     request.settings.name = "edge-2"
     request.update_mask.paths.append("name")
     assert target_of(request) == "device=edge-1 name=edge-2"
+    whom = flow_pb.FlowFilter(src_address="192.0.2.7", port=443)
+    assert target_of(flow_pb.ListTopFlowsRequest(filter=whom)) == "src_address=192.0.2.7"
+    assert target_of(flow_pb.SearchFlowsRequest(address="192.0.2.7")) == "address=192.0.2.7"
     assert changes_of(request) == {"changed": "name, password"}

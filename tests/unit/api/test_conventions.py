@@ -10,7 +10,9 @@ from mtd.api.grpc.server import DESCRIPTORS
 
 METHODS = [method for service in DESCRIPTORS for method in service.methods]
 
-WITHOUT_PAGES: dict[str, str] = {}
+WITHOUT_PAGES: dict[str, str] = {
+    "ListTopFlows": "a ranking: what is beyond its limit comes as one sum",
+}
 WITHOUT_REQUEST_ID: dict[str, str] = {}
 WITHOUT_MASK: dict[str, str] = {}
 

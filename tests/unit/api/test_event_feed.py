@@ -14,8 +14,11 @@ from mtd.api.errors import PositionBeyondEnd, StreamsClosed, TooManyStreams
 from mtd.api.grpc import event_feed
 from mtd.api.grpc.event_feed import EventFeeds, EventFilter
 from mtd.api.grpc.globs import Globs
+from mtd.api.grpc.stream_hub import may_be_event
 from mtd.core.errors import Retryable
 from mtd.model.device import Severity
+from mtd.model.events import Origin
+from mtd.model.logs import LogEntry, log_event
 from mtd.testing import run_async
 from tests.unit.api.fakes import TENANT, FakeTelemetry, event
 
@@ -231,3 +234,13 @@ def test_streams_are_limited_and_feeds_end_with_their_last_reader() -> None:
         await feeds.stop()
 
     run_async(main())
+
+
+def test_lines_of_logs_wake_feeds_where_a_rule_knows_what_they_mean() -> None:
+    unknown, known = LogEntry(1, "a", "a"), LogEntry(1, "b", "b", event_type="user.login.failed")
+
+    def wakes(*entries: LogEntry) -> bool:
+        return may_be_event("log_batch", log_event(Origin(TENANT, "c", "d1"), "192.0.2.1", entries, 1))
+
+    assert not wakes(unknown)
+    assert wakes(unknown, known)

@@ -39,7 +39,10 @@ SETS: list[tuple[PageSet, Any]] = [
     (PROMETHEUS, PrometheusPages.app),
 ]
 DEVICE = "aaaaaaaa-0000-4000-8000-000000000001"
-PAGES = ("events", "logs", "catalogue", "self", "nothing", f"devices/{DEVICE}", "devices", "")
+PAGES = (
+    *("events", "logs", "catalogue", "self", "drops", "nothing", f"devices/{DEVICE}", "devices", ""),
+    *("flows", "flows/paths", "flows/records", "flows/interfaces", "flows/nothing", "logs/"),
+)
 DEVICE_PAGES = ("history", "events", "health", "nothing")
 
 

@@ -64,10 +64,17 @@ def test_what_tells_of_subscribers_is_audited_at_both_doors() -> None:
         "/console/live",
         "/console/api/v1/events",
         "/console/api/v1/logs",
+        "/console/api/v1/flows",
+        "/console/api/v1/flows/paths",
+        "/console/api/v1/flows/records",
+        "/console/api/v1/flows/interfaces",
         "/console/api/v1/devices/ID/events",
     }
     rules = rules_of(DESCRIPTORS)
     assert rules["/mtd.pb.logs.v1.LogService/ListLogRecords"].audited
+    assert all(
+        rule.audited for path, rule in rules.items() if path.startswith("/mtd.pb.flows.v1.FlowService/")
+    )
     for method in ("ListTableRows", "ListSnapshotVersions", "StreamEvents"):
         assert rules[f"/mtd.pb.telemetry.v1.TelemetryService/{method}"].audited, method
 
@@ -100,6 +107,17 @@ def test_who_follows_lines_is_written_down_once_in_a_while(monkeypatch: pytest.M
     assert look(who=replace(VIEWER, peer="ipv4:198.51.100.7:1")) == 6
     monkeypatch.setattr(access, "_FOLLOWED_S", 0.0)
     assert look() == 7
+
+
+def test_who_searches_flows_is_written_down_with_what_was_searched() -> None:
+    book = Book()
+    keeper: Any = Doorkeeper(auditor=book)
+    route = "/console/api/v1/flows/records"
+    for address in ("192.0.2.1", "192.0.2.2", "192.0.2.1"):
+        asked = Asked.of(f"{route}?address={address}&time_us=7")
+        run_async(keeper.written_down(ROUTES[route], VIEWER, asked))
+    searched = [entry.target.partition("address=")[2].partition("&")[0] for entry in book.entries]
+    assert searched == ["192.0.2.1", "192.0.2.2"]
 
 
 def test_what_can_not_be_written_down_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 
+from mtd.model.evidence import Source
+from mtd.queries.records import Evidence
 from tests.unit.api.fakes import declared, device, event, frame, interfaces, numbered
 from tests.unit.cli.conftest import Commands, DoorInThread
 
@@ -60,3 +63,25 @@ def test_events_are_printed_as_they_are(mtd: Commands, door: DoorInThread) -> No
     door.telemetry.events.append(event(1, device_id="[/x]"))
     assert "name-[/x]" in mtd("events", "--server", door.target).output
     assert json.loads(mtd("events", "--json", "--server", door.target).output)["position"] == 1
+
+
+def test_who_saw_an_event_is_told(mtd: Commands, door: DoorInThread) -> None:
+    seen = [
+        Evidence(Source.SYSLOG, 1_000_000, 0, "log", 7, 3, "ether1 link down"),
+        Evidence(Source.POLL, 3_500_000, 2_500_000, "log", 9, 0, "ether1 is down"),
+    ]
+    door.telemetry.events += [replace(event(2), evidences=seen, replaces=[1]), event(3)]
+    first, second = mtd("events", "--server", door.target).output.splitlines()
+    assert first.endswith("event 2  (syslog, poll 2.5 s later)")
+    assert second.endswith("event 3")
+    told = json.loads(mtd("events", "--json", "--server", door.target).output.splitlines()[0])
+    assert told["replaced_positions"] == [1]
+    assert told["evidences"][1] == {
+        "source": "poll",
+        "collected_at": "1970-01-01 00:00:03.500000+00:00",
+        "after_first_s": 2.5,
+        "log_id": "log",
+        "seq": 9,
+        "part": 0,
+        "message": "ether1 is down",
+    }

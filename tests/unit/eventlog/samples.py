@@ -7,6 +7,7 @@ import hashlib
 from mtd.model import events
 from mtd.model.device import DeviceStatus, Outcome, Severity
 from mtd.model.events import Origin
+from mtd.model.flows import FlowPortion, flow_event
 from mtd.model.layout import Layout, Series
 from mtd.model.logs import LogEntry, log_event
 from mtd.model.metric import Lane
@@ -135,6 +136,26 @@ LINES = [
     LogEntry(COLLECTED_US, "a", "CEF:0|msg=a app=b", form="cef"),
 ]
 
+FLOWS = FlowPortion(
+    exporter="192.0.2.1",
+    domain=7,
+    form="ipfix",
+    records=2,
+    octets=1_500,
+    packets=3,
+    estimated_octets=1_500_000,
+    estimated_packets=3_000,
+    received_us=COLLECTED_US,
+    first_ms=1_760_000_000_000,
+    last_ms=1_760_000_000_100,
+    sampling="told",
+    # Octets 500 and 1000, packets 1 and 2, each of a sampling of 1000.
+    block=bytes.fromhex(
+        "010203066f63746574730209077061636b65747301050873616d706c696e6704"
+        "0400f403100100f41102000108110200e80700"
+    ),
+)
+
 SAMPLES: dict[str, Envelope] = {
     "mtd.telemetry.layout.v1": events.layout_event(ORIGIN, LAYOUT, COLLECTED_US, RECEIVED_US),
     "mtd.telemetry.frame.v1": events.frame_event(ORIGIN, FRAME, RECEIVED_US),
@@ -146,4 +167,5 @@ SAMPLES: dict[str, Envelope] = {
     "mtd.document.snapshot.v1": events.snapshot_event(ORIGIN, DOCUMENT, COLLECTED_US, RECEIVED_US),
     "mtd.device.seen.v1": events.seen_event(ORIGIN, SIGHTING, COLLECTED_US, RECEIVED_US),
     "mtd.log.batch.v1": log_event(ORIGIN, "192.0.2.1", LINES, RECEIVED_US),
+    "mtd.flow.batch.v1": flow_event(ORIGIN, FLOWS, RECEIVED_US),
 }

@@ -101,3 +101,21 @@ def test_versions_behave_as_they_did() -> None:
 )
 def test_durations_leave_out_units_of_nought(seconds: int, text: str) -> None:
     assert duration(seconds) == text
+
+
+def test_routers_can_have_addresses_of_their_own() -> None:
+    scenario = Scenario.model_validate(
+        {"own_addresses": True, "fleet": {"routers": 300}, "router": [{"name": "a", "address": "127.9.9.9"}]}
+    )
+    addresses = [spec.address for spec in scenario.routers()]
+    assert addresses[0] == "127.64.0.1"
+    assert addresses[299] == "127.64.1.44"
+    assert addresses[300] == "127.9.9.9"
+    assert len(set(addresses)) == 301
+
+
+def test_an_address_of_a_router_is_of_this_machine(tmp_path: Path) -> None:
+    path = tmp_path / "own.toml"
+    path.write_text('[[router]]\nname = "a"\naddress = "192.0.2.1"\n')
+    with pytest.raises(ScenarioError, match="127.0.0.0/8"):
+        scenarios.load(path)

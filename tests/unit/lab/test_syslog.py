@@ -11,7 +11,7 @@ from mtd.lab.clock import LabClock, to_ticks
 from mtd.lab.personality import personality
 from mtd.lab.scenario import Fault, FaultKind, LogForm, RouterSpec, Scenario
 from mtd.lab.state import LogRow, RouterState
-from mtd.lab.syslog import LogSender, link_lines
+from mtd.lab.syslog import LogSender, link_changes, link_message
 from mtd.lab.timeline import AppliedFault
 from mtd.lab.truth import RouterTruth
 
@@ -22,7 +22,7 @@ def applied(end_s: float | None = None, **settings: float) -> AppliedFault:
 
 
 def told(of: AppliedFault) -> list[tuple[int, str]]:
-    return [(tick - 100, message) for tick, _, message in link_lines(of, ["ether1"])]
+    return [(tick - 100, link_message(name, up=up)) for tick, name, up in link_changes(of, ["ether1"])]
 
 
 def test_a_link_that_is_down_for_a_while_is_told_twice() -> None:

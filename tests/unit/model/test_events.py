@@ -125,7 +125,17 @@ def test_a_layout_comes_back_and_keeps_its_address() -> None:
 
 
 CHANGE = StateChange(
-    "a.b", Severity.WARNING, "interface", "*1", "ether1", "running", "true", "false", "ether1 down"
+    "a.b",
+    Severity.WARNING,
+    "interface",
+    "*1",
+    "to graz",
+    "running",
+    "true",
+    "false",
+    "to graz is down",
+    "ether1",
+    "trap",
 )
 TABLE = TableChange("interface", True, {"*1": {"name": "ether1", "mtu": ""}, "*2": {}}, ["*3"])
 DOCUMENT = Document("system.resource", b"{}", b"\x01" * 32)

@@ -198,7 +198,10 @@ def test_messages_call_things_as_the_device_is_set_to(
     scene: Scene = make_scene(naming=naming)
     scene.poll(Tier.T1, 0.0, port=[{".id": "*1", "name": "wan", "comment": "Fibre", "serial": "a"}])
     scene.ports(0.0, port(1))
-    assert scene.ports(1.0, port(1, up=False)).state_changes[0].message == f"{label} is down"
+    [down] = scene.ports(1.0, port(1, up=False)).state_changes
+    assert down.message == f"{label} is down"
+    # Its log calls it by its name.
+    assert (down.logged_as or down.entity_label) == "wan"
 
 
 def test_text_of_a_router_is_never_a_template(scene: Scene) -> None:

@@ -86,6 +86,20 @@ def test_things_are_known_by_their_id_until_they_have_names() -> None:
     assert things.named("iface", b"wan") is None
 
 
+def test_what_log_lines_call_a_thing_is_known_where_it_is_not_the_label() -> None:
+    things = Things(InterfaceNaming.COMMENT, "latin-1")
+    assert things.logged_as("iface", "*1") == ""
+    things.learn("iface", "*1", {"name": "wan", "comment": "Fibre"}, Labels(), None)
+    assert things.logged_as("iface", "*1") == "wan"
+    things.learn("iface", "*1", {"name": "wan", "comment": ""}, Labels(), None)
+    assert things.logged_as("iface", "*1") == ""
+    host = {"title": "office", "host": "192.0.2.9"}
+    things.learn("watched", "*1", host, Labels(name="title", logged="host"), None)
+    assert things.logged_as("watched", "*1") == "192.0.2.9"
+    things.forget("watched", "*1")
+    assert things.logged_as("watched", "*1") == ""
+
+
 def test_speeds_are_known_until_the_link_is_lost() -> None:
     things = Things(InterfaceNaming.NAME, "latin-1")
     things.set_speed("iface", "*1", 1e9)

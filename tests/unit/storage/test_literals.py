@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+from base64 import b64decode
 
 import numpy as np
 from hypothesis import given
@@ -49,6 +50,15 @@ def test_an_array_of_doubles_reads_like_the_list(values: list[float]) -> None:
         assert part == "null" if not math.isfinite(value) else repr(float(part)) == repr(value)
 
 
+@given(st.lists(st.binary(max_size=20)))
+def test_base64_needs_no_escaping(values: list[bytes]) -> None:
+    literal = literals.base64(values).getquoted().decode()
+    assert (literal[:2], literal[-2:]) == ("'{", "}'")
+    assert not set(literal[1:-1]) & set("'\\%")
+    found = [b64decode(part.strip('"')) for part in literal[2:-2].split(",") if part]
+    assert found == values
+
+
 @given(st.lists(st.floats(width=32)))
 def test_a_float32_is_read_back_as_itself(values: list[float]) -> None:
     literal = literals.numbers(np.array(values, dtype=np.float32))
@@ -72,6 +82,13 @@ def test_nested() -> None:
 
 def test_texts_escape_what_ends_an_element() -> None:
     assert literals.texts(['a"b', "c\\d", None, "", "NULL"]) == '{"a\\"b","c\\\\d",NULL,"","NULL"}'
+
+
+@given(st.lists(st.none() | st.text('ab\0\\"\x1e\x1f,{}')))
+def test_texts_are_written_together_as_each_by_itself(values: list[str | None]) -> None:
+    each = ",".join(literals.texts([value])[1:-1] for value in values)
+    assert literals.texts(values) == "{" + each + "}"
+    assert literals.texts(iter(values)) == literals.texts(values)
 
 
 def test_no_nul_reaches_postgres() -> None:

@@ -29,14 +29,7 @@ class LogBatch(_message.Message):
     def __init__(self, lines: _Optional[_Iterable[_Union[LogLine, _Mapping]]] = ..., sender: _Optional[str] = ...) -> None: ...
 
 class LogLine(_message.Message):
-    __slots__ = ("received_at_us", "text", "head", "original", "form", "severity", "facility", "topics", "event_type", "entity_type", "entity", "field", "old_value", "new_value", "values", "host", "program", "process", "told_time", "repeats", "cut")
-    class ValuesEntry(_message.Message):
-        __slots__ = ("key", "value")
-        KEY_FIELD_NUMBER: _ClassVar[int]
-        VALUE_FIELD_NUMBER: _ClassVar[int]
-        key: str
-        value: str
-        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    __slots__ = ("received_at_us", "text", "head", "original", "form", "severity", "facility", "topics", "event_type", "entity_type", "entity", "field", "old_value", "new_value", "host", "program", "process", "told_time", "repeats", "cut", "values_json")
     RECEIVED_AT_US_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
     HEAD_FIELD_NUMBER: _ClassVar[int]
@@ -51,13 +44,13 @@ class LogLine(_message.Message):
     FIELD_FIELD_NUMBER: _ClassVar[int]
     OLD_VALUE_FIELD_NUMBER: _ClassVar[int]
     NEW_VALUE_FIELD_NUMBER: _ClassVar[int]
-    VALUES_FIELD_NUMBER: _ClassVar[int]
     HOST_FIELD_NUMBER: _ClassVar[int]
     PROGRAM_FIELD_NUMBER: _ClassVar[int]
     PROCESS_FIELD_NUMBER: _ClassVar[int]
     TOLD_TIME_FIELD_NUMBER: _ClassVar[int]
     REPEATS_FIELD_NUMBER: _ClassVar[int]
     CUT_FIELD_NUMBER: _ClassVar[int]
+    VALUES_JSON_FIELD_NUMBER: _ClassVar[int]
     received_at_us: int
     text: str
     head: str
@@ -72,11 +65,11 @@ class LogLine(_message.Message):
     field: str
     old_value: str
     new_value: str
-    values: _containers.ScalarMap[str, str]
     host: str
     program: str
     process: str
     told_time: str
     repeats: int
     cut: bool
-    def __init__(self, received_at_us: _Optional[int] = ..., text: _Optional[str] = ..., head: _Optional[str] = ..., original: _Optional[str] = ..., form: _Optional[_Union[LogForm, str]] = ..., severity: _Optional[int] = ..., facility: _Optional[int] = ..., topics: _Optional[_Iterable[str]] = ..., event_type: _Optional[str] = ..., entity_type: _Optional[str] = ..., entity: _Optional[str] = ..., field: _Optional[str] = ..., old_value: _Optional[str] = ..., new_value: _Optional[str] = ..., values: _Optional[_Mapping[str, str]] = ..., host: _Optional[str] = ..., program: _Optional[str] = ..., process: _Optional[str] = ..., told_time: _Optional[str] = ..., repeats: _Optional[int] = ..., cut: _Optional[bool] = ...) -> None: ...
+    values_json: str
+    def __init__(self, received_at_us: _Optional[int] = ..., text: _Optional[str] = ..., head: _Optional[str] = ..., original: _Optional[str] = ..., form: _Optional[_Union[LogForm, str]] = ..., severity: _Optional[int] = ..., facility: _Optional[int] = ..., topics: _Optional[_Iterable[str]] = ..., event_type: _Optional[str] = ..., entity_type: _Optional[str] = ..., entity: _Optional[str] = ..., field: _Optional[str] = ..., old_value: _Optional[str] = ..., new_value: _Optional[str] = ..., host: _Optional[str] = ..., program: _Optional[str] = ..., process: _Optional[str] = ..., told_time: _Optional[str] = ..., repeats: _Optional[int] = ..., cut: _Optional[bool] = ..., values_json: _Optional[str] = ...) -> None: ...

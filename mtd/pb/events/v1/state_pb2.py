@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from mtd.pb.common.v1 import device_pb2 as mtd_dot_pb_dot_common_dot_v1_dot_device__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cmtd/pb/events/v1/state.proto\x12\x10mtd.pb.events.v1\x1a\x1dmtd/pb/common/v1/device.proto\"\xe7\x01\n\x0cStateChanged\x12\x12\n\nevent_type\x18\x01 \x01(\t\x12,\n\x08severity\x18\x02 \x01(\x0e\x32\x1a.mtd.pb.common.v1.Severity\x12\x13\n\x0b\x65ntity_type\x18\x03 \x01(\t\x12\x11\n\tentity_id\x18\x04 \x01(\t\x12\x14\n\x0c\x65ntity_label\x18\x05 \x01(\t\x12\r\n\x05\x66ield\x18\x06 \x01(\t\x12\x11\n\told_value\x18\x07 \x01(\t\x12\x11\n\tnew_value\x18\x08 \x01(\t\x12\x0f\n\x07message\x18\t \x01(\t\x12\x11\n\tlogged_as\x18\n \x01(\t\"~\n\x08TableRow\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x36\n\x06\x66ields\x18\x02 \x03(\x0b\x32&.mtd.pb.events.v1.TableRow.FieldsEntry\x1a-\n\x0b\x46ieldsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xa1\x01\n\nTableDelta\x12\r\n\x05table\x18\x01 \x01(\t\x12\x10\n\x08\x63omplete\x18\x02 \x01(\x08\x12,\n\x08upserted\x18\x03 \x03(\x0b\x32\x1a.mtd.pb.events.v1.TableRow\x12\x0f\n\x07removed\x18\x04 \x03(\t\x12\x33\n\x0f\x63omplete_within\x18\x05 \x01(\x0b\x32\x1a.mtd.pb.events.v1.KeyRange\"(\n\x08KeyRange\x12\r\n\x05\x61\x66ter\x18\x01 \x01(\t\x12\r\n\x05up_to\x18\x02 \x01(\t\"9\n\x08Snapshot\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x0f\n\x07\x63ontent\x18\x02 \x01(\x0c\x12\x0e\n\x06sha256\x18\x03 \x01(\x0c\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cmtd/pb/events/v1/state.proto\x12\x10mtd.pb.events.v1\x1a\x1dmtd/pb/common/v1/device.proto\"\xf8\x01\n\x0cStateChanged\x12\x12\n\nevent_type\x18\x01 \x01(\t\x12,\n\x08severity\x18\x02 \x01(\x0e\x32\x1a.mtd.pb.common.v1.Severity\x12\x13\n\x0b\x65ntity_type\x18\x03 \x01(\t\x12\x11\n\tentity_id\x18\x04 \x01(\t\x12\x14\n\x0c\x65ntity_label\x18\x05 \x01(\t\x12\r\n\x05\x66ield\x18\x06 \x01(\t\x12\x11\n\told_value\x18\x07 \x01(\t\x12\x11\n\tnew_value\x18\x08 \x01(\t\x12\x0f\n\x07message\x18\t \x01(\t\x12\x11\n\tlogged_as\x18\n \x01(\t\x12\x0f\n\x07told_by\x18\x0b \x01(\t\"~\n\x08TableRow\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x36\n\x06\x66ields\x18\x02 \x03(\x0b\x32&.mtd.pb.events.v1.TableRow.FieldsEntry\x1a-\n\x0b\x46ieldsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xa1\x01\n\nTableDelta\x12\r\n\x05table\x18\x01 \x01(\t\x12\x10\n\x08\x63omplete\x18\x02 \x01(\x08\x12,\n\x08upserted\x18\x03 \x03(\x0b\x32\x1a.mtd.pb.events.v1.TableRow\x12\x0f\n\x07removed\x18\x04 \x03(\t\x12\x33\n\x0f\x63omplete_within\x18\x05 \x01(\x0b\x32\x1a.mtd.pb.events.v1.KeyRange\"(\n\x08KeyRange\x12\r\n\x05\x61\x66ter\x18\x01 \x01(\t\x12\r\n\x05up_to\x18\x02 \x01(\t\"9\n\x08Snapshot\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x0f\n\x07\x63ontent\x18\x02 \x01(\x0c\x12\x0e\n\x06sha256\x18\x03 \x01(\x0c\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,15 +35,15 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TABLEROW_FIELDSENTRY']._loaded_options = None
   _globals['_TABLEROW_FIELDSENTRY']._serialized_options = b'8\001'
   _globals['_STATECHANGED']._serialized_start=82
-  _globals['_STATECHANGED']._serialized_end=313
-  _globals['_TABLEROW']._serialized_start=315
-  _globals['_TABLEROW']._serialized_end=441
-  _globals['_TABLEROW_FIELDSENTRY']._serialized_start=396
-  _globals['_TABLEROW_FIELDSENTRY']._serialized_end=441
-  _globals['_TABLEDELTA']._serialized_start=444
-  _globals['_TABLEDELTA']._serialized_end=605
-  _globals['_KEYRANGE']._serialized_start=607
-  _globals['_KEYRANGE']._serialized_end=647
-  _globals['_SNAPSHOT']._serialized_start=649
-  _globals['_SNAPSHOT']._serialized_end=706
+  _globals['_STATECHANGED']._serialized_end=330
+  _globals['_TABLEROW']._serialized_start=332
+  _globals['_TABLEROW']._serialized_end=458
+  _globals['_TABLEROW_FIELDSENTRY']._serialized_start=413
+  _globals['_TABLEROW_FIELDSENTRY']._serialized_end=458
+  _globals['_TABLEDELTA']._serialized_start=461
+  _globals['_TABLEDELTA']._serialized_end=622
+  _globals['_KEYRANGE']._serialized_start=624
+  _globals['_KEYRANGE']._serialized_end=664
+  _globals['_SNAPSHOT']._serialized_start=666
+  _globals['_SNAPSHOT']._serialized_end=723
 # @@protoc_insertion_point(module_scope)

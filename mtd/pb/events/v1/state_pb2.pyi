@@ -8,7 +8,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class StateChanged(_message.Message):
-    __slots__ = ("event_type", "severity", "entity_type", "entity_id", "entity_label", "field", "old_value", "new_value", "message", "logged_as")
+    __slots__ = ("event_type", "severity", "entity_type", "entity_id", "entity_label", "field", "old_value", "new_value", "message", "logged_as", "told_by")
     EVENT_TYPE_FIELD_NUMBER: _ClassVar[int]
     SEVERITY_FIELD_NUMBER: _ClassVar[int]
     ENTITY_TYPE_FIELD_NUMBER: _ClassVar[int]
@@ -19,6 +19,7 @@ class StateChanged(_message.Message):
     NEW_VALUE_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
     LOGGED_AS_FIELD_NUMBER: _ClassVar[int]
+    TOLD_BY_FIELD_NUMBER: _ClassVar[int]
     event_type: str
     severity: _device_pb2.Severity
     entity_type: str
@@ -29,7 +30,8 @@ class StateChanged(_message.Message):
     new_value: str
     message: str
     logged_as: str
-    def __init__(self, event_type: _Optional[str] = ..., severity: _Optional[_Union[_device_pb2.Severity, str]] = ..., entity_type: _Optional[str] = ..., entity_id: _Optional[str] = ..., entity_label: _Optional[str] = ..., field: _Optional[str] = ..., old_value: _Optional[str] = ..., new_value: _Optional[str] = ..., message: _Optional[str] = ..., logged_as: _Optional[str] = ...) -> None: ...
+    told_by: str
+    def __init__(self, event_type: _Optional[str] = ..., severity: _Optional[_Union[_device_pb2.Severity, str]] = ..., entity_type: _Optional[str] = ..., entity_id: _Optional[str] = ..., entity_label: _Optional[str] = ..., field: _Optional[str] = ..., old_value: _Optional[str] = ..., new_value: _Optional[str] = ..., message: _Optional[str] = ..., logged_as: _Optional[str] = ..., told_by: _Optional[str] = ...) -> None: ...
 
 class TableRow(_message.Message):
     __slots__ = ("key", "fields")

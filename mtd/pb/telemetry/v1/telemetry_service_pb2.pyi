@@ -26,6 +26,12 @@ class TopBy(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     TOP_BY_TX: _ClassVar[TopBy]
     TOP_BY_UTILIZATION: _ClassVar[TopBy]
     TOP_BY_ERRORS: _ClassVar[TopBy]
+
+class EvidenceSource(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    EVIDENCE_SOURCE_UNSPECIFIED: _ClassVar[EvidenceSource]
+    EVIDENCE_SOURCE_POLL: _ClassVar[EvidenceSource]
+    EVIDENCE_SOURCE_SYSLOG: _ClassVar[EvidenceSource]
 RESOLUTION_UNSPECIFIED: Resolution
 RESOLUTION_AUTO: Resolution
 RESOLUTION_RAW: Resolution
@@ -37,6 +43,9 @@ TOP_BY_RX: TopBy
 TOP_BY_TX: TopBy
 TOP_BY_UTILIZATION: TopBy
 TOP_BY_ERRORS: TopBy
+EVIDENCE_SOURCE_UNSPECIFIED: EvidenceSource
+EVIDENCE_SOURCE_POLL: EvidenceSource
+EVIDENCE_SOURCE_SYSLOG: EvidenceSource
 
 class Selector(_message.Message):
     __slots__ = ("devices", "metrics")
@@ -312,8 +321,26 @@ class StreamEventsRequest(_message.Message):
     until_now: bool
     def __init__(self, after_position: _Optional[int] = ..., only_new: _Optional[bool] = ..., devices: _Optional[_Iterable[str]] = ..., min_severity: _Optional[_Union[_device_pb2.Severity, str]] = ..., until_now: _Optional[bool] = ...) -> None: ...
 
+class Evidence(_message.Message):
+    __slots__ = ("source", "collected_at_us", "after_first_us", "log_id", "seq", "part", "message")
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    COLLECTED_AT_US_FIELD_NUMBER: _ClassVar[int]
+    AFTER_FIRST_US_FIELD_NUMBER: _ClassVar[int]
+    LOG_ID_FIELD_NUMBER: _ClassVar[int]
+    SEQ_FIELD_NUMBER: _ClassVar[int]
+    PART_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    source: EvidenceSource
+    collected_at_us: int
+    after_first_us: int
+    log_id: str
+    seq: int
+    part: int
+    message: str
+    def __init__(self, source: _Optional[_Union[EvidenceSource, str]] = ..., collected_at_us: _Optional[int] = ..., after_first_us: _Optional[int] = ..., log_id: _Optional[str] = ..., seq: _Optional[int] = ..., part: _Optional[int] = ..., message: _Optional[str] = ...) -> None: ...
+
 class Event(_message.Message):
-    __slots__ = ("position", "collected_at_us", "device_id", "device_name", "event_type", "severity", "entity_type", "entity_id", "entity_label", "field", "old_value", "new_value", "message")
+    __slots__ = ("position", "collected_at_us", "device_id", "device_name", "event_type", "severity", "entity_type", "entity_id", "entity_label", "field", "old_value", "new_value", "message", "evidences", "replaced_positions")
     POSITION_FIELD_NUMBER: _ClassVar[int]
     COLLECTED_AT_US_FIELD_NUMBER: _ClassVar[int]
     DEVICE_ID_FIELD_NUMBER: _ClassVar[int]
@@ -327,6 +354,8 @@ class Event(_message.Message):
     OLD_VALUE_FIELD_NUMBER: _ClassVar[int]
     NEW_VALUE_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    EVIDENCES_FIELD_NUMBER: _ClassVar[int]
+    REPLACED_POSITIONS_FIELD_NUMBER: _ClassVar[int]
     position: int
     collected_at_us: int
     device_id: str
@@ -340,7 +369,9 @@ class Event(_message.Message):
     old_value: str
     new_value: str
     message: str
-    def __init__(self, position: _Optional[int] = ..., collected_at_us: _Optional[int] = ..., device_id: _Optional[str] = ..., device_name: _Optional[str] = ..., event_type: _Optional[str] = ..., severity: _Optional[_Union[_device_pb2.Severity, str]] = ..., entity_type: _Optional[str] = ..., entity_id: _Optional[str] = ..., entity_label: _Optional[str] = ..., field: _Optional[str] = ..., old_value: _Optional[str] = ..., new_value: _Optional[str] = ..., message: _Optional[str] = ...) -> None: ...
+    evidences: _containers.RepeatedCompositeFieldContainer[Evidence]
+    replaced_positions: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, position: _Optional[int] = ..., collected_at_us: _Optional[int] = ..., device_id: _Optional[str] = ..., device_name: _Optional[str] = ..., event_type: _Optional[str] = ..., severity: _Optional[_Union[_device_pb2.Severity, str]] = ..., entity_type: _Optional[str] = ..., entity_id: _Optional[str] = ..., entity_label: _Optional[str] = ..., field: _Optional[str] = ..., old_value: _Optional[str] = ..., new_value: _Optional[str] = ..., message: _Optional[str] = ..., evidences: _Optional[_Iterable[_Union[Evidence, _Mapping]]] = ..., replaced_positions: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class StreamEventsResponse(_message.Message):
     __slots__ = ("event",)

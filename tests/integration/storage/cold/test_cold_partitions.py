@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import threading
+
 import pytest
 
+from mtd.core.errors import MtdError
 from mtd.storage.cold.connection import ColdConnection
 from mtd.storage.cold.partitions import ColdPartitions
 from mtd.storage.cold.upkeep import detach_frames, is_watched, never_used
@@ -31,6 +34,30 @@ def test_made_once_and_by_class(postgres_dsn: str) -> None:
         (month,) = bounds_of(connection.fetch, ROLLUP_1M, "core")
         assert month.name == "rollup_1m_core_202603"
         assert bounds_of(connection.fetch, ROLLUP_1M) == []
+
+
+def test_several_make_one_at_once(postgres_dsn: str) -> None:
+    """Each waits for the other, and sees what it has made."""
+    together, failed = threading.Barrier(4), []
+
+    def make() -> None:
+        with connected(postgres_dsn) as connection:
+            partitions = ColdPartitions(connection)
+            for hour in range(10):
+                together.wait(20)
+                try:
+                    partitions.ensure(TELEMETRY_FRAME, [HOUR + hour * HOUR_US])
+                except MtdError as error:
+                    failed.append(error)
+
+    threads = [threading.Thread(target=make) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert failed == []
+    with connected(postgres_dsn) as connection:
+        assert len(names(connection)) == 10
 
 
 def test_a_day_of_an_older_version_holds_its_hours(postgres_dsn: str) -> None:

@@ -350,7 +350,7 @@ def test_events_from_now_on_of_those_in_view_or_of_all() -> None:
     assert everything.of("events")[0][1]["events"][0] == {
         "position": 3, "t_us": 3000, "device_id": "d2", "device": "name-d2", "type": "interface.oper.changed",
         "severity": "info", "entity_type": "interface", "entity_id": "*1", "entity": "ether1", "field": "running",
-        "old": "true", "new": "false", "message": "event 3",
+        "old": "true", "new": "false", "message": "event 3", "evidences": [], "replaces": [],
     }  # fmt: skip
 
 

@@ -234,3 +234,34 @@ def test_what_never_came_is_known_by_the_exporters_numbers() -> None:
     ipfix.feed(kit.ipfix(kit.set_of(256, octets(3)), sequence=12), 1)
     ipfix.feed(kit.ipfix(kit.set_of(256, octets(4)), sequence=20), 1)
     assert ipfix.lost() == 7
+
+
+def test_fields_of_all_templates_are_bounded_and_the_oldest_give_way() -> None:
+    exporter = Exporter(Limits(fields=100))
+    for source in range(3):
+        for number in range(256, 260):
+            wide = kit.template(number, *[(element, 4) for element in range(1, 21)])
+            exporter.feed(kit.v9(kit.set_of(0, wide), sequence=number, source=source), 1)
+    assert {one.domain: [template.number for template in one.templates] for one in exporter.learned()} == {
+        0: [],
+        1: [259],
+        2: [256, 257, 258, 259],
+    }
+    assert exporter.counts.templates_dropped == 7
+    # What is withdrawn, replaced or forgotten makes room again.
+    for _ in range(3):
+        exporter.feed(kit.v9(kit.set_of(0, kit.template(259, *OCTETS)), sequence=260, source=2), 1)
+        exporter.feed(kit.v9(kit.set_of(0, kit.template(259, (1, 2))), sequence=261, source=2), 1)
+    assert exporter.counts.templates_dropped == 7
+    exporter.feed(kit.v9(uptime_ms=1, sequence=0, source=2), 1)
+    assert sum(len(one.templates) for one in exporter.learned()) == 1
+
+
+def test_templates_that_nothing_waits_for_release_nothing() -> None:
+    exporter = Exporter(Limits(held_bytes=3 * (4 + 256)))
+    for number in (300, 301, 300, 302):
+        exporter.feed(kit.v9(kit.set_of(number, octets(number)), sequence=number), 1)
+    assert exporter.counts.held_dropped == 1
+    for number in (303, 301, 300, 302):
+        exporter.feed(kit.v9(kit.set_of(0, kit.template(number, *OCTETS)), sequence=number), 1)
+    assert sorted(read(exporter)) == [300, 301, 302]

@@ -52,6 +52,14 @@ LINES: list[tuple[bytes, dict[str, Any]]] = [
             "told_time": "2026-10-11T22:14:15.003Z", "severity": Severity.NOTICE, "facility": 20,
         },
     ),
+    (
+        b"<30>1 2026-11-27T20:41:00+00:00 core-1 system,error,critical - - -  login failure",  # as rsyslog forwards
+        {
+            "form": Form.RFC5424, "host": "core-1", "program": "", "topics": ("system", "error", "critical"),
+            "text": "login failure",
+        },
+    ),
+    (b"<30>1 - web-1 backup 7 - -  done", {"program": "backup", "process": "7", "text": "done"}),
     (b"<30>1 - - - - - - dhcp,info lan assigned 10.0.0.1", {"host": "", "topics": ("dhcp", "info"), "text": "lan assigned 10.0.0.1"}),
     (
         b"2023-03-19T12:34:09.757188+01:00 10.120.127.1 system,error,critical x",

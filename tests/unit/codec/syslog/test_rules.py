@@ -113,6 +113,7 @@ def one(**changes: object) -> dict[str, object]:
         (one(samples=["x"]), "a sample has the keys"),
         (one(samples=[{"line": "x", "values": {"user": 5}}]), "values of a sample are texts"),
         (one(sample=[]), "sample isn't known; there are"),
+        (one(timeline="yes"), "`timeline` is true or false"),
         ({"fragments": {"mac": "x"}, "rules": []}, "capital letters"),
         ({"fragments": {"MAC": "("}, "rules": []}, "fragment MAC"),
         ({"fragments": [], "rules": [1]}, "rule 1"),
@@ -213,3 +214,22 @@ def test_real_lines_are_understood() -> None:
                 unknown.append(data)
     # Told, and no event: the steps of an OSPF neighbour's election, a CAPsMAN that was chosen, an update, a debug line.
     assert len(unknown) <= 11, unknown
+
+
+def test_rules_say_what_is_on_the_timeline() -> None:
+    def told(*rules: dict[str, object]) -> dict[str, tuple[bool, bool]]:
+        content = {"rules": [{"event": "a.b", "contains": "x", "pattern": "x", **rule} for rule in rules]}
+        found = compile_rules(content).tellings()
+        return {name: (telling.on_timeline, telling.of_state) for name, telling in found.items()}
+
+    assert told({}) == {"a.b": (False, False)}
+    assert told({"timeline": True}) == {"a.b": (True, False)}
+    assert told({"state": {"new": "up"}}) == {"a.b": (True, True)}
+    assert told({"state": {"new": "up"}, "timeline": False}) == {"a.b": (False, True)}
+    # The first that says so decides for all of the type; one of another type has no say.
+    assert told({}, {"timeline": True}) == {"a.b": (True, False)}
+    assert told({"timeline": False}, {"timeline": True}) == {"a.b": (False, False)}
+    assert told({"event": "a.c", "timeline": True}, {}) == {"a.c": (True, False), "a.b": (False, False)}
+    ours = OURS.tellings()
+    assert ours["interface.oper.changed"].on_timeline
+    assert not ours["firewall.hit"].on_timeline

@@ -171,6 +171,9 @@ def test_domains_tell_devices_of_one_address_apart(tmp_path: Path) -> None:
 
     domains = {"7": "core-1", "8": "core-2"}
     bench = with_bench(work, tmp_path, exporters={"127.0.0.5": {"domains": domains}})
+    assert [one.name for one in bench.service.devices_of("127.0.0.5")] == ["core-1", "core-2"]
+    assert [one.name for one in bench.service.devices_of("127.0.0.2")] == ["core-2"]
+    assert not bench.service.devices_of("127.0.0.9")
     assert sorted((name, batch.domain) for name, batch in bench.told.flows) == [("core-1", 7), ("core-2", 8)]
 
 
@@ -184,6 +187,31 @@ def test_an_address_of_several_devices_is_nobodys(tmp_path: Path) -> None:
         )
 
     assert with_bench(work, tmp_path).told.flows == []
+
+
+def test_where_the_sampling_comes_from_is_counted_by_exporter(tmp_path: Path) -> None:
+    async def work(bench: Bench) -> None:
+        bench.send(kit.v9(TEMPLATE, rows(1, 2), sequence=1))
+        bench.send(kit.v9(TEMPLATE, rows(3), sequence=1), source="127.0.0.2")
+        await bench.until(lambda: len(bench.told.flows) == 2)
+
+    exporters = with_bench(work, tmp_path, exporters={"127.0.0.2": {"sampling": 10}}).service.exporters
+    assert exporters["127.0.0.1"]["sampling_assumed"] == 2
+    assert exporters["127.0.0.2"]["sampling_configured"] == 1
+    assert "sampling_assumed" not in exporters["127.0.0.2"]
+
+
+def test_what_an_address_sent_is_forgotten_when_it_is_another_tenants(tmp_path: Path) -> None:
+    async def work(bench: Bench) -> None:
+        bench.send(kit.v9(TEMPLATE, rows(1), sequence=1))
+        bench.send(kit.v9(TEMPLATE, rows(2), sequence=1), source="127.0.0.2")
+        await bench.until(lambda: len(bench.service.exporters) == 2)
+        bench.service.apply_devices([device("theirs", "127.0.0.1", "u"), device("core-2", "127.0.0.2")])
+        assert set(bench.service.exporters) == {"127.0.0.2"}
+        bench.service.apply_devices([device("theirs", "127.0.0.1", "u")])
+        assert not bench.service.exporters
+
+    with_bench(work, tmp_path)
 
 
 def test_what_the_recorder_refuses_is_counted(tmp_path: Path) -> None:

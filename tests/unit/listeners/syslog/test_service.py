@@ -3,70 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import socket
-import ssl
-from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from mtd.core.clock import SYSTEM_CLOCK
 from mtd.core.errors import Misconfigured
-from mtd.listeners.syslog.config import SyslogConfig
 from mtd.listeners.syslog.reading import load_rules
-from mtd.listeners.syslog.service import SyslogService
 from mtd.listeners.udp import dropped_by_kernel
 from mtd.model.sighting import FoundBy, Sighting
-from mtd.security.ca import Authority
-from mtd.security.certificates import certificate_pem, key_pem, new_key
 from mtd.testing import run_async
 from tests.unit.ingest.bench import metric
-from tests.unit.listeners.kit import Told, device
+from tests.unit.listeners.kit import device
+from tests.unit.listeners.syslog.kit import Bench, dropped, sent_over_tcp, with_bench
 
 DOWN = b"interface,info ether1 link down"
-
-
-class Bench:
-    """A listener on this machine, and what came of what was sent to it."""
-
-    def __init__(self, **settings: Any) -> None:
-        config = SyslogConfig.model_validate(
-            {"enabled": True, "host": "127.0.0.1", "udp_port": 0, "flush_s": 0.02, **settings}
-        )
-        self.told = Told()
-        self.strangers: list[Sighting] = []
-        self.service = SyslogService(config, self.told, self.strangers.append)  # type: ignore[arg-type]
-        self.service.apply_devices([device("core-1", "127.0.0.1"), device("core-2", "127.0.0.2")])
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-
-    def send(self, *lines: bytes) -> None:
-        for line in lines:
-            self.socket.sendto(line, ("127.0.0.1", self.service.udp.port))
-
-    async def until(self, lines: int) -> None:
-        async with asyncio.timeout(20):
-            while len(self.told.lines) < lines:
-                await asyncio.sleep(0.005)
-
-
-def with_bench(work: Callable[[Bench], Awaitable[None]], **settings: Any) -> Bench:
-    async def main() -> Bench:
-        bench = Bench(**settings)
-        await bench.service.start()
-        try:
-            await work(bench)
-        finally:
-            await bench.service.stop()
-            bench.socket.close()
-        return bench
-
-    return run_async(main())
-
-
-def dropped(reason: str) -> float:
-    return metric("mtd_listeners_dropped_total", listener="syslog", reason=reason)
 
 
 def test_a_line_over_udp_is_recorded_with_its_meaning() -> None:
@@ -109,16 +59,6 @@ def test_many_lines_are_cut_into_events_of_a_bearable_size() -> None:
     told = with_bench(work).told
     assert len(told.lines) == 1200
     assert told.batches >= 8
-
-
-async def sent_over_tcp(bench: Bench, *pieces: bytes, pause_s: float = 0.0) -> None:
-    assert bench.service.tcp is not None
-    _, writer = await asyncio.open_connection("127.0.0.1", bench.service.tcp.port)
-    for piece in pieces:
-        writer.write(piece)
-        await writer.drain()
-        await asyncio.sleep(pause_s)
-    writer.close()
 
 
 @pytest.mark.parametrize(
@@ -203,75 +143,6 @@ def test_who_is_nobodys_device_is_told_once_in_a_while() -> None:
     assert len(with_bench(work).strangers) == 1
 
 
-def certificates(folder: Path) -> dict[str, str]:
-    """Write a CA, and a certificate of it for this machine; return the settings that name the latter."""
-    now_us, key = SYSTEM_CLOCK.now_us(), new_key()
-    authority = Authority.new("test", now_us, 1)
-    (folder / "ca.pem").write_bytes(certificate_pem(authority.certificate))
-    made = authority.issue_server(key.public_key(), ["localhost"], now_us, 1)
-    (folder / "cert.pem").write_bytes(certificate_pem(made, authority.certificate))
-    (folder / "key.pem").write_bytes(key_pem(key))
-    return {"tls_certificate": str(folder / "cert.pem"), "tls_key": str(folder / "key.pem")}
-
-
-async def connected(bench: Bench, folder: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    assert bench.service.tls is not None
-    context = ssl.create_default_context(cafile=str(folder / "ca.pem"))
-    return await asyncio.open_connection(
-        "127.0.0.1", bench.service.tls.port, ssl=context, server_hostname="localhost"
-    )
-
-
-def test_lines_come_over_tls(tmp_path: Path) -> None:
-    async def work(bench: Bench) -> None:
-        _, writer = await connected(bench, tmp_path)
-        writer.write(b"15 <30>script,info script,info two\n")
-        await bench.until(2)
-        writer.close()
-
-    told = with_bench(work, tls_port=0, **certificates(tmp_path)).told
-    assert told.lines[-1][2].text == "two"
-
-
-def test_senders_without_a_certificate_are_turned_away_if_so_wished(tmp_path: Path) -> None:
-    async def work(bench: Bench) -> None:
-        reader, writer = await connected(bench, tmp_path)
-        writer.write(b"script,info one\n")
-        async with asyncio.timeout(10):
-            with contextlib.suppress(ssl.SSLError, ConnectionError):
-                assert await reader.read() == b""
-        writer.close()
-
-    settings = certificates(tmp_path)
-    told = with_bench(work, tls_port=0, tls_client_ca=str(tmp_path / "ca.pem"), **settings).told
-    assert told.lines == []
-
-
-def test_a_certificate_that_can_not_be_used_is_told(tmp_path: Path) -> None:
-    settings = certificates(tmp_path)
-    (tmp_path / "key.pem").write_text("no key")
-    with pytest.raises(Misconfigured, match=r"cert\.pem can't be used for TLS"):
-        Bench(tls_port=0, **settings)
-    with pytest.raises(ValueError, match="tls_port needs"):
-        Bench(tls_port=0)
-
-
-def test_connections_are_bounded() -> None:
-    async def work(bench: Bench) -> None:
-        assert bench.service.tcp is not None
-        held = [await asyncio.open_connection("127.0.0.1", bench.service.tcp.port) for _ in range(3)]
-        async with asyncio.timeout(10):
-            assert await held[2][0].read() == b""
-        held[0][1].write(b"script,info one\n")
-        await bench.until(1)
-        for _, writer in held:
-            writer.close()
-
-    before = metric("mtd_listeners_refused_connections_total", listener="syslog")
-    with_bench(work, tcp_port=0, max_connections=2)
-    assert metric("mtd_listeners_refused_connections_total", listener="syslog") == before + 1
-
-
 def test_a_sender_that_is_nobodys_device_is_told_and_its_lines_are_counted() -> None:
     async def work(bench: Bench) -> None:
         bench.service.apply_devices([])
@@ -307,10 +178,14 @@ def test_a_device_that_sends_too_much_is_held_back_and_told_of() -> None:
         await bench.until(10)
 
     before = dropped("too_fast")
-    told = with_bench(work, lines_per_s=1.0).told
+    bench = with_bench(work, lines_per_s=1.0)
+    told = bench.told
     assert 10 <= len(told.lines) <= 12
     lost = dropped("too_fast") - before
     assert lost + len(told.lines) == 30
+    assert [(one.name, lines) for one, lines in bench.service.too_fast] == [("core-1", lost)]
+    bench.service.apply_devices([device("core-2", "127.0.0.2")])
+    assert not bench.service.too_fast  # it isn't there any more
     ((name, change),) = told.changes
     assert (name, change.event_type, change.new) == ("core-1", "syslog.lines.dropped", f"{lost:g}")
 

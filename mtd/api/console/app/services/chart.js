@@ -1,4 +1,6 @@
 import {
+  BarController,
+  BarElement,
   Chart,
   Filler,
   LineController,
@@ -8,6 +10,6 @@ import {
   Tooltip,
 } from "chart.js";
 
-Chart.register(Filler, LineController, LineElement, LinearScale, PointElement, Tooltip);
+Chart.register(BarController, BarElement, Filler, LineController, LineElement, LinearScale, PointElement, Tooltip);
 
 export { Chart };

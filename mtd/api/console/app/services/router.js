@@ -1,6 +1,6 @@
 import { Emitter } from "#shared/lib/emitter.js";
 
-const PAGES = new Set(["devices", "events", "logs", "mtd"]);
+const PAGES = new Set(["devices", "events", "logs", "flows", "drops", "mtd"]);
 
 /** Take an address apart: "#/devices/ID?q=a" is {page: "device", id: "ID", params: {q: "a"}}. */
 export function parseHash(hash) {

@@ -1,15 +1,17 @@
-import { Component, onError } from "@odoo/owl";
+import { Component, onError, onMounted, onPatched } from "@odoo/owl";
 import { useDocument, useListener, useRedraw } from "#shared/components/hooks.js";
 import { shortTime } from "#shared/lib/format.js";
 import { DevicePage } from "../pages/device/device_page.js";
 import { DevicesPage } from "../pages/devices/devices_page.js";
+import { DropsPage } from "../pages/drops/drops_page.js";
 import { EventsPage } from "../pages/events/events_page.js";
+import { FlowsPage } from "../pages/flows/flows_page.js";
 import { LogsPage } from "../pages/logs/logs_page.js";
 import { SelfPage } from "../pages/self/self_page.js";
 import { WhoMenu } from "./who_menu.js";
 
-const PAGES = { devices: DevicesPage, device: DevicePage, events: EventsPage, logs: LogsPage, mtd: SelfPage };
-const TITLES = { devices: "Routers", device: "Router", events: "Events", logs: "Logs", mtd: "mtd health" };
+const PAGES = { devices: DevicesPage, device: DevicePage, events: EventsPage, logs: LogsPage, flows: FlowsPage, drops: DropsPage, mtd: SelfPage };
+const TITLES = { devices: "Routers", device: "Router", events: "Events", logs: "Logs", flows: "Flows", drops: "Drops", mtd: "mtd health" };
 const THEME_TEXT = { auto: "as the system", light: "light", dark: "dark" };
 
 /** The frame of the console: where one can go, whether the channel lives, and the page. */
@@ -33,6 +35,16 @@ export class Shell extends Component {
     onError((error) => this.onFailure(error));
     useDocument("keydown", (event) => this.onKey(event));
     this.title();
+    onMounted(() => this.showLink());
+    onPatched(() => this.showLink());
+  }
+
+  /** Where links scroll, that of this page is in view. */
+  showLink() {
+    const link = document.querySelector(".nav [aria-current]");
+    if (!link) return;
+    const { parentElement: nav } = link;
+    nav.scrollLeft = link.offsetLeft - nav.offsetLeft - (nav.clientWidth - link.offsetWidth) / 2;
   }
 
   title() {
@@ -69,6 +81,8 @@ export class Shell extends Component {
       { href: this.env.router.listHash, text: "Routers", current: page === "devices" || page === "device" },
       { href: "#/events", text: "Events", current: page === "events" },
       { href: "#/logs", text: "Logs", current: page === "logs" },
+      { href: "#/flows", text: "Flows", current: page === "flows" },
+      { href: "#/drops", text: "Drops", current: page === "drops" },
       { href: "#/mtd", text: "mtd health", current: page === "mtd" },
     ];
   }

@@ -39,6 +39,15 @@ export class EventList extends Component {
   text(event) {
     return plainText(sayWhat(event));
   }
+
+  evidences(event) {
+    return event.evidences ?? [];
+  }
+
+  seen({ source, t_us: tUs, after_us: afterUs, message }) {
+    const late = afterUs ? `, ${(afterUs / 1e6).toFixed(1)} s after the first` : "";
+    return `Seen by ${source} at ${dateTime(tUs)}${late}: ${plainText(message)}`;
+  }
 }
 
 function sayWhat(event) {

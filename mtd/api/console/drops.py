@@ -1,0 +1,169 @@
+"""The console's page of what routers push, and what of it is lost.
+
+What a tenant's own routers sent is for all of its viewers. Figures of the whole process, and senders that are nobody's,
+tell of all tenants: they are for those who cross them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from mtd.api.console.arguments import Arguments, only
+from mtd.api.console.losses import LABELS, read_losses
+from mtd.api.console.reading import Page, encoded
+from mtd.core.clock import SYSTEM_CLOCK, Clock
+from mtd.model.device import Device
+from mtd.model.principal import Principal
+from mtd.model.sighting import FoundBy
+
+_MALFORMED = "malformed."
+_COUNTS = (
+    *("datagrams", "stored", "lost", "held", "held_dropped", "templates_dropped", "queue_full", "restarts"),
+    *("insane", "empty", "bad_times", "clock_corrected", "odd_sizes", "byte_order"),
+    *("sampling_told", "sampling_configured", "sampling_assumed"),
+)
+"""Of an exporter; see ``FlowsService.exporters``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exporter:
+    """What the datagrams of an address came to. ``devices``: all that can send from there."""
+
+    address: str
+    devices: Sequence[Device]
+    counts: Mapping[str, int]
+
+    @property
+    def tenants(self) -> set[str]:
+        """Whose devices these are."""
+        return {device.tenant_id for device in self.devices}
+
+
+@dataclass(frozen=True, slots=True)
+class TooFast:
+    """A device that sent more lines, or traps, than are taken in, and how many were dropped for that."""
+
+    device: Device
+    messages: int
+    found_by: FoundBy
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownSender:
+    """A sender that is nobody's device. ``shared``: it is an address of several."""
+
+    address: str
+    name: str
+    messages: int
+    seen_us: int
+    found_by: FoundBy
+    shared: bool
+
+
+class Pushed(Protocol):
+    """What listens in this process, and what it knows of senders. From memory: asked for every few seconds."""
+
+    @property
+    def listening(self) -> Sequence[str]:
+        """What is listened for: names of listeners."""
+
+    def exporters(self) -> Sequence[Exporter]:
+        """Return those that sent flows since mtd started."""
+
+    def too_fast(self) -> Sequence[TooFast]:
+        """Return devices of which lines or traps were dropped since mtd started, as they were too many."""
+
+    def unknown_senders(self) -> Sequence[UnknownSender]:
+        """Return senders that are nobody's device, those of each listener together, the newest first."""
+
+
+class DropsPage:
+    """Tells it. ``collector_id``: which process this is."""
+
+    def __init__(self, pushed: Pushed, collector_id: str, clock: Clock = SYSTEM_CLOCK) -> None:
+        self._pushed = pushed
+        self._collector_id = collector_id
+        self._clock = clock
+        self._since_us = clock.now_us()
+
+    @property
+    def pages(self) -> Mapping[str, Page]:
+        """The page by its path."""
+        return {"drops": self._page}
+
+    async def _page(self, caller: Principal, given: Arguments) -> bytes:
+        only(given)
+        whole = caller.crosses_tenants
+        # Lists of the listeners change in the loop: they are read before a thread takes over.
+        exporters, fast = self._pushed.exporters(), self._pushed.too_fast()
+        strangers = self._pushed.unknown_senders() if whole else ()
+        listening = list(self._pushed.listening)
+        now_us = self._clock.now_us()
+
+        def made() -> dict[str, Any]:
+            told: dict[str, Any] = {
+                "now_us": now_us,
+                "since_us": self._since_us,
+                "listeners": [_listener(name, whole=whole) for name in listening],
+                "exporters": [_exporter(one) for one in exporters if one.tenants == {caller.tenant_id}],
+                "too_fast": [_too_fast(one) for one in fast if one.device.tenant_id == caller.tenant_id],
+            }
+            if whole:
+                told["collector_id"] = self._collector_id
+                told["shared"] = [_shared(one) for one in exporters if len(one.tenants) > 1]
+                told["unknown_senders"] = [_stranger(one) for one in strangers]
+            return told
+
+        return await encoded(made)
+
+
+def _listener(name: str, *, whole: bool) -> dict[str, Any]:
+    told: dict[str, Any] = {"name": name, "label": LABELS.get(name, name)}
+    if whole:
+        told["figures"] = read_losses(name)
+    return told
+
+
+def _exporter(one: Exporter) -> dict[str, Any]:
+    devices = [{"id": device.device_id, "name": device.name} for device in one.devices]
+    return {"address": one.address, "devices": devices, **_counted(one.counts)}
+
+
+def _too_fast(one: TooFast) -> dict[str, Any]:
+    return {
+        "device_id": one.device.device_id,
+        "device": one.device.name,
+        "messages": one.messages,
+        "found_by": one.found_by.value,
+    }
+
+
+def _shared(one: Exporter) -> dict[str, Any]:
+    """Return an address of several tenants' devices, whose names are none of the caller's business here."""
+    return {"address": one.address, "tenants": len(one.tenants), **_counted(one.counts)}
+
+
+def _counted(counts: Mapping[str, int]) -> dict[str, Any]:
+    malformed = {
+        name.removeprefix(_MALFORMED): count
+        for name, count in sorted(counts.items())
+        if name.startswith(_MALFORMED) and count
+    }
+    return {
+        **{name: counts.get(name, 0) for name in _COUNTS},
+        "malformed": sum(malformed.values()),
+        "malformed_by": malformed,
+    }
+
+
+def _stranger(one: UnknownSender) -> dict[str, Any]:
+    return {
+        "address": one.address,
+        "name": one.name,
+        "messages": one.messages,
+        "seen_us": one.seen_us,
+        "found_by": one.found_by.value,
+        "shared": one.shared,
+    }

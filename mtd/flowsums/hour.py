@@ -1,0 +1,33 @@
+"""The sums of the minutes of an hour, summed up. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from mtd.codec.blocks.planes import Damaged
+from mtd.flowsums.minute import total_of
+from mtd.flowsums.tally import KEPT, NOTHING, Sums, Tally, unpacked
+from mtd.model.flows import Dimension
+
+
+def hour_of(dimension: Dimension, minutes: Iterable[Sums], kept: int = KEPT) -> Sums | None:
+    """Return what minutes add up to by one dimension; None without any.
+
+    A key that is among the largest of some minutes only is counted with the others in the rest: of an hour the largest
+    keys are nearly those, and their sums at least so large. Raises TooMuch beyond what is kept, Damaged for
+    keys that are none.
+    """
+    tally, whole, any_there = Tally(dimension), NOTHING, False
+    for sums in minutes:
+        any_there = True
+        whole += sums.volume
+        whole.check()
+        if dimension.columns:
+            keys = unpacked(sums.keys, dimension.width)
+            if len(keys) != len(sums.amounts):
+                raise Damaged("sums of flows have other keys than amounts")
+            tally.add(keys, sums.amounts)
+            tally.add_others(sums.others, len(keys) + sums.other_keys)
+    if not any_there:
+        return None
+    return tally.largest(kept) if dimension.columns else total_of(whole)

@@ -1,0 +1,25 @@
+"""Metrics of the listener for traps. What is received and dropped, and unknown senders, are among those of all listeners."""
+
+from __future__ import annotations
+
+from mtd.core.metrics import Counter
+
+READ = Counter(
+    "mtd_traps_read_total", "Traps and informs that are believed, by version of SNMP.", ["version"]
+)
+REPEATED = Counter(
+    "mtd_traps_repeated_total",
+    "Traps and informs that came once more; they are stored once, and answered again.",
+)
+ANSWERED = Counter("mtd_traps_answered_total", "Informs that were answered.")
+UNANSWERED = Counter(
+    "mtd_traps_unanswered_total", "Informs that were stored, and whose answer the kernel didn't take."
+)
+ASKED = Counter(
+    "mtd_traps_asked_total",
+    "Messages of version 3 in which somebody asks for what it has to know before it can send an inform.",
+)
+UNNAMED = Counter(
+    "mtd_traps_unnamed_total",
+    "Traps of an interface that were stored without its name: neither told, nor known.",
+)

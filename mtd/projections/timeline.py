@@ -1,0 +1,100 @@
+"""Which log lines are events on the timeline, and by what a poll and a line know that they tell the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from mtd.codec.syslog.rules import Telling
+from mtd.model.evidence import Source, fact_number
+from mtd.storage.stores.events import EventRow
+
+if TYPE_CHECKING:
+    from mtd.pb.events.v1.envelope_pb2 import Envelope
+    from mtd.pb.events.v1.logs_pb2 import LogLine
+
+MOST_LINES = 100
+"""Lines of one event of the log that become events each: a router that floods fills no timeline."""
+_MOST_PART = 2**15 - 1  # as the table numbers parts
+_LONGEST_MESSAGE = 1000
+_DEVICE = "device"
+_INFO, _WARNING, _CRITICAL = 1, 2, 3
+_LEAST = ((2, _CRITICAL), (4, _WARNING))  # severity of syslog, from 0 emergency on
+
+
+class Timeline:
+    """Knows what the rules of this hub say of types of events. ``tellings``: by type; nothing is joined without."""
+
+    def __init__(self, tellings: Mapping[str, Telling] | None = None) -> None:
+        self._tellings = tellings or {}
+
+    def of_poll(self, envelope: Envelope, row: EventRow) -> EventRow:
+        """Return the row of a state that changed with what lines can be compared with, if lines can tell it."""
+        telling = self._tellings.get(row.event_type)
+        # What was sent by another program says who saw it in no word; what a trap told, no poll saw.
+        told_by_others = envelope.event_id or envelope.state_changed.told_by
+        if telling is None or not telling.on_timeline or row.device_id is None or told_by_others:
+            return row
+        name = ""
+        if row.entity_type != _DEVICE:
+            name = envelope.state_changed.logged_as or row.entity_label
+        fact = self._fact(telling, row, name, row.new_value)
+        before = None
+        if telling.of_state and row.old_value:
+            before = self._fact(telling, row, name, row.old_value)
+        return row._replace(source=Source.POLL.value, fact=fact, fact_before=before)
+
+    def of_lines(self, seq: int, envelope: Envelope) -> tuple[list[EventRow], int]:
+        """Return the rows of those lines that are events, and how many more there would be."""
+        if not envelope.device_id:
+            return [], 0
+        found = list(self._events_of(envelope))
+        told = [(part, line) for part, line in found[:MOST_LINES] if part <= _MOST_PART]
+        return [self._row(seq, part, envelope, line) for part, line in told], len(found) - len(told)
+
+    def _events_of(self, envelope: Envelope) -> Iterator[tuple[int, LogLine]]:
+        for part, line in enumerate(envelope.log_batch.lines):
+            event_type = line.event_type
+            if not event_type:
+                continue
+            telling = self._tellings.get(event_type)
+            # Of a type that this hub has no rule for, the line itself tells: it is of a collector's own rules.
+            is_event = bool(line.field or line.new_value) if telling is None else telling.on_timeline
+            if is_event:
+                yield part, line
+
+    def _row(self, seq: int, part: int, envelope: Envelope, line: LogLine) -> EventRow:
+        is_of_device = not line.entity and line.entity_type in ("", _DEVICE)
+        row = EventRow(
+            tenant_id=envelope.tenant_id,
+            device_id=envelope.device_id,
+            seq=seq,
+            part=part,
+            collected_us=line.received_at_us,
+            received_us=envelope.received_at_us,
+            event_type=line.event_type,
+            severity=_severity(line),
+            entity_type=line.entity_type or _DEVICE,
+            entity_id=envelope.device_id if is_of_device else "",
+            entity_label=line.entity,
+            field=line.field,
+            old_value=line.old_value,
+            new_value=line.new_value,
+            message=line.text[:_LONGEST_MESSAGE],
+            source=Source.SYSLOG.value,
+        )
+        telling = self._tellings.get(line.event_type)
+        if telling is None:
+            return row
+        return row._replace(fact=self._fact(telling, row, line.entity, line.new_value))
+
+    def _fact(self, telling: Telling, row: EventRow, name: str, value: str) -> int:
+        return fact_number(row.tenant_id, row.event_type, name, value if telling.of_state else None)
+
+
+def _severity(line: LogLine) -> int:
+    if line.HasField("severity"):
+        for least, severity in _LEAST:
+            if line.severity <= least:
+                return severity
+    return _INFO

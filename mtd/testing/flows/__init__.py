@@ -1,0 +1,1 @@
+"""Benches of flows: seeded datagrams of the lab, what reading and keeping them costs, beside programs of others."""

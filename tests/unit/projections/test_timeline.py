@@ -1,0 +1,172 @@
+"""Which lines are events, and by what they and polls are compared."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mtd.codec.syslog.rules import Telling, compile_rules
+from mtd.model.device import Severity
+from mtd.model.events import Origin, state_event
+from mtd.model.evidence import Source, fact_number
+from mtd.model.logs import LogEntry, log_event
+from mtd.model.observation import StateChange
+from mtd.pb.events.v1.envelope_pb2 import Envelope
+from mtd.projections.timeline import MOST_LINES, Timeline
+from mtd.storage.stores.events import EventRow
+
+TENANT, DEVICE = "10000000-0000-4000-8000-000000000001", "20000000-0000-4000-8000-000000000002"
+ORIGIN = Origin(TENANT, "collector", DEVICE)
+OURS = Timeline(
+    compile_rules(yaml.safe_load(files("mtd.codec.syslog").joinpath("rules.yaml").read_bytes())).tellings()
+)
+AT = 1_700_000_000_000_000
+
+
+def entry(event_type: str, **facts: object) -> LogEntry:
+    return LogEntry(AT, "text", "text", event_type=event_type, **facts)  # type: ignore[arg-type]
+
+
+def rows_of(*entries: LogEntry, timeline: Timeline = OURS, origin: Origin = ORIGIN) -> list[EventRow]:
+    return timeline.of_lines(7, log_event(origin, "192.0.2.1", entries, AT + 5))[0]
+
+
+def link(**facts: object) -> LogEntry:
+    facts = {"entity_type": "interface", "entity": "ether1", "state_field": "running", "new": "down", **facts}
+    return entry("interface.oper.changed", **facts)
+
+
+def polled(timeline: Timeline = OURS, event_id: bytes = b"", **facts: object) -> EventRow:
+    told = {
+        "event_type": "interface.oper.changed",
+        "severity": Severity.WARNING,
+        "entity_type": "interface",
+        "entity_id": "*1",
+        "entity_label": "ether1",
+        "field": "running",
+        "old": "up",
+        "new": "down",
+        "message": "ether1 is down",
+        **facts,
+    }
+    envelope = state_event(ORIGIN, StateChange(**told), AT, AT)  # type: ignore[arg-type]
+    envelope.event_id = event_id
+    return timeline.of_poll(envelope, row_of(envelope))
+
+
+def row_of(envelope: Envelope) -> EventRow:
+    told = envelope.state_changed
+    return EventRow(
+        TENANT, DEVICE, 1, 0, AT, AT, told.event_type, 2, told.entity_type, told.entity_id, told.entity_label, told.field,
+        told.old_value, told.new_value, told.message,
+    )  # fmt: skip
+
+
+def test_a_line_is_the_event_that_its_poll_is() -> None:
+    line, poll = *rows_of(link(severity=4)), polled()
+    assert line.fact == poll.fact
+    assert (line.source, poll.source) == (Source.SYSLOG, Source.POLL)
+    assert (line.seq, line.part, line.collected_us, line.received_us) == (7, 0, AT, AT + 5)
+    assert (line.event_type, line.field, line.new_value) == (poll.event_type, poll.field, poll.new_value)
+    assert (line.entity_id, line.entity_label, line.message) == ("", "ether1", "text")
+    # What came before is what a line would have told.
+    assert rows_of(link(new="up"))[0].fact == poll.fact_before
+
+
+def test_what_tells_them_apart() -> None:
+    facts = [
+        rows_of(link())[0].fact,
+        rows_of(link(new="up"))[0].fact,
+        rows_of(link(entity="ether2"))[0].fact,
+        rows_of(entry("interface.vrrp.changed", entity="ether1", new="down"))[0].fact,
+        rows_of(link(), origin=Origin(DEVICE, "collector", DEVICE))[0].fact,
+        fact_number(TENANT, "interface.oper.changed", "ether1", None),
+    ]
+    assert len(set(facts)) == len(facts)
+
+
+def test_the_name_is_that_of_the_router_s_log() -> None:
+    line = rows_of(link())[0]
+    assert polled(entity_label="to graz").fact != line.fact
+    assert polled(entity_label="to graz", logged_as="ether1").fact == line.fact
+    assert polled(new="DOWN").fact == line.fact
+
+
+def test_a_router_that_booted_is_known_by_that_alone() -> None:
+    line = rows_of(entry("device.rebooted", entity_type="device"))[0]
+    poll = polled(
+        event_type="device.rebooted", entity_type="device", entity_id=DEVICE, entity_label="core-1", field="uptime", old="9s"
+    )  # fmt: skip
+    assert line.fact == poll.fact
+    assert poll.fact_before is None
+    assert line.entity_id == DEVICE
+
+
+def test_only_what_a_line_can_tell_is_compared() -> None:
+    assert polled(event_type="interface.admin.changed").source is None
+    assert polled(told_by="trap").source is None
+    assert polled(event_type="routing.ospf.state.changed").fact is None
+    # Nobody says that what a program sent was polled.
+    assert polled(event_id=b"x" * 16).source is None
+    assert polled(old="").fact_before is None
+    assert polled(Timeline()).fact is None
+
+
+@pytest.mark.parametrize(
+    ("event_type", "is_event"),
+    [
+        ("user.login.failed", True),
+        ("dhcp.pool.exhausted", True),
+        ("device.kernel_failure", True),
+        ("netwatch.changed", True),
+        ("firewall.hit", False),
+        ("user.logged_in", False),
+        ("dhcp.lease.assigned", False),
+        ("ppp.session.started", False),
+        ("routing.ospf.state.changed", False),
+        ("site.door.opened", False),
+        ("", False),
+    ],
+)
+def test_the_rules_say_what_is_on_the_timeline(event_type: str, is_event: bool) -> None:
+    assert bool(rows_of(entry(event_type))) is is_event
+
+
+def test_a_state_that_a_collector_s_own_rule_tells_is_an_event_for_itself() -> None:
+    (row,) = rows_of(entry("site.door.opened", state_field="door", new="open"))
+    assert (row.source, row.fact) == (Source.SYSLOG, None)
+    known = Timeline({"site.door.opened": Telling(False, True)})
+    assert rows_of(entry("site.door.opened", state_field="door", new="open"), timeline=known) == []
+
+
+def test_lines_of_nobody_s_device_are_no_events() -> None:
+    assert rows_of(link(), origin=Origin(TENANT, "collector")) == []
+
+
+@pytest.mark.parametrize(("severity", "shown"), [(None, 1), (0, 3), (2, 3), (3, 2), (4, 2), (5, 1), (7, 1)])
+def test_severities_of_syslog_are_three(severity: int | None, shown: int) -> None:
+    assert rows_of(link(severity=severity))[0].severity == shown
+
+
+def test_a_flood_fills_no_timeline() -> None:
+    entries = [link(entity=f"ether{number}") for number in range(MOST_LINES + 7)]
+    rows, untold = OURS.of_lines(1, log_event(ORIGIN, "192.0.2.1", [entry("firewall.hit"), *entries], AT))
+    assert [row.part for row in rows] == list(range(1, MOST_LINES + 1))
+    assert untold == 7
+
+
+def test_a_long_line_is_told_by_its_beginning() -> None:
+    found = link()
+    found.text = "x" * 5000
+    assert len(rows_of(found)[0].message) == 1000
+
+
+@given(st.lists(st.text(max_size=8), min_size=3, max_size=3), st.none() | st.text(max_size=8))
+def test_a_fact_is_a_number_that_postgresql_holds(words: list[str], value: str | None) -> None:
+    number = fact_number(*words, value)
+    assert -(2**63) <= number < 2**63
+    assert number == fact_number(*words, value)
