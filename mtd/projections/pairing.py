@@ -50,7 +50,12 @@ def changed_mates(around: Sequence[Witness], place: Key, reach_us: int) -> dict[
     at = bisect_left(around, place, key=lambda witness: witness.key)
     is_there = at < len(around) and around[at].key == place
     near = around[max(0, at - _CHANGED) : at + is_there + _CHANGED]
-    return {one.key: found.get(one.key) for one in near if found.get(one.key) != one.mate}
+    # One that is further away keeps its mate, which may be beyond what is around.
+    return {
+        one.key: found.get(one.key)
+        for one in near
+        if abs(one.key.us - place.us) <= _CHANGED * reach_us and found.get(one.key) != one.mate
+    }
 
 
 def _are_near(first: Witness, second: Witness, reach_us: int) -> bool:

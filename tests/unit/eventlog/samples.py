@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 
 from mtd.model import events
 from mtd.model.device import DeviceStatus, Outcome, Severity
@@ -60,6 +61,7 @@ CHANGE = StateChange(
     new="false",
     message="ether1 (Uplink Zain) went down",
 )
+TOLD = replace(CHANGE, logged_as="ether1", told_by="snmp")
 TABLE = TableChange(
     table="interface",
     complete=True,
@@ -160,6 +162,7 @@ SAMPLES: dict[str, Envelope] = {
     "mtd.telemetry.layout.v1": events.layout_event(ORIGIN, LAYOUT, COLLECTED_US, RECEIVED_US),
     "mtd.telemetry.frame.v1": events.frame_event(ORIGIN, FRAME, RECEIVED_US),
     "mtd.state.changed.v1": events.state_event(ORIGIN, CHANGE, COLLECTED_US, RECEIVED_US),
+    "mtd.state.changed.v1+told": events.state_event(ORIGIN, TOLD, COLLECTED_US, RECEIVED_US),
     "mtd.table.delta.v1": events.table_event(ORIGIN, TABLE, COLLECTED_US, RECEIVED_US),
     "mtd.table.delta.v1+part": events.table_event(ORIGIN, PART, COLLECTED_US, RECEIVED_US),
     "mtd.poll.outcome.v1": events.outcome_event(ORIGIN, REPORT, COLLECTED_US, RECEIVED_US),

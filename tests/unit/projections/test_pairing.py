@@ -129,6 +129,15 @@ def test_who_belongs_together(told: list[Told], pairs: list[tuple[int, int]]) ->
     assert paired(*reversed(told)) == pairs
 
 
+def test_a_pair_far_from_what_comes_stays_a_pair() -> None:
+    """One of the two may be beyond what is looked at."""
+    rows = Rows()
+    rows.insert([down(0, POLL), down(1)])
+    rows.insert([down(1 + SIDE * REACH, POLL)])
+    assert len(rows.mates) == 2
+    assert rows.mates == rows.whole()
+
+
 STATES = ("up", "down", "off")
 TOLD = st.builds(
     Told,
