@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-from mtd.api.console.drops import Exporter, TooFast, UnknownSender
 from mtd.api.interfaces import ReadyCheck
+from mtd.api.pushed_interfaces import Exporter, TooFast, UnknownSender
 from mtd.core.errors import MtdError
 from mtd.core.service import TaskGroup
 from mtd.listeners.flows.service import FlowsService

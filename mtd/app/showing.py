@@ -20,13 +20,13 @@ from mtd.app.console_reads import ConsoleReads
 from mtd.core.clock import SYSTEM_CLOCK
 
 if TYPE_CHECKING:
-    from mtd.api.console.drops import Pushed
     from mtd.api.console.pages import ConsolePages
     from mtd.api.grpc.event_feed import EventFeeds
     from mtd.api.grpc.flows import FlowBackend
     from mtd.api.grpc.stream_hub import StreamHub
     from mtd.api.http.visits import Visits
     from mtd.api.interfaces import InventoryBackend, Readiness, TelemetryBackend
+    from mtd.api.pushed_interfaces import Pushed
     from mtd.app.collecting import Collecting
     from mtd.app.config import Settings
     from mtd.model.catalogue import Catalogue

@@ -35,6 +35,8 @@ _TURN_S = 0.003
 _AT_ONCE = 64
 _MOST_AT_END = 500
 _OVERHEAD_BYTES = 200
+# To count costs as much as to take one in. When none waits, all are counted.
+_COUNTED_AT_ONCE = 64
 # Of Linux, which Python doesn't name: the buffer beyond rmem_max, with CAP_NET_ADMIN; and what a socket holds and dropped.
 _SO_RCVBUFFORCE = 33
 _SO_MEMINFO = 55
@@ -60,6 +62,7 @@ class Inbox:
         self._max_bytes = max_bytes
         self._waiting: deque[Received] = deque()
         self._bytes = 0
+        self._came = 0  # not counted yet
         self.filled = asyncio.Event()
         WAITING.watch(self, lambda inbox: inbox._bytes, lambda inbox: inbox._max_bytes)
 
@@ -73,7 +76,9 @@ class Inbox:
 
     def put(self, one: Received) -> None:
         """Take one in."""
-        self._received.inc()
+        self._came += 1
+        if self._came >= _COUNTED_AT_ONCE:
+            self._count()
         size = len(one.data) + _OVERHEAD_BYTES
         if self._bytes + size > self._max_bytes:
             self._dropped.inc()
@@ -88,7 +93,12 @@ class Inbox:
         self._bytes -= len(one.data) + _OVERHEAD_BYTES
         if not self._waiting:
             self.filled.clear()
+            self._count()
         return one
+
+    def _count(self) -> None:
+        self._received.inc(self._came)
+        self._came = 0
 
 
 class Sink(Protocol):
@@ -126,6 +136,9 @@ class UdpListener:
         self._socket: socket.socket | None = None
         self.dropped = 0
         """Datagrams that the kernel dropped, as it was told last."""
+        # Kept: one of that size for each datagram costs more than all else, since the kernel clears its pages each time.
+        self._buffer = bytearray(_LARGEST)
+        self._view = memoryview(self._buffer)
         self.is_behind = False
         """Whether the kernel may hold more than could be taken in in the last turn."""
 
@@ -203,16 +216,17 @@ class UdpListener:
     def _take_some(self) -> bool:
         """Take in a few; return whether there may be more."""
         assert self._socket is not None
-        receive, put, now_us = self._socket.recvfrom, self._inbox.put, self._clock.now_us()
+        receive, put, now_us = self._socket.recvfrom_into, self._inbox.put, self._clock.now_us()
+        buffer, view = self._buffer, self._view
         for _ in range(_AT_ONCE):
             try:
-                data, address = receive(_LARGEST)
+                size, address = receive(buffer)
             except (BlockingIOError, InterruptedError):
                 return False
             except OSError as error:  # of an ICMP answer to nothing that we sent, or of the network that went
                 logger.debug("%s: nothing received: %s", self._listener, error)
                 return False
-            put(Received(now_us, data, plain_address(address[0]), address))
+            put(Received(now_us, bytes(view[:size]), plain_address(address[0]), address))
         return True
 
 

@@ -66,15 +66,17 @@ def _events(page: Page) -> None:
 
 
 def _flows(page: Page) -> None:
-    # Until a time that is to come: what came just now is on it, too.
-    soon_us = page.evaluate("Math.ceil(Date.now() / 600000 + 1) * 600000000")
-    page.goto(page.url.partition("#")[0] + f"#/flows?until={soon_us:.0f}&dimension=src_address")
-    page.wait_for_selector("[data-testid=flow-row]")
+    page.get_by_role("navigation").get_by_role("link", name="Flows").click()
+    page.get_by_role("button", name="15 min").click()
+    page.wait_for_selector("[data-testid=flow-row]", timeout=_FLOWS_COME_S * 1000)
 
 
 def _paths(page: Page) -> None:
-    page.goto(page.url.partition("#")[0] + "#/flows?view=paths&kind=service")
-    page.wait_for_selector("[data-testid=sankey]", timeout=_FLOWS_COME_S * 1000)
+    _flows(page)
+    page.get_by_role("button", name="Paths").click()
+    page.wait_for_selector("[data-testid=sankey]")
+    page.get_by_test_id("kind").select_option("service")
+    page.wait_for_selector("th:has-text('Protocol and port')")
 
 
 def _drops(page: Page) -> None:

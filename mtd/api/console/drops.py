@@ -6,17 +6,15 @@ tell of all tenants: they are for those who cross them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from collections.abc import Mapping
+from typing import Any
 
 from mtd.api.console.arguments import Arguments, only
 from mtd.api.console.losses import LABELS, read_losses
 from mtd.api.console.reading import Page, encoded
+from mtd.api.pushed_interfaces import Exporter, Pushed, TooFast, UnknownSender
 from mtd.core.clock import SYSTEM_CLOCK, Clock
-from mtd.model.device import Device
 from mtd.model.principal import Principal
-from mtd.model.sighting import FoundBy
 
 _MALFORMED = "malformed."
 _COUNTS = (
@@ -25,58 +23,6 @@ _COUNTS = (
     *("sampling_told", "sampling_configured", "sampling_assumed"),
 )
 """Of an exporter; see ``FlowsService.exporters``."""
-
-
-@dataclass(frozen=True, slots=True)
-class Exporter:
-    """What the datagrams of an address came to. ``devices``: all that can send from there."""
-
-    address: str
-    devices: Sequence[Device]
-    counts: Mapping[str, int]
-
-    @property
-    def tenants(self) -> set[str]:
-        """Whose devices these are."""
-        return {device.tenant_id for device in self.devices}
-
-
-@dataclass(frozen=True, slots=True)
-class TooFast:
-    """A device that sent more lines, or traps, than are taken in, and how many were dropped for that."""
-
-    device: Device
-    messages: int
-    found_by: FoundBy
-
-
-@dataclass(frozen=True, slots=True)
-class UnknownSender:
-    """A sender that is nobody's device. ``shared``: it is an address of several."""
-
-    address: str
-    name: str
-    messages: int
-    seen_us: int
-    found_by: FoundBy
-    shared: bool
-
-
-class Pushed(Protocol):
-    """What listens in this process, and what it knows of senders. From memory: asked for every few seconds."""
-
-    @property
-    def listening(self) -> Sequence[str]:
-        """What is listened for: names of listeners."""
-
-    def exporters(self) -> Sequence[Exporter]:
-        """Return those that sent flows since mtd started."""
-
-    def too_fast(self) -> Sequence[TooFast]:
-        """Return devices of which lines or traps were dropped since mtd started, as they were too many."""
-
-    def unknown_senders(self) -> Sequence[UnknownSender]:
-        """Return senders that are nobody's device, those of each listener together, the newest first."""
 
 
 class DropsPage:

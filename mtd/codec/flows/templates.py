@@ -191,13 +191,12 @@ def _place_in_time(
 
     The counter wraps after 49 days; a flow is much shorter, so differences are taken modulo 2**32.
     """
+    if uptime_ms is None and (began_ms := found.get("system_start_ms")) is not None:
+        uptime_ms = exported_ms - began_ms
     if uptime_ms is not None:
         now = uptime_ms.astype(np.uint32)
         for name, told in since_start.items():
             found.setdefault(name, exported_ms + (told - now).astype(np.int32))
-    elif (began := found.get("system_start_ms")) is not None:
-        for name, told in since_start.items():
-            found.setdefault(name, began + told)
     elif START in since_start and END in since_start:
         found[DURATION] = (since_start[END] - since_start[START]).astype(np.int32).astype(np.int64)
 

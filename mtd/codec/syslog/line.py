@@ -36,7 +36,7 @@ _SEVERITIES = tuple(Severity)
 _BOM = b"\xef\xbb\xbf"
 
 
-class Form(enum.Enum):
+class Form(enum.StrEnum):
     """How a line is written."""
 
     PLAIN = "plain"

@@ -44,7 +44,7 @@ def entry_of(line: Line, at_us: int, rules: Rules, identity: str) -> LogEntry:
         received_us=at_us,
         text=line.text,
         original=line.original,
-        form=line.form.value,
+        form=line.form,
         severity=None if line.severity is None else int(line.severity),
         facility=line.facility,
         topics=line.topics,

@@ -8,6 +8,7 @@ import math
 import ssl
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from mtd.codec.syslog import read_line
@@ -224,7 +225,7 @@ class SyslogService:
         # Looked at first: a line of which there are too many costs nearly nothing.
         if len(devices) == 1 and not self._has_room(devices[0]):
             return
-        line = read_line(received.data, devices[0].code_page, [device.name.encode() for device in devices])
+        line = read_line(received.data, devices[0].code_page, [_encoded(device.name) for device in devices])
         if line.cut:
             metrics.CUT.labels(listener=NAME).inc()
         if len(devices) > 1:
@@ -328,6 +329,11 @@ class SyslogService:
                 "have it send fewer topics, or raise syslog.lines_per_s",
             )
             self._recorder.record_event(change, device)
+
+
+@lru_cache(maxsize=4096)
+def _encoded(name: str) -> bytes:
+    return name.encode()
 
 
 def _drop(reason: str) -> None:

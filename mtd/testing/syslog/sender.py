@@ -5,11 +5,13 @@ Prints a line of JSON: how many each sent, how many could not be sent, and what 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import resource
 import socket
 import sys
 import time
+from collections.abc import Callable, Sequence
 
 from mtd.testing.syslog.lines import address_of, lines_of
 
@@ -20,15 +22,28 @@ _TICK_S = 0.001
 def main(port: int, rate: float, seconds: float, senders: int) -> dict[str, object]:
     """Send, and return what came of it."""
     lines = lines_of(senders, _LINES_EACH)
-    sockets = [_socket(address_of(sender), port) for sender in range(senders)]
-    # One of each in turn, as many routers do.
-    turns = [
-        (sockets[sender].send, lines[sender][number])
-        for number in range(_LINES_EACH)
-        for sender in range(senders)
-    ]
-    total, sent, unsent = round(rate * seconds), 0, 0
-    began, cpu = time.monotonic(), _cpu_s()
+    with contextlib.ExitStack() as ending:
+        sockets = [ending.enter_context(_socket(address_of(sender), port)) for sender in range(senders)]
+        # One of each in turn, as many routers do.
+        turns = [
+            (sockets[sender].send, lines[sender][number])
+            for number in range(_LINES_EACH)
+            for sender in range(senders)
+        ]
+        total, began, cpu = round(rate * seconds), time.monotonic(), _cpu_s()
+        unsent = _send(turns, rate, total)
+        return {
+            "sent": total - unsent,
+            "unsent": unsent,
+            "seconds": round(time.monotonic() - began, 3),
+            "cpu_s": round(_cpu_s() - cpu, 3),
+            "bytes": round(sum(len(line) for _, line in turns) / len(turns)),
+        }
+
+
+def _send(turns: Sequence[tuple[Callable[[bytes], int], bytes]], rate: float, total: int) -> int:
+    """Send so many at a pace; return how many could not be sent."""
+    began, sent, unsent = time.monotonic(), 0, 0
     while sent < total:
         due = min(total, round((time.monotonic() - began) * rate))
         if due <= sent:
@@ -41,13 +56,7 @@ def main(port: int, rate: float, seconds: float, senders: int) -> dict[str, obje
             except OSError:
                 unsent += 1
         sent = due
-    return {
-        "sent": total - unsent,
-        "unsent": unsent,
-        "seconds": round(time.monotonic() - began, 3),
-        "cpu_s": round(_cpu_s() - cpu, 3),
-        "bytes": round(sum(len(line) for _, line in turns) / len(turns)),
-    }
+    return unsent
 
 
 def _socket(address: str, port: int) -> socket.socket:

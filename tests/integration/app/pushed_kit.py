@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from mtd.api.console.drops import Exporter, TooFast, UnknownSender
+from mtd.api.pushed_interfaces import Exporter, TooFast, UnknownSender
 from mtd.core.errors import NotFound
 from mtd.model.sighting import FoundBy
 from mtd.queries.flows.records import (

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+
 import pytest
 
 from mtd.core.errors import NotFound, Refused
@@ -186,6 +188,21 @@ def test_lines_that_waited_for_long_are_stored_in_transactions_of_a_bearable_siz
         assert max(rows for (rows,) in of_one) == 128
 
     in_world(postgres_dsn, body, batch_events=16)
+
+
+@pytest.mark.parametrize("values", ["no JSON", "[1]", '{"a": 1}', '{"a": "\\u0000"}'])
+def test_values_of_a_collector_that_nobody_could_read_stop_nobody(postgres_dsn: str, values: str) -> None:
+    async def body(world: World) -> None:
+        at = now_us()
+        wrong, right = lines(at, "wrong"), lines(at + 10, "right", values={"a": "b"})
+        wrong.log_batch.lines[0].values_json = values
+        for seq, event in enumerate((wrong, right), start=1):
+            event.source_log_id, event.source_seq = uuid.UUID(int=0xE).bytes, seq
+        await world.project(wrong, right)
+        assert [(line.text, line.values) for line in await read(world)] == [("right", {"a": "b"})]
+        assert await world.value("SELECT count(*) FROM dead_letter WHERE projection = 'logs'") == 1
+
+    in_world(postgres_dsn, body)
 
 
 def test_addresses_of_devices(postgres_dsn: str) -> None:

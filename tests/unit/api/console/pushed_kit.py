@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from mtd.api.console.drops import Exporter, TooFast, UnknownSender
+from mtd.api.pushed_interfaces import Exporter, TooFast, UnknownSender
 from mtd.queries.flows.records import (
     Amounts,
     Comparison,

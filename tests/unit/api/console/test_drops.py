@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from mtd.api.console.drops import DropsPage, Exporter, Pushed, TooFast, UnknownSender
+from mtd.api.console.drops import DropsPage
 from mtd.api.console.losses import LABELS, LOSSES, LOST, read_losses
 from mtd.api.console.reading import Reading
+from mtd.api.pushed_interfaces import Exporter, Pushed, TooFast, UnknownSender
 from mtd.app.listening import Listening
 from mtd.core.errors import Refused
 from mtd.listeners import metrics as listeners

@@ -240,3 +240,15 @@ def test_nothing_that_is_spoiled_on_the_way_raises(
     exporter.feed(bytes(spoiled[: end or None]), 1)
     for flows in exporter.take():
         assert all(len(column) == flows.count for column in flows.columns.values())
+
+
+def test_ipfix_tells_uptime_by_the_exporters_start_and_wraps_after_49_days() -> None:
+    exporter = Exporter()
+    began_ms, now_s = 1_690_000_000_000, 1_700_000_000  # 115 days
+    uptime_ms = now_s * 1000 - began_ms
+    row = struct.pack(">IIQ", (uptime_ms - 3_000) % 2**32, (uptime_ms - 1_000) % 2**32, began_ms)
+    template = kit.set_of(2, kit.template(300, (22, 4), (21, 4), (160, 8)))
+    exporter.feed(kit.ipfix(template, kit.set_of(300, row), seconds=now_s), 1)
+    (flows,) = exporter.take()
+    assert list(flows.columns["start_ms"]) == [now_s * 1000 - 3_000]
+    assert list(flows.columns["end_ms"]) == [now_s * 1000 - 1_000]

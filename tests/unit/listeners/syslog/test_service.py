@@ -9,7 +9,7 @@ import pytest
 
 from mtd.core.errors import Misconfigured
 from mtd.listeners.syslog.reading import load_rules
-from mtd.listeners.udp import dropped_by_kernel
+from mtd.listeners.udp import Received, dropped_by_kernel
 from mtd.model.sighting import FoundBy, Sighting
 from mtd.testing import run_async
 from tests.unit.ingest.bench import metric
@@ -255,6 +255,23 @@ def test_what_the_kernel_drops_is_counted() -> None:
     with_bench(work, receive_buffer_bytes=65_536)
     lost = metric("mtd_listeners_kernel_dropped_total", listener="syslog") - before
     assert metric("mtd_listeners_messages_total", listener="syslog") - received + lost == 500
+
+
+def test_in_a_burst_what_the_kernel_holds_comes_first() -> None:
+    async def work(bench: Bench) -> None:
+        bench.told.pressure = 0.0
+        bench.service.udp.is_behind = True
+        bench.service._inbox.put(Received(1, DOWN, "127.0.0.1"))
+        await asyncio.sleep(0.05)
+        assert bench.told.lines == []
+        # More than half of what may wait does: then it is looked at all the same.
+        for _ in range(150):
+            bench.service._inbox.put(Received(1, DOWN, "127.0.0.1"))
+        await bench.until(1)
+        bench.service.udp.is_behind = False
+        await bench.until(151)
+
+    with_bench(work, max_waiting_bytes=65_536)
 
 
 def test_what_was_received_is_recorded_at_the_end() -> None:

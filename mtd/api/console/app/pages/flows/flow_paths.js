@@ -2,17 +2,16 @@ import { Component, onMounted, onPatched, onWillUnmount, useRef } from "@odoo/ow
 import { dateTime, percent, plainText } from "#shared/lib/format.js";
 import { FlowEnabling } from "./flow_enabling.js";
 import { amountText, ORDERS } from "./flow_text.js";
-import { useFollowed } from "./follow.js";
-import { layOut } from "./sankey.js";
+import { againMs, useFollowed } from "./follow.js";
+import { layOut, NODE_WIDTH } from "./sankey.js";
 
-const AGAIN_MS = 30000;
 const PATHS = 25;
 const KINDS = [
   { key: "conversation", label: "Source and destination" },
   { key: "service", label: "Source, protocol and port, destination" },
   { key: "interfaces", label: "Interface in, conversation, interface out" },
 ];
-const ROW_PX = 26;
+const ROW_PX = 24;
 const LETTER_PX = 7;
 const LABEL_GAP = 6;
 
@@ -41,7 +40,7 @@ export class FlowPaths extends Component {
   wanted({ asked, params }) {
     const kind = kindOf(params);
     if (kind === "interfaces" && asked.device.length !== 1) return [null, null];
-    const again = kind === "conversation" && !asked.end_us ? AGAIN_MS : null;
+    const again = kind === "conversation" ? againMs(asked, this.env.clock.nowUs()) : null;
     return [{ ...asked, kind, order: orderOf(params), limit: PATHS }, again];
   }
 
@@ -103,8 +102,7 @@ export class FlowPaths extends Component {
     const different = answer.columns.map((_, column) => new Set(paths.map(({ nodes }) => nodes[column])).size + 1);
     const height = Math.max(240, Math.max(...different) * ROW_PX);
     const { nodes, bands } = layOut({ paths, rest: value(answer.rest), columns: answer.columns }, { width, height });
-    const letters = Math.max(4, Math.floor(width / answer.columns.length / LETTER_PX) - 2);
-    return { height, bands: bands.map((band) => this.band(band)), nodes: nodes.map((node) => this.node(node, letters)) };
+    return { height, bands: bands.map((band) => this.band(band)), nodes: nodes.map((node) => this.node(node)) };
   }
 
   band(band) {
@@ -112,8 +110,12 @@ export class FlowPaths extends Component {
     return { ...band, text, others: band.source.key === null && band.target.key === null };
   }
 
-  node(node, letters) {
-    const last = node.column > 0 && node.column === this.answer.columns.length - 1;
+  node(node) {
+    const { length } = this.answer.columns;
+    const last = node.column === length - 1;
+    // Names stand between two columns; before the last one there are those of both.
+    const room = (this.width - NODE_WIDTH) / (length - 1) - NODE_WIDTH - 3 * LABEL_GAP;
+    const letters = Math.max(4, Math.floor((node.column < length - 2 ? room : room / 2) / LETTER_PX));
     return {
       ...node,
       short: node.name.length > letters ? `${node.name.slice(0, letters - 1)}…` : node.name,

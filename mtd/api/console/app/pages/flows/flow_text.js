@@ -25,6 +25,7 @@ export const ORDERS = [
 ];
 
 export const WINDOWS = [
+  { seconds: 900, label: "15 min" },
   { seconds: 3600, label: "1 h" },
   { seconds: 21600, label: "6 h" },
   { seconds: 86400, label: "24 h" },

@@ -3,11 +3,10 @@ import { dateTime, percent } from "#shared/lib/format.js";
 import { formatHash } from "../../services/router.js";
 import { FlowEnabling } from "./flow_enabling.js";
 import { amountText, dimensionLabel, DIMENSIONS, keyText, ORDERS, paceOf, paceText } from "./flow_text.js";
-import { useFollowed } from "./follow.js";
+import { againMs, useFollowed } from "./follow.js";
 import { SHOWN, stackOf } from "./stack.js";
 import { StackChart } from "./stack_chart.js";
 
-const AGAIN_MS = 30000;
 const FEW = 20;
 const MANY = 200;
 const ADDRESSES = new Set(["src_address", "dst_address"]);
@@ -21,7 +20,7 @@ export class FlowTop extends Component {
   setup() {
     this.dimensions = DIMENSIONS;
     this.orders = ORDERS;
-    this.reading = useFollowed("flows", (props) => [this.wanted(props), props.asked.end_us ? null : AGAIN_MS]);
+    this.reading = useFollowed("flows", (props) => [this.wanted(props), againMs(props.asked, this.env.clock.nowUs())]);
     this.format = (value) => paceText(value, this.answer?.order ?? this.order);
     this.amount = amountText;
     this.percent = (share) => percent(share === null ? null : share * 100);

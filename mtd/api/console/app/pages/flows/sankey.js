@@ -1,7 +1,7 @@
 // Where the parts of a diagram of paths stand: columns of nodes as high as what goes through them, and bands between.
 
-const GAP = 10;
-const NODE_WIDTH = 12;
+const GAP = 14;
+export const NODE_WIDTH = 12;
 export const OTHERS = "All others";
 
 /**

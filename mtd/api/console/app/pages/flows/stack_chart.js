@@ -57,7 +57,8 @@ export class StackChart extends Component {
     };
     x.ticks.callback = (value) => tickText(value, x.max - x.min);
     x.stacked = y.stacked = true;
-    x.offset = false;
+    // Bars are of the time between two ticks: those of categories would stand on them.
+    x.offset = x.grid.offset = false;
     delete y.suggestedMax;
     const { tooltip } = options.plugins;
     tooltip.callbacks.title = ([item]) => (item ? dateTime((item.parsed.x - middleMs()) * 1000) : "");
