@@ -19,7 +19,17 @@ def test_a_console_that_is_switched_off_follows_nothing(
     showing = MagicMock()
     monkeypatch.setattr(mtd.app.daemon, "Showing", lambda *_: showing)
     daemon: Any = Daemon(Settings(console=ConsoleConfig(enabled=enabled)))
-    for part in ("_readers", "_inventory", "_telemetry", "_hub", "_feeds", "_console", "_ranges", "_flows", "_listening"):
+    for part in (
+        "_readers",
+        "_inventory",
+        "_telemetry",
+        "_hub",
+        "_feeds",
+        "_console",
+        "_ranges",
+        "_flows",
+        "_listening",
+    ):
         setattr(daemon, part, MagicMock())
     http = MagicMock()
     daemon._start_showing(http, "home")
