@@ -306,7 +306,7 @@ def ends() -> float:
 
 def test_whatever_is_sent_ends_somewhere_and_is_counted_there(tmp_path: Path) -> None:
     async def work(bench: Bench) -> None:
-        @settings(suppress_health_check=[HealthCheck.too_slow], deadline=None, max_examples=300)
+        @settings(suppress_health_check=[HealthCheck.too_slow], deadline=None, max_examples=100)
         @given(
             st.sampled_from(samples.ALL),
             st.lists(st.tuples(st.integers(0, 250), st.integers(0, 255)), max_size=4),
