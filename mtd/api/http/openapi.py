@@ -283,7 +283,7 @@ _ARGUMENTS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     ),
     "address": (
         "Address on either side, before or after its translation.",
-        {"type": "string", "maxLength": 50},
+        {"anyOf": [{"type": "string", "format": "ipv4"}, {"type": "string", "format": "ipv6"}]},
     ),
     "port": ("Its port.", _integer(0, 65_535)),
     "protocol": ("Number of the protocol.", _integer(0, 255)),
