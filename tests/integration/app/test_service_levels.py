@@ -91,7 +91,9 @@ def in_fleet(dsn: str, body: Callable[[Fleet], Awaitable[None]]) -> None:
     with psycopg2.connect(dsn) as connection, connection.cursor() as cursor:
         cursor.execute("CREATE TABLE mtd.device_health_rest PARTITION OF mtd.device_health DEFAULT")
         # The schema may have been made minutes ago, by the first test of the run: that is no time without a hub.
-        cursor.execute("UPDATE mtd.service_level_look SET looked_at = clock_timestamp() - interval '1 second'")
+        cursor.execute(
+            "UPDATE mtd.service_level_look SET looked_at = clock_timestamp() - interval '1 second'"
+        )
 
     async def main() -> None:
         database = Database.for_writing(dsn)
