@@ -14,8 +14,8 @@ import pytest
 
 from mtd.codec.snmp import Auth, Priv
 from mtd.testing import run_async
+from mtd.testing.metrics import metric
 from mtd.testing.missing import skip_without
-from tests.unit.ingest.bench import metric
 from tests.unit.listeners.traps.kit import Bench, dropped, running
 
 _TOOLS = Path(__file__).parents[2] / ".venv/tools/snmp"

@@ -9,11 +9,11 @@ from typing import Any
 import grpc
 import grpc.aio
 import pytest
-from prometheus_client import REGISTRY
 
 from mtd.api.grpc.server import ApiContext, build_server
 from mtd.pb.inventory.v1.inventory_service_pb2_grpc import InventoryServiceStub
 from mtd.pb.telemetry.v1.telemetry_service_pb2_grpc import TelemetryServiceStub
+from mtd.testing.metrics import metric
 from tests.unit.api.fakes import FakeInventory, FakeTelemetry, context
 
 CODE = grpc.StatusCode
@@ -60,4 +60,4 @@ def metadata_of(failed: grpc.aio.AioRpcError) -> dict[str, str]:
 
 
 def calls(method: str, code: str) -> float:
-    return REGISTRY.get_sample_value("mtd_api_grpc_calls_total", {"method": method, "code": code}) or 0.0
+    return metric("mtd_api_grpc_calls_total", method=method, code=code)

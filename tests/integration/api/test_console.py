@@ -10,7 +10,8 @@ import websockets
 
 from mtd.core.errors import Retryable
 from mtd.testing import run_async
-from tests.integration.api.desk import DEVICES, counted, get, opened, until
+from mtd.testing.metrics import metric
+from tests.integration.api.desk import DEVICES, get, opened, until
 from tests.unit.api.fakes import event
 
 SCRIPT = "console.log('hello');\n" * 100
@@ -151,7 +152,7 @@ def test_pages_of_json_and_their_errors() -> None:
             assert (await get(desk, "/console/api/v1/events"))[0] == 504
             assert json.loads((await get(desk, "/console/api/v1/self"))[2])["version"] == "1.2.3"
             route = "/console/api/v1/devices/ID"
-            assert counted("mtd_api_http_requests_total", route=route, code="404") >= 2
+            assert metric("mtd_api_http_requests_total", route=route, code="404") >= 2
 
     run_async(main())
 
@@ -190,13 +191,13 @@ def test_what_is_no_request_of_ours_is_told_as_json(
 def test_only_names_of_ours(dist: Path, host: str, status: int) -> None:
     async def main() -> None:
         async with opened(dist, {"allowed_hosts": ["noc.example.net", "wall.example.net:8443"]}) as desk:
-            before = counted("mtd_api_http_requests_refused_total", reason="host")
+            before = metric("mtd_api_http_requests_refused_total", reason="host")
             name = host.replace("PORT", str(desk.server.port))
             assert (await get(desk, "/console/", Host=name))[0] == status
             # By a name that isn't this machine's own, people log in, whatever the address that they come from.
             data = 401 if status == 302 else status
             assert (await get(desk, "/console/api/v1/catalogue", Host=name))[0] == data
-            assert counted("mtd_api_http_requests_refused_total", reason="host") == before + (
+            assert metric("mtd_api_http_requests_refused_total", reason="host") == before + (
                 2 if status == 403 else 0
             )
 
@@ -206,14 +207,14 @@ def test_only_names_of_ours(dist: Path, host: str, status: int) -> None:
 def test_a_loopback_name_is_allowed_on_the_ports_that_are_named(dist: Path) -> None:
     async def main() -> None:
         async with opened(dist, {"allowed_hosts": ["localhost", "127.0.0.1:8080"]}) as desk:
-            before = counted("mtd_api_http_requests_refused_total", reason="origin")
+            before = metric("mtd_api_http_requests_refused_total", reason="origin")
             for host, status in (
                 ("localhost", 200), ("localhost:443", 200), ("127.0.0.1:8080", 200), ("127.0.0.1:80", 403), ("localhost:3000", 403),
             ):  # fmt: skip
                 assert (await get(desk, "/console/", Host=host))[0] == status
             with pytest.raises(websockets.InvalidStatus):
                 await desk.connect(origin="http://localhost:3000")
-            assert counted("mtd_api_http_requests_refused_total", reason="origin") == before + 1
+            assert metric("mtd_api_http_requests_refused_total", reason="origin") == before + 1
             async with desk.connect(origin="http://localhost") as socket:
                 assert json.loads(await socket.recv())["type"] == "hello"
 

@@ -15,7 +15,8 @@ import websockets
 from mtd.api.console import live
 from mtd.api.console import socket as console_socket
 from mtd.testing import run_async
-from tests.integration.api.desk import DEVICES, counted, next_of, opened, raw, until, wanted
+from mtd.testing.metrics import metric
+from tests.integration.api.desk import DEVICES, next_of, opened, raw, until, wanted
 from tests.unit.api.console.kit import row
 from tests.unit.api.fakes import event, link_change, numbered
 
@@ -141,11 +142,11 @@ def test_an_error_of_ours_ends_one_console_and_is_counted(
         async with opened() as desk, desk.connect() as socket, desk.connect() as other:
             await next_of(socket, "fleet")
             await next_of(other, "fleet")
-            before = counted("mtd_console_connections_dropped_total", reason="error")
+            before = metric("mtd_console_connections_dropped_total", reason="error")
             broken = next(iter(desk.live._viewers))
             monkeypatch.setattr(broken, "_shared", lambda: 1 / 0)
             await until(lambda: len(desk.live._viewers) == 1)
-            assert counted("mtd_console_connections_dropped_total", reason="error") == before + 1
+            assert metric("mtd_console_connections_dropped_total", reason="error") == before + 1
             assert "ZeroDivisionError" in caplog.text
 
     run_async(main())
@@ -159,10 +160,10 @@ def test_what_fails_to_follow_is_followed_again(
     async def main() -> None:
         async with opened() as desk:
             desk.backend.failures = [ZeroDivisionError("a bug")]
-            before = counted("mtd_console_read_failures_total", what="fleet")
+            before = metric("mtd_console_read_failures_total", what="fleet")
             async with desk.connect() as socket:
                 desk.live.changed()
-                await until(lambda: counted("mtd_console_read_failures_total", what="fleet") == before + 1)
+                await until(lambda: metric("mtd_console_read_failures_total", what="fleet") == before + 1)
                 desk.live.changed()
                 assert (await next_of(socket, "fleet"))["complete"]
 
@@ -200,10 +201,10 @@ def test_a_silent_channel_outlives_the_timeout_of_requests() -> None:
 def test_who_answers_no_ping_is_cut_off() -> None:
     async def main() -> None:
         async with opened(ping_s=0.1, timeout_s=0.5) as desk:
-            before = counted("mtd_console_connections_dropped_total", reason="silent")
+            before = metric("mtd_console_connections_dropped_total", reason="silent")
             _, writer = await raw(desk)  # the channel is open: its viewer is there, or was cut off already
             await until(
-                lambda: counted("mtd_console_connections_dropped_total", reason="silent") == before + 1
+                lambda: metric("mtd_console_connections_dropped_total", reason="silent") == before + 1
             )
             await until(lambda: not desk.live._viewers)
             writer.close()
@@ -214,14 +215,14 @@ def test_who_answers_no_ping_is_cut_off() -> None:
 def test_a_message_without_end_is_cut_off() -> None:
     async def main() -> None:
         async with opened(max_message_bytes=1024) as desk:
-            before = counted("mtd_console_connections_dropped_total", reason="flood")
+            before = metric("mtd_console_connections_dropped_total", reason="flood")
             async with desk.connect() as socket:
                 await next_of(socket, "hello")
                 await socket.send("x" * 5000)
                 with pytest.raises(websockets.ConnectionClosed):
                     await next_of(socket, "never")
             await until(lambda: not desk.live._viewers)
-            assert counted("mtd_console_connections_dropped_total", reason="flood") == before + 1
+            assert metric("mtd_console_connections_dropped_total", reason="flood") == before + 1
 
     run_async(main())
 
@@ -237,11 +238,11 @@ def test_a_console_that_does_not_read_costs_its_marks() -> None:
             (stuck,) = desk.live._viewers
             stuck.receive(wanted(*DEVICES, detail=DEVICES[0], rank=True))
             await until(stuck._full)
-            sent = counted("mtd_console_messages_total")
+            sent = metric("mtd_console_messages_total")
             for load in range(20):
                 desk.poll(load=float(load))
                 stuck.tick(desk.live.world.clock.monotonic() + load)
-            assert counted("mtd_console_messages_total") == sent
+            assert metric("mtd_console_messages_total") == sent
             assert len(stuck._changed) <= len(DEVICES)
             assert len(stuck._groups) <= 1
             async with desk.connect() as socket:

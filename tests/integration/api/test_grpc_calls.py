@@ -14,13 +14,13 @@ import grpc.aio
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
-from prometheus_client import REGISTRY
 
 from mtd.api.grpc.server import ServicePart, build_server
 from mtd.core.errors import Bug, Misconfigured, NotFound, Retryable
 from mtd.pb.common.v1 import device_pb2
 from mtd.pb.inventory.v1 import inventory_service_pb2 as inventory_pb
 from mtd.testing import run_async
+from mtd.testing.metrics import metric
 from tests.integration.api.door import CODE, Door, calls, fails, metadata_of, opened
 from tests.unit.api.fakes import (
     TENANT,
@@ -182,7 +182,7 @@ def test_calls_are_counted_by_their_code(caplog: pytest.LogCaptureFixture) -> No
                 "UNAVAILABLE": 1,
                 "INTERNAL": 2,
             }
-            assert REGISTRY.get_sample_value("mtd_api_grpc_calls_in_progress", {"method": method}) == 0
+            assert metric("mtd_api_grpc_calls_in_progress", method=method) == 0
 
     with caplog.at_level(logging.INFO, "mtd.api.grpc.interceptors"):
         run_async(main())

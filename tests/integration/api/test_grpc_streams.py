@@ -9,7 +9,6 @@ from dataclasses import replace
 import grpc
 import grpc.aio
 import pytest
-from prometheus_client import REGISTRY
 
 from mtd.api.grpc.ranges import range_bytes, range_message
 from mtd.api.grpc.telemetry import POINTS_AT_ONCE
@@ -24,6 +23,7 @@ from mtd.queries.records import LatestValue, RangeAnswer, SeriesPoints, TopEntry
 from mtd.queries.resolution import Resolution
 from mtd.queries.top import TopBy
 from mtd.testing import run_async
+from mtd.testing.metrics import metric
 from tests.integration.api.door import CODE, fails, metadata_of, opened
 from tests.unit.api.fakes import (
     CATALOGUE,
@@ -118,12 +118,10 @@ def test_a_reader_that_does_not_read_costs_only_itself() -> None:
             assert (await awake.read()).HasField("layout")
             assert (await awake.read()).update.collected_at_us == 1
 
-            skipped_before = REGISTRY.get_sample_value("mtd_api_hub_updates_skipped_total") or 0.0
+            skipped_before = metric("mtd_api_hub_updates_skipped_total")
             at_us = 1
             async with asyncio.timeout(15):
-                while (
-                    REGISTRY.get_sample_value("mtd_api_hub_updates_skipped_total") or 0.0
-                ) - skipped_before < 100:
+                while metric("mtd_api_hub_updates_skipped_total") - skipped_before < 100:
                     at_us += 1
                     hub.publish(numbered(frame(at_us)))
                     update = (await awake.read()).update
@@ -158,7 +156,7 @@ def test_streams_above_the_limit_are_refused_and_those_that_end_make_room() -> N
             assert refused.code() is CODE.RESOURCE_EXHAUSTED
             first.cancel()
             async with asyncio.timeout(5):
-                while REGISTRY.get_sample_value("mtd_api_hub_streams"):
+                while metric("mtd_api_hub_streams"):
                     await asyncio.sleep(0.005)
             again = door.telemetry.StreamLatest(request)
             await again.read()

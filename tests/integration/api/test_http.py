@@ -9,13 +9,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
-from prometheus_client import REGISTRY, CollectorRegistry, Counter
+from prometheus_client import CollectorRegistry, Counter
 
 from mtd.api.config import HttpConfig
 from mtd.api.http.server import HttpServer
 from mtd.api.interfaces import ReadyCheck
 from mtd.core.errors import Misconfigured
 from mtd.testing import run_async
+from mtd.testing.metrics import metric
 from tests.unit.api.fakes import FakeReadiness
 
 
@@ -51,9 +52,7 @@ async def get(
 
 
 def requests(route: str, code: int) -> float:
-    return (
-        REGISTRY.get_sample_value("mtd_api_http_requests_total", {"route": route, "code": str(code)}) or 0.0
-    )
+    return metric("mtd_api_http_requests_total", route=route, code=str(code))
 
 
 def test_health_and_the_front_page() -> None:
@@ -154,14 +153,14 @@ def test_a_slow_scrape_holds_nobody_and_is_shared() -> None:
 def test_connections_above_the_limit_are_closed_and_counted() -> None:
     async def main() -> None:
         async with opened(max_connections=1) as server:
-            before = REGISTRY.get_sample_value("mtd_api_http_connections_refused_total") or 0.0
+            before = metric("mtd_api_http_connections_refused_total")
             _, holding = await asyncio.open_connection("127.0.0.1", server.port)
             holding.write(b"GET")
             await holding.drain()
             reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
             assert await reader.read() == b""
             writer.close()
-            assert REGISTRY.get_sample_value("mtd_api_http_connections_refused_total") == before + 1
+            assert metric("mtd_api_http_connections_refused_total") == before + 1
             holding.close()
             await holding.wait_closed()
 

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
-from prometheus_client import REGISTRY, CollectorRegistry
+from prometheus_client import CollectorRegistry
 
 from mtd.api.config import HttpConfig
 from mtd.api.http.bodies import BATCH, BodyLimits
@@ -17,6 +17,7 @@ from mtd.api.http.server import HttpServer
 from mtd.ingest.config import PushConfig
 from mtd.ingest.push.limits import Places
 from mtd.testing import run_async
+from mtd.testing.metrics import metric
 from tests.unit.api.fakes import FakeReadiness
 
 MOST = 100_000
@@ -79,7 +80,7 @@ async def answer(reader: asyncio.StreamReader) -> tuple[int, dict[str, str], Any
 
 
 def counted(reason: str) -> float:
-    return REGISTRY.get_sample_value("mtd_api_http_requests_refused_total", {"reason": reason}) or 0.0
+    return metric("mtd_api_http_requests_refused_total", reason=reason)
 
 
 @on_the_loop

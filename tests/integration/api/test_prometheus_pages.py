@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
-from prometheus_client import REGISTRY, CollectorRegistry
+from prometheus_client import CollectorRegistry
 
 from mtd.api.config import HttpConfig
 from mtd.api.http.exposition import Format
@@ -22,6 +22,7 @@ from mtd.api.http.server import HttpServer
 from mtd.core.errors import Retryable
 from mtd.model.device import DeviceStatus
 from mtd.testing import run_async
+from mtd.testing.metrics import metric
 from tests.unit.api.fakes import FakeInventory, FakeReadiness, declared, frame
 from tests.unit.api.prometheus_kit import Exporter, key, samples_of, view
 
@@ -97,9 +98,7 @@ async def opened(**settings: Any) -> AsyncIterator[Door]:
 
 
 def counted(route: str, code: int) -> float:
-    return (
-        REGISTRY.get_sample_value("mtd_api_http_requests_total", {"route": route, "code": str(code)}) or 0.0
-    )
+    return metric("mtd_api_http_requests_total", route=route, code=str(code))
 
 
 EVERYTHING = [
@@ -120,7 +119,7 @@ OTHERS = {
 
 
 def refused(reason: str) -> float:
-    return REGISTRY.get_sample_value("mtd_api_http_requests_refused_total", {"reason": reason}) or 0.0
+    return metric("mtd_api_http_requests_refused_total", reason=reason)
 
 
 @pytest.mark.parametrize("path", EVERYTHING)

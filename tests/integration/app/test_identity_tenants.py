@@ -8,7 +8,6 @@ from typing import Any
 
 import grpc
 import pytest
-from prometheus_client import REGISTRY
 
 from mtd.app import tenancy, token_verifier
 from mtd.app.quota_metrics import measure
@@ -18,6 +17,7 @@ from mtd.pb.admin.v1 import tenant_service_pb2 as tenant_pb
 from mtd.pb.common.v1 import access_pb2
 from mtd.storage.txn import Transaction
 from mtd.testing import run_async
+from mtd.testing.metrics import metric
 from tests.integration.app.identity_kit import Door, open_door
 
 CODE = grpc.StatusCode
@@ -69,8 +69,8 @@ def test_a_new_tenant_has_the_catalogue_and_its_quotas(postgres_dsn: str) -> Non
         assert await door.identity.limit(Quota.RETENTION_DAYS)(north) == 7
         await measure(door.identity.tenancy.quotas)
         labels = {"tenant": "north", "quota": "devices"}
-        assert REGISTRY.get_sample_value("mtd_app_quota_limit", labels) == 2
-        assert REGISTRY.get_sample_value("mtd_app_quota_used", labels) == 0
+        assert metric("mtd_app_quota_limit", **labels) == 2
+        assert metric("mtd_app_quota_used", **labels) == 0
         more = tenant_pb.UpdateTenantRequest(
             tenant="north", quotas=tenant_pb.Quotas(devices=5), update_mask={"paths": ["quotas"]}
         )

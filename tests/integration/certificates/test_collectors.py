@@ -28,6 +28,7 @@ from mtd.security.certificates import (
 from mtd.security.enrolment import parse_token
 from mtd.storage.stores.collectors import CollectorStore
 from mtd.storage.stores.enrolments import EnrolmentStore, Member
+from mtd.testing.metrics import metric
 from tests.integration.certificates.kit import (
     CODE,
     DAY_US,
@@ -35,7 +36,6 @@ from tests.integration.certificates.kit import (
     Hub,
     Shown,
     as_tenant,
-    count,
     fails,
     rows,
     until,
@@ -80,7 +80,7 @@ def test_a_collector_enrols_and_is_known(tmp_path: Path, postgres_dsn: str) -> N
 
 def test_a_token_is_good_once(tmp_path: Path, postgres_dsn: str) -> None:
     async def body(hub: Hub) -> None:
-        before = count("mtd_app_enrolments_refused_total", reason="replayed")
+        before = metric("mtd_app_enrolments_refused_total", reason="replayed")
         token = await hub.invite("edge-1")
         results = await asyncio.gather(*(hub.enrol(token) for _ in range(8)), return_exceptions=True)
         good = [one for one in results if not isinstance(one, BaseException)]
@@ -89,7 +89,7 @@ def test_a_token_is_good_once(tmp_path: Path, postgres_dsn: str) -> None:
         assert {one.code() for one in refused} == {CODE.UNAUTHENTICATED}
         assert len(refused) == 7
         await hub.renew(good[0][0])  # who was first isn't shut out by the others
-        assert count("mtd_app_enrolments_refused_total", reason="replayed") - before == 7
+        assert metric("mtd_app_enrolments_refused_total", reason="replayed") - before == 7
         entries = [entry for entry in hub.audit.of("collector.enroll") if entry.outcome != "OK"]
         assert len(entries) == 7
         assert {(entry.outcome, entry.tenant_id, entry.target) for entry in entries} == {
@@ -115,10 +115,10 @@ def test_tokens_that_expired_or_were_never_given_out(tmp_path: Path, postgres_ds
             ("mtde_x", "unknown"),
             ("", "unknown"),
         ):
-            before = count("mtd_app_enrolments_refused_total", reason=reason)
+            before = metric("mtd_app_enrolments_refused_total", reason=reason)
             failed = await fails(hub.enrol(wrong))
             assert failed.code() is CODE.UNAUTHENTICATED
-            assert count("mtd_app_enrolments_refused_total", reason=reason) == before + 1
+            assert metric("mtd_app_enrolments_refused_total", reason=reason) == before + 1
         assert len({entry.detail["reason"] for entry in hub.audit.of("collector.enroll")}) == 3
         told = str(hub.audit.entries)
         assert secret not in told
@@ -170,11 +170,11 @@ def test_the_ca_s_signature_alone_lets_nobody_in(tmp_path: Path, postgres_dsn: s
         expired = signed_by(own, 1, hub.clock.now - 2 * DAY_US)
         for shown in (signed_by(stranger, 30, hub.clock.now), signed_by(itself, 30, hub.clock.now), expired):
             assert (await fails(hub.renew(shown))).code() is CODE.UNAVAILABLE
-        before = count("mtd_app_collectors_refused_total", reason="unknown")
+        before = metric("mtd_app_collectors_refused_total", reason="unknown")
         failed = await fails(hub.renew(signed_by(own, 30, hub.clock.now)))
         assert failed.code() is CODE.UNAUTHENTICATED
         assert "enrol again" in (failed.details() or "")
-        assert count("mtd_app_collectors_refused_total", reason="unknown") == before + 1
+        assert metric("mtd_app_collectors_refused_total", reason="unknown") == before + 1
         assert hub.audit.entries[-1].outcome == "UNAUTHENTICATED"
 
     with_hub(tmp_path, postgres_dsn, body)
@@ -202,7 +202,7 @@ def test_a_revoked_certificate_is_out_at_once(tmp_path: Path, postgres_dsn: str)
         other, _ = await hub.collector("edge-2")
         channel = hub.channel(shown)
         await hub.renew(shown, channel=channel)
-        before = count("mtd_app_collectors_refused_total", reason="revoked")
+        before = metric("mtd_app_collectors_refused_total", reason="revoked")
         answer = await hub.admin.RevokeCollector(
             pb.RevokeCollectorRequest(collector="edge-1", serial=serial_of(shown), reason="stolen")
         )
@@ -211,7 +211,7 @@ def test_a_revoked_certificate_is_out_at_once(tmp_path: Path, postgres_dsn: str)
         for through in (channel, hub.channel(shown)):
             failed = await fails(hub.renew(shown, channel=through))
             assert (failed.code(), "was revoked" in (failed.details() or "")) == (CODE.UNAUTHENTICATED, True)
-        assert count("mtd_app_collectors_refused_total", reason="revoked") == before + 2
+        assert metric("mtd_app_collectors_refused_total", reason="revoked") == before + 2
         refused = [entry for entry in hub.audit.of("RenewCertificate") if entry.outcome == "UNAUTHENTICATED"]
         assert len(refused) == 2
         assert "edge-1" in refused[0].detail["reason"]
@@ -345,9 +345,9 @@ def test_a_certificate_that_expires_on_an_open_connection(tmp_path: Path, postgr
         channel = hub.channel(shown)
         await hub.renew(shown, channel=channel)
         hub.clock.now += 31 * DAY_US
-        before = count("mtd_app_collectors_refused_total", reason="expired")
+        before = metric("mtd_app_collectors_refused_total", reason="expired")
         assert (await fails(hub.renew(shown, channel=channel))).code() is CODE.UNAUTHENTICATED
-        assert count("mtd_app_collectors_refused_total", reason="expired") == before + 1
+        assert metric("mtd_app_collectors_refused_total", reason="expired") == before + 1
 
     with_hub(tmp_path, postgres_dsn, body)
 
@@ -357,14 +357,14 @@ def test_a_stolen_certificate_is_of_no_use_for_another_tenant(tmp_path: Path, po
         other = await hub.tenant("other")
         shown, _ = await hub.collector("edge-1")
         await hub.renew(shown, tenant=HOME)
-        before = count("mtd_api_access_refused_total", reason="tenant")
+        before = metric("mtd_api_access_refused_total", reason="tenant")
         for tenant in ("other", other, "nobody's", "'; DROP TABLE mtd.tenant; --"):
             failed = await fails(hub.renew(shown, tenant=tenant))
             assert (failed.code(), "may not work for the tenant" in (failed.details() or "")) == (
                 CODE.PERMISSION_DENIED,
                 True,
             )
-        assert count("mtd_api_access_refused_total", reason="tenant") == before + 4
+        assert metric("mtd_api_access_refused_total", reason="tenant") == before + 4
         refused = [
             entry for entry in hub.audit.of("RenewCertificate") if entry.outcome == "PERMISSION_DENIED"
         ]

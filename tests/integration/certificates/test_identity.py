@@ -23,7 +23,8 @@ from mtd.model.observation import StateChange
 from mtd.pb.admin.v1 import collector_service_pb2 as pb
 from mtd.security.certificates import load_certificates, new_key, request_pem
 from mtd.testing import run_async
-from tests.integration.certificates.kit import DAY_US, Hub, count, rows, until, with_hub
+from mtd.testing.metrics import metric
+from tests.integration.certificates.kit import DAY_US, Hub, rows, until, with_hub
 
 
 class NoJitter(random.Random):
@@ -98,10 +99,10 @@ def test_the_token_isn_t_sent_to_another_hub(tmp_path: Path, postgres_dsn: str) 
         files = IdentityFiles(tmp_path / "identity")
         token = await hub.invite("edge-1")
         head, _, pin = token.rpartition("_")
-        attempts = count("mtd_app_enrolments_refused_total", reason="unknown")
+        attempts = metric("mtd_app_enrolments_refused_total", reason="unknown")
         with pytest.raises(Refused, match="shows another CA"):
             await asyncio.to_thread(enrol, files, at(hub), f"{head}_{pin[::-1]}")
-        assert count("mtd_app_enrolments_refused_total", reason="unknown") == attempts
+        assert metric("mtd_app_enrolments_refused_total", reason="unknown") == attempts
         assert files.load() is None
         assert rows(postgres_dsn, "SELECT count(*) FROM mtd.enrolment_token WHERE used_at IS NOT NULL") == [
             (0,)
@@ -149,10 +150,10 @@ def test_it_renews_when_a_third_is_left_and_its_clients_follow(tmp_path: Path, p
         assert not (await keeper.look()).renewed
         hub.clock.now += 2 * DAY_US
         before = client.current
-        renewals = count("mtd_app_identity_renewals_total", result="ok")
+        renewals = metric("mtd_app_identity_renewals_total", result="ok")
         looked = await keeper.look()
         assert (looked.renewed, looked.failure) == (True, "")
-        assert count("mtd_app_identity_renewals_total", result="ok") == renewals + 1
+        assert metric("mtd_app_identity_renewals_total", result="ok") == renewals + 1
         assert round(IDENTITY_LEFT_SECONDS._value.get() / 86_400) == 30
         new = files.load()
         assert new == keeper.identity
@@ -199,7 +200,7 @@ def test_it_warns_well_before_the_end(tmp_path: Path, postgres_dsn: str) -> None
         keeper = keeper_of(hub, files, await enrolled(hub, files), told)
         await hub.admin.DisableCollector(pb.DisableCollectorRequest(collector="edge-1"))
         start = hub.clock.now
-        failed = count("mtd_app_identity_renewals_total", result="failed")
+        failed = metric("mtd_app_identity_renewals_total", result="failed")
         hub.clock.now = start + 21 * DAY_US
         looked = await keeper.look()
         assert "is disabled" in looked.failure
@@ -219,7 +220,7 @@ def test_it_warns_well_before_the_end(tmp_path: Path, postgres_dsn: str) -> None
         hub.clock.now = start + 29 * DAY_US + DAY_US // 2
         await keeper.look()
         assert [one.severity for one in told] == [Severity.WARNING, Severity.CRITICAL]
-        assert count("mtd_app_identity_renewals_total", result="failed") == failed + 4
+        assert metric("mtd_app_identity_renewals_total", result="failed") == failed + 4
         await hub.admin.EnableCollector(pb.EnableCollectorRequest(collector="edge-1"))
         assert (await keeper.look()).renewed
         assert told[-1].event_type == RENEWED

@@ -33,13 +33,13 @@ from mtd.security.config import CertificatesConfig
 from mtd.security.errors import CertificateUnusable
 from mtd.testing import run_async
 from mtd.testing.harness import free_port
+from mtd.testing.metrics import metric
 from tests.integration.certificates.kit import (
     CODE,
     DAY_US,
     Hand,
     Hub,
     Shown,
-    count,
     fails,
     hub_in,
     rows,
@@ -146,9 +146,9 @@ def test_the_grpc_door_takes_a_new_certificate_and_keeps_its_connections(
             second,
             second,
         ]
-        begun = count("mtd_api_tls_handshakes_total", port="grpc-clients")
+        begun = metric("mtd_api_tls_handshakes_total", port="grpc-clients")
         await hub.renew(shown, channel=channel)  # by the connection that it had
-        assert count("mtd_api_tls_handshakes_total", port="grpc-clients") == begun
+        assert metric("mtd_api_tls_handshakes_total", port="grpc-clients") == begun
         await hub.renew(shown)
 
     life = {"collector_days": 90, "overlap_days": 90}
@@ -266,10 +266,10 @@ def test_a_ca_that_vanishes_isn_t_replaced_by_another(tmp_path: Path) -> None:
         async with http_of(certificates) as server:
             ca = certificates.authorities.bundle()
             (tmp_path / "data" / "ca").rename(tmp_path / "away")
-            failed = count("mtd_api_tls_reloads_total", door="http", result="failed")
+            failed = metric("mtd_api_tls_reloads_total", door="http", result="failed")
             assert certificates.http is not None
             await certificates.http.refresh()
-            assert count("mtd_api_tls_reloads_total", door="http", result="failed") == failed + 1
+            assert metric("mtd_api_tls_reloads_total", door="http", result="failed") == failed + 1
             await shaken(server.port, ca)
             assert not certificates.authorities.exists()
 
@@ -285,12 +285,12 @@ def test_collectors_of_a_ca_that_was_lost_are_named(
         await hub.admin.RevokeCollector(pb.RevokeCollectorRequest(collector="edge-2"))
 
     async def after(hub: Hub) -> None:
-        assert count("mtd_app_collectors_of_lost_authorities") == 1
+        assert metric("mtd_app_collectors_of_lost_authorities") == 1
         assert "restore that folder" in caplog.text
         assert "(edge-1)" in caplog.text
 
     with_hub(tmp_path / "one", postgres_dsn, before)
-    assert count("mtd_app_collectors_of_lost_authorities") == 0
+    assert metric("mtd_app_collectors_of_lost_authorities") == 0
     with_hub(tmp_path / "two", postgres_dsn, after)
 
 
@@ -320,13 +320,13 @@ def test_files_are_read_again_when_they_change(tmp_path: Path) -> None:
         certificates = Certificates(settings_of(tmp_path, http={"port": 0, "tls": tls}), Hand())
         async with http_of(certificates) as server:
             _, first = await shaken(server.port, store.bundle())
-            failed = count("mtd_api_tls_reloads_total", door="http", result="failed")
+            failed = metric("mtd_api_tls_reloads_total", door="http", result="failed")
             certificate.write_bytes(store.sign_server(["hub.example"]).chain)  # its key doesn't come at once
-            await until(lambda: count("mtd_api_tls_reloads_total", door="http", result="failed") > failed)
+            await until(lambda: metric("mtd_api_tls_reloads_total", door="http", result="failed") > failed)
             assert (await shaken(server.port, store.bundle()))[1] == first
-            taken = count("mtd_api_tls_reloads_total", door="http", result="ok")
+            taken = metric("mtd_api_tls_reloads_total", door="http", result="ok")
             write_own(store, tmp_path)
-            await until(lambda: count("mtd_api_tls_reloads_total", door="http", result="ok") > taken)
+            await until(lambda: metric("mtd_api_tls_reloads_total", door="http", result="ok") > taken)
             assert (await shaken(server.port, store.bundle()))[1] != first
 
     run_async(main(), timeout_s=60)

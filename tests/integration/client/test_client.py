@@ -15,6 +15,7 @@ from mtd.model.metric import Lane
 from mtd.queries.records import RangeAnswer, SeriesPoints
 from mtd.testing import run_async
 from mtd.testing.harness import free_port
+from mtd.testing.metrics import metric
 from tests.integration.client.kit import Reader, aside, running
 from tests.unit.api.fakes import (
     CATALOGUE,
@@ -241,10 +242,9 @@ def test_a_quiet_stream_was_answered_all_the_same(
     gauge = {"events": "mtd_api_event_streams", "watch": "mtd_api_hub_streams"}[stream]
 
     async def streams(count: float) -> None:
-        from prometheus_client import REGISTRY
 
         async with asyncio.timeout(15):
-            while REGISTRY.get_sample_value(gauge) != count:
+            while metric(gauge) != count:
                 await asyncio.sleep(0.005)
 
     async def main() -> None:
@@ -345,10 +345,9 @@ def test_only_new_events_loses_none_while_the_daemon_is_away(kind: str) -> None:
                         got.append(one.position)
 
                 following = asyncio.ensure_future(follow())
-            from prometheus_client import REGISTRY
 
             async with asyncio.timeout(15):
-                while not REGISTRY.get_sample_value("mtd_api_event_streams"):
+                while not metric("mtd_api_event_streams"):
                     await asyncio.sleep(0.005)
             await daemon.stop()
             daemon.telemetry.events.append(event(3))
@@ -388,16 +387,15 @@ def test_a_stream_that_is_refused_is_not_tried_again() -> None:
 
 
 def test_leaving_a_stream_ends_it_at_the_daemon() -> None:
-    from prometheus_client import REGISTRY
 
     async def main() -> None:
         async with running() as daemon, AsyncMtdClient(daemon.target) as client:
             daemon.hub.publish(numbered(frame(1)))
             async with aclosing(client.watch()) as stream:
                 await anext(stream)
-                assert REGISTRY.get_sample_value("mtd_api_hub_streams") == 1
+                assert metric("mtd_api_hub_streams") == 1
             async with asyncio.timeout(5):
-                while REGISTRY.get_sample_value("mtd_api_hub_streams"):
+                while metric("mtd_api_hub_streams"):
                     await asyncio.sleep(0.005)
 
     run_async(main())

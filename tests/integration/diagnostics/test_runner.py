@@ -11,7 +11,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from prometheus_client import REGISTRY
 
 from mtd.core.errors import NotFound, QuotaExceeded, Refused, Retryable
 from mtd.diagnostics.config import DiagnosticsConfig
@@ -27,6 +26,7 @@ from mtd.model.observation import Document, StateChange
 from mtd.model.principal import CallerKind, Principal, Role
 from mtd.sources.errors import SessionFailed
 from mtd.testing import run_async
+from mtd.testing.metrics import metric
 from tests.integration.sources.devices import device, lab_device
 from tests.integration.sources.scripted_router import Peer, ScriptedRouter, Sentence, running, tag_of
 
@@ -217,14 +217,14 @@ def test_one_tool_at_a_time_on_a_router_and_so_many_in_all() -> None:
         first = bench.runner.run(DEFAULT_TENANT_ID, "gw", Ping("192.0.2.7", interval_ms=10), ANN)
         async with aclosing(first):
             await anext(first)
-            assert REGISTRY.get_sample_value("mtd_diagnostics_running") == 1
+            assert metric("mtd_diagnostics_running") == 1
             with pytest.raises(ToolBusy, match="gw runs ping already"):
                 await bench.all(Ping("192.0.2.8"))
             with pytest.raises(ToolBusy, match="1 tools run already"):
                 await bench.all(Ping("192.0.2.8"), "other")
         rows, _ = await bench.all(Ping("192.0.2.8", count=1))
         assert len(rows) == 1
-        assert REGISTRY.get_sample_value("mtd_diagnostics_running") == 0
+        assert metric("mtd_diagnostics_running") == 0
 
     async def main() -> None:
         async with lab_bench({"max_runs": 1}) as (bench, lab):

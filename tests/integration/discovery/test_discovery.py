@@ -10,7 +10,6 @@ from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
 import pytest
-from prometheus_client import REGISTRY
 
 from mtd.core.clock import SYSTEM_CLOCK
 from mtd.core.errors import Misconfigured, Refused
@@ -28,6 +27,7 @@ from mtd.model.sighting import FoundBy, Sighting
 from mtd.sources.tcp.reactor import default_reactor
 from mtd.sources.tcp.services import API, REST
 from mtd.testing import run_async
+from mtd.testing.metrics import metric
 
 ANNOUNCEMENT = (
     b"\0\0\0\1"
@@ -48,10 +48,6 @@ class Notes:
 
     def record_event(self, change: StateChange) -> None:
         self.changes.append(change)
-
-
-def metric(name: str, **labels: str) -> float:
-    return REGISTRY.get_sample_value(name, labels) or 0.0
 
 
 async def until(condition: Callable[[], bool]) -> None:

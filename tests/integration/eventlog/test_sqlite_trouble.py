@@ -12,7 +12,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from prometheus_client import REGISTRY
 
 from mtd.core.errors import Misconfigured
 from mtd.eventlog.errors import LogUnavailable
@@ -21,13 +20,10 @@ from mtd.eventlog.sqlite.keeper import Keeper
 from mtd.eventlog.sqlite.log import SqliteEventLog
 from mtd.eventlog.sqlite.store import Store
 from mtd.eventlog.sqlite.writer import Writer
+from mtd.testing.metrics import metric
 from tests.contract.event_log_suite import make_events, numbers
 from tests.contract.loop import run
 from tests.integration.eventlog.helpers import FILE, make_log, read_all, until
-
-
-def metric(name: str, **labels: str) -> float:
-    return REGISTRY.get_sample_value(name, labels) or 0.0
 
 
 def io_error(*_: object, **__: object) -> None:

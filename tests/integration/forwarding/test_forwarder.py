@@ -12,8 +12,9 @@ from mtd.ingest import IngestConfig, Recorder
 from mtd.model.device import Device
 from mtd.model.observation import Observation, TableChange
 from mtd.pb.events.v1.envelope_pb2 import Envelope
+from mtd.testing.metrics import metric
 from tests.integration.forwarding.kit import QUICK, EdgeLog, edge
-from tests.integration.ingest.hub import OTHER_TENANT, TENANT, Hub, counted, events, names, stored, with_hub
+from tests.integration.ingest.hub import OTHER_TENANT, TENANT, Hub, events, names, stored, with_hub
 from tests.integration.projections.kit import DEVICE, declare, frame, now_us
 
 
@@ -91,8 +92,8 @@ def test_forwarding_brings_all_again_that_only_a_lost_disk_had(postgres_dsn: str
 
 def test_forwarding_leaves_out_what_the_hub_would_refuse_and_counts_it(postgres_dsn: str) -> None:
     async def body(hub: Hub) -> None:
-        before = counted("mtd_forwarding_events_lost_total", reason="not_ours")
-        big = counted("mtd_forwarding_events_lost_total", reason="too_large")
+        before = metric("mtd_forwarding_events_lost_total", reason="not_ours")
+        big = metric("mtd_forwarding_events_lost_total", reason="too_large")
         async with edge(hub) as made:
             foreign = events(2, 1)
             foreign[0].tenant_id = OTHER_TENANT
@@ -102,8 +103,8 @@ def test_forwarding_leaves_out_what_the_hub_would_refuse_and_counts_it(postgres_
             await made.sent()
             await made.forgotten()
             assert await stored(hub.world) == ["event-1", "event-4"]
-        assert counted("mtd_forwarding_events_lost_total", reason="not_ours") == before + 1
-        assert counted("mtd_forwarding_events_lost_total", reason="too_large") == big + 1
+        assert metric("mtd_forwarding_events_lost_total", reason="not_ours") == before + 1
+        assert metric("mtd_forwarding_events_lost_total", reason="too_large") == big + 1
 
     with_hub(
         postgres_dsn,
@@ -114,7 +115,7 @@ def test_forwarding_leaves_out_what_the_hub_would_refuse_and_counts_it(postgres_
 
 def test_forwarding_brings_the_largest_event_that_a_collector_takes(postgres_dsn: str) -> None:
     async def body(hub: Hub) -> None:
-        lost = counted("mtd_forwarding_events_lost_total", reason="too_large")
+        lost = metric("mtd_forwarding_events_lost_total", reason="too_large")
         largest = events(2, 1)
         largest[0].state_changed.message = "x" * (IngestConfig().max_event_bytes - 1024)
         async with edge(hub) as made:
@@ -122,7 +123,7 @@ def test_forwarding_brings_the_largest_event_that_a_collector_takes(postgres_dsn
             await made.sent()
             await made.forgotten()
             assert sorted(await stored(hub.world)) == names(1, 3)
-        assert counted("mtd_forwarding_events_lost_total", reason="too_large") == lost
+        assert metric("mtd_forwarding_events_lost_total", reason="too_large") == lost
 
     # More than what other callers may send: see grpc.max_receive_bytes.
     with_hub(postgres_dsn, body)
@@ -162,14 +163,14 @@ def test_forwarding_waits_for_what_follows_an_end_that_the_log_has_lost(
             return await read(after, limit)
 
         log.read = noted  # type: ignore[method-assign]
-        lost = counted("mtd_forwarding_events_lost_total", reason="damaged")
+        lost = metric("mtd_forwarding_events_lost_total", reason="damaged")
         async with edge(hub, log=log, opened=True) as made:
             await made.until(lambda: 5 in reads, "the end is looked for")
             await made.append(events(6, 5))
             await made.sent()
             await made.forgotten()
             assert sorted(await stored(hub.world)) == sorted(names(1, 10))
-        assert counted("mtd_forwarding_events_lost_total", reason="damaged") == lost + 995
+        assert metric("mtd_forwarding_events_lost_total", reason="damaged") == lost + 995
 
     with_hub(postgres_dsn, body)
 
@@ -245,7 +246,7 @@ def test_forwarding_packs_what_it_sends_where_it_is_told_to(postgres_dsn: str) -
 
 def test_forwarding_keeps_what_only_a_newer_mtd_knows(postgres_dsn: str) -> None:
     async def body(hub: Hub) -> None:
-        before = counted("mtd_ingest_append_events_total", outcome="unknown_kind")
+        before = metric("mtd_ingest_append_events_total", outcome="unknown_kind")
         (newer,) = events(1, 1)
         newer.ClearField("state_changed")
         kind = b"\xfa\x07\x03abc"  # field 127, three bytes
@@ -257,7 +258,7 @@ def test_forwarding_keeps_what_only_a_newer_mtd_knows(postgres_dsn: str) -> None
             assert await stored(hub.world) == ["event-2"]
             (batch, *_) = await hub.world.log.read(0, 10)
             assert kind in batch.events[0].SerializeToString()
-        assert counted("mtd_ingest_append_events_total", outcome="unknown_kind") == before + 1
+        assert metric("mtd_ingest_append_events_total", outcome="unknown_kind") == before + 1
 
     with_hub(postgres_dsn, body)
 

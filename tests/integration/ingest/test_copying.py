@@ -16,12 +16,12 @@ from mtd.eventlog.memory import MemoryEventLog
 from mtd.eventlog.sqlite import SqliteEventLog
 from mtd.model.layout import Layout
 from mtd.pb.ingest.v1 import ingest_service_pb2 as pb
+from mtd.testing.metrics import metric
 from tests.integration.ingest.hub import (
     OTHER_DEVICE,
     OTHER_TENANT,
     TENANT,
     Hub,
-    counted,
     events,
     names,
     stored,
@@ -87,7 +87,7 @@ def test_ingest_append_projects_frames_as_if_they_were_polled_here(postgres_dsn:
 
 def test_ingest_append_asks_for_what_is_missing_and_stores_nothing_behind_it(postgres_dsn: str) -> None:
     async def body(hub: Hub) -> None:
-        before = counted("mtd_ingest_append_batches_total", outcome="gap")
+        before = metric("mtd_ingest_append_batches_total", outcome="gap")
         stream = hub.stream(LOG)
         await stream.open()
         await stream.store(1, events(1, 2))
@@ -99,7 +99,7 @@ def test_ingest_append_asks_for_what_is_missing_and_stores_nothing_behind_it(pos
         # Lost for good: the collector says so, and goes on behind it.
         assert ranges((await stream.open(10)).stored) == [(1, 6)]
         await stream.store(10, events(10, 1))
-        assert counted("mtd_ingest_append_batches_total", outcome="gap") == before + 2
+        assert metric("mtd_ingest_append_batches_total", outcome="gap") == before + 2
         assert await hub.world.log.stored_from(LOG) == [(1, 6), (10, 10)]
         await stream.close()
 
@@ -260,7 +260,7 @@ def test_ingest_append_of_what_isn_t_the_collector_s_is_refused_audited_and_coun
         smuggled = events(2, 1, device=OTHER_DEVICE)  # a device of another under its own tenant's name
         nobodys = events(2, 1)
         nobodys[0].tenant_id = ""
-        before = counted("mtd_ingest_append_batches_total", outcome="forbidden")
+        before = metric("mtd_ingest_append_batches_total", outcome="forbidden")
         for number, bad in enumerate((foreign, smuggled, nobodys), 1):
             stream = hub.stream(LOG)
             await stream.open()
@@ -268,7 +268,7 @@ def test_ingest_append_of_what_isn_t_the_collector_s_is_refused_audited_and_coun
             refused = await stream.fails()
             assert refused.code() is STATUS.PERMISSION_DENIED
             assert OTHER_TENANT not in (refused.details() or "")
-            assert counted("mtd_ingest_append_batches_total", outcome="forbidden") == before + number
+            assert metric("mtd_ingest_append_batches_total", outcome="forbidden") == before + number
         assert hub.world.log.stats().last_seq == 0
         entries = [entry for entry in hub.audit.entries if entry.outcome == "PERMISSION_DENIED"]
         assert all(entry.caller == "edge-a" for entry in entries)
@@ -414,7 +414,7 @@ def test_ingest_append_refuses_what_makes_no_sense(postgres_dsn: str) -> None:
 
 def test_ingest_append_waits_for_the_rate_of_the_tenant(postgres_dsn: str) -> None:
     async def body(hub: Hub) -> None:
-        before = counted("mtd_ingest_append_limited_seconds_total")
+        before = metric("mtd_ingest_append_limited_seconds_total")
         hub.quotas[TENANT] = 200.0
         stream = hub.stream(LOG)
         await stream.open()
@@ -423,6 +423,6 @@ def test_ingest_append_waits_for_the_rate_of_the_tenant(postgres_dsn: str) -> No
         for seq in range(1, 42, 20):
             await stream.acked(seq, seq + 19)
         await stream.close()
-        assert counted("mtd_ingest_append_limited_seconds_total") > before
+        assert metric("mtd_ingest_append_limited_seconds_total") > before
 
     with_hub(postgres_dsn, body, push={"burst_s": 0.1})

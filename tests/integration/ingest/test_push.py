@@ -14,7 +14,8 @@ import pytest
 from mtd.pb.ingest.v1 import ingest_service_pb2 as pb
 from mtd.storage.stores import ingest_events
 from mtd.storage.stores.ingest_events import IngestEventStore
-from tests.integration.ingest.hub import OTHER_TENANT, TENANT, Hub, counted, with_hub
+from mtd.testing.metrics import metric
+from tests.integration.ingest.hub import OTHER_TENANT, TENANT, Hub, with_hub
 from tests.integration.ingest.test_copying import Forgetful
 
 STATUS = grpc.StatusCode
@@ -93,11 +94,11 @@ def test_ingest_of_an_event_under_one_uuid_is_projected_once(postgres_dsn: str) 
         hub.push._told.clear()
         answer = await ingest(hub, pb.IngestRequest(events=[event(one), event(two)]))
         assert answer.accepted == 2  # as far as anybody can tell now
-        before = counted("mtd_projections_events_dropped_total", projection="events", reason="duplicate")
+        before = metric("mtd_projections_events_dropped_total", projection="events", reason="duplicate")
         await hub.world.project()
         told = "SELECT message FROM event ORDER BY position"
         assert await hub.world.ask(told) == [(str(one),), (str(two),)]
-        after = counted("mtd_projections_events_dropped_total", projection="events", reason="duplicate")
+        after = metric("mtd_projections_events_dropped_total", projection="events", reason="duplicate")
         assert after == before + 1
         hub.push._told.clear()
         answer = await ingest(hub, pb.IngestRequest(events=[event(two)], batch_id="again"))

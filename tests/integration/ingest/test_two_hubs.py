@@ -16,7 +16,8 @@ from mtd.projections.all import default_projections
 from mtd.projections.runner import ProjectionRunner
 from mtd.storage.pool import Database
 from mtd.storage.stores.ingest_keys import GoodKey, GoodKeys
-from tests.integration.ingest.hub import TENANT, Hub, counted, events, names, stored, with_hub
+from mtd.testing.metrics import metric
+from tests.integration.ingest.hub import TENANT, Hub, events, names, stored, with_hub
 from tests.integration.projections.kit import World, in_world
 
 BODY = b'{"samples": []}'
@@ -57,10 +58,10 @@ def test_while_postgresql_is_away_each_hub_knows_its_own_signatures(postgres_dsn
     async def body(world: World) -> None:
         ring = keyring_of(world.db)
         await world.db.stop()  # asked, it says that it isn't there
-        before = counted("mtd_ingest_push_nonces_unshared_total")
+        before = metric("mtd_ingest_push_nonces_unshared_total")
         once = signed("n" * 16)
         await ring.spend(once, ring.verify(once, DIGEST))
-        assert counted("mtd_ingest_push_nonces_unshared_total") == before + 1
+        assert metric("mtd_ingest_push_nonces_unshared_total") == before + 1
         with pytest.raises(BadSignature, match="used before"):
             ring.verify(once, DIGEST)
 
@@ -104,12 +105,12 @@ def test_what_a_dead_hub_had_acknowledged_comes_to_another_and_is_projected_once
         await stream.store(1, events(1, 30))
         await world.runners[-1].wait_for(30)
         assert await stored(world) == names(1, 30)
-        before = counted("mtd_projections_events_elsewhere_total")
+        before = metric("mtd_projections_events_elsewhere_total")
         back = runner_of(world, first.log)
         await back.start()
         await back.wait_for(20)
         assert await stored(world) == names(1, 30)
-        assert counted("mtd_projections_events_elsewhere_total") == before + 20
+        assert metric("mtd_projections_events_elsewhere_total") == before + 20
         await back.rebuild("events")
         await back.wait_for(20)
         assert await stored(world) == names(1, 30)

@@ -16,7 +16,8 @@ from mtd.model.device import DEFAULT_TENANT_ID, Login, SnmpSettings, SnmpVersion
 from mtd.pb.admin.v1 import collector_service_pb2 as admin_pb
 from mtd.pb.collector.v1 import collector_link_service_pb2 as pb
 from mtd.pb.collector.v1.collector_link_service_pb2_grpc import CollectorLinkServiceStub
-from tests.integration.certificates.kit import CODE, as_tenant, count, fails
+from mtd.testing.metrics import metric
+from tests.integration.certificates.kit import CODE, as_tenant, fails
 from tests.integration.link.kit import HUBS_PSEUDONYMS, Decided, EdgeProcess, Site, until, with_site
 from tests.unit.link.devices_made import device, exclusive, leased
 
@@ -82,9 +83,9 @@ def test_an_edge_never_gets_devices_of_tenants_that_it_doesnt_serve(
         await site.hub.admin.SetServedTenants(request)
         theirs = leased(9, tenant_id=others)
         decided.assign("edge-1", 1, leased(1), leased(2, tenant_id=served), theirs)
-        withheld = count("mtd_link_devices_withheld_total")
+        withheld = metric("mtd_link_devices_withheld_total")
         await edge.until(leased(1), leased(2, tenant_id=served))
-        assert count("mtd_link_devices_withheld_total") > withheld
+        assert metric("mtd_link_devices_withheld_total") > withheld
         assert not edge.seat.may_poll(theirs.device.device_id)
         assert {facts.tenants for facts, _, _ in decided.joined[-1:]} == {frozenset({HOME, served})}
         # Rows: of what it polls, whatever it asks for.

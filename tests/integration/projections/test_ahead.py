@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
-from prometheus_client import REGISTRY
-
 from mtd.projections.ahead import Ahead
 from mtd.projections.batching import NumberedEvent
+from mtd.testing.metrics import metric
 from tests.integration.projections.kit import (
     DEVICE,
     OTHER_DEVICE,
@@ -143,14 +142,14 @@ def test_it_acts_only_while_there_is_a_backlog_and_fails_quietly(postgres_dsn: s
             while looks < 3:
                 await asyncio.sleep(0.01)
             assert await world.value(NEWEST) == [at]
-            before = REGISTRY.get_sample_value("mtd_projections_ahead_failures_total") or 0.0
+            before = metric("mtd_projections_ahead_failures_total")
             await world.ask(
                 "ALTER TABLE latest ADD CONSTRAINT nothing_new CHECK (poll_group <> 't0') NOT VALID"
             )
             behind = 60.0
-            while (REGISTRY.get_sample_value("mtd_projections_ahead_failures_total") or 0.0) == before:
+            while metric("mtd_projections_ahead_failures_total") == before:
                 await asyncio.sleep(0.01)
-            assert REGISTRY.get_sample_value("mtd_projections_ahead_active") == 1
+            assert metric("mtd_projections_ahead_active") == 1
             await world.ask("ALTER TABLE latest DROP CONSTRAINT nothing_new")
             while await world.value(NEWEST) != [at + 1]:
                 await asyncio.sleep(0.01)

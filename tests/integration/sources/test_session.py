@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from prometheus_client import REGISTRY
 from zope.interface.verify import verifyObject
 
 from mtd.model.command import Command, Trap
@@ -14,6 +13,7 @@ from mtd.sources.interfaces import ISource
 from mtd.sources.routeros_api import RouterOsApiConfig, RouterOsApiSource
 from mtd.sources.routeros_api.session import _Run
 from mtd.testing import run_async
+from mtd.testing.metrics import metric
 from tests.integration.sources.devices import QUICK, connected, device, failure_of
 from tests.integration.sources.scripted_router import (
     Handler,
@@ -33,10 +33,6 @@ async def echo(peer: Peer, sentence: Sentence) -> None:
     """Answer with one row: the path."""
     peer.say(b"!re", b"=name=" + sentence[0], tag=tag_of(sentence))
     peer.say(b"!done", tag=tag_of(sentence))
-
-
-def metric(name: str, **labels: str) -> float:
-    return REGISTRY.get_sample_value(name, labels) or 0.0
 
 
 class FixedClock:

@@ -7,7 +7,6 @@ from contextlib import aclosing
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from prometheus_client import REGISTRY
 
 from mtd.api.config import GrpcConfig
 from mtd.api.errors import PositionBeyondEnd, StreamsClosed, TooManyStreams
@@ -20,6 +19,7 @@ from mtd.model.device import Severity
 from mtd.model.events import Origin
 from mtd.model.logs import LogEntry, log_event
 from mtd.testing import run_async
+from mtd.testing.metrics import metric
 from tests.unit.api.fakes import TENANT, FakeTelemetry, event
 
 EVERYTHING = EventFilter((), Globs(()), Severity.INFO)
@@ -171,14 +171,14 @@ def test_a_read_that_fails_is_counted_and_repeated(monkeypatch: pytest.MonkeyPat
     async def main() -> None:
         telemetry = FakeTelemetry()
         feeds = make(telemetry)
-        failed = REGISTRY.get_sample_value("mtd_api_event_read_failures_total") or 0
+        failed = metric("mtd_api_event_read_failures_total")
         reading = asyncio.ensure_future(take(feeds, 0, 1))
         await settled(telemetry, reads=2)
         telemetry.failures = [Retryable("away"), ValueError("a bug")]
         telemetry.events.append(event(1))
         feeds.wake([TENANT])
         assert await reading == [1]
-        assert REGISTRY.get_sample_value("mtd_api_event_read_failures_total") == failed + 2
+        assert metric("mtd_api_event_read_failures_total") == failed + 2
         await feeds.stop()
 
     run_async(main())
@@ -229,7 +229,7 @@ def test_streams_are_limited_and_feeds_end_with_their_last_reader() -> None:
         feeds.wake([TENANT])
         await settled(telemetry, reads=2)
         assert telemetry.reads == before
-        assert REGISTRY.get_sample_value("mtd_api_event_streams") == 0
+        assert metric("mtd_api_event_streams") == 0
         assert await take(feeds, 0, 1) == [1]
         await feeds.stop()
 

@@ -9,7 +9,6 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
-from prometheus_client import REGISTRY
 
 from mtd.api.link import desk as desk_module
 from mtd.api.link.desk import LinkDesk, LinkLost, Pending, Superseding
@@ -22,6 +21,7 @@ from mtd.link.config import LinkConfig
 from mtd.model.device import DEFAULT_TENANT_ID
 from mtd.model.principal import CallerKind, Principal
 from mtd.pb.collector.v1 import collector_link_service_pb2 as pb
+from mtd.testing.metrics import metric
 from tests.integration.link.kit import Decided, until
 from tests.unit.link.devices_made import exclusive, leased
 from tests.unit.link.scripted_hub import looped
@@ -292,7 +292,7 @@ async def test_rows_beyond_what_was_asked_for_end_the_command() -> None:
 
 def _counted(command: str, result: str) -> float:
     labels = {"command": command, "result": result}
-    return REGISTRY.get_sample_value("mtd_link_commands_total", labels) or 0.0
+    return metric("mtd_link_commands_total", **labels)
 
 
 @looped

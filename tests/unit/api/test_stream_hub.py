@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from prometheus_client import REGISTRY
 
 from mtd.api.errors import StreamsClosed, TooManyStreams
 from mtd.api.grpc.latest_stream import VIEWS_AT_ONCE, LatestStream
@@ -21,6 +20,7 @@ from mtd.pb.events.v1.envelope_pb2 import Envelope
 from mtd.pb.telemetry.v1.telemetry_service_pb2 import LatestUpdate, StreamLatestResponse
 from mtd.queries.records import InstanceName, LatestFrame
 from mtd.testing import run_async
+from mtd.testing.metrics import metric
 from tests.unit.api.fakes import (
     LAYOUT,
     OTHER_TENANT,
@@ -70,7 +70,7 @@ def updates(messages: list[StreamLatestResponse]) -> list[LatestUpdate]:
 
 
 def discarded(reason: str) -> float:
-    return REGISTRY.get_sample_value("mtd_api_hub_frames_discarded_total", {"reason": reason}) or 0.0
+    return metric("mtd_api_hub_frames_discarded_total", reason=reason)
 
 
 def test_a_layout_comes_first_then_values_then_only_values() -> None:
@@ -492,4 +492,4 @@ def test_a_detached_stream_leaves_nothing_behind() -> None:
     assert not stream.waiting
     hub.publish(numbered(frame(2)))
     assert not stream.waiting
-    assert REGISTRY.get_sample_value("mtd_api_hub_streams") == 0
+    assert metric("mtd_api_hub_streams") == 0

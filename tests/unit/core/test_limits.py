@@ -5,14 +5,10 @@ import asyncio
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from prometheus_client import REGISTRY
 
 from mtd.core.limits import Gate, TokenBucket
+from mtd.testing.metrics import metric
 from tests.contract.loop import run
-
-
-def metric(name: str, **labels: str) -> float:
-    return REGISTRY.get_sample_value(name, labels) or 0.0
 
 
 class ManualClock:

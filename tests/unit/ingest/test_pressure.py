@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from prometheus_client import REGISTRY
 from pydantic import ValidationError
 
 from mtd.eventlog.interfaces import LogStats
@@ -21,6 +20,7 @@ from mtd.model.device import Severity
 from mtd.model.metric import Tier
 from mtd.model.observation import StateChange
 from mtd.testing import run_async
+from mtd.testing.metrics import metric
 from tests.unit.ingest.bench import ManualClock
 
 GIB = 1024**3
@@ -222,8 +222,8 @@ def test_a_disk_that_fills_is_told_apart_from_the_quota() -> None:
     desk.look_for(pressure, 3)
     assert desk.kinds() == ["collector.pressure.raised", "collector.disk.low"]
     assert "512 MiB are left for the log on its disk" in desk.told[-1].message
-    assert REGISTRY.get_sample_value("mtd_pressure_cause_level", {"cause": "disk"}) == 3
-    assert REGISTRY.get_sample_value("mtd_pressure_cause_level", {"cause": "log"}) == 0
+    assert metric("mtd_pressure_cause_level", cause="disk") == 3
+    assert metric("mtd_pressure_cause_level", cause="log") == 0
 
 
 def test_a_long_outage_alone_stops_no_tier_but_the_last() -> None:

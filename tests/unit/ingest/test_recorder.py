@@ -18,7 +18,8 @@ from mtd.model.observation import (
     TableChange,
 )
 from mtd.model.sighting import FoundBy, Sighting
-from tests.unit.ingest.bench import CHANGE, DEVICE, FACTS, OTHER, Bench, metric, until, with_bench
+from mtd.testing.metrics import metric
+from tests.unit.ingest.bench import CHANGE, DEVICE, FACTS, OTHER, Bench, until, with_bench
 
 # -- what gets in, and how ---------------------------------------------------------
 

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from mtd.model.device import DeviceStatus, Outcome
 from mtd.model.observation import OutcomeReport
-from tests.unit.ingest.bench import CHANGE, DEVICE, FACTS, OTHER, Bench, metric, with_bench
+from mtd.testing.metrics import metric
+from tests.unit.ingest.bench import CHANGE, DEVICE, FACTS, OTHER, Bench, with_bench
 
 UP = OutcomeReport(Outcome.OK, DeviceStatus.UP, "t0", "")
 REFUSED = "mtd_ingest_refused_total"

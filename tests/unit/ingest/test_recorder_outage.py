@@ -20,8 +20,9 @@ from mtd.model.observation import (
     TableChange,
 )
 from mtd.pb.events.v1.envelope_pb2 import Envelope
+from mtd.testing.metrics import metric
 from tests.contract.loop import run
-from tests.unit.ingest.bench import CHANGE, DEVICE, FACTS, OTHER, Bench, metric, until, with_bench
+from tests.unit.ingest.bench import CHANGE, DEVICE, FACTS, OTHER, Bench, until, with_bench
 
 # -- while the log takes nothing ---------------------------------------------------
 

@@ -6,12 +6,12 @@ import stat
 from pathlib import Path
 
 import pytest
-from prometheus_client import REGISTRY
 
 from mtd.link.kept import Kept, KeptFile, TenantKey
 from mtd.model.device import Login, SnmpSettings, SnmpVersion
 from mtd.security.keyfile import MasterKey
 from mtd.security.sealed_files import seal
+from mtd.testing.metrics import metric
 from tests.unit.link.devices_made import TENANT, exclusive
 
 OLD, NEW = MasterKey.of(b"\1" * 32), MasterKey.of(b"\2" * 32)
@@ -92,9 +92,9 @@ def test_a_damaged_file_is_moved_aside_loudly(
     else:
         content = bytearray(seal(NEW, b"-----BEGIN EC PRIVATE KEY-----"))
     file.path.write_bytes(content)
-    before = REGISTRY.get_sample_value("mtd_link_kept_failures_total", {"what": "read"}) or 0.0
+    before = metric("mtd_link_kept_failures_total", what="read")
     assert file.read() == Kept()
-    assert REGISTRY.get_sample_value("mtd_link_kept_failures_total", {"what": "read"}) == before + 1
+    assert metric("mtd_link_kept_failures_total", what="read") == before + 1
     (aside,) = tmp_path.iterdir()
     assert aside.name.startswith("assignment.sealed.damaged-")
     assert aside.read_bytes() == bytes(content)

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from prometheus_client import REGISTRY
 
 from mtd.model.command import Reply, Rows
 from mtd.model.metric import Tier, Unit
@@ -19,6 +18,7 @@ from mtd.model.observation import Observation
 from mtd.plugin import Collector, Counted, DerivedRate, Menu, TableKind, Tally, columns
 from mtd.plugin.mapper import DeviceMapper
 from mtd.testing.contract import FakeClock, make_device
+from mtd.testing.metrics import metric
 from mtd.testing.observations import all_values, events_of, values_of
 from mtd.testing.replies import reply, rows_of
 
@@ -136,7 +136,7 @@ def test_before_the_first_read_there_are_no_series() -> None:
 
 
 def untold() -> float:
-    return REGISTRY.get_sample_value("mtd_plugin_tally_rows_untold_total", {"collector": "dhcp"}) or 0.0
+    return metric("mtd_plugin_tally_rows_untold_total", collector="dhcp")
 
 
 def test_values_beyond_the_bound_are_told_of_and_not_mixed_up() -> None:

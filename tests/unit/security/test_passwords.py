@@ -8,12 +8,12 @@ from collections.abc import Iterator
 
 import pytest
 from argon2 import PasswordHasher
-from prometheus_client import REGISTRY
 
 from mtd.core.errors import Refused
 from mtd.security.config import PasswordsConfig
 from mtd.security.passwords import Passwords, TooManyLogins
 from mtd.testing import run_async
+from mtd.testing.metrics import metric
 
 CHEAP = PasswordsConfig(memory_kib=8192, passes=1, lanes=1, at_a_time=1, waiting=1)
 PASSWORD = "correct horse battery"
@@ -74,7 +74,7 @@ def test_the_same_letters_are_the_same_password(passwords: Passwords) -> None:
 
 def test_who_isnt_there_takes_as_much_work(passwords: Passwords) -> None:
     def checks() -> float:
-        return REGISTRY.get_sample_value("mtd_security_password_checks_total", {"result": "bad"}) or 0.0
+        return metric("mtd_security_password_checks_total", result="bad")
 
     async def main() -> None:
         before = checks()

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from prometheus_client import REGISTRY
 
 from mtd.api.console import cards, detail
 from mtd.api.console.events import EventTail
 from mtd.api.console.view import MAX_IN_VIEW
 from mtd.api.console.viewer import TRENDS_AT_ONCE
 from mtd.testing import run_async
+from mtd.testing.metrics import metric
 from tests.unit.api.console.kit import TYPES, Scene, Screen, row
 from tests.unit.api.fakes import event, interfaces, numbered
 
@@ -374,7 +374,7 @@ def test_a_slow_console_gets_the_events_that_are_kept() -> None:
 
 
 def skipped() -> float:
-    return REGISTRY.get_sample_value("mtd_console_events_skipped_total") or 0.0
+    return metric("mtd_console_events_skipped_total")
 
 
 def positions(screen: Screen) -> list[int]:

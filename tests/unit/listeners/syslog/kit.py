@@ -16,7 +16,7 @@ from mtd.model.sighting import Sighting
 from mtd.security.ca import Authority
 from mtd.security.certificates import certificate_pem, key_pem, new_key
 from mtd.testing import run_async
-from tests.unit.ingest.bench import metric
+from mtd.testing.metrics import metric
 from tests.unit.listeners.kit import Told, device
 
 

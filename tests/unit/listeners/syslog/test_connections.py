@@ -14,7 +14,8 @@ import uvloop
 
 from mtd.core.errors import Misconfigured
 from mtd.listeners import handshakes
-from tests.unit.ingest.bench import metric, until
+from mtd.testing.metrics import metric
+from tests.unit.ingest.bench import until
 from tests.unit.listeners.syslog.kit import Bench, certificates, connected, running, with_bench
 
 STRANGER = "127.0.0.9"

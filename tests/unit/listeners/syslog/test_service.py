@@ -12,7 +12,7 @@ from mtd.listeners.syslog.reading import load_rules
 from mtd.listeners.udp import Received, dropped_by_kernel
 from mtd.model.sighting import FoundBy, Sighting
 from mtd.testing import run_async
-from tests.unit.ingest.bench import metric
+from mtd.testing.metrics import metric
 from tests.unit.listeners.kit import device
 from tests.unit.listeners.syslog.kit import Bench, dropped, sent_over_tcp, with_bench
 

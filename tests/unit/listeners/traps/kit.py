@@ -15,7 +15,8 @@ from mtd.listeners.traps.service import TrapsService
 from mtd.model.device import Device
 from mtd.model.sighting import Sighting
 from mtd.testing import run_async
-from tests.unit.ingest.bench import ManualClock, metric
+from mtd.testing.metrics import metric
+from tests.unit.ingest.bench import ManualClock
 from tests.unit.listeners.kit import Told, device
 
 COLD_START: Oid = (1, 3, 6, 1, 6, 3, 1, 1, 5, 1)

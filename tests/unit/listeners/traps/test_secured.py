@@ -11,8 +11,8 @@ import pytest
 from mtd.codec.snmp import Secured, read_message
 from mtd.core.errors import Misconfigured
 from mtd.model.device import Device, SnmpAuth, SnmpPriv, SnmpSettings, SnmpVersion
+from mtd.testing.metrics import metric
 from tests.unit.codec.snmp import samples
-from tests.unit.ingest.bench import metric
 from tests.unit.listeners.kit import device
 from tests.unit.listeners.traps.kit import Bench, dropped, with_bench
 

@@ -18,8 +18,8 @@ from mtd.listeners.udp import Received
 from mtd.model.device import Severity, SnmpSettings, SnmpVersion
 from mtd.model.sighting import FoundBy, Sighting
 from mtd.testing import run_async
+from mtd.testing.metrics import metric
 from tests.unit.codec.snmp import samples
-from tests.unit.ingest.bench import metric
 from tests.unit.listeners.kit import device
 from tests.unit.listeners.traps.kit import (
     COLD_START,
