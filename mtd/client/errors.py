@@ -60,7 +60,7 @@ def error_of(failed: Any, target: str) -> MtdClientError:
     elif code == "UNAVAILABLE" and not reason:
         # The daemon didn't say it, so it wasn't reached: gRPC's text names sockets and internals.
         message, reason = f"can't reach mtd at {target}", "UNREACHABLE"
-        hint = "is the daemon running, is this its gRPC address, and does it ask for TLS there (--ca-file)?"
+        hint = "is the daemon running (it takes a while to start: its /readyz tells), is this its gRPC address, and does it ask for TLS there (--ca-file)?"
     elif code == "DEADLINE_EXCEEDED" and not reason:
         message = f"mtd at {target} did not answer in time"
     elif code in _UNTOLD_HINTS and not hint:  # a proxy's answer, or an old daemon's
