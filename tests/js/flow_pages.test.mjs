@@ -7,7 +7,8 @@ const { mount } = await openPage();
 const { Emitter } = await import("#shared/lib/emitter.js");
 const { FlowsPage } = await import(`${APP}/pages/flows/flows_page.js`);
 const { DropsPage } = await import(`${APP}/pages/drops/drops_page.js`);
-const { parseHash } = await import(`${APP}/services/router.js`);
+const { timeOf } = await import(`${APP}/pages/flows/flow_text.js`);
+const { formatHash, parseHash } = await import(`${APP}/services/router.js`);
 
 const NOW = 1_790_000_000_000_000;
 const DEVICE = "aaaaaaaa-0000-4000-8000-000000000001";
@@ -137,6 +138,47 @@ test("records tell both ends before and after the translation, and all that was 
   assert.match(row.textContent, /1\.46 KiB × 100/);
   assert.match(row.textContent, /ether2 → #9/);
   assert.deepEqual(textOf(row, "dt"), ["exporter", "in_interface", "out_interface", "nat_event"]);
+});
+
+test("what one types into the form stays while records come, until the address tells something else", async (t) => {
+  const answers = { "flows/records": { records: [RECORD], older: "t", truncated: false } };
+  const { env, element } = await shown(t, FlowsPage, `#/flows?view=search&address=10.0.0.9&protocol=17&at=${NOW}&window=600`, answers);
+  const form = element.querySelector("[data-testid=flow-form]");
+  const field = (name) => form.elements.namedItem(name);
+  const fields = () => Object.fromEntries(["address", "port", "protocol", "at", "window"].map((name) => [name, name === "at" ? timeOf(field(name).value) : field(name).value]));
+  assert.deepEqual(fields(), { address: "10.0.0.9", port: "", protocol: "17", at: NOW, window: "600" });
+  const typed = { address: "192.0.2", port: "44", protocol: "6", at: "2026-01-02T03:04:05", window: "10" };
+  for (const [name, value] of Object.entries(typed)) field(name).value = value;
+  element.querySelector(".mtd-more").click(); // more records
+  await drawn();
+  await drawn();
+  assert.equal(element.querySelectorAll("[data-testid=flow-record]").length, 2);
+  env.router.replace(formatHash("flows", { ...env.router.route.params, devices: DEVICE }));
+  await drawn();
+  assert.deepEqual(fields(), { ...typed, at: timeOf(typed.at) });
+  env.router.replace(`#/flows?view=search&address=10.0.0.8&protocol=999&at=${NOW}&window=7`);
+  await drawn();
+  assert.deepEqual(fields(), { address: "10.0.0.8", port: "", protocol: "", at: NOW, window: "0" });
+});
+
+test("a year that is being typed is no time yet, and the field keeps it", async (t) => {
+  const { env, element } = await shown(t, FlowsPage, "#/flows?seconds=3600", { flows: OVERVIEW });
+  const input = element.querySelector("[data-testid=until]");
+  const type = async (text) => {
+    input.value = text;
+    input.dispatchEvent(new window.Event("change"));
+    await drawn();
+    return input.value;
+  };
+  for (const year of ["0002", "0020", "0202"]) {
+    assert.equal(await type(`${year}-11-25T14:03`), `${year}-11-25T14:03`);
+    assert.equal(env.router.route.params.until, undefined);
+  }
+  assert.equal(await type("2026-11-25T14:03"), "2026-11-25T14:03");
+  assert.equal(env.router.route.params.until, String(timeOf("2026-11-25T14:03")));
+  env.router.replace("#/flows?seconds=3600");
+  await drawn();
+  assert.equal(input.value, "");
 });
 
 test("what an exporter didn't tell is a dash, and no zero", async (t) => {

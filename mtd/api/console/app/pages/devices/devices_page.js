@@ -2,6 +2,7 @@ import { Component, onWillUnmount } from "@odoo/owl";
 import { DeviceTable } from "#shared/components/device_table/device_table.js";
 import { useDocument, useListener, useRedraw } from "#shared/components/hooks.js";
 import { LastUpdate } from "#shared/components/last_update/last_update.js";
+import { SearchField } from "#shared/components/search_field/search_field.js";
 import { StatusBadge } from "#shared/components/status_badge/status_badge.js";
 import { Emitter } from "#shared/lib/emitter.js";
 import { STATUSES, arrange, countByStatus, isLiveColumn } from "#shared/lib/fleet.js";
@@ -11,7 +12,7 @@ import { formatHash } from "../../services/router.js";
 /** All routers: how many are well, which aren't, and what moves. */
 export class DevicesPage extends Component {
   static template = "console.DevicesPage";
-  static components = { DeviceTable, LastUpdate, StatusBadge };
+  static components = { DeviceTable, LastUpdate, SearchField, StatusBadge };
   static props = {};
 
   setup() {
@@ -87,8 +88,8 @@ export class DevicesPage extends Component {
     this.keep({ sort, descending });
   }
 
-  onSearch(event) {
-    this.keep({ query: event.target.value });
+  onSearch(query) {
+    this.keep({ query });
   }
 
   clear() {

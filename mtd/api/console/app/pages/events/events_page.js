@@ -2,6 +2,7 @@ import { Component, onWillUnmount } from "@odoo/owl";
 import { EventList, SEVERITIES } from "#shared/components/event_list/event_list.js";
 import { useListener, useRedraw } from "#shared/components/hooks.js";
 import { LastUpdate } from "#shared/components/last_update/last_update.js";
+import { SearchField } from "#shared/components/search_field/search_field.js";
 import { searchWords } from "#shared/lib/fleet.js";
 import { EventLog } from "../../services/event_log.js";
 import { formatHash } from "../../services/router.js";
@@ -9,7 +10,7 @@ import { formatHash } from "../../services/router.js";
 /** What happened, on all routers. */
 export class EventsPage extends Component {
   static template = "console.EventsPage";
-  static components = { EventList, LastUpdate };
+  static components = { EventList, LastUpdate, SearchField };
   static props = {};
 
   setup() {
@@ -62,6 +63,10 @@ export class EventsPage extends Component {
   get empty() {
     if (!this.log.loaded) return "Reading the events…";
     return this.log.events.length ? "None of the events read so far fits. Older ones may." : "Nothing has happened yet.";
+  }
+
+  onSearch(query) {
+    this.keep({ query });
   }
 
   keep(change) {

@@ -1,5 +1,6 @@
 import { Component, useRef } from "@odoo/owl";
 import { useDocument, useRedraw } from "#shared/components/hooks.js";
+import { SearchField } from "#shared/components/search_field/search_field.js";
 import { plainText } from "#shared/lib/format.js";
 import { compare } from "#shared/lib/sorting.js";
 
@@ -9,6 +10,7 @@ const MOST = 100; // as many as the daemon takes
 /** Which routers: all of them, or some. */
 export class DevicePicker extends Component {
   static template = "console.DevicePicker";
+  static components = { SearchField };
   static props = { chosen: Array, onChoose: Function };
 
   setup() {
@@ -49,8 +51,8 @@ export class DevicePicker extends Component {
     this.props.onChoose(chosen.includes(id) ? chosen.filter((one) => one !== id) : [...chosen, id]);
   }
 
-  onSearch(event) {
-    this.query = event.target.value;
+  onSearch(query) {
+    this.query = query;
     this.render();
   }
 

@@ -1,4 +1,4 @@
-import { Component, onWillUnmount, onWillUpdateProps } from "@odoo/owl";
+import { Component, onMounted, onWillUnmount, onWillUpdateProps, useRef } from "@odoo/owl";
 import { useRedraw } from "#shared/components/hooks.js";
 import { bytes, clockTime, count, dateTime, known, plainText } from "#shared/lib/format.js";
 import { FlowRecords } from "../../services/flow_records.js";
@@ -27,8 +27,14 @@ export class FlowSearch extends Component {
     this.windows = WINDOWS;
     this.protocols = PROTOCOLS.map((key) => ({ key, label: protocolText(key) }));
     this.log = new FlowRecords(this.env.http);
+    this.form = useRef("form");
+    this.filled = null;
     useRedraw(this.log, "change");
-    onWillUpdateProps((props) => this.log.want(this.wanted(props)));
+    onMounted(() => this.fill(this.props));
+    onWillUpdateProps((props) => {
+      this.log.want(this.wanted(props));
+      this.fill(props);
+    });
     onWillUnmount(() => this.log.close());
     this.nowUs = this.env.clock.nowUs();
     this.log.want(this.wanted(this.props));
@@ -41,9 +47,26 @@ export class FlowSearch extends Component {
     return { device: asked.device, address: address || null, port: port || null, protocol: protocol || null, time_us: timeUs, window_s: Number(window) || 0 };
   }
 
-  get form() {
-    const { address = "", port = "", protocol = "", at, window } = this.props.params;
-    return { address, port, protocol, at: fieldOf(Number(at) || this.nowUs), window: Number(window) || 0 };
+  /** What the address tells, as the fields have it. */
+  fields({ params }) {
+    const { address = "", port = "", protocol = "", at, window } = params;
+    const within = Number(window) || 0;
+    return {
+      address,
+      port,
+      protocol: PROTOCOLS.includes(protocol) ? protocol : "",
+      at: fieldOf(Number(at) || this.nowUs),
+      window: WINDOWS.some(({ seconds }) => seconds === within) ? String(within) : "0",
+    };
+  }
+
+  // Only when the address tells something else: records that come don't touch what one types.
+  fill(props) {
+    const fields = this.fields(props);
+    const filled = JSON.stringify(fields);
+    if (!this.form.el || filled === this.filled) return;
+    this.filled = filled;
+    for (const [name, value] of Object.entries(fields)) this.form.el.elements.namedItem(name).value = value;
   }
 
   get zone() {

@@ -7,6 +7,7 @@ import { FlowPaths } from "./flow_paths.js";
 import { FlowSearch } from "./flow_search.js";
 import { fieldOf, timeOf, WINDOWS } from "./flow_text.js";
 import { FlowTop } from "./flow_top.js";
+import { TimeField } from "./time_field.js";
 
 const VIEWS = [
   { key: "", label: "Largest", page: FlowTop },
@@ -19,7 +20,7 @@ const DEFAULT_S = 3600;
 /** What exporters told: who talks most, by which way, who had an address, and whether flows tell of everything. */
 export class FlowsPage extends Component {
   static template = "console.FlowsPage";
-  static components = { DevicePicker };
+  static components = { DevicePicker, TimeField };
   static props = {};
 
   setup() {
@@ -66,7 +67,9 @@ export class FlowsPage extends Component {
     return { device: this.devices, seconds: this.seconds, end_us: this.untilUs };
   }
 
-  onUntil(event) {
-    this.keep({ until: timeOf(event.target.value) ?? "" });
+  // Who types a year has been in the years 2, 20 and 202 before 2026.
+  onUntil(text) {
+    const us = timeOf(text);
+    if (us === null || us > 0) this.keep({ until: us ?? "" });
   }
 }

@@ -1,6 +1,7 @@
 import { Component, onWillUnmount } from "@odoo/owl";
 import { EventList } from "#shared/components/event_list/event_list.js";
 import { useDocument, useListener, useRedraw } from "#shared/components/hooks.js";
+import { SearchField } from "#shared/components/search_field/search_field.js";
 import { LogLines } from "../../services/log_lines.js";
 import { formatHash } from "../../services/router.js";
 
@@ -21,7 +22,7 @@ const styleOf = (severity) => {
 /** What routers wrote in their logs and sent over syslog, as it comes. */
 export class LogsPage extends Component {
   static template = "console.LogsPage";
-  static components = { EventList };
+  static components = { EventList, SearchField };
   static props = {};
 
   setup() {
@@ -87,9 +88,9 @@ export class LogsPage extends Component {
     this.env.router.replace(formatHash("logs", { severity, q: query, event }));
   }
 
-  onSearch(event) {
+  onSearch(query) {
     clearTimeout(this.typing);
-    this.query = event.target.value;
+    this.query = query;
     this.typing = setTimeout(() => {
       this.typing = null;
       this.keep({ query: this.query });

@@ -4,6 +4,7 @@ import { bitRate, bytes, count, dateTime, known, percent, perSecond, raw } from 
 import { searchWords } from "../../lib/fleet.js";
 import { sortedBy } from "../../lib/sorting.js";
 import { levelOf } from "../meter/meter.js";
+import { SearchField } from "../search_field/search_field.js";
 import { SortHeader } from "../sort_header/sort_header.js";
 import { Sparkline } from "../sparkline/sparkline.js";
 
@@ -29,7 +30,7 @@ const FIRST = 64;
 /** The interfaces of a router. Rows are those of `interfaceRows`, sparks of an id come from `sparks`. */
 export class InterfaceTable extends Component {
   static template = "mikrotik_monitoring.InterfaceTable";
-  static components = { SortHeader, Sparkline };
+  static components = { SearchField, SortHeader, Sparkline };
   static props = {
     rows: Array,
     sparks: Function, // id => {rx, tx}
@@ -61,6 +62,10 @@ export class InterfaceTable extends Component {
     if (this.state.activeOnly && row.state !== "up") return false;
     const text = `${row.label}\n${row.name}\n${row.comment ?? ""}\n${row.type ?? ""}`.toLowerCase();
     return words.every((word) => text.includes(word));
+  }
+
+  onSearch(query) {
+    this.state.query = query;
   }
 
   sortBy(column) {
