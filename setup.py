@@ -127,6 +127,8 @@ DEV = [
     "pytest-cov>=6",
     "pytest-timeout>=2.3",
     "pytest-twisted>=1.14.3",
+    # Two processes for the whole run: tests/conftest.py says which tests stay together.
+    "pytest-xdist>=3.8",
     # An agent that nobody here wrote, for recorded walks; it can't do without pysmi, and doesn't say so.
     "pysmi>=1.6",
     "ruff==0.17.5",

@@ -210,8 +210,12 @@ class EdgeDaemon(Process):
             recorder.record_event(change)
         discovery = DiscoveryService(settings.discovery, settings.ingest.own_tenant_id, recorder)
         await self._begin("discovery", discovery.start(), discovery.stop)
-        self._listening = Listening(settings, recorder, discovery.seen)
+        self._listening = Listening(settings, recorder, discovery.seen, read_names=self._read_names)
         await self._begin("listeners", self._listening.start(), self._listening.stop)
+
+    async def _read_names(self, _tenant_id: str, device_id: str) -> dict[str, tuple[str, str]]:
+        """Return what the interfaces of a device are called: what polls here have seen."""
+        return {} if self._collecting is None else self._collecting.scheduler.interface_names(device_id)
 
     async def _start_collecting(self, parts: EdgeParts) -> None:
         self._seating = seating = await self._take_seat(parts)

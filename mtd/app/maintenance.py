@@ -8,14 +8,13 @@ from __future__ import annotations
 import signal
 import threading
 import time
-import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mtd.app.auditing.local import local_entry
+from mtd.app.comparison import DatabaseComparison, Rows, TableComparison, times_of
 from mtd.app.config import Settings
 from mtd.app.elsewhere import Elsewhere
 from mtd.app.event_log import log_reader, log_stats
@@ -25,10 +24,10 @@ from mtd.eventlog.interfaces import Damage, LogReport
 from mtd.model.events import payload_kind
 from mtd.projections.errors import OutOfBounds
 from mtd.projections.frames import TimeBounds
-from mtd.storage.audit import Audit, Newest, Poll, Span
+from mtd.storage.audit import Audit, Block, Newest, Poll, Row
 from mtd.storage.audit_blocking import audit_blocking
 from mtd.storage.embedded.server import EmbeddedPostgres
-from mtd.storage.partitioned import EVENT, TELEMETRY_FRAME
+from mtd.storage.partitioned import DAY_US, EVENT, FLOW_BLOCK, LOG_RECORD, TELEMETRY_FRAME
 from mtd.storage.retention import Retention
 from mtd.storage.schema import migrate_blocking
 
@@ -37,18 +36,19 @@ if TYPE_CHECKING:
 
 Report = Callable[[str], None]
 
-# Events that are compared by one question to PostgreSQL.
-_EVENTS_AT_ONCE = 50_000
+# Rows that are compared by one question to PostgreSQL.
+_ROWS_AT_ONCE = 50_000
 _READ_EVENTS = 5_000
 _NAMED_PROBLEMS = 20
 
-# Payload -> table that holds exactly one row of each, and the projection that writes it.
-_ONE_ROW_EACH = {
+# Payload -> table that holds exactly one row of each, or of each of its lines, and the projection that writes it.
+_TABLES = {
     "frame": ("telemetry_frame", "telemetry"),
     "state_changed": ("event", "events"),
     "poll_outcome": ("device_health", "events"),
+    "log_batch": ("log_record", "logs"),
+    "flow_batch": ("flow_block", "flows"),
 }
-_PROJECTIONS = {"telemetry_frame": "telemetry", "event": "events", "device_health": "events"}
 # Events that may tell several things, or nothing.
 _MAY_BE_EVENTS = frozenset({"poll_outcome", "capability_probed", "log_batch"})
 
@@ -115,55 +115,6 @@ def _ended_in_order() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-@dataclass(slots=True)
-class TableComparison:
-    """Rows of a table against the events that they come from.
-
-    ``refused``: events that are not stored on purpose, being from the future,
-    past the retention, told before, another hub's, or dead letters. ``unexpected``: rows whose event should have made none.
-    ``compacted``: how many of those found are polls of blocks by now, rows no more.
-    """
-
-    expected: int = 0
-    found: int = 0
-    missing: int = 0
-    doubled: int = 0
-    unexpected: int = 0
-    refused: int = 0
-    compacted: int = 0
-
-
-@dataclass(slots=True)
-class DatabaseComparison:
-    """What PostgreSQL holds, against what the log retains up to the projections' positions."""
-
-    ok: bool = True
-    log_id: str = ""
-    positions: dict[str, int] = field(default_factory=dict)
-    events_behind: int = 0
-    tables: dict[str, TableComparison] = field(default_factory=dict)
-    latest_checked: int = 0
-    latest_wrong: int = 0
-    dead_letters: dict[str, int] = field(default_factory=dict)
-    problems: list[str] = field(default_factory=list)
-    duration_s: float = 0.0
-
-    def describe(self) -> str:
-        """Return it in words."""
-        parts = [
-            f"{table.found} rows in {name}" + (f" ({table.compacted} compacted)" if table.compacted else "")
-            for name, table in sorted(self.tables.items())
-        ]
-        parts.append(f"{self.latest_checked} newest frames")
-        letters = sum(self.dead_letters.values())
-        if letters:
-            parts.append(f"{letters} dead letters")
-        if self.events_behind:
-            parts.append(f"{self.events_behind} events still to be projected")
-        text = ("as the log says: " if self.ok else "NOT as the log says: ") + ", ".join(parts)
-        return "\n    ".join([text, *self.problems])
-
-
 def compare_with_database(settings: Settings, log_report: LogReport) -> DatabaseComparison:
     """Look for each event of the log in PostgreSQL: none missing, none doubled.
 
@@ -179,6 +130,7 @@ def compare_with_database(settings: Settings, log_report: LogReport) -> Database
             Retention(settings.database.retention, settings.database.partitions),
             log_report.log_id,
             log_report.set_aside,
+            settings.database.partitions.ahead_days,
         )
         # Read after the positions: whatever was projected stands in the log by now.
         last_seq = log_stats(settings).last_seq
@@ -203,23 +155,27 @@ class _Comparer:
         bounds: TimeBounds,
         retention: Retention,
         log_id: str,
-        set_aside: Sequence[Damage] = (),
+        set_aside: Sequence[Damage],
+        ahead_days: int,
     ) -> None:
         self._audit = audit
         self._set_aside = set_aside
         self._bounds = bounds
-        now_us = SYSTEM_CLOCK.now_us()
+        self._now_us = now_us = SYSTEM_CLOCK.now_us()
         self._oldest_us = {
             "telemetry": retention.oldest_us(TELEMETRY_FRAME, now_us),
             "latest": retention.oldest_us(TELEMETRY_FRAME, now_us),
             "events": retention.oldest_us(EVENT, now_us),
+            "logs": retention.oldest_us(LOG_RECORD, now_us),
+            "flows": retention.oldest_us(FLOW_BLOCK, now_us),
         }
+        self._ahead_us = (ahead_days + 1) * DAY_US
         self._result = DatabaseComparison(log_id=log_id, positions=audit.positions())
         self._elsewhere = Elsewhere(*audit.elsewhere())
         self._dead = audit.dead_letters()
         self._result.dead_letters = {name: len(seqs) for name, seqs in self._dead.items()}
-        self._result.tables = {table: TableComparison() for table in _PROJECTIONS}
-        self._slices = {table: _Slice() for table in _PROJECTIONS}
+        self._result.tables = {table: TableComparison() for table, _ in _TABLES.values()}
+        self._slices = {table: Rows() for table in self._result.tables}
         self._newest: dict[tuple[str, str, int], tuple[int, int, int]] = {}  # epoch, time, position
         self.through = max(self._result.positions.values(), default=0)
 
@@ -236,11 +192,11 @@ class _Comparer:
             if self._elsewhere.has(seq, envelope):
                 self._brought_elsewhere(kind, seq, envelope)
                 continue
-            if kind in _ONE_ROW_EACH:
-                table, projection = _ONE_ROW_EACH[kind]
+            if kind in _TABLES:
+                table, projection = _TABLES[kind]
                 self._expect(table, projection, seq, envelope)
             if kind in _MAY_BE_EVENTS and self._is_due("events", seq):
-                self._slices["event"].allow(seq, envelope.collected_at_us)
+                self._slices["event"].allow(seq, envelope)
             if kind == "frame" and self._is_due("latest", seq) and not self._refused("latest", seq, envelope):
                 self._note_newest(seq, envelope)
 
@@ -252,8 +208,9 @@ class _Comparer:
         result = self._result
         behind = min(result.positions.values(), default=0)
         result.events_behind = max(0, last_seq - behind)
-        wrong = any(t.missing or t.doubled or t.unexpected for t in result.tables.values())
-        result.ok = not (wrong or result.latest_wrong or result.problems)
+        result.ok = not (
+            any(table.wrong for table in result.tables.values()) or result.latest_wrong or result.problems
+        )
         return result
 
     def _is_due(self, projection: str, seq: int) -> bool:
@@ -261,14 +218,18 @@ class _Comparer:
 
     def _brought_elsewhere(self, kind: str, seq: int, envelope: Envelope) -> None:
         """Another hub's log has brought an event: a row of it from this one is a row too many."""
-        table, projection = _ONE_ROW_EACH.get(kind, ("", ""))
+        table, projection = _TABLES.get(kind, ("", ""))
         if table and self._is_due(projection, seq):
             self._result.tables[table].refused += 1
-            self._slices[table].watch(seq, envelope.collected_at_us)
+            self._slices[table].watch(seq, envelope)
 
     def _refused(self, projection: str, seq: int, envelope: Envelope) -> bool:
-        if seq in self._dead.get(projection, ()) or envelope.collected_at_us < self._oldest_us[projection]:
+        first_us, last_us = times_of(envelope)
+        if seq in self._dead.get(projection, ()) or first_us < self._oldest_us[projection]:
             return True
+        received_us = envelope.received_at_us or self._now_us
+        if last_us >= received_us - received_us % DAY_US + self._ahead_us:
+            return True  # there was no partition; of lines, each has a time of its own
         try:
             self._bounds.check(envelope)
         except OutOfBounds:
@@ -278,49 +239,67 @@ class _Comparer:
     def _expect(self, table: str, projection: str, seq: int, envelope: Envelope) -> None:
         if not self._is_due(projection, seq):
             return
+        rows = self._slices[table]
         if self._refused(projection, seq, envelope):
             self._result.tables[table].refused += 1
+            if envelope.HasField("log_batch"):
+                rows.allow(seq, envelope)  # lines of one event may be of two days, of which one is kept
             return
-        rows = self._slices[table]
         if envelope.HasField("redundant"):
             # The other collector's poll may be the one that is kept.
-            rows.allow(seq, envelope.collected_at_us)
+            rows.allow(seq, envelope)
             return
         rows.expect(seq, envelope)
-        if len(rows.expected) >= _EVENTS_AT_ONCE:
+        if len(rows.expected) >= _ROWS_AT_ONCE:
             self._compare(table)
 
     def _compare(self, table: str) -> None:
-        rows, self._slices[table] = self._slices[table], _Slice()
+        rows, self._slices[table] = self._slices[table], Rows()
         if rows.span is None:
             return
-        counts = Counter(self._audit.rows(table, rows.span))
-        found = {seq for seq, part in counts if part == 0}
-        compacted = self._compacted(rows, rows.expected - found) if table == "telemetry_frame" else set()
-        found |= compacted
-        missing = rows.expected - found
-        told = self._audit.told_before({seq: rows.given[seq] for seq in missing & rows.given.keys()})
-        missing -= told
-        doubled = [seq for (seq, _), count in counts.items() if count > 1]
-        unexpected = {seq for seq, _ in counts} - rows.expected - rows.allowed
-        # Projected while the log still had them.
-        unexpected = {seq for seq in unexpected if not self._is_aside(seq)}
+        if table == "flow_block":
+            counts = self._compare_blocks(rows, self._audit.blocks(rows.span, rows.tenants))
+        else:
+            counts = Counter(self._audit.rows(table, rows.span, rows.tenants))
+        missing = rows.expected - counts.keys()
+        compacted = (
+            self._compacted(rows, {row.seq for row in missing}) if table == "telemetry_frame" else set()
+        )
+        missing = {row for row in missing if row.seq not in compacted}
+        told = self._audit.told_before(
+            {row.seq: rows.given[row.seq] for row in missing if row.seq in rows.given}
+        )
+        missing = {row for row in missing if row.seq not in told}
+        doubled = {row for row, count in counts.items() if count > 1}
+        # What is set aside was projected while the log still had it.
+        unexpected = {row for row in counts if not (rows.may_be(row) or self._is_aside(row.seq))}
         account = self._result.tables[table]
-        account.expected += len(rows.expected - told)
+        account.expected += len(rows.expected) - len(told)
         account.refused += len(told)
-        account.found += len(rows.expected & found)
+        account.found += len(rows.expected & counts.keys()) + len(compacted)
         account.compacted += len(compacted)
         account.missing += len(missing)
         account.doubled += len(doubled)
         account.unexpected += len(unexpected)
-        for what, seqs in (("is missing", missing), ("is doubled", doubled), ("is unexpected", unexpected)):
-            for seq in sorted(seqs)[:_NAMED_PROBLEMS]:
-                self._problem(f"{table}: the row of event {seq} {what}")
+        for what, some in (("is missing", missing), ("is doubled", doubled), ("is unexpected", unexpected)):
+            for row in sorted(some)[:_NAMED_PROBLEMS]:
+                self._problem(f"{table}: the row of {row.name} {what}")
+
+    def _compare_blocks(self, rows: Rows, stored: Sequence[tuple[int, Block]]) -> Counter[Row]:
+        """Count blocks, and see to it that they say what their events say."""
+        changed = set()
+        for seq, block in stored:
+            told = rows.blocks.get(seq, block)
+            if block != told and seq not in changed:
+                changed.add(seq)
+                self._problem(f"flow_block: the row of event {seq} says {block.difference(told)}")
+        self._result.tables["flow_block"].changed += len(changed)
+        return Counter(Row(seq) for seq, _ in stored)
 
     def _is_aside(self, seq: int) -> bool:
         return any(damage.first_seq <= seq <= damage.last_seq for damage in self._set_aside)
 
-    def _compacted(self, rows: _Slice, missing: set[int]) -> set[int]:
+    def _compacted(self, rows: Rows, missing: set[int]) -> set[int]:
         """Return which frames that are rows no more stand in blocks."""
         if not missing:
             return set()
@@ -366,47 +345,6 @@ class _Comparer:
     def _problem(self, text: str) -> None:
         if len(self._result.problems) < _NAMED_PROBLEMS:
             self._result.problems.append(text)
-
-
-class _Slice:
-    """Events whose rows are asked for together."""
-
-    def __init__(self) -> None:
-        self.expected: set[int] = set()
-        self.allowed: set[int] = set()
-        self.frames: dict[int, tuple[str, str, int, int]] = {}  # tenant, device, layout, time
-        self.given: dict[int, tuple[str, str]] = {}  # tenant and UUID of events that may be told twice
-        self.span: Span | None = None
-
-    def expect(self, seq: int, envelope: Envelope) -> None:
-        """Note an event that must have a row."""
-        self.expected.add(seq)
-        self._widen(seq, envelope.collected_at_us)
-        if envelope.event_id:
-            self.given[seq] = envelope.tenant_id, str(uuid.UUID(bytes=envelope.event_id))
-        if envelope.HasField("frame"):
-            self.frames[seq] = (
-                *(envelope.tenant_id, envelope.device_id),
-                *(envelope.frame.layout_id, envelope.collected_at_us),
-            )
-
-    def allow(self, seq: int, collected_us: int) -> None:
-        """Note an event that may have rows."""
-        self.allowed.add(seq)
-        self._widen(seq, collected_us)
-
-    def watch(self, seq: int, collected_us: int) -> None:
-        """Note an event that must have no row."""
-        self._widen(seq, collected_us)
-
-    def _widen(self, seq: int, collected_us: int) -> None:
-        old = self.span or Span(seq, seq, collected_us, collected_us)
-        self.span = Span(
-            min(old.first_seq, seq),
-            max(old.last_seq, seq),
-            min(old.first_us, collected_us),
-            max(old.last_us, collected_us),
-        )
 
 
 def _silent(_text: str) -> None:

@@ -79,8 +79,8 @@ def stats(config_path: Path | None, as_json: bool) -> None:
 def verify(config_path: Path | None, database: bool, as_json: bool) -> None:
     """Examine every event of the log: none damaged, none missing, none doubled.
 
-    With --database, count in PostgreSQL what the log says must be there. Ends
-    with code 1 if anything is wrong. Damage that mtd has found before, set aside and
+    With --database, look in PostgreSQL for what the log says must be there: values,
+    polls, events, lines of logs and blocks of flows. Ends with code 1 if anything is wrong. Damage that mtd has found before, set aside and
     told of, is listed, and is nothing new.
     """
     settings = load_settings(config_path)

@@ -49,6 +49,11 @@ __all__ = ["Counter", "Gauge", "Histogram", "TASK_FAILURES", "UNITS", "unit_of"]
 TASK_FAILURES = Counter(
     "mtd_core_task_failures_total", "Background tasks that ended with an error.", ["task"]
 )
+WORKER_SILENCES = Counter(
+    "mtd_core_worker_silences_total",
+    "Worker processes that hung, and were killed since they showed no sign of life.",
+    ["worker"],
+)
 GATE_LIMIT = Gauge("mtd_core_gate_limit", "Tasks that a gate lets in at once.", ["gate"])
 GATE_IN_PROGRESS = Gauge("mtd_core_gate_in_progress", "Tasks inside a gate.", ["gate"])
 GATE_WAITING = Gauge("mtd_core_gate_waiting", "Tasks that wait before a gate.", ["gate"])

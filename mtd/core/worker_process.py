@@ -1,6 +1,7 @@
 """A program of ours in a process of its own: started, heard, started again when it dies, and ended with us.
 
-The other side, for programs that wait and compute without a loop, is ``mtd.core.worker_main``.
+The other side, for programs that wait and compute without a loop, is ``mtd.core.worker_main``. One that hangs
+without dying shows no sign of life (``mtd.core.pulse``): it is killed, and started again.
 """
 
 from __future__ import annotations
@@ -12,11 +13,14 @@ import subprocess
 import sys
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import IO
 
 from mtd.core.backoff import Backoff
 from mtd.core.clock import SYSTEM_CLOCK, Clock
-from mtd.core.errors import MtdError
+from mtd.core.errors import MtdError, Retryable
+from mtd.core.metrics import WORKER_SILENCES
+from mtd.core.pulse import Pulse
 from mtd.core.service import TaskGroup
 
 logger = logging.getLogger(__name__)
@@ -29,6 +33,19 @@ _LAST_WORDS = 5
 _END_S = 5.0
 _STEADY_S = 60.0
 _MOST_UNREAD_BYTES = 64 * 1024 * 1024
+_LOOKS = 6  # at its pulse, until it is taken as hung
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a worker is waited for, in seconds.
+
+    ``stop_s``: to end what it is at. ``silence_s``: for a sign of life (see ``mtd.core.pulse``), before it is killed
+    and started again; a busy machine takes some seconds to start one. 0: it doesn't show any.
+    """
+
+    stop_s: float = 1.0
+    silence_s: float = 60.0
 
 
 def _nothing() -> None:
@@ -40,8 +57,7 @@ class WorkerProcess:
 
     ``job`` is asked at each start for what the worker reads first from its standard input, which stays open: the
     worker ends when that does. ``hear`` is called at each start. What the worker writes to standard error is
-    logged. ``fds`` are descriptors that it inherits. ``stop_s``: how long it may take to end what it is at.
-    ``on_end`` is called after each end that nobody asked for.
+    logged. ``fds`` are descriptors that it inherits. ``on_end`` is called after each end that nobody asked for.
     """
 
     def __init__(
@@ -52,7 +68,7 @@ class WorkerProcess:
         hear: Hear,
         *,
         fds: Sequence[int] = (),
-        stop_s: float = 1.0,
+        patience: Patience = Patience(),
         on_end: Callable[[], None] = _nothing,
         clock: Clock = SYSTEM_CLOCK,
         backoff: Backoff | None = None,
@@ -62,8 +78,9 @@ class WorkerProcess:
         self._job = job
         self._hear = hear
         self._fds = tuple(fds)
-        self._stop_s = stop_s
+        self._patience = patience
         self._on_end = on_end
+        self._pulse: Pulse | None = None
         self._clock = clock
         self._backoff = backoff or Backoff(first_s=1.0, cap_s=60.0)
         self._tasks = TaskGroup(name)
@@ -85,6 +102,7 @@ class WorkerProcess:
 
     async def start(self) -> None:
         """Start the worker in the background."""
+        self._pulse = Pulse() if self._patience.silence_s else None
         self._tasks.spawn("worker", self._keep_running())
 
     async def stop(self) -> None:
@@ -93,7 +111,7 @@ class WorkerProcess:
         if self._input is not None:
             self._input.close()
             try:
-                async with asyncio.timeout(self._stop_s):
+                async with asyncio.timeout(self._patience.stop_s):
                     await self._ended.wait()
             except TimeoutError:
                 logger.info(
@@ -101,6 +119,9 @@ class WorkerProcess:
                     self._name,
                 )
         await self._tasks.stop()
+        if self._pulse is not None:
+            self._pulse.close()
+            self._pulse = None
 
     def write(self, data: bytes) -> None:
         """Tell the worker something more; without one that is lost, as the next one asks for its ``job``."""
@@ -156,7 +177,10 @@ class WorkerProcess:
                 reader, transport = await _reader(pipe)
                 transports.append(transport)
                 hearing.append(asyncio.ensure_future(hear(reader)))
-            await asyncio.gather(*hearing)
+            if await self._hear_to_end(hearing, process):
+                words.append(
+                    f"it showed no sign of life for {self._patience.silence_s:.0f} s, and was killed"
+                )
             # Both of its ends are closed: it is over, or about to be.
             code = await asyncio.to_thread(process.wait, _END_S)
             return "; ".join(words) or f"without a word, exit code {code}"
@@ -171,6 +195,54 @@ class WorkerProcess:
             self._input = None
             await self._bury(process)
 
+    async def _hear_to_end(
+        self, hearing: Sequence[asyncio.Future[None]], process: subprocess.Popen[bytes]
+    ) -> bool:
+        """Hear the worker to its end; return whether it had to be killed for that, since it hung."""
+        heard = asyncio.ensure_future(asyncio.wait(hearing, return_when=asyncio.FIRST_EXCEPTION))
+        silent = asyncio.ensure_future(self._wait_for_silence())
+        try:
+            await asyncio.wait((heard, silent), return_when=asyncio.FIRST_COMPLETED)
+            hung = not heard.done()
+            if hung:
+                await self._kill_hung(process)
+                await heard  # what it had written before
+        finally:
+            heard.cancel()
+            silent.cancel()
+        for task in hearing:
+            if task.done():
+                task.result()
+        return hung
+
+    async def _kill_hung(self, process: subprocess.Popen[bytes]) -> None:
+        WORKER_SILENCES.labels(worker=self._name).inc()
+        logger.error(
+            "the %s worker (process %d) showed no sign of life for %.0f s: it is killed and started again. If that "
+            "happens again, look for a machine without free memory or CPU, or a disk that doesn't answer",
+            self._name,
+            process.pid,
+            self._patience.silence_s,
+        )
+        process.kill()
+        try:
+            await asyncio.to_thread(process.wait, _END_S)
+        except subprocess.TimeoutExpired:
+            raise Retryable("it hangs and can't be killed: look for a disk that doesn't answer") from None
+
+    async def _wait_for_silence(self) -> None:
+        """Return once the worker has shown no sign of life for too long."""
+        pulse = self._pulse
+        if pulse is None:
+            await asyncio.get_running_loop().create_future()  # nobody looks
+            return
+        seen, silent = pulse.beats, 0
+        while silent < _LOOKS:
+            await asyncio.sleep(self._patience.silence_s / _LOOKS)
+            # Looks are counted, and not time: where this process was held up, that isn't the worker's silence.
+            before, seen = seen, pulse.beats
+            silent = silent + 1 if seen == before else 0
+
     def _launch(self) -> subprocess.Popen[bytes]:
         """Start the process. In a thread, and by subprocess: it doesn't fork, which gRPC's threads wouldn't survive."""
         return subprocess.Popen(  # noqa: S603 - it is a module of ours
@@ -179,7 +251,8 @@ class WorkerProcess:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             bufsize=0,
-            pass_fds=self._fds,
+            pass_fds=self._fds if self._pulse is None else (*self._fds, self._pulse.fd),
+            env=None if self._pulse is None else self._pulse.environment(),
         )
 
     async def _bury(self, process: subprocess.Popen[bytes]) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from mtd.codec.blocks.planes import Damaged
+from mtd.codec.flows.tally import unpack_keys
 from mtd.flowsums.minute import total_of
-from mtd.flowsums.tally import KEPT, NOTHING, Sums, Tally, unpacked
+from mtd.flowsums.tally import KEPT, NOTHING, Sums, Tally
 from mtd.model.flows import Dimension
 
 
@@ -23,10 +23,8 @@ def hour_of(dimension: Dimension, minutes: Iterable[Sums], kept: int = KEPT) -> 
         whole += sums.volume
         whole.check()
         if dimension.columns:
-            keys = unpacked(sums.keys, dimension.width)
-            if len(keys) != len(sums.amounts):
-                raise Damaged("sums of flows have other keys than amounts")
-            tally.add(keys, sums.amounts)
+            keys = unpack_keys(sums.keys, dimension.width, len(sums.amounts))
+            tally.add(sums.amounts.of(keys))
             tally.add_others(sums.others, len(keys) + sums.other_keys)
     if not any_there:
         return None

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from mtd.codec.blocks.planes import Damaged
 from mtd.codec.flows.block import decode_block
-from mtd.flowsums.tally import KEPT, MOST, NOTHING, Amounts, Sums, Tally, Volume, Words, grouped, product
+from mtd.codec.flows.tally import Words, summed
+from mtd.flowsums.tally import KEPT, MOST, NOTHING, Amounts, Sums, Tally, Volume, product
 from mtd.model.flows import DIMENSIONS, Dimension
 
 TOTAL = "total"
@@ -88,9 +89,8 @@ def _add(tally: Tally, dimension: Dimension, keys: Words, amounts: Amounts) -> N
         if outsized.any():
             tally.add_others(amounts[outsized].volume, len(np.unique(keys[:, 0])))
             keys, amounts = keys[~outsized], amounts[~outsized]
-    first, group = grouped(keys)
-    if len(first):
-        tally.add(keys[first], amounts.by(group, len(first)))
+    if len(keys):
+        tally.add(summed(amounts.of(keys)))
 
 
 def _estimated(count: int, columns: Mapping[str, NDArray[Any]]) -> Amounts:

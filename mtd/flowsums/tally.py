@@ -1,15 +1,16 @@
-"""Sums by key, exact: integers all the way. Pure."""
+"""What is kept of sums by key: the largest, and all others together. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mtd.codec.blocks.planes import Damaged
+from mtd.codec.flows import tally
+from mtd.codec.flows.tally import Keyed, Words, pack_keys, words_of
 from mtd.core.errors import Refused
 from mtd.model.flows import Dimension
 
@@ -19,13 +20,9 @@ KEPT = 1000
 """How many keys of a dimension are kept, those with the most octets."""
 
 Numbers = NDArray[np.int64]
-Words = NDArray[np.uint64]
-"""Keys as rows of 64-bit numbers, the highest first."""
 
 _LOW = np.uint64(0xFFFF_FFFF)
 _HALF = np.uint64(32)
-_PENDING = 200_000
-_NARROW = 65_536
 
 
 class TooMuch(Refused):
@@ -74,9 +71,14 @@ class Amounts:
         """All together."""
         return Volume(total(self.octets), total(self.packets), total(self.flows))
 
-    def by(self, group: NDArray[np.int64], groups: int) -> Amounts:
-        """Return the sums of those of the same group. None of them is over `MOST` if all together aren't."""
-        return Amounts(*(_added(column, group, groups) for column in self))
+    @classmethod
+    def from_sums(cls, sums: tally.Sums) -> Amounts:
+        """Return what a tally gives, column by column."""
+        return cls(*(np.ascontiguousarray(sums[:, place]) for place in range(3)))
+
+    def of(self, keys: Words) -> Keyed:
+        """Return them with the keys that they belong to."""
+        return Keyed(keys, np.column_stack(tuple(self)))
 
     def __iter__(self) -> Iterator[Numbers]:
         return iter((self.octets, self.packets, self.flows))
@@ -104,20 +106,14 @@ class Tally:
     """
 
     def __init__(self, dimension: Dimension) -> None:
-        self._dimension = dimension
-        self._keys: list[Words] = []
-        self._amounts: list[Amounts] = []
-        self._pending = self._settled = 0
+        self._width = dimension.width
+        self._sums = tally.Tally(words_of(dimension.width))
         self._others = NOTHING
         self._least_keys = 0
 
-    def add(self, keys: Words, amounts: Amounts) -> None:
+    def add(self, some: Keyed) -> None:
         """Add amounts of keys; each may be there several times."""
-        self._keys.append(keys)
-        self._amounts.append(amounts)
-        self._pending += len(keys)
-        if self._pending - self._settled > max(_PENDING, self._settled):
-            self._settle()
+        self._sums.add(some)
 
     def add_others(self, volume: Volume, least_keys: int) -> None:
         """Add what belongs to keys that aren't known. ``least_keys``: how many there are in a part, known ones included."""
@@ -126,84 +122,17 @@ class Tally:
 
     def largest(self, kept: int = KEPT) -> Sums | None:
         """Return the largest keys and the rest; None if nothing was added. Of equals the lowest key goes first."""
-        self._settle()
-        if not self._keys:
-            return None if self._others == NOTHING else Sums(b"", _NONE, self._least_keys, self._others)
-        (keys,), (amounts,) = self._keys, self._amounts
-        order = np.argsort(-amounts.octets, kind="stable")[:kept]
-        top = amounts[order]
-        rest = amounts.volume - top.volume
+        words, sums = self._sums.all()
+        if not len(words) and self._others == NOTHING:
+            return None
+        best = self._sums.largest(kept)
+        top = Amounts.from_sums(best.sums)
         return Sums(
-            packed(keys[order], self._dimension.width),
+            pack_keys(best.words, self._width),
             top,
-            max(len(keys), self._least_keys) - len(order),
-            rest + self._others,
+            max(len(words), self._least_keys) - len(top),
+            Amounts.from_sums(sums).volume - top.volume + self._others,
         )
-
-    def _settle(self) -> None:
-        if not self._keys:
-            return
-        keys, amounts = joined(self._keys, self._amounts)
-        first, group = grouped(keys)
-        self._keys = [keys[first]]
-        self._amounts = [amounts.by(group, len(first))]
-        self._pending = self._settled = len(first)
-
-
-_NONE = Amounts(*(np.zeros(0, np.int64) for _ in range(3)))
-
-
-def joined(keys: Sequence[Words], amounts: Sequence[Amounts]) -> tuple[Words, Amounts]:
-    """Return parts as one."""
-    columns = (np.concatenate(parts) for parts in zip(*amounts, strict=True))
-    return np.concatenate(keys), Amounts(*columns)
-
-
-def grouped(keys: Words) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return where each different key stands first, in the order of the keys, and which of them each one is."""
-    codes, groups = np.zeros(len(keys), np.int64), min(len(keys), 1)
-    for column in keys.T if len(keys) else ():
-        places, different = _ranked(column)
-        if different == 1:
-            continue  # such as the upper half of IPv4 addresses
-        # Both are below the number of keys, and so of 32 bits.
-        codes, groups = (
-            _ranked((codes * different + places).astype(np.uint64)) if groups > 1 else (places, different)
-        )
-    first = np.empty(groups, np.int64)
-    first[codes[::-1]] = np.arange(len(keys))[::-1]
-    return first, codes
-
-
-def _ranked(numbers: NDArray[np.uint64]) -> tuple[NDArray[np.int64], int]:
-    """Return the place of each number among the different ones, in their order, and how many those are."""
-    least = numbers.min()
-    above = numbers - least
-    span = int(above.max()) + 1
-    if span > _NARROW + 4 * len(numbers):
-        values, places = np.unique(numbers, return_inverse=True)
-        return places, len(values)
-    # Without sorting: a table of all numbers that there may be.
-    there = np.zeros(span, np.bool_)
-    there[above] = True
-    ranks = np.cumsum(there) - 1
-    return ranks[above], int(ranks[-1]) + 1
-
-
-def packed(keys: Words, width: int) -> bytes:
-    """Return keys as bytes of one width, one behind the other."""
-    if width >= 8:
-        return keys.astype(">u8").tobytes()
-    return keys[:, 0].astype(f">u{width}").tobytes() if width else b""
-
-
-def unpacked(data: bytes, width: int) -> Words:
-    """Return packed keys. Raises Damaged for what are none."""
-    if not width or len(data) % width:
-        raise Damaged("keys of sums of flows are cut off")
-    if width >= 8:
-        return np.frombuffer(data, ">u8").reshape(-1, width // 8).astype(np.uint64)
-    return np.frombuffer(data, f">u{width}").reshape(-1, 1).astype(np.uint64)
 
 
 def total(numbers: NDArray[Any]) -> int:
@@ -216,9 +145,3 @@ def product(numbers: NDArray[np.uint64], factors: NDArray[np.uint64]) -> int:
     """Return the sum of numbers, each times a factor of 32 bits, however large it is."""
     high, low = (numbers >> _HALF) * factors, (numbers & _LOW) * factors
     return (total(high) << 32) + total(low)
-
-
-def _added(numbers: Numbers, group: NDArray[np.int64], groups: int) -> Numbers:
-    sums = np.zeros(groups, np.int64)
-    np.add.at(sums, group, numbers)
-    return sums

@@ -220,8 +220,8 @@ class Recorder:
             return True
         return False
 
-    def record_flows(self, device: Device, event: Envelope) -> bool:
-        """Record flows that a device told of, in an event that says nothing of whose they are; return as above."""
+    def record_pushed(self, device: Device, event: Envelope) -> bool:
+        """Record flows or lines that a device sent, in an event that says nothing of whose they are; return as above."""
         origin = self._origin(device)
         with self._accepting(origin):
             event.tenant_id, event.device_id = origin.tenant_id, origin.device_id

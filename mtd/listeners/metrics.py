@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from mtd.core.loop_metrics import LoopCounter
 from mtd.core.metrics import Counter, Gauge
 
@@ -11,7 +13,7 @@ RECEIVED = Counter(
 DROPPED = Counter(
     "mtd_listeners_dropped_total",
     "Lines and traps that were received and not stored, by listener and reason: queue_full, unknown_sender, ambiguous_sender, "
-    "too_fast, filtered (by the settings), not_recorded, stopped; of traps also malformed, no_trap (a request, say), version_off, "
+    "too_fast, filtered (by the settings), not_recorded, stopped, worker_died (they were in the memory of one that was killed); of traps also malformed, no_trap (a request, say), version_off, "
     "wrong_community, unknown_user, unknown_engine, wrong_level (not proven or encrypted as its user is), wrong_digest, "
     "not_in_time_window, undecryptable.",
     ["listener", "reason"],
@@ -40,6 +42,18 @@ UNDERSTOOD = LoopCounter(
 CUT = Counter(
     "mtd_listeners_cut_total",
     "Lines that were too long: their beginnings were kept, by listener.",
+    ["listener"],
+)
+TOLD: Mapping[str, Counter | LoopCounter] = {
+    "dropped": DROPPED,
+    "repeats": REPEATS,
+    "understood": UNDERSTOOD,
+    "cut": CUT,
+}
+"""What workers count and tell, by the name that they tell it by."""
+WORKER_STARTS = Counter(
+    "mtd_listeners_worker_starts_total",
+    "Starts of workers, by listener; more than there are tells of deaths. Those of flows are counted by themselves.",
     ["listener"],
 )
 CONNECTIONS = Gauge("mtd_listeners_connections", "TCP connections that are open, by listener.", ["listener"])

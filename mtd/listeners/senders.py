@@ -7,15 +7,35 @@ import math
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from mtd.model.device import Device
+from typing import Generic, Protocol, TypeVar
 
 _MOST_STRANGERS = 1000
 
 
-class Senders:
+class Sender(Protocol):
+    """What has to be known of a device to tell that it sends."""
+
+    @property
+    def device_id(self) -> str:
+        """Its id."""
+
+    @property
+    def tenant_id(self) -> str:
+        """Whose it is."""
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+
+    @property
+    def host(self) -> str:
+        """Where it is polled: an address, or a name."""
+
+
+S = TypeVar("S", bound=Sender)
+
+
+class Senders(Generic[S]):
     """Devices by the address that they are polled at; of a sole tenant, by those of their interfaces, too.
 
     What interfaces have, routers tell, and any tenant's could tell another's address: so where there are several tenants,
@@ -24,12 +44,12 @@ class Senders:
     """
 
     def __init__(self) -> None:
-        self._devices: Sequence[Device] = ()
+        self._devices: Sequence[S] = ()
         self._addresses: Mapping[str, Sequence[str]] = {}
-        self._by_host: dict[str, Sequence[Device]] = {}
-        self._by_address: dict[str, Sequence[Device]] = {}
+        self._by_host: dict[str, Sequence[S]] = {}
+        self._by_address: dict[str, Sequence[S]] = {}
 
-    def apply(self, devices: Iterable[Device]) -> None:
+    def apply(self, devices: Iterable[S]) -> None:
         """Know these devices, and no others."""
         self._devices = list(devices)
         self._by_host = _grouped((normal(device.host), device) for device in self._devices)
@@ -48,7 +68,7 @@ class Senders:
             for address, devices in {**self._by_address, **self._by_host}.items()
         }
 
-    def find(self, address: str, name: str = "") -> Sequence[Device]:
+    def find(self, address: str, name: str = "") -> Sequence[S]:
         """Return the devices that a sender can be; one if all is well. ``name``: what the line calls its sender."""
         found = self._by_host.get(address) or self._by_address.get(address, ())
         if len(found) < 2 or len({device.tenant_id for device in found}) > 1:
@@ -122,8 +142,8 @@ class Strangers:
         return list(reversed(self._known.values()))
 
 
-def _grouped(pairs: Iterable[tuple[str, Device]]) -> dict[str, Sequence[Device]]:
-    found: dict[str, list[Device]] = {}
+def _grouped(pairs: Iterable[tuple[str, S]]) -> dict[str, Sequence[S]]:
+    found: dict[str, list[S]] = {}
     for address, device in pairs:
         found.setdefault(address, []).append(device)
     return dict(found)

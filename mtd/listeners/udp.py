@@ -70,6 +70,11 @@ class Inbox:
         return len(self._waiting)
 
     @property
+    def size(self) -> int:
+        """What it holds, in bytes."""
+        return self._bytes
+
+    @property
     def fill(self) -> float:
         """How full it is, 0 to 1."""
         return self._bytes / self._max_bytes

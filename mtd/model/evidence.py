@@ -13,6 +13,7 @@ class Source(enum.IntEnum):
 
     POLL = 1
     SYSLOG = 2
+    TRAP = 3
 
 
 WORDS = {source: source.name.lower() for source in Source}

@@ -79,6 +79,15 @@ class Things:
         """Return what the router's log lines call it; empty if that is the label, or isn't known."""
         return self.scope(scope).logged.get(instance, "")
 
+    def names(self, scope: str) -> dict[str, tuple[str, str]]:
+        """Return names and labels of the things of a scope that have a name, by their stable ids."""
+        things = self.scope(scope)
+        return {
+            instance: (name, things.labels.get(instance, instance))
+            for instance, name in things.names_of.items()
+            if name
+        }
+
     def learn(
         self, scope: str, raw_id: str, fields: Mapping[str, str], labels: Labels, same: SameThing | None
     ) -> str:

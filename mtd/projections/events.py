@@ -40,8 +40,8 @@ class EventsProjection:
     """Writes ``event``, ``device_health``, ``device_status`` and ``device_capability``.
 
     All in one projection, because positions of events follow their order in
-    the log, whatever they were derived from. ``timeline`` says which log lines are events, and which of them polls tell as well:
-    those are one event within ``join_window_s``.
+    the log, whatever they were derived from. ``timeline`` says which log lines are events, and which of them polls and traps tell as
+    well: those are one event within ``join_window_s``.
     """
 
     name = "events"
@@ -136,7 +136,7 @@ class EventsBatch:
         for seq, envelope in envelopes:
             kind = payload_kind(envelope)
             if kind == "state_changed":
-                events.append(self._timeline.of_poll(envelope, _state_changed(seq, envelope)))
+                events.append(self._timeline.of_change(envelope, _state_changed(seq, envelope)))
             elif kind == "log_batch":
                 events += self._lines[seq]
             elif kind == "poll_outcome":

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from zope.interface import implementer
 
 from mtd.core.errors import Refused
+from mtd.model.flows import FORMS
 from mtd.projections.errors import OutOfBounds
 from mtd.projections.frames import FrameEncoder, TimeBounds
 from mtd.projections.interfaces import IBatchWriter, IProjection
@@ -23,6 +24,7 @@ _MOST_RECORDS = 65_536
 _MOST = 2**63 - 1
 _MOST_KIND = 2**15 - 1
 _MOST_MS = 253_402_300_799_999  # the end of the year 9999
+_WITH_DOMAINS = frozenset({FORMS["netflow5"], FORMS["netflow9"], FORMS["ipfix"]})
 _SUMS = ("octets", "packets", "estimated_octets", "estimated_packets")
 
 
@@ -105,6 +107,7 @@ def _row_of(seq: int, envelope: Envelope) -> FlowRow:
         batch.packets,
         batch.estimated_octets,
         batch.estimated_packets,
+        batch.domain if batch.form in _WITH_DOMAINS else None,
         batch.block,
     )
 

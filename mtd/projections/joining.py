@@ -1,15 +1,16 @@
-"""Stores events so that what a poll and a log line both tell is one event, whichever comes first and from whatever log."""
+"""Stores events so that what polls, log lines and traps tell is one event, whichever comes first and from whatever log."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from mtd.core.slices import Steps, in_slices
 from mtd.model.evidence import Source
 from mtd.projections import metrics
 from mtd.projections.pairing import changed_mates
 from mtd.storage.stores import evidence
 from mtd.storage.stores.events import EventRow, insert_events, lock_positions
-from mtd.storage.stores.evidence import Key, Mating, Place
+from mtd.storage.stores.evidence import Key, Mating, Place, Witness
 from mtd.storage.txn import Transaction
 
 # Sending rows and comparing what is around them holds the loop.
@@ -34,19 +35,28 @@ async def _store_some(tx: Transaction, log_id: str, rows: Sequence[EventRow], re
     came = [place for row in kept if (place := _place_of(log_id, row)) is not None]
     touched = [*left, *came]
     for some in _portions(came):
-        touched += await evidence.polls_after(tx, some, reach_us)
+        touched += await evidence.changes_from(tx, some, reach_us)
     for some in _portions(touched):
         await _put_together(tx, some, reach_us)
 
 
 async def _put_together(tx: Transaction, places: Sequence[Place], reach_us: int) -> None:
     """Write who belongs together around places where rows came or went."""
+    windows = await evidence.windows_around(tx, places, reach_us)
+    changed = await in_slices(_compared(places, windows, reach_us))
+    if changed:
+        await evidence.put_together(tx, changed)
+
+
+def _compared(
+    places: Sequence[Place], windows: Sequence[Sequence[Witness]], reach_us: int
+) -> Steps[list[Mating]]:
     changed: dict[tuple[str, Key], Mating] = {}
-    for place, around in zip(places, await evidence.windows_around(tx, places, reach_us), strict=True):
+    for place, around in zip(places, windows, strict=True):
         for key, mate in changed_mates(around, place.key, reach_us).items():
             changed[place.device_id, key] = Mating(place.device_id, key, mate)
-    if changed:
-        await evidence.put_together(tx, list(changed.values()))
+        yield None
+    return list(changed.values())
 
 
 async def _without_repeats(

@@ -59,16 +59,22 @@ class LogsBatch:
         """Take in lines."""
         self._bounds.check(envelope)
         lines = list(envelope.log_batch.lines)
+        if not lines:
+            return
         times_us = [line.received_at_us for line in lines]
+        first_us, last_us = min(times_us), max(times_us)
         try:
-            for at_us in (min(times_us), max(times_us)) if times_us else ():
+            for at_us in (first_us, last_us):
                 self._partitions.check(LOG_RECORD, at_us)
         except Refused:
             raise OutOfBounds("retention") from None
         if envelope.source_seq:
             _check_values(lines)
-        self._lines.add(envelope.tenant_id, envelope.device_id or None, seq, envelope.log_batch.sender, lines)
-        self._days_us.update(at_us - at_us % DAY_US for at_us in times_us)
+        owner = (envelope.tenant_id, envelope.device_id or None, envelope.log_batch.sender)
+        self._lines.add(seq, owner, lines, times_us)
+        # Mostly of one day, which needn't be worked out for each.
+        same_day = first_us // DAY_US == last_us // DAY_US
+        self._days_us.update(at_us - at_us % DAY_US for at_us in ((first_us,) if same_day else times_us))
 
     async def prepare(self) -> None:
         """Make the partitions of late lines."""

@@ -1,12 +1,14 @@
-"""Which log lines are events on the timeline, and by what a poll and a line know that they tell the same."""
+"""Which log lines are events on the timeline, and by what polls, lines and traps know that they tell the same."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
+import orjson
+
 from mtd.codec.syslog.rules import Telling
-from mtd.model.evidence import Source, fact_number
+from mtd.model.evidence import WORDS, Source, fact_number
 from mtd.storage.stores.events import EventRow
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ _MOST_PART = 2**15 - 1  # as the table numbers parts
 _LONGEST_MESSAGE = 1000
 _DEVICE = "device"
 _INFO, _WARNING, _CRITICAL = 1, 2, 3
+_SOURCES = {"": Source.POLL, WORDS[Source.TRAP]: Source.TRAP}
 _LEAST = ((2, _CRITICAL), (4, _WARNING))  # severity of syslog, from 0 emergency on
 
 
@@ -28,21 +31,24 @@ class Timeline:
     def __init__(self, tellings: Mapping[str, Telling] | None = None) -> None:
         self._tellings = tellings or {}
 
-    def of_poll(self, envelope: Envelope, row: EventRow) -> EventRow:
-        """Return the row of a state that changed with what lines can be compared with, if lines can tell it."""
+    def of_change(self, envelope: Envelope, row: EventRow) -> EventRow:
+        """Return the row of a state that changed with who told it, and with what others are compared with, if they can tell it."""
+        # What was sent by another program says who saw it in no word.
+        if row.device_id is None or envelope.event_id:
+            return row
+        told_by = envelope.state_changed.told_by
+        source = _SOURCES.get(told_by)
         telling = self._tellings.get(row.event_type)
-        # What was sent by another program says who saw it in no word; what a trap told, no poll saw.
-        told_by_others = envelope.event_id or envelope.state_changed.told_by
-        if telling is None or not telling.on_timeline or row.device_id is None or told_by_others:
+        if source is Source.TRAP:
+            row = row._replace(source=source.value)
+        if source is None or telling is None or not telling.on_timeline:
             return row
         name = ""
         if row.entity_type != _DEVICE:
             name = envelope.state_changed.logged_as or row.entity_label
-        fact = self._fact(telling, row, name, row.new_value)
-        before = None
-        if telling.of_state and row.old_value:
-            before = self._fact(telling, row, name, row.old_value)
-        return row._replace(source=Source.POLL.value, fact=fact, fact_before=before)
+            if not name:
+                return row  # a trap may tell of an interface by its number alone
+        return self._with_facts(telling, row._replace(source=source.value), name)
 
     def of_lines(self, seq: int, envelope: Envelope) -> tuple[list[EventRow], int]:
         """Return the rows of those lines that are events, and how many more there would be."""
@@ -86,7 +92,16 @@ class Timeline:
         telling = self._tellings.get(line.event_type)
         if telling is None:
             return row
-        return row._replace(fact=self._fact(telling, row, line.entity, line.new_value))
+        values = orjson.loads(line.values_json) if telling.known_as and line.values_json else {}
+        name = telling.name(line.entity, values)
+        return row if name is None else self._with_facts(telling, row, name)
+
+    def _with_facts(self, telling: Telling, row: EventRow, name: str) -> EventRow:
+        fact = self._fact(telling, row, name, row.new_value)
+        before = None
+        if telling.of_state and row.old_value:
+            before = self._fact(telling, row, name, row.old_value)
+        return row._replace(fact=fact, fact_before=before)
 
     def _fact(self, telling: Telling, row: EventRow, name: str, value: str) -> int:
         return fact_number(row.tenant_id, row.event_type, name, value if telling.of_state else None)

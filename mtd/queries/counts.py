@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from mtd.model.device import DeviceStatus
 from mtd.model.evidence import Source
 from mtd.queries.devices import shown_status
+from mtd.queries.events import SEVERITY, mates_of
 from mtd.queries.patterns import like_any
 from mtd.queries.records import EventDay
 from mtd.storage.pool import Database
@@ -19,12 +20,13 @@ FROM device d LEFT JOIN device_status s USING (tenant_id, device_id)
 LEFT JOIN device_unobserved u USING (tenant_id, device_id)
 WHERE d.tenant_id = %s GROUP BY 1, 2
 """
-# Of two rows that tell one fact the poll's is counted.
+_IS_NO_POLL = f"e.source <> {Source.POLL:d}"  # a poll knows best by itself
+# Of rows that tell one fact the last one in time is counted, whose mate is the first, and as grave as the best of them says.
 _DAYS = f"""
-SELECT (least(e.ts_collected, e.mate_ts) AT TIME ZONE 'UTC')::date, e.severity, count(*)
-FROM event e LEFT JOIN device d USING (tenant_id, device_id)
+SELECT (least(e.ts_collected, e.mate_ts) AT TIME ZONE 'UTC')::date, {SEVERITY}, count(*)
+FROM event e LEFT JOIN device d USING (tenant_id, device_id) {mates_of(_IS_NO_POLL)}
 WHERE e.tenant_id = %s AND e.ts_collected >= %s AND e.ts_collected < %s
-  AND (e.mate_ts IS NULL OR e.source = {Source.POLL:d})
+  AND (e.mate_ts IS NULL OR (e.mate_ts, e.mate_log_id, e.mate_seq, e.mate_part) < (e.ts_collected, e.log_id, e.seq, e.part))
   AND (%s::text[] IS NULL OR d.name LIKE ANY (%s::text[]) OR e.device_id::text LIKE ANY (%s::text[]))
 GROUP BY 1, 2
 """  # noqa: S608 - composed of constants

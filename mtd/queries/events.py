@@ -35,20 +35,45 @@ def _columns(row: str) -> str:
     return f"to_us({row}.ts_collected), {', '.join(told)}, {row}.log_id::text, {row}.seq, {row}.part"
 
 
-# Of two rows that tell one fact the later one in position is shown, so that streams come by what has changed. The other one is
-# looked for where there is one.
-_SELECT = f"""
-SELECT e.position, coalesce(e.device_id::text, ''), coalesce(d.name, ''), {_columns("e")}, m.position, {_columns("m")}
-FROM event e LEFT JOIN device d USING (tenant_id, device_id) LEFT JOIN LATERAL (
-    SELECT o.* FROM event o WHERE e.mate_ts IS NOT NULL AND o.tenant_id = e.tenant_id AND o.device_id = e.device_id
-      AND o.ts_collected = e.mate_ts AND o.log_id = e.mate_log_id AND o.seq = e.mate_seq AND o.part = e.mate_part LIMIT 1
-) m ON true
-WHERE (m.position IS NULL OR m.position < e.position) AND
-"""  # noqa: S608 - composed of constants
-# How grave it is, a poll tells: it knows what was wanted.
-_SEVERITY = (
-    f"CASE WHEN e.source = {Source.SYSLOG:d} THEN coalesce(m.severity, e.severity) ELSE e.severity END"
+_MATE_OF = (
+    "{0}.tenant_id = {1}.tenant_id AND {0}.device_id = {1}.device_id AND {0}.ts_collected = {1}.mate_ts"
+    " AND {0}.log_id = {1}.mate_log_id AND {0}.seq = {1}.mate_seq AND {0}.part = {1}.mate_part"
 )
+_IS_ITSELF = "({0}.log_id, {0}.seq, {0}.part) = ({1}.log_id, {1}.seq, {1}.part)"
+
+
+def mates_of(wanted: str) -> str:
+    """Return what looks for the rows ``m`` and ``n`` that tell the same fact as ``e``, where there are any and they are wanted."""
+    return f"""
+LEFT JOIN LATERAL (
+    SELECT o.* FROM event o WHERE e.mate_ts IS NOT NULL AND {wanted} AND {_MATE_OF.format("o", "e")} LIMIT 1
+) m ON true LEFT JOIN LATERAL (
+    SELECT o.* FROM event o WHERE m.mate_ts IS NOT NULL AND {_MATE_OF.format("o", "m")}
+      AND NOT {_IS_ITSELF.format("o", "e")} LIMIT 1
+) n ON true
+"""  # noqa: S608 - composed of constants
+
+
+_BEST_FIRST = (Source.POLL, Source.TRAP, Source.SYSLOG)
+SEVERITY = (
+    "coalesce("
+    + ", ".join(
+        f"CASE WHEN {row}.source = {source:d} THEN {row}.severity END"
+        for source in _BEST_FIRST
+        for row in "emn"
+    )
+    + ", e.severity)"
+)
+"""How grave it is: a poll knows best what was wanted, a trap tells something of it, and a line nothing."""
+
+# Of rows that tell one fact the last one in position is shown, so that streams come by what has changed.
+_SELECT = f"""
+SELECT e.position, coalesce(e.device_id::text, ''), coalesce(d.name, ''),
+       {_columns("e")}, m.position, {_columns("m")}, n.position, {_columns("n")}
+FROM event e LEFT JOIN device d USING (tenant_id, device_id) {mates_of("true")}
+WHERE greatest(m.position, n.position, e.position) = e.position AND
+"""  # noqa: S608 - composed of constants
+_RANKS = {source: rank for rank, source in enumerate(_BEST_FIRST)}
 _ROW = len(_TOLD) + 5
 _SOURCE = len(_TOLD) + 1
 
@@ -76,7 +101,7 @@ class EventQueries:
 
         async def read(tx: Transaction) -> list[Row]:
             await tx.execute(
-                f"{_SELECT} e.position > %s AND e.tenant_id = %s AND {_SEVERITY} >= %s"
+                f"{_SELECT} e.position > %s AND e.tenant_id = %s AND {SEVERITY} >= %s"
                 " AND (%s::text[] IS NULL OR d.name LIKE ANY (%s::text[]) OR e.device_id::text LIKE ANY (%s::text[]))"
                 " ORDER BY e.position LIMIT %s",
                 (position, tenant_id, _NUMBERS[min_severity], patterns, patterns, patterns, limit),
@@ -128,9 +153,11 @@ class EventQueries:
 
 def _event(row: Row) -> StoredEvent:
     position, device_id, device_name, *rest = row
-    own, (mate_position, *mate) = rest[:_ROW], rest[_ROW:]
-    rows = [own] if mate_position is None else sorted((own, mate), key=_moment)
-    shown = next((one for one in rows if one[_SOURCE] != Source.SYSLOG), own)
+    own, told = rest[:_ROW], rest[_ROW:]
+    others = [told[place : place + _ROW + 1] for place in range(0, len(told), _ROW + 1)]
+    before = {other[0]: other[1:] for other in others if other[0] is not None}
+    rows = sorted((own, *before.values()), key=_moment)
+    shown = min(rows, key=lambda one: _RANKS.get(one[_SOURCE], 0))
     event_type, severity, entity_type, entity_id, entity_label, field, old, new, message = shown[1:_SOURCE]
     if entity_type == "device":
         entity_label = entity_label or device_name
@@ -149,7 +176,7 @@ def _event(row: Row) -> StoredEvent:
         new=new,
         message=message,
         evidences=[_evidence(one, rows[0][0]) for one in rows if one[_SOURCE] is not None],
-        replaces=[] if mate_position is None else [mate_position],
+        replaces=sorted(before),
     )
 
 

@@ -13,6 +13,7 @@ from mtd.core.breaker import Breaker
 from mtd.core.errors import Bug
 from mtd.core.slices import in_slices
 from mtd.model.device import Outcome
+from mtd.model.labels import INTERFACES
 from mtd.model.metric import Tier
 from mtd.model.ways import TABLE as WAYS
 from mtd.scheduler import metrics
@@ -122,6 +123,10 @@ class DeviceLoop:
                     Outcome.COMMAND_FAILED, f"internal error of mtd: {error!r}; see its log"
                 )
             await self._wait_after(failure)
+
+    def interface_names(self) -> dict[str, tuple[str, str]]:
+        """Return names and labels of the interfaces that are known, by their ids."""
+        return self._mapper.things.names(INTERFACES)
 
     async def refresh_capabilities(self) -> ProbeFacts:
         """Probe the device now, and return what was found. SessionFailed if it doesn't answer."""

@@ -73,6 +73,11 @@ class Scheduler:
         loop = self._loops.get(device_id)
         return None if loop is None else loop.account
 
+    def interface_names(self, device_id: str) -> dict[str, tuple[str, str]]:
+        """Return names and labels of a device's interfaces, by their ids; none if it isn't polled, or wasn't yet."""
+        loop = self._loops.get(device_id)
+        return {} if loop is None else loop.interface_names()
+
     def statuses(self, tenant_id: str | None = None) -> Counter[DeviceStatus]:
         """Return how many devices have each status, of one tenant or of all."""
 

@@ -6,7 +6,7 @@ Reads only; a daemon may be writing meanwhile.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, NamedTuple, Self
@@ -23,8 +23,14 @@ from mtd.storage.partitioned import HOUR_US
 from mtd.storage.schema import connect_blocking
 from mtd.storage.stores.hub_logs import ranges_of
 
-TABLES = frozenset({"telemetry_frame", "event", "device_health"})
-"""Tables in which every row is named by the event that it came from."""
+TABLES = frozenset({"telemetry_frame", "event", "device_health", "log_record"})
+"""Tables in which every row is named by the event, and maybe the part of it, that it came from."""
+_PARTS = frozenset({"event", "log_record"})
+_TIMES = {"log_record": "ts"}
+_FROM = (
+    "log_id = %s AND seq BETWEEN %s AND %s AND {time} BETWEEN mtd.from_us(%s) AND mtd.from_us(%s)"
+    " AND tenant_id = ANY (%s::uuid[])"
+)
 
 
 class Span(NamedTuple):
@@ -34,6 +40,38 @@ class Span(NamedTuple):
     last_seq: int
     first_us: int
     last_us: int
+
+
+class Row(NamedTuple):
+    """What a row is named by: its event, and which part of it."""
+
+    seq: int
+    part: int = 0
+
+    @property
+    def name(self) -> str:
+        """It in words."""
+        return f"event {self.seq}" + (f", part {self.part}" if self.part else "")
+
+
+class Block(NamedTuple):
+    """What a block of flows is said to hold, and what it is."""
+
+    device_id: str
+    exporter: str
+    form: int
+    sampling: int
+    records: int
+    octets: int
+    packets: int
+    estimated_octets: int
+    estimated_packets: int
+    sha256: str
+
+    def difference(self, told: Block) -> str:
+        """Return what it says else than it was told, in words; empty if nothing is."""
+        pairs = zip(self._fields, self, told, strict=True)
+        return ", ".join(f"{name} {one}, not {other}" for name, one, other in pairs if one != other)
 
 
 class Newest(NamedTuple):
@@ -104,19 +142,28 @@ class Audit:
             ranges_of(own[0][0] if own else "{}"),
         )
 
-    def rows(self, table: str, span: Span) -> list[tuple[int, int]]:
-        """Return (seq, part) of each row that came from the events of a span.
+    def rows(self, table: str, span: Span, tenants: Collection[str]) -> list[Row]:
+        """Return what the rows are named by that came from the events of a span, which are of these tenants.
 
-        The times choose the partitions and, by their index, the pages.
+        The times choose the partitions and, by their index, the pages; tenants do where it begins with them.
         """
         if table not in TABLES:
             raise Bug(f"rows of {table} are not named by events")
-        part = "part" if table == "event" else "0"
-        return self._rows(
-            f"SELECT seq, {part} FROM mtd.{table} WHERE log_id = %s AND seq BETWEEN %s AND %s"
-            " AND ts_collected BETWEEN mtd.from_us(%s) AND mtd.from_us(%s)",
-            [self._log_id, *span],
+        part = "part" if table in _PARTS else "0"
+        found = self._rows(
+            f"SELECT seq, {part} FROM mtd.{table} WHERE {_FROM.format(time=_TIMES.get(table, 'ts_collected'))}",
+            [self._log_id, *span, list(tenants)],
         )
+        return [Row(*names) for names in found]
+
+    def blocks(self, span: Span, tenants: Collection[str]) -> list[tuple[int, Block]]:
+        """Return what the blocks of flows say that came from the events of a span, with their positions."""
+        found = self._rows(
+            "SELECT seq, device_id::text, exporter, form, sampling, records, octets, packets, estimated_octets,"
+            f" estimated_packets, encode(sha256(block), 'hex') FROM mtd.flow_block WHERE {_FROM.format(time='ts')}",
+            [self._log_id, *span, list(tenants)],
+        )
+        return [(int(seq), Block(*said)) for seq, *said in found]
 
     def told_before(self, given: Mapping[int, tuple[str, str]]) -> set[int]:
         """Return those events, by tenant and UUID, whose UUID is another event's: they have no row on purpose."""

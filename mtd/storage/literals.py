@@ -8,8 +8,10 @@ arrays themselves is a ``text[]`` of array literals, cast row by row.
 from __future__ import annotations
 
 import json
+import sys
 from binascii import b2a_base64
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 
 import numpy as np
 import orjson
@@ -55,6 +57,26 @@ def texts(values: Iterable[str | None]) -> str:
     # All at once: five times as fast as one by one.
     literal = '{"' + _escaped(joined).replace(_BETWEEN, '","') + '"}'
     return literal.replace(f'"{_ABSENT}"', "NULL") if nulls else literal
+
+
+def joined(values: Sequence[str]) -> tuple[str, str]:
+    """Return texts as one and what is between them, of which ``string_to_array`` makes a ``text[]`` again.
+
+    Nothing is escaped, neither here nor by the driver: a third of the time of ``texts``, which matters where there are many.
+    Of one text that is empty PostgreSQL makes an array of none. U+0000 becomes U+FFFD.
+    """
+    text = _clean(_BETWEEN.join(values))
+    if text.count(_BETWEEN) < len(values):
+        return text, _BETWEEN
+    signs = set(text)  # a text has the mark in it: one that none has, then
+    between = next(sign for sign in _signs() if sign not in signs)
+    return _clean(between.join(values)), between
+
+
+def _signs() -> Iterator[str]:
+    """Yield all that text can be made of, but for U+0000."""
+    surrogates = range(0xD800, 0xE000)
+    return map(chr, chain(range(1, surrogates.start), range(surrogates.stop, sys.maxunicode + 1)))
 
 
 def _escaped(text: str) -> str:

@@ -16,7 +16,7 @@ from mtd.client import credential_sets, places
 from mtd.codec.flows.block import encode_block
 from mtd.codec.flows.columns import of_ipv4
 from mtd.testing.harness import free_port
-from tests.e2e.kit import Answer, Rig, rig
+from tests.e2e.kit import Rig, rig
 
 
 def commands(
@@ -204,16 +204,6 @@ def with_json() -> list[tuple[str, ...]]:
     return [path for path in found if path not in ELSEWHERE]
 
 
-def called(stage: Rig, path: tuple[str, ...], arguments: list[str], *more: str) -> Answer:
-    """Call a command: in this process, which is quicker, unless it wants a reactor of its own."""
-    if path[0] in ("poll", "secrets"):
-        return stage.mtd(*path, *arguments, *more)
-    environment = {"MTD_SERVER": stage.server, "MTD_CONFIG": str(stage.config_path)}
-    result = CliRunner(env=environment).invoke(main, [*path, *arguments, *more])
-    assert result.exit_code == 0, result.output
-    return Answer(result.exit_code, result.stdout, result.stderr)
-
-
 @pytest.mark.parametrize("path", with_json(), ids=" ".join)
 def test_json_is_json(running: Rig, path: tuple[str, ...]) -> None:
     stand_ins = {
@@ -223,17 +213,17 @@ def test_json_is_json(running: Rig, path: tuple[str, ...]) -> None:
         "NOW": dt.datetime.now(dt.UTC).isoformat(),
     }
     arguments = [stand_ins.get(word, word) for word in CALLS[path]]
-    answer = called(running, path, arguments, "--json")
+    answer = running.mtd(*path, *arguments, "--json")
     assert answer.lines(), "nothing was printed"
     # And the same for people, without an error.
     if path not in ONCE:
-        spoken = called(running, path, arguments)
+        spoken = running.mtd(*path, *arguments)
         assert spoken.out.strip()
         assert spoken.out != answer.out or path in ALWAYS_JSON
 
 
 def test_an_export_holds_what_is_stored(running: Rig) -> None:
-    answer = called(running, ("export",), ["-d", "lab-*", "-m", "system.uptime_seconds", "--last", "5m"])
+    answer = running.mtd("export", "-d", "lab-*", "-m", "system.uptime_seconds", "--last", "5m")
     head, *rows = answer.out.splitlines()
     assert head.startswith("time,device,key,")
     assert {row.split(",")[1] for row in rows} == {"lab-0001", "lab-0002"}

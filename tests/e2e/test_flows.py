@@ -142,3 +142,4 @@ def test_octets_sent_are_octets_kept_and_summed_up(running: tuple[Rig, int]) -> 
             ), (exporter.name, dimension)
     assert stage.metric("mtd_flows_lost_total") == 0
     assert stage.metric("mtd_flows_dropped_records_total") == 0
+    assert stage.verify()["database"]["tables"]["flow_block"]["found"] >= len(all_of_them)

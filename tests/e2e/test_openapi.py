@@ -131,6 +131,12 @@ class Door:
             case.query["target"] = [self.device_id]
         for name in ("Content-Encoding", "Mtd-Tenant"):
             (case.headers or {}).pop(name, None)
+        if case.operation.path.endswith("/flows/records"):
+            # Of a second that is kept, the first page, and one of the two things that can be looked for.
+            case.query |= {"time_us": time.time_ns() // 1000, "device": [self.device_id]}
+            case.query.pop("older", None)
+            if not case.query.keys() & {"address", "port"}:
+                case.query["port"] = 443
         if case.operation.path.endswith("/batch"):
             now = {"device_uid": self.device_id, "ts": time.time(), "metrics": {"system.cpu.load_pct": 7}}
             case.body["samples"] = [*(case.body.get("samples") or ())[:5], now]
@@ -174,16 +180,11 @@ def test_the_document_that_is_served_is_that_of_the_code(door: Door) -> None:
     assert sorted(door.operations) == sorted(OPERATIONS)
 
 
-HARD_TO_ASK = {"GET /console/api/v1/flows/records"}
-"""Chance hardly finds a good question: an address or a port, and a second of which something is kept. Asked elsewhere."""
-
-
 @pytest.mark.parametrize("operation", [one for one in OPERATIONS if one not in INGEST])
 def test_answers_are_as_the_document_says(door: Door, operation: str) -> None:
     codes = door.try_out(operation, "token", GenerationMode.POSITIVE)
     codes |= door.try_out(operation, "nothing", GenerationMode.POSITIVE)
-    if operation not in HARD_TO_ASK:
-        assert min(codes) < 300, "not a single question was answered"
+    assert min(codes) < 300, "not a single question was answered"
 
 
 @pytest.mark.parametrize("operation", INGEST)

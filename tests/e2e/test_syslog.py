@@ -90,6 +90,7 @@ def test_all_that_the_lab_sent_is_stored(running: tuple[Rig, int]) -> None:
             control.inject(name, "link-flap", interfaces=["*1", "*2"], every_s=0.2, down_s=0.1, for_s=3.0)
     wait_for(lambda: taken() >= before + 100, "lines come", 30)
     wait_for(lambda: sent() - taken() == missed, "each line is stored, or counted", 30)
+    assert stage.verify()["database"]["tables"]["log_record"]["found"] >= 100
 
 
 def dropped(stage: Rig) -> float:

@@ -140,15 +140,16 @@ test("what a router says is text, never markup", async () => {
 test("who saw an event is told beside it", async () => {
   const evidences = [
     { source: "syslog", t_us: 1e6, after_us: 0, message: "ether1 <b>link down" },
+    { source: "trap", t_us: 1.5e6, after_us: 5e5, message: "ether1 is down" },
     { source: "poll", t_us: 3.5e6, after_us: 2.5e6, message: "ether1 is down" },
   ];
   const told = { position: 1, t_us: 1e6, severity: "warning", type: "x", device: "a", message: "ether1 is down" };
   const events = [{ ...told, evidences }, { ...told, position: 2 }];
   const { element } = await mount(EventList, { events, nowUs: 2 });
   const badges = [...element.querySelectorAll("[data-testid=evidence]")];
-  assert.deepEqual(badges.map((one) => one.textContent), ["syslog", "poll"]);
+  assert.deepEqual(badges.map((one) => one.textContent), ["syslog", "trap", "poll"]);
   assert.match(badges[0].title, /^Seen by syslog at [-\d: ]+: ether1 <b>link down$/);
-  assert.match(badges[1].title, /2\.5 s after the first: ether1 is down$/);
+  assert.match(badges[2].title, /2\.5 s after the first: ether1 is down$/);
 });
 
 test("interfaces are searched and sorted, inactive ones hidden", async () => {

@@ -19,6 +19,7 @@ from mtd.model.principal import Principal
 _MALFORMED = "malformed."
 _COUNTS = (
     *("datagrams", "stored", "lost", "held", "held_dropped", "templates_dropped", "queue_full", "restarts"),
+    *("worker_died", "template_conflicts"),
     *("insane", "empty", "bad_times", "clock_corrected", "odd_sizes", "byte_order"),
     *("sampling_told", "sampling_configured", "sampling_assumed"),
 )

@@ -240,6 +240,7 @@ def connection_message(report: ConnectionReport) -> pb.TestConnectionResponse:
 _EVIDENCE_SOURCES = {
     Source.POLL: telemetry.EVIDENCE_SOURCE_POLL,
     Source.SYSLOG: telemetry.EVIDENCE_SOURCE_SYSLOG,
+    Source.TRAP: telemetry.EVIDENCE_SOURCE_TRAP,
 }
 
 

@@ -40,7 +40,8 @@ class Flows:
 def of_ipv4(words: NDArray[Any]) -> NDArray[Any]:
     """Return 32-bit numbers as addresses."""
     found = np.zeros(len(words), ADDRESS)
-    found["low"] = words.astype(np.uint64) | _MAPPED
+    found["low"] = words
+    found["low"] |= _MAPPED
     return found
 
 

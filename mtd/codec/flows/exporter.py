@@ -7,9 +7,10 @@ waits is then read in one go, so that NumPy has thousands of records at a time i
 from __future__ import annotations
 
 from collections import Counter, OrderedDict, deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,11 +29,15 @@ from mtd.codec.flows.messages import (
     header_of,
     items_of,
 )
-from mtd.codec.flows.sequence import Sequence
+from mtd.codec.flows.sequence import Sequence, is_other_start
+from mtd.codec.flows.sole import BEGIN, Sole, sole_set
+from mtd.codec.flows.taught import ANY_PORT, Sender, Taught
 from mtd.codec.flows.templates import RecordFormat, Template
+from mtd.codec.flows.waiting import Waiting
+
+T = TypeVar("T")
 
 _V5_FORMAT = RecordFormat(V5_TEMPLATE)
-_FORMS = {V5: "netflow5", V9: "netflow9", IPFIX: "ipfix"}
 # The time of a message has whole seconds, and clocks are set right by a little.
 _SAME_START_MS = 30_000
 _OVERTAKEN_MS = 5_000
@@ -63,11 +68,14 @@ class Counts:
     records: int = 0
     templates: int = 0
     """Templates that were new or changed."""
+    template_conflicts: int = 0
+    """Of these, such as gave a number another layout while it was in use."""
     held: int = 0
     """Sets that waited for their template."""
     held_dropped: int = 0
     """Of these, such as were given up."""
     templates_dropped: int = 0
+    """Such as were given up for others, or with their domain."""
     domains_dropped: int = 0
     restarts: int = 0
     """How often a domain of the exporter began anew."""
@@ -89,23 +97,31 @@ class Learned:
     booted_ms: int = 0
 
 
-class _Part(NamedTuple):
-    """The records of a set, and what its message says of all of them."""
-
-    data: bytes
-    records: int
-    header: Header
-    received_us: int
-
-
 @dataclass(slots=True)
 class _Domain:
-    templates: OrderedDict[int, RecordFormat] = field(default_factory=OrderedDict)
+    templates: Taught = field(default_factory=Taught)
     sequence: Sequence = field(default_factory=Sequence)
     sampling: int = 0
     samplers: dict[int, int] = field(default_factory=dict)
     booted_ms: int = 0
     uptime_ms: int | None = None
+    port: int = ANY_PORT  # of the last message
+
+    def sampling_of(self, flows: Flows) -> NDArray[np.uint32]:
+        """Return of how many packets one was looked at: by the record, its sampler, the message, or the options."""
+        found: NDArray[Any] = flows.sampling
+        if self.sampling:
+            found[found == 0] = self.sampling
+        samplers = flows.columns.get(SAMPLER)
+        if samplers is not None and self.samplers:
+            for sampler in np.unique(samplers):
+                interval = self.samplers.get(int(sampler))
+                if interval is not None:
+                    found[samplers == sampler] = interval
+        told = flows.columns.get(SAMPLING_INTERVAL)
+        if told is not None:
+            found = np.where(told > 0, told, found).astype(np.uint32)
+        return found
 
 
 class _Held(NamedTuple):
@@ -114,6 +130,7 @@ class _Held(NamedTuple):
     data: bytes
     header: Header
     received_us: int
+    port: int
 
     @property
     def bytes_taken(self) -> int:
@@ -129,7 +146,8 @@ class Exporter:
         """Records that wait to be taken."""
         self._limits = limits or Limits()
         self._domains: OrderedDict[int, _Domain] = OrderedDict()
-        self._waiting: dict[tuple[int, RecordFormat], tuple[_Domain, list[_Part]]] = {}
+        self._last: _Domain | None = None  # of the last message
+        self._waiting: dict[tuple[int, int, RecordFormat], Waiting] = {}
         self._fields = 0
         self._held: deque[_Held] = deque()
         self._held_bytes = 0
@@ -138,29 +156,40 @@ class Exporter:
 
     # -- what comes ------------------------------------------------------------
 
-    def feed(self, datagram: bytes, received_us: int) -> None:
-        """Take a datagram. Never raises: what can't be read is counted."""
+    def feed(self, datagram: bytes, received_us: int, port: int = ANY_PORT) -> None:
+        """Take a datagram. Never raises: what can't be read is counted. ``port``: where it was sent from."""
         self.counts.datagrams += 1
+        sole = sole_set(datagram)
+        if sole is not None and self._goes_on(sole, datagram, received_us, port):
+            return
         try:
             header = header_of(datagram)
         except NotFlows as wrong:
             self.counts.malformed[wrong.reason] += 1
             return
         domain = self._domain(header)
-        if _began_anew(domain, header):
+        sender = domain.templates.sender(port)
+        if _began_anew(domain, header, sender, port):
             # Numbers of templates may mean others now. Records wait for them; sampling is hardly another.
-            self._forget(domain, list(domain.templates))
+            self._change(domain, lambda taught: taught.begin_anew(port, received_us))
             self.counts.restarts += 1
+        domain.port = port
+        if sender is not None:
+            sender.heard_us, sender.uptime_ms, sender.sequence = (
+                received_us,
+                header.uptime_ms,
+                header.sequence,
+            )
         brought: int | None = 0
         try:
             for item in items_of(datagram, header):
                 if isinstance(item, Records):
-                    count = self._records(domain, item, header, received_us)
+                    count = self._records(domain, item, header, received_us, port)
                     brought = None if brought is None or count is None else brought + count
                 elif isinstance(item, Withdrawn):
-                    self._withdraw(domain, item.template)
+                    self._withdraw(domain, item.template, port)
                 else:
-                    self._learn(header.domain, domain, item)
+                    self._learn(header.domain, domain, item, received_us, port)
         except NotFlows as wrong:
             self.counts.malformed[wrong.reason] += 1
             brought = None
@@ -168,25 +197,58 @@ class Exporter:
             self._release(header.domain, domain)
         domain.sequence.take(header.sequence, 1 if header.version == V9 else brought)
 
+    def _goes_on(self, sole: Sole, datagram: bytes, received_us: int, port: int) -> bool:
+        """Take a datagram that goes on where the last one ended, as nearly all do; return whether this is one.
+
+        What others need to have looked at is as it was: by its number none is missing, and nobody began anew.
+        """
+        version, number, sequence, seconds, uptime_ms, template = sole
+        domain = self._domains.get(number)
+        if domain is None or domain is not self._last or domain.port != port:
+            return False
+        known = _V5_FORMAT if version == V5 else domain.templates.find(port, template)
+        if known is None or known.variable or known.template.scopes:
+            return False
+        count = (len(datagram) - BEGIN[version]) // known.size
+        sender = domain.templates.sender(port)
+        if not count or not domain.sequence.expects(sequence):
+            return False
+        if version == V9:
+            if not _runs_on(domain, sender, seconds * 1000, uptime_ms):
+                return False
+            domain.uptime_ms = uptime_ms
+        if sender is not None:
+            sender.heard_us, sender.sequence = received_us, sequence
+            sender.uptime_ms = None if version == IPFIX else uptime_ms
+        waiting = self._waiting.get((version, number, known)) or self._wait(version, number, known, domain)
+        waiting.add_whole(datagram, count, received_us)
+        self.waiting += count
+        domain.sequence.advance(sequence, 1 if version == V9 else count)
+        return True
+
     def _domain(self, header: Header) -> _Domain:
         found = self._domains.get(header.domain)
         if found is None:
             found = self._domains[header.domain] = _Domain()
             if len(self._domains) > self._limits.domains:
                 _, oldest = self._domains.popitem(last=False)
-                self._forget(oldest, list(oldest.templates))
+                self._fields -= oldest.templates.fields
+                self.counts.templates_dropped += len(oldest.templates)
                 self.counts.domains_dropped += 1
         self._domains.move_to_end(header.domain)
+        self._last = found
         return found
 
-    def _records(self, domain: _Domain, item: Records, header: Header, received_us: int) -> int | None:
+    def _records(
+        self, domain: _Domain, item: Records, header: Header, received_us: int, port: int
+    ) -> int | None:
         """Put a set's records aside; return how many those are, None if their template isn't known."""
         if header.version == V5:
             known: RecordFormat | None = _V5_FORMAT
         else:
-            known = domain.templates.get(item.template)
+            known = domain.templates.find(port, item.template)
         if known is None:
-            self._hold(_Held(header.domain, item.template, item.data, header, received_us))
+            self._hold(_Held(header.domain, item.template, item.data, header, received_us, port))
             return None
         data, count = known.records(item.data)
         if not count:
@@ -194,49 +256,46 @@ class Exporter:
         if known.template.scopes:
             self._options(domain, known, data, count, header)
             return count
-        waiting = self._waiting.get((header.domain, known))
-        if waiting is None:
-            waiting = self._waiting[header.domain, known] = (domain, [])
-        waiting[1].append(_Part(data, count, header, received_us))
+        place = (header.version, header.domain, known)
+        waiting = self._waiting.get(place) or self._wait(*place, domain)
+        waiting.add(data, count, header.exported_ms, header.uptime_ms or 0, header.sampling, received_us)
         self.waiting += count
         return count
 
-    def _learn(self, number: int, domain: _Domain, template: Template) -> None:
-        known = domain.templates.get(template.number)
-        if known is None or known.template != template:
+    def _wait(self, version: int, number: int, known: RecordFormat, domain: _Domain) -> Waiting:
+        found = Waiting(version, number, known, domain.sampling_of)
+        self._waiting[version, number, known] = found
+        return found
+
+    def _learn(self, number: int, domain: _Domain, template: Template, received_us: int, port: int) -> None:
+        if self._change(domain, lambda taught: taught.learn(port, template, received_us)):
             self.counts.templates += 1
-            self._add(domain, template)
             if len(domain.templates) > self._limits.templates:
-                self._drop_oldest(domain)
+                self._change(domain, lambda taught: taught.drop_one_of_all(port))
             while self._fields > self._limits.fields:
-                self._drop_oldest(next(one for one in self._domains.values() if one.templates))
-        domain.templates.move_to_end(template.number)
+                domains = self._domains.values()
+                apart = next((one for one in domains if one.templates.has_own), None)
+                oldest = apart or next(one for one in domains if one.templates.fields)
+                self._change(oldest, lambda taught: taught.drop_one(port))
         if (number, template.number) in self._awaited:
             self._came.add(template.number)
 
-    def _add(self, domain: _Domain, template: Template) -> None:
-        self._forget(domain, [template.number])
-        domain.templates[template.number] = RecordFormat(template)
-        self._fields += len(template.fields)
+    def _change(self, domain: _Domain, change: Callable[[Taught], T]) -> T:
+        """Change what is taught, and keep account of it."""
+        taught = domain.templates
+        fields, conflicts, dropped = taught.fields, taught.conflicts, taught.dropped
+        result = change(taught)
+        self._fields += taught.fields - fields
+        self.counts.template_conflicts += taught.conflicts - conflicts
+        self.counts.templates_dropped += taught.dropped - dropped
+        return result
 
-    def _drop_oldest(self, domain: _Domain) -> None:
-        self._forget(domain, [next(iter(domain.templates))])
-        self.counts.templates_dropped += 1
-
-    def _forget(self, domain: _Domain, numbers: Iterable[int]) -> None:
-        for number in numbers:
-            known = domain.templates.pop(number, None)
-            if known is not None:
-                self._fields -= len(known.template.fields)
-
-    def _withdraw(self, domain: _Domain, number: int) -> None:
-        if number not in _ALL_KINDS:
-            self._forget(domain, [number])
-            return
-        kind = _ALL_KINDS[number]
-        self._forget(
-            domain, [one for one, known in domain.templates.items() if bool(known.template.scopes) is kind]
-        )
+    def _withdraw(self, domain: _Domain, number: int, port: int) -> None:
+        options = _ALL_KINDS.get(number)
+        if options is None:
+            self._change(domain, lambda taught: taught.withdraw(port, number))
+        else:
+            self._change(domain, lambda taught: taught.withdraw_all(port, options=options))
 
     # -- what came before its template -----------------------------------------
 
@@ -263,9 +322,15 @@ class Exporter:
             if held.domain != number or held.template not in came:
                 self._held.append(held)
                 continue
+            if domain.templates.find(held.port, held.template) is None:  # it came for another port
+                self._held.append(held)
+                self._awaited[number, held.template] += 1
+                continue
             self._held_bytes -= held.bytes_taken
             try:
-                self._records(domain, Records(held.template, held.data), held.header, held.received_us)
+                self._records(
+                    domain, Records(held.template, held.data), held.header, held.received_us, held.port
+                )
             except NotFlows as wrong:
                 self.counts.malformed[wrong.reason] += 1
 
@@ -293,19 +358,11 @@ class Exporter:
     def take(self) -> list[Flows]:
         """Return the records that came since, those of a template together."""
         waiting, self._waiting, self.waiting = self._waiting, {}, 0
-        return [self._read(known, domain, parts) for (_, known), (domain, parts) in waiting.items()]
-
-    def _read(self, known: RecordFormat, domain: _Domain, parts: list[_Part]) -> Flows:
-        counts = [part.records for part in parts]
-        exported_ms = _each([part.header.exported_ms for part in parts], counts)
-        uptimes = [part.header.uptime_ms for part in parts]
-        uptime_ms = None if None in uptimes else _each([one or 0 for one in uptimes], counts)
-        columns = known.read(b"".join(part.data for part in parts), exported_ms, uptime_ms)
-        received_us = _each([part.received_us for part in parts], counts)
-        found = Flows(sum(counts), columns, exported_ms, received_us)
-        found.sampling = _sampling(found, domain, _each([part.header.sampling for part in parts], counts))
-        found.form, found.domain = _FORMS[parts[0].header.version], parts[0].header.domain
-        self.counts.records += found.count
+        found = []
+        for records in waiting.values():
+            flows = records.read()
+            self.counts.records += flows.count
+            found.append(flows)
         return found
 
     # -- what is remembered --------------------------------------------------------
@@ -315,7 +372,7 @@ class Exporter:
         return [
             Learned(
                 number,
-                tuple(domain.templates[template].template for template in sorted(domain.templates)),
+                tuple(domain.templates.learned()),
                 domain.sampling,
                 dict(domain.samplers),
                 max(0, domain.booted_ms),
@@ -327,25 +384,35 @@ class Exporter:
         """Know what was known before. What came since is newer, and stays."""
         for one in learned:
             domain = self._domains.setdefault(one.domain, _Domain())
-            for template in one.templates:
-                if template.number not in domain.templates:
-                    self._add(domain, template)
+            self._change(domain, partial(Taught.remember, templates=one.templates))
             domain.sampling = domain.sampling or one.sampling
             domain.booted_ms = domain.booted_ms or one.booted_ms
             domain.samplers = {**one.samplers, **domain.samplers}
+
+    @property
+    def held_sets(self) -> int:
+        """Sets that wait for their template now."""
+        return len(self._held)
 
     def lost(self) -> int:
         """Return how much never came, by the exporter's own numbers: flows in v5, messages in v9, records in IPFIX."""
         return sum(domain.sequence.lost for domain in self._domains.values())
 
 
-def _began_anew(domain: _Domain, header: Header) -> bool:
-    """Whether the exporter was started since the message before, as far as messages tell, and take note of it."""
+def _began_anew(domain: _Domain, header: Header, sender: Sender | None, port: int) -> bool:
+    """Whether the exporter was started since the message before, as far as messages tell, and take note of it.
+
+    Where another port sends in its name meanwhile, it is judged by what itself said before.
+    """
     if header.version == IPFIX:
+        if sender is not None and sender.sequence is not None and domain.port != port:
+            return is_other_start(sender.sequence, header.sequence)
         return domain.sequence.begins_anew(header.sequence)
     if header.version != V9 or header.uptime_ms is None:
         return False
     before_ms, domain.uptime_ms = domain.uptime_ms, header.uptime_ms
+    if sender is not None and sender.uptime_ms is not None:
+        before_ms = sender.uptime_ms
     booted_ms = header.exported_ms - header.uptime_ms
     if before_ms is not None:
         back_ms = (
@@ -360,22 +427,11 @@ def _began_anew(domain: _Domain, header: Header) -> bool:
     return began_anew
 
 
-def _each(values: list[int], counts: list[int]) -> NDArray[np.int64]:
-    return np.repeat(np.array(values, np.int64), counts)
-
-
-def _sampling(flows: Flows, domain: _Domain, by_header: NDArray[np.int64]) -> NDArray[np.uint32]:
-    """Return of how many packets one was looked at: by the record, its sampler, the message, or the options."""
-    found: NDArray[Any] = by_header.astype(np.uint32)
-    if domain.sampling:
-        found[found == 0] = domain.sampling
-    samplers = flows.columns.get(SAMPLER)
-    if samplers is not None and domain.samplers:
-        for sampler in np.unique(samplers):
-            interval = domain.samplers.get(int(sampler))
-            if interval is not None:
-                found[samplers == sampler] = interval
-    told = flows.columns.get(SAMPLING_INTERVAL)
-    if told is not None:
-        found = np.where(told > 0, told, found).astype(np.uint32)
-    return found
+def _runs_on(domain: _Domain, sender: Sender | None, exported_ms: int, uptime_ms: int) -> bool:
+    """Whether the exporter runs since when it ran before, by its uptime and its clock."""
+    before_ms = domain.uptime_ms
+    if sender is not None and sender.uptime_ms is not None:
+        before_ms = sender.uptime_ms
+    if before_ms is None or uptime_ms < before_ms:
+        return False
+    return abs(exported_ms - uptime_ms - domain.booted_ms) <= _SAME_START_MS

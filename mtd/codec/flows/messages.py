@@ -6,23 +6,24 @@ Nothing is decoded here but templates: records stay bytes, for all of a template
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
 from mtd.codec.flows.errors import NotFlows, refuse_long
 from mtd.codec.flows.templates import MAX_FIELDS, Field, Template
 
 V5, V9, IPFIX = 5, 9, 10
-_MOST_V5_RECORDS = 30
+MOST_V5_RECORDS = 30
 _V5_HEADER = struct.Struct(">HHIIIIBBH")
 _V9_HEADER = struct.Struct(">HHIIII")
 _IPFIX_HEADER = struct.Struct(">HHIII")
 _PAIR = struct.Struct(">HH")
 _TRIPLE = struct.Struct(">HHH")
 _ENTERPRISE = struct.Struct(">I")
-_FIRST_DATA_SET = 256
+FIRST_DATA_SET = 256
 _TEMPLATES = {V9: (0, 1), IPFIX: (2, 3)}  # numbers of the sets of templates, and of options templates
-_V5_SAMPLING = 0x3FFF
+V5_SAMPLING = 0x3FFF
 _WITHDRAW_ALL = frozenset({2, 3})
 
 V5_TEMPLATE = Template(
@@ -35,7 +36,9 @@ V5_TEMPLATE = Template(
         )
     ),
 )  # fmt: skip
-"""Version 5 has no templates: this is its record, of 48 bytes."""
+"""Version 5 has no templates: this is its record."""
+V5_HEADER_BYTES = _V5_HEADER.size
+V5_RECORD_BYTES = sum(field.length for field in V5_TEMPLATE.fields)
 
 
 class Header(NamedTuple):
@@ -85,7 +88,7 @@ def header_of(datagram: bytes) -> Header:
         if version == V5:
             _, _, uptime, seconds, nanos, sequence, kind, engine, sampling = _V5_HEADER.unpack_from(datagram)
             exported_ms = seconds * 1000 + nanos // 1_000_000
-            return Header(V5, kind << 8 | engine, sequence, exported_ms, uptime, sampling & _V5_SAMPLING)
+            return Header(V5, kind << 8 | engine, sequence, exported_ms, uptime, sampling & V5_SAMPLING)
     except struct.error:
         raise NotFlows("header cut off") from None
     raise NotFlows("unknown version")
@@ -107,12 +110,15 @@ def items_of(datagram: bytes, header: Header) -> Iterator[Item]:
         if begin + length > end:
             raise NotFlows("set cut off")
         body = datagram[begin + _PAIR.size : begin + length]
-        if number >= _FIRST_DATA_SET:
+        if number >= FIRST_DATA_SET:
             yield Records(number, body)
-        elif number == templates:
-            yield from _templates(body, header.version)
-        elif number == options:
-            yield from _v9_options(body) if header.version == V9 else _ipfix_options(body)
+        elif number in (templates, options):
+            told, wrong = (_told_again if len(body) <= _MOST_TOLD_AGAIN_BYTES else _told)(
+                body, header.version, number == options
+            )
+            yield from told
+            if wrong:
+                raise NotFlows(wrong)
         begin += length
     if any(datagram[begin:end]):
         raise NotFlows("set cut off")
@@ -120,12 +126,11 @@ def items_of(datagram: bytes, header: Header) -> Iterator[Item]:
 
 def _v5(datagram: bytes) -> Iterator[Item]:
     count = int.from_bytes(datagram[2:4], "big")
-    if not 0 < count <= _MOST_V5_RECORDS:
+    if not 0 < count <= MOST_V5_RECORDS:
         raise NotFlows("impossible number of records")
-    size = sum(field.length for field in V5_TEMPLATE.fields)
-    there = (len(datagram) - _V5_HEADER.size) // size
+    there = (len(datagram) - V5_HEADER_BYTES) // V5_RECORD_BYTES
     if there:
-        yield Records(V5, datagram[_V5_HEADER.size : _V5_HEADER.size + min(count, there) * size])
+        yield Records(V5, datagram[V5_HEADER_BYTES : V5_HEADER_BYTES + min(count, there) * V5_RECORD_BYTES])
     if there < count:
         raise NotFlows("record cut off")
 
@@ -137,11 +142,29 @@ def _ipfix_end(datagram: bytes) -> int:
     return length
 
 
+def _told(body: bytes, version: int, options: bool) -> tuple[Sequence[Template | Withdrawn], str]:
+    """Return the templates of a set, and why it can't be read on behind them; empty if it was read to its end."""
+    found: list[Template | Withdrawn] = []
+    try:
+        if not options:
+            found.extend(_templates(body, version))
+        else:
+            found.extend(_v9_options(body) if version == V9 else _ipfix_options(body))
+    except NotFlows as wrong:
+        return found, wrong.reason
+    return found, ""
+
+
+# Exporters tell the same templates again after each few messages, which cost more to read than what is between.
+_told_again = lru_cache(maxsize=256)(_told)
+_MOST_TOLD_AGAIN_BYTES = 512
+
+
 def _templates(body: bytes, version: int) -> Iterator[Template | Withdrawn]:
     position = 0
     while len(body) - position >= _PAIR.size:
         number, count = _PAIR.unpack_from(body, position)
-        if number < _FIRST_DATA_SET and not (version == IPFIX and number in _WITHDRAW_ALL and not count):
+        if number < FIRST_DATA_SET and not (version == IPFIX and number in _WITHDRAW_ALL and not count):
             if not any(body[position:]):
                 return  # padding
             raise NotFlows("impossible template number")
@@ -157,7 +180,7 @@ def _ipfix_options(body: bytes) -> Iterator[Template | Withdrawn]:
     position = 0
     while len(body) - position >= _PAIR.size:
         number, count = _PAIR.unpack_from(body, position)
-        if number < _FIRST_DATA_SET and not (number in _WITHDRAW_ALL and not count):
+        if number < FIRST_DATA_SET and not (number in _WITHDRAW_ALL and not count):
             if not any(body[position:]):
                 return
             raise NotFlows("impossible template number")
@@ -178,7 +201,7 @@ def _v9_options(body: bytes) -> Iterator[Template]:
     position = 0
     while len(body) - position >= _TRIPLE.size:
         number, scope_bytes, option_bytes = _TRIPLE.unpack_from(body, position)
-        if number < _FIRST_DATA_SET:
+        if number < FIRST_DATA_SET:
             if not any(body[position:]):
                 return
             raise NotFlows("impossible template number")

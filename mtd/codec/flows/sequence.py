@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 
-_WRAP = 1 << 32
+WRAP = 1 << 32
 # A jump over more than that is an exporter that began anew, or another one behind the same address.
 _MOST_LOST = 1 << 20
 _GAPS = 32
@@ -29,14 +29,23 @@ class Sequence:
         """Whether a message's number is of an exporter that was started since."""
         if self._next is None or number in (self._next, self._last):
             return False
-        return (number - self._next) % _WRAP > _MOST_LOST and not any(
-            (number - first) % _WRAP < length for first, length in self._gaps
+        return (number - self._next) % WRAP > _MOST_LOST and not any(
+            (number - first) % WRAP < length for first, length in self._gaps
         )
+
+    def expects(self, number: int) -> bool:
+        """Whether a message's number is the one that comes next."""
+        return number == self._next
+
+    def advance(self, number: int, units: int) -> None:
+        """Note the last of several messages of which each had the number that came next."""
+        self._last = number
+        self._next = (number + units) % WRAP
 
     def take(self, number: int, units: int | None) -> None:
         """Note a message's number, and how many units it brought; None if that can't be known."""
         if self._next is not None and number != self._next:
-            ahead = (number - self._next) % _WRAP
+            ahead = (number - self._next) % WRAP
             if ahead <= _MOST_LOST:
                 self.lost += ahead
                 self._gaps.append((self._next, ahead))
@@ -49,11 +58,11 @@ class Sequence:
                 self.restarts += 1
                 self._gaps.clear()
         self._last = number
-        self._next = None if units is None else (number + units) % _WRAP
+        self._next = None if units is None else (number + units) % WRAP
 
     def _fills_gap(self, number: int, units: int) -> bool:
         for place, (first, length) in enumerate(self._gaps):
-            before = (number - first) % _WRAP
+            before = (number - first) % WRAP
             if before >= length:
                 continue
             found = min(units, length - before)
@@ -63,6 +72,11 @@ class Sequence:
             if before:
                 self._gaps.append((first, before))
             if after:
-                self._gaps.append(((number + found) % _WRAP, after))
+                self._gaps.append(((number + found) % WRAP, after))
             return True
         return False
+
+
+def is_other_start(before: int, number: int) -> bool:
+    """Return whether a number is too far from one before to be of the same start."""
+    return _MOST_LOST < (number - before) % WRAP < WRAP - _MOST_LOST

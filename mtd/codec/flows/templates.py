@@ -7,7 +7,7 @@ fields copied into such an array: from there on there is no difference.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -22,6 +22,7 @@ VARIABLE = 0xFFFF
 MAX_FIELDS = 256
 _NTP_EPOCH_S = 2_208_988_800  # from 1900 to 1970
 _PLAIN = frozenset({1, 2, 4, 8})
+_WIDE = 8
 _LENGTHS = {Kind.IPV4: 4, Kind.IPV6: 16, Kind.MAC: 6, Kind.NTP: 8}
 DURATION = "duration_ms"
 
@@ -53,11 +54,18 @@ class Template:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
+    """A field that becomes a column. ``place``: among the fields.
+
+    ``others``: where NumPy has no number of its length it is read as one of eight bytes, of which so many belong to what
+    is before it; or behind it, if negative. 0: it is read by itself.
+    """
+
     column: str
     kind: Kind
     offset: int
     length: int
-    place: int  # among the fields
+    place: int
+    others: int = 0
 
 
 class RecordFormat:
@@ -77,7 +85,7 @@ class RecordFormat:
     def _dtype(self) -> np.dtype[Any]:
         offsets, place = [], 0
         for one in self._known:
-            offsets.append(place if self.variable else one.offset)
+            offsets.append(place if self.variable else one.offset - max(one.others, 0))
             place += one.length
         return np.dtype(
             {
@@ -123,9 +131,9 @@ class RecordFormat:
         for one in self._known:
             raw = rows[one.column]
             if one.kind is Kind.UPTIME_MS:
-                since_start[one.column] = _number(raw).astype(np.uint32)
+                since_start[one.column] = _number(one, raw).astype(np.uint32, copy=False)
             else:
-                found[one.column] = _read(one.kind, raw, exported_ms)
+                found[one.column] = _read(one, raw, exported_ms)
         if since_start:
             _place_in_time(found, since_start, exported_ms, uptime_ms)
         if START in found and END in found:
@@ -142,7 +150,16 @@ def _known_of(template: Template) -> list[_Known]:
         if element is not None and element.column not in known and _readable(element, field.length):
             known[element.column] = _Known(element.column, element.kind, offset, field.length, place)
         offset += field.length
-    return list(known.values())
+    if any(field.length == VARIABLE for field in template.fields):
+        return list(known.values())
+    return [replace(one, others=_others(one, offset)) for one in known.values()]
+
+
+def _others(one: _Known, size: int) -> int:
+    spare = _WIDE - one.length
+    if one.kind is Kind.IPV6 or one.length in _PLAIN:
+        return 0
+    return spare if one.offset >= spare else -spare if one.offset + _WIDE <= size else 0
 
 
 def _readable(element: Element, length: int) -> bool:
@@ -153,20 +170,30 @@ def _readable(element: Element, length: int) -> bool:
 def _wire_type(one: _Known) -> Any:
     if one.kind is Kind.IPV6:
         return (">u8", (2,))
+    if one.others:
+        return f">u{_WIDE}"
     return f">u{one.length}" if one.length in _PLAIN else ("u1", (one.length,))
 
 
-def _number(raw: NDArray[Any]) -> NDArray[Any]:
+def _number(one: _Known, raw: NDArray[Any]) -> NDArray[Any]:
     """Return what was sent as unsigned numbers of this machine."""
-    return of_bytes(raw) if raw.ndim == 2 else raw.astype(raw.dtype.newbyteorder("="))
+    if raw.ndim == 2:
+        return of_bytes(raw)
+    found = raw.astype(raw.dtype.newbyteorder("="))
+    if one.others > 0:
+        found &= np.uint64((1 << 8 * one.length) - 1)
+    elif one.others < 0:
+        found >>= np.uint64(-8 * one.others)
+    return found
 
 
-def _read(kind: Kind, raw: NDArray[Any], exported_ms: NDArray[np.int64]) -> NDArray[Any]:
+def _read(one: _Known, raw: NDArray[Any], exported_ms: NDArray[np.int64]) -> NDArray[Any]:
+    kind = one.kind
     if kind is Kind.IPV4:
         return of_ipv4(raw)
     if kind is Kind.IPV6:
         return of_ipv6(raw)
-    number = _number(raw)
+    number = _number(one, raw)
     if kind in (Kind.UNSIGNED, Kind.MAC):
         return number
     if kind is Kind.NTP:
@@ -196,7 +223,7 @@ def _place_in_time(
     if uptime_ms is not None:
         now = uptime_ms.astype(np.uint32)
         for name, told in since_start.items():
-            found.setdefault(name, exported_ms + (told - now).astype(np.int32))
+            found.setdefault(name, exported_ms + (told - now).view(np.int32))
     elif START in since_start and END in since_start:
         found[DURATION] = (since_start[END] - since_start[START]).astype(np.int32).astype(np.int64)
 

@@ -10,6 +10,8 @@ import enum
 import re
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import NamedTuple
 
 from mtd.codec.syslog.cef import read_cef
 from mtd.codec.syslog.topics import Severity, severity_of, split_topics
@@ -26,12 +28,14 @@ _TIME = re.compile(
     rb"|\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?"
     rb"|(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)/\d\d(?:/\d{4})? \d\d:\d\d:\d\d) "
 )
-_HOST = re.compile(rb"([^\s:\[\]<>,=]{1,255}) ")
-_TAG = re.compile(rb"([A-Za-z0-9_./-]{1,48})(?:\[(\d{1,10})\])?: ?")
+_HOST = re.compile(rb"([^\s:\[\]<>,=]{1,255}+) ")
+_TAG = re.compile(rb"([A-Za-z0-9_./-]{1,48}+)(?:\[(\d{1,10})\])?: ?")
 _RFC5424 = re.compile(
     rb"1 (-|[0-9T:.Z+-]{1,40}) (-|[!-~]{1,255}) (-|[!-~]{1,48}) (-|[!-~]{1,128}) (-|[!-~]{1,32}) "
 )
 _DATA = re.compile(rb"\[[!-~]{1,32}(?: [^\s=\]\"]{1,32}=\"(?:[^\"\\]|\\.)*\")*\]", re.DOTALL)
+_TIME_BYTES = len(b"Jun 07 09:16:59 ")
+_PRIORITY_BYTES = len(b"<191>")
 _SEVERITIES = tuple(Severity)
 _BOM = b"\xef\xbb\xbf"
 
@@ -69,6 +73,12 @@ class Line:
     cut: bool = False
 
 
+class _Header(NamedTuple):
+    facility: int
+    severity: Severity
+    told_time: str
+
+
 def read_line(data: bytes, code_page: str = "latin-1", names: Collection[bytes] = ()) -> Line:
     """Return what a line says. Never raises: what is like nothing known is a message, whole.
 
@@ -77,18 +87,43 @@ def read_line(data: bytes, code_page: str = "latin-1", names: Collection[bytes] 
     """
     cut = len(data) > MAX_BYTES
     data = data[:MAX_BYTES].strip(b"\r\n\0 ")
-    line = Line(Form.PLAIN, "", decode_seldom(data, code_page), cut=cut)
-    rest = _priority(line, data)
-    if line.facility is not None and (found := _RFC5424.match(rest)) is not None:
-        rest = _rfc5424(line, rest, found, code_page)
-    else:
-        rest = _bsd(line, rest, code_page, names)
+    is_simple = data.isascii() and b"\0" not in data
+    line = Line(Form.PLAIN, "", data.decode() if is_simple else decode_seldom(data, code_page), cut=cut)
+    read = _behind_priority if data.startswith(b"<") else _bsd
+    rest = read(line, data, code_page, names)
     if rest.startswith(b"CEF:") and (cef := read_cef(rest)) is not None:
         return _of_cef(line, *cef, code_page)
     line.topics, rest = split_topics(rest, alone=line.form is Form.PLAIN)
-    line.severity = _worse(severity_of(line.topics), line.severity)
-    line.text = decode_seldom(rest, code_page)
+    if line.topics and (by_topics := severity_of(line.topics)) is not None:
+        line.severity = by_topics
+    line.text = rest.decode() if is_simple else decode_seldom(rest, code_page)
     return line
+
+
+def _behind_priority(line: Line, data: bytes, code_page: str, names: Collection[bytes]) -> bytes:
+    first = data[: data.find(b">", 0, _PRIORITY_BYTES) + 1 + _TIME_BYTES]
+    header = _header(first)
+    if header is not None:
+        line.form, (line.facility, line.severity, line.told_time) = Form.BSD, header
+        return _behind_time(line, data[len(first) :], code_page, names)
+    rest = _priority(line, data)
+    if line.facility is not None and (found := _RFC5424.match(rest)) is not None:
+        return _rfc5424(line, rest, found, code_page)
+    return _bsd(line, rest, code_page, names)
+
+
+# The lines of a second, of all routers with the same priority, have one. Bounded: they come from the wire.
+@lru_cache(maxsize=1024)
+def _header(data: bytes) -> _Header | None:
+    """Return what a priority and a time of the usual length say; None if that isn't what it is."""
+    priority = _PRIORITY.match(data)
+    if priority is None or int(priority[1]) > _HIGHEST_PRIORITY:
+        return None
+    time = _TIME.fullmatch(data, priority.end())
+    if time is None:
+        return None
+    facility, severity = divmod(int(priority[1]), 8)
+    return _Header(facility, _SEVERITIES[severity], time[1].decode("ascii"))
 
 
 def _worse(by_topics: Severity | None, by_priority: Severity | None) -> Severity | None:
@@ -131,13 +166,17 @@ def _bsd(line: Line, rest: bytes, code_page: str, names: Collection[bytes]) -> b
         return rest
     line.form = Form.BSD
     line.told_time = found[1].decode("ascii")
-    rest = rest[found.end() :]
+    return _behind_time(line, rest[found.end() :], code_page, names)
+
+
+def _behind_time(line: Line, rest: bytes, code_page: str, names: Collection[bytes]) -> bytes:
     if rest.startswith(b"CEF:"):
         return rest
     for name in names:
-        if name and rest.startswith(name + b" "):
+        end = len(name)
+        if name and rest.startswith(name) and rest[end : end + 1] == b" ":
             line.host = decode_text(name, code_page)
-            return _tag(line, rest[len(name) + 1 :], code_page)
+            return _tag(line, rest[end + 1 :], code_page)
     # Lines out of a router's own log have a time and no host.
     if split_topics(rest, alone=False)[0]:
         return rest

@@ -12,13 +12,25 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from mtd.codec.syslog.line import read_line
+from mtd.codec.syslog.prefilter import Look, Prefilter, look_of
 from mtd.codec.syslog.topics import Severity
 
 _EVENT = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*)+")
 _FRAGMENT = re.compile(r"%\{([A-Z][A-Z0-9_]*)(?::([a-z][a-z0-9_]*))?\}")
 _VALUE = re.compile(r"%\{([a-z][a-z0-9_]*)\}")
 _KEYS = frozenset(
-    {"event", "topics", "contains", "pattern", "severity", "entity", "state", "timeline", "samples"}
+    {
+        "event",
+        "topics",
+        "contains",
+        "pattern",
+        "severity",
+        "entity",
+        "known_as",
+        "state",
+        "timeline",
+        "samples",
+    }
 )
 _STATE_KEYS = frozenset({"field", "old", "new"})
 _SAMPLE_KEYS = frozenset({"line", "values"})
@@ -61,7 +73,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule. Without ``topics`` it looks at all lines. ``timeline`` is None where it doesn't say."""
+    """One rule. Without ``topics`` it looks at all lines. ``timeline`` is None where it doesn't say, ``known_as`` empty."""
 
     event_type: str
     topics: frozenset[str]
@@ -72,6 +84,7 @@ class Rule:
     state_field: str
     old: str
     new: str
+    known_as: str
     timeline: bool | None
     samples: tuple[Sample, ...]
 
@@ -80,31 +93,60 @@ class Rule:
         """Whether its lines tell a state that changed."""
         return bool(self.state_field or self.old or self.new)
 
-    def finding(self, found: re.Match[str]) -> Finding:
-        """Return what a match means. What the pattern didn't find isn't among the values."""
-        values = {name: value for name, value in found.groupdict().items() if value is not None}
-        return Finding(
-            self.event_type,
-            self.severity,
-            self.entity_type or "device",
-            values.get(self.entity_type, ""),
-            self.state_field,
-            _filled(self.old, values),
-            _filled(self.new, values),
-            values,
-        )
+    def reader(self) -> Callable[[re.Match[str]], Finding]:
+        """Return what makes a finding of a match; what the pattern didn't find isn't among the values."""
+        event_type, severity, entity_name = self.event_type, self.severity, self.entity_type
+        entity_type, state_field, old, new = entity_name or "device", self.state_field, self.old, self.new
+        is_fixed = "%" not in old + new
+        groups_of = _groups_of(self.pattern)
+
+        def finding(found: re.Match[str]) -> Finding:
+            values = groups_of(found)
+            entity = values.get(entity_name, "")
+            if is_fixed:
+                return Finding(event_type, severity, entity_type, entity, state_field, old, new, values)
+            was, becomes = _filled(old, values), _filled(new, values)
+            return Finding(event_type, severity, entity_type, entity, state_field, was, becomes, values)
+
+        return finding
+
+
+def _groups_of(pattern: re.Pattern[str]) -> Callable[[re.Match[str]], dict[str, str]]:
+    """Return what tells the groups with a name that a match found."""
+    names = tuple(pattern.groupindex)  # in the order of their numbers
+    if len(names) < pattern.groups:
+        return lambda found: {name: text for name, text in found.groupdict().items() if text is not None}
+
+    def groups(found: re.Match[str]) -> dict[str, str]:
+        texts = found.groups()
+        if None in texts:
+            return {name: text for name, text in zip(names, texts, strict=True) if text is not None}
+        return dict(zip(names, texts, strict=True))
+
+    return groups
 
 
 @dataclass(frozen=True, slots=True)
 class Telling:
-    """What the rules say of a type of events: whether its lines are on the timeline, and whether they tell a state."""
+    """What the rules say of a type of events: whether its lines are on the timeline, and whether they tell a state.
+
+    ``known_as``: what others call a thing of which lines tell parts, with values to be filled in; empty if it is the entity.
+    """
 
     on_timeline: bool
     of_state: bool
+    known_as: str = ""
+
+    def name(self, entity: str, values: Mapping[str, str]) -> str | None:
+        """Return what the thing of a line is called by others; None if the line doesn't tell all of that."""
+        if not self.known_as:
+            return entity
+        wanted = _VALUE.findall(self.known_as)
+        return _filled(self.known_as, values) if all(map(values.get, wanted)) else None
 
 
-_Tried = tuple[str, Callable[[str], re.Match[str] | None], Rule]
-"""What is looked at of each rule, and the rule."""
+_Tried = tuple[Look, Callable[[re.Match[str]], Finding]]
+"""What finds the pattern of a rule, and what it then means."""
 
 
 class Rules:
@@ -112,17 +154,23 @@ class Rules:
 
     def __init__(self, rules: Sequence[Rule]) -> None:
         self.all = tuple(rules)
-        self._by_topics: dict[tuple[str, ...], tuple[_Tried, ...]] = {}
+        self._tried: Sequence[_Tried] = [(look_of(rule.pattern), rule.reader()) for rule in self.all]
+        self._by_topics: dict[tuple[str, ...], Prefilter[_Tried]] = {}
 
     def tellings(self) -> dict[str, Telling]:
         """Return what is said of each type: by the first of its rules that says so, else by whether one tells a state."""
         states: dict[str, bool] = {}
         said: dict[str, bool] = {}
+        names: dict[str, str] = {}
         for rule in self.all:
             states[rule.event_type] = states.get(rule.event_type, False) or rule.tells_state
             if rule.timeline is not None:
                 said.setdefault(rule.event_type, rule.timeline)
-        return {name: Telling(said.get(name, state), state) for name, state in states.items()}
+            if rule.known_as:
+                names.setdefault(rule.event_type, rule.known_as)
+        return {
+            name: Telling(said.get(name, state), state, names.get(name, "")) for name, state in states.items()
+        }
 
     def find(self, topics: tuple[str, ...], text: str, identity: str = "") -> Finding | None:
         """Return what a message means; None if no rule knows it.
@@ -133,24 +181,22 @@ class Rules:
         text = text[:_SHOWN]
         if identity and text.startswith(identity) and text.startswith(": ", len(identity)):
             text = text[len(identity) + 2 :]
-        for contains, search, rule in self._for(topics):
-            if contains in text and (found := search(text)) is not None:
-                return rule.finding(found)
+        rules = self._by_topics.get(topics)
+        for look, reader in (rules or self._of_topics(topics)).near(text):
+            if (found := look(text)) is not None:
+                return reader(found)
         return None
 
-    def _for(self, topics: tuple[str, ...]) -> tuple[_Tried, ...]:
-        rules = self._by_topics.get(topics)
-        if rules is None:
-            if (
-                len(self._by_topics) >= _MOST_KINDS
-            ):  # topics come from the wire: who invents some doesn't fill us up
-                self._by_topics.clear()
-            rules = tuple(
-                (rule.contains, rule.pattern.search, rule)
-                for rule in self.all
-                if not topics or not rule.topics or not rule.topics.isdisjoint(topics)
-            )
-            self._by_topics[topics] = rules
+    def _of_topics(self, topics: tuple[str, ...]) -> Prefilter[_Tried]:
+        # Topics come from the wire: who invents some doesn't fill us up.
+        if len(self._by_topics) >= _MOST_KINDS:
+            self._by_topics.clear()
+        near = [
+            (rule.contains, tried)
+            for rule, tried in zip(self.all, self._tried, strict=True)
+            if not topics or not rule.topics or not rule.topics.isdisjoint(topics)
+        ]
+        rules = self._by_topics[topics] = Prefilter(near, grouped=not topics)
         return rules
 
 
@@ -216,9 +262,11 @@ def _rule(place: int, content: object, fragments: Mapping[str, str]) -> Rule:
         raise RuleError(f"{where}: `state` has the keys field, old and new")
     _known(f"{where}, state", state, _STATE_KEYS)
     old, new = (_text(where, key, state.get(key, ""), empty=True) for key in ("old", "new"))
-    for name in _VALUE.findall(old + new):
-        if name not in pattern.groupindex:
-            raise RuleError(f"{where}: `state` wants `{name}`, which the pattern doesn't find")
+    known_as = _text(where, "known_as", content.get("known_as", ""), empty=True)
+    for key, text in (("state", old + new), ("known_as", known_as)):
+        for name in _VALUE.findall(text):
+            if name not in pattern.groupindex:
+                raise RuleError(f"{where}: `{key}` wants `{name}`, which the pattern doesn't find")
     timeline = content.get("timeline")
     if not isinstance(timeline, bool | None):
         raise RuleError(f"{where}: `timeline` is true or false, not {timeline!r}")
@@ -232,6 +280,7 @@ def _rule(place: int, content: object, fragments: Mapping[str, str]) -> Rule:
         _text(where, "field", state.get("field", ""), empty=True),
         old,
         new,
+        known_as,
         timeline,
         tuple(_sample(where, one) for one in content.get("samples") or []),
     )

@@ -38,8 +38,8 @@ _TOPICS = """
 """
 KNOWN = frozenset(_TOPICS.split())
 
-_SEVERAL = re.compile(rb"([a-z0-9-]+(?:, ?[a-z0-9-]+){1,15}) ")
-_ONE = re.compile(rb"([a-z0-9-]+) ")
+_SEVERAL = re.compile(rb"([a-z0-9-]++(?:, ?[a-z0-9-]++){1,15}+) ")
+_ONE = re.compile(rb"([a-z0-9-]++) ")
 
 
 def split_topics(text: bytes, *, alone: bool) -> tuple[tuple[str, ...], bytes]:

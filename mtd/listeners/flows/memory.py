@@ -6,11 +6,14 @@ exporters are other workers'.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from mtd.codec.flows import Field, Learned, NotFlows, Template
@@ -19,6 +22,49 @@ logger = logging.getLogger(__name__)
 
 _VERSION = 1
 _PATTERN = "flow-templates-*.json"
+_TOLD_AGAIN_S = 600.0
+
+
+class Memory:
+    """The file of a worker. What can't be written is kept in memory, counted, said once in a while, and tried again.
+
+    ``trouble``: why the last time failed; empty if it didn't.
+    """
+
+    def __init__(self, folder: Path, worker: int) -> None:
+        self._path = path_of(folder, worker)
+        self._lock = Lock()
+        self._written: Mapping[str, Sequence[Learned]] = {}
+        self._told_at = -_TOLD_AGAIN_S
+        self.failures = 0
+        self.trouble = ""
+
+    def keep(self, learned: Mapping[str, Sequence[Learned]]) -> None:
+        """Write what was learned, if that changed. Waits for the disk: for a thread."""
+        with self._lock:
+            if learned == self._written:
+                return
+            try:
+                write_learned(self._path, learned)
+            except OSError as error:
+                self._fail(error)
+                return
+            self._written = learned
+            if self.trouble:
+                self.trouble = ""
+                logger.warning("templates of flows are kept in %s again", self._path)
+
+    def _fail(self, error: OSError) -> None:
+        self.failures += 1
+        self.trouble = f"{self._path}: {error.strerror or error}"
+        now = time.monotonic()
+        if now - self._told_at >= _TOLD_AGAIN_S:
+            self._told_at = now
+            logger.warning(
+                "templates of flows can't be kept for the next start, which would wait for exporters to send them again: %s; "
+                "make room, or let mtd write there",
+                self.trouble,
+            )
 
 
 def path_of(folder: Path, worker: int) -> Path:
@@ -33,11 +79,16 @@ def write_learned(path: Path, exporters: Mapping[str, Sequence[Learned]]) -> Non
         "exporters": {address: [_plain(one) for one in learned] for address, learned in exporters.items()},
     }
     fresh = path.with_suffix(".new")
-    with fresh.open("w", encoding="utf-8") as file:
-        json.dump(written, file)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)
+    try:
+        with fresh.open("w", encoding="utf-8") as file:
+            json.dump(written, file)
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            fresh.unlink()  # half of it would take room that others need
+        raise
 
 
 def read_learned(folder: Path) -> dict[str, list[Learned]]:

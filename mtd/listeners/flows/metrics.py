@@ -9,7 +9,8 @@ STORED = Counter("mtd_flows_records_total", "Flow records that were passed on to
 DROPPED = Counter(
     "mtd_flows_dropped_records_total",
     "Flow records that were read and not stored, by reason: insane (more octets than any link carries), empty (no field of "
-    "their template is known), queue_full (of the worker), unknown_sender, ambiguous_sender, not_recorded, stopped.",
+    "their template is known), queue_full (of the worker), worker_died (they were in the memory of one that was killed), "
+    "unknown_sender, ambiguous_sender, not_recorded.",
     ["reason"],
 )
 UNKNOWN_DATAGRAMS = Counter(
@@ -26,8 +27,17 @@ LOST = Counter(
     "What never came, by the exporters' own numbers: flows of NetFlow v5, messages of v9, records of IPFIX, datagrams of sFlow.",
 )
 TEMPLATES = Counter("mtd_flows_templates_total", "Templates that were new or changed.")
+TEMPLATE_CONFLICTS = Counter(
+    "mtd_flows_template_conflicts_total",
+    "Templates that gave a number another layout while it was in use, and starts that were told while the exporter was heard "
+    "from another port: two exporters behind one address, or somebody who forges.",
+)
 TEMPLATES_DROPPED = Counter(
     "mtd_flows_dropped_templates_total", "Templates that were forgotten since their exporter has too many."
+)
+TEMPLATES_UNKEPT = Counter(
+    "mtd_flows_template_write_failures_total",
+    "How often templates couldn't be written to disk, where the next start finds them; they are known meanwhile.",
 )
 HELD = Counter("mtd_flows_held_sets_total", "Sets of records that came before their template.")
 HELD_DROPPED = Counter(
@@ -55,6 +65,7 @@ _PLAIN = {
     "datagrams": DATAGRAMS,
     "lost": LOST,
     "templates": TEMPLATES,
+    "template_conflicts": TEMPLATE_CONFLICTS,
     "templates_dropped": TEMPLATES_DROPPED,
     "held": HELD,
     "held_dropped": HELD_DROPPED,
@@ -63,7 +74,7 @@ _PLAIN = {
         what: SUSPECT.labels(what=what)
         for what in ("bad_times", "clock_corrected", "odd_sizes", "byte_order")
     },
-    **{reason: DROPPED.labels(reason=reason) for reason in ("insane", "empty", "queue_full")},
+    **{reason: DROPPED.labels(reason=reason) for reason in ("insane", "empty", "queue_full", "worker_died")},
 }
 _MALFORMED = "malformed."
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from mtd.codec.flows import Exporter, Learned, SflowAgent
+from mtd.codec.flows import Exporter, Flows, Learned, SflowAgent
 from mtd.codec.flows.block import MOST_RECORDS
+from mtd.codec.flows.taught import ANY_PORT
 from mtd.listeners.flows.config import FlowsConfig
 from mtd.listeners.flows.enrichment import Enrichments
+from mtd.listeners.flows.ledger import DATAGRAMS, HELD, RECORDS, Ledger, numbers_for
 from mtd.listeners.flows.portions import Faults, portions_of
 from mtd.listeners.udp import Received
 from mtd.model.flows import FlowPortion
@@ -22,22 +24,40 @@ Send = Callable[[FlowPortion], bool]
 
 
 class Source:
-    """One sender. An address may send NetFlow and sFlow."""
+    """One sender. An address may send NetFlow and sFlow. ``row``: where it notes what it took; see ``Ledger``."""
 
-    def __init__(self, learned: Sequence[Learned]) -> None:
+    def __init__(self, learned: Sequence[Learned], row: memoryview) -> None:
         self.exporter = Exporter()
         self.exporter.remember(learned)
         self.agent = SflowAgent()
         self.faults = Faults()
         self.stored = 0
         self.queue_full = 0
+        self._row = row
+        self._datagrams = row[DATAGRAMS]
+        self._passed = row[RECORDS]
 
-    def feed(self, data: bytes, at_us: int) -> None:
-        """Take a datagram."""
+    def feed(self, data: bytes, at_us: int, port: int) -> int:
+        """Take a datagram that was sent from a port; return how many records wait."""
+        self._datagrams += 1
+        self._row[DATAGRAMS] = self._datagrams
         if data[:4] == _SFLOW:
             self.agent.feed(data, at_us)
         else:
-            self.exporter.feed(data, at_us)
+            self.exporter.feed(data, at_us, port)
+        waiting = self.waiting
+        self._row[RECORDS] = self._passed + waiting
+        return waiting
+
+    def take(self) -> Iterator[Flows]:
+        """Yield the records that wait."""
+        for flows in (*self.exporter.take(), *self.agent.take()):
+            self._passed += flows.count
+            yield flows
+
+    def note_held(self) -> None:
+        """Note how many sets wait for their template."""
+        self._row[HELD] = self.exporter.held_sets
 
     @property
     def waiting(self) -> int:
@@ -54,6 +74,7 @@ class Source:
             "queue_full": self.queue_full,
             "lost": self.exporter.lost() + self.agent.lost(),
             "templates": netflow.templates,
+            "template_conflicts": netflow.template_conflicts,
             "held": netflow.held,
             "held_dropped": netflow.held_dropped,
             "restarts": netflow.restarts,
@@ -72,16 +93,19 @@ class Receiver:
         send: Send,
         learned: Mapping[str, Sequence[Learned]] | None = None,
         enrichments: Enrichments | None = None,
+        ledger: Ledger | None = None,
     ) -> None:
         self._config = config
         self._send = send
         self._learned = dict(learned or {})
         self._enrichments = enrichments or Enrichments(config.enrichment)
+        numbers = numbers_for(config.max_exporters)
+        self._ledger = ledger or Ledger(memoryview(bytearray(8 * numbers)).cast("Q"))
         self._known: Mapping[str, str] = {}
         self._sources: OrderedDict[str, Source] = OrderedDict()
         self._strangers: Counter[str] = Counter()
         self._told: dict[str, dict[str, int]] = {}
-        self._gone: Counter[str] = Counter()
+        self._gone: dict[str, Counter[str]] = {}
 
     def know(self, addresses: Mapping[str, str]) -> None:
         """Take in from these, and no others: addresses, and whose they are, a tenant's id."""
@@ -96,18 +120,19 @@ class Receiver:
             source = self._meet(received.sender)
             if source is None:
                 return
-        source.feed(received.data, received.at_us)
-        if source.waiting >= MOST_RECORDS:
+        port = received.peer[1] if received.peer else ANY_PORT
+        if source.feed(received.data, received.at_us, port) >= MOST_RECORDS:
             self._flush(received.sender, source)
 
     def _meet(self, address: str) -> Source | None:
         if address not in self._known:
+            self._ledger.strangers[DATAGRAMS] += 1
             if len(self._strangers) < _MOST_STRANGERS or address in self._strangers:
                 self._strangers[address] += 1
             else:
                 self._strangers[""] += 1  # of whom there are too many
             return None
-        source = self._sources[address] = Source(self._learned.get(address, ()))
+        source = self._sources[address] = Source(self._learned.get(address, ()), self._ledger.row_of(address))
         if len(self._sources) > self._config.max_exporters:
             self._forget(next(iter(self._sources)))
         return source
@@ -123,7 +148,7 @@ class Receiver:
         override = self._config.exporters.get(address)
         sampling = None if override is None else override.sampling
         enrichment = self._enrichments.of(self._known.get(address, ""))
-        for flows in (*source.exporter.take(), *source.agent.take()):
+        for flows in source.take():
             for portion in portions_of(flows, address, sampling, source.faults, enrichment):
                 if self._send(portion):
                     source.stored += portion.records
@@ -134,7 +159,7 @@ class Receiver:
         source = self._sources.pop(address)
         self._flush(address, source)
         self._learned[address] = source.exporter.learned()
-        self._gone.update(self._news(address, source))
+        self._gone.setdefault(address, Counter()).update(self._news(address, source))
         self._told.pop(address, None)
 
     # -- what is told --------------------------------------------------------------
@@ -143,11 +168,12 @@ class Receiver:
         """Return what was counted since the last time, by exporter; ``gone``: of those that are forgotten."""
         exporters = {}
         for address, source in self._sources.items():
+            source.note_held()
             if news := self._news(address, source):
                 exporters[address] = news
         strangers, self._strangers = self._strangers, Counter()
-        gone, self._gone = self._gone, Counter()
-        return {"exporters": exporters, "strangers": dict(strangers), "gone": dict(gone)}
+        gone, self._gone = self._gone, {}
+        return {"exporters": exporters, "strangers": dict(strangers), "gone": gone}
 
     def _news(self, address: str, source: Source) -> dict[str, int]:
         now, before = source.counts(), self._told.get(address, {})

@@ -66,17 +66,24 @@ class SyslogConfig(BaseModel):
         default=None,
         description="PEM file of CAs of which senders must have a certificate; any sender if not set.",
     )
+    workers: int = Field(
+        default=0,
+        ge=0,
+        le=64,
+        description="Processes that receive and read what comes over UDP; 0: the daemon does. Above some 3,000 lines a second, set "
+        "it to one for each 10,000. A sender's lines are always read by the same one; TCP and TLS stay with the daemon.",
+    )
     receive_buffer_bytes: int = Field(
         default=32 * 2**20,
         ge=4096,
         le=2**30,
-        description="What the kernel holds while mtd is busy. More than net.core.rmem_max is had with CAP_NET_ADMIN only;"
+        description="What the kernel holds while mtd, or each worker, is busy. More than net.core.rmem_max is had with CAP_NET_ADMIN only;"
         " a smaller one than asked for is told at the start.",
     )
     max_waiting_bytes: int = Field(
         default=128 * 2**20,
         ge=2**16,
-        description="Lines that were received and wait to be looked at; more are dropped and counted.",
+        description="Lines that were received and wait to be looked at, in the daemon, and in all workers together; more are dropped and counted.",
     )
     max_connections: int = Field(default=1000, ge=1, le=100_000, description="TCP connections at a time.")
     max_connections_per_sender: int = Field(

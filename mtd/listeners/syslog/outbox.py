@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from mtd.listeners import metrics
 
 if TYPE_CHECKING:
-    from mtd.ingest.recorder import Recorder
-    from mtd.model.device import Device
     from mtd.model.logs import LogEntry
+
+D = TypeVar("D")
 
 _EVENT_LINES = 200
 _EVENT_BYTES = 256 * 1024
 
 
-class Outbox:
-    """Holds lines until they are flushed, or are as many as one event holds. ``devices``: those that there are, by id."""
+class Outbox(Generic[D]):
+    """Holds lines until they are flushed, or are as many as one event holds.
 
-    def __init__(self, listener: str, recorder: Recorder) -> None:
-        self.devices: Mapping[str, Device] = {}
+    ``record`` takes lines of a device and a sender, and returns whether they are on their way.
+    """
+
+    def __init__(self, listener: str, record: Callable[[D, str, Sequence[LogEntry]], bool]) -> None:
+        self.devices: Mapping[str, D] = {}
+        """Those that there are, by id."""
         self._listener = listener
-        self._recorder = recorder
+        self._record_lines = record
         self._stored = metrics.STORED.labels(listener=listener)
         self._pending: dict[tuple[str, str], list[LogEntry]] = {}
 
@@ -49,14 +53,18 @@ class Outbox:
             self._dropped("unknown_sender", entries)
             return
         for some in _portions(entries):
-            if self._recorder.record_lines(device, sender, some):
+            if self._record_lines(device, sender, some):
                 self._stored.inc(len(some))
             else:
                 self._dropped("not_recorded", some)
 
     def _dropped(self, reason: str, entries: Sequence[LogEntry]) -> None:
-        count = sum(1 + entry.repeats for entry in entries)
-        metrics.DROPPED.labels(listener=self._listener, reason=reason).inc(count)
+        metrics.DROPPED.labels(listener=self._listener, reason=reason).inc(lines_of(entries))
+
+
+def lines_of(entries: Iterable[LogEntry]) -> int:
+    """Return how many lines entries stand for."""
+    return sum(1 + entry.repeats for entry in entries)
 
 
 def _portions(entries: Sequence[LogEntry]) -> Iterable[Sequence[LogEntry]]:

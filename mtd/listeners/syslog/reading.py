@@ -38,27 +38,43 @@ def _content(name: str, text: str) -> Any:
 
 def entry_of(line: Line, at_us: int, rules: Rules, identity: str) -> LogEntry:
     """Return a line with what the rules make of it. ``identity``: the router's name, which may stand before messages."""
+    severity = None if line.severity is None else int(line.severity)
     found = rules.find(line.topics, line.text, identity)
-    values = line.fields if found is None else {**line.fields, **found.values}
-    entry = LogEntry(
-        received_us=at_us,
-        text=line.text,
-        original=line.original,
-        form=line.form,
-        severity=None if line.severity is None else int(line.severity),
-        facility=line.facility,
-        topics=line.topics,
-        values=values,
-        host=line.host,
-        program=line.program,
-        process=line.process,
-        told_time=line.told_time,
+    if found is None:
+        return LogEntry(
+            at_us,
+            line.text,
+            line.original,
+            line.form,
+            severity,
+            line.facility,
+            line.topics,
+            values=line.fields,
+            host=line.host,
+            program=line.program,
+            process=line.process,
+            told_time=line.told_time,
+            cut=line.cut,
+        )
+    event_type, worse, entity_type, entity, state_field, old, new, values = found
+    return LogEntry(
+        at_us,
+        line.text,
+        line.original,
+        line.form,
+        severity if worse is None else int(worse),
+        line.facility,
+        line.topics,
+        event_type,
+        entity_type,
+        entity,
+        state_field,
+        old,
+        new,
+        {**line.fields, **values} if line.fields else values,
+        line.host,
+        line.program,
+        line.process,
+        line.told_time,
         cut=line.cut,
     )
-    if found is not None:
-        entry.event_type = found.event_type
-        if found.severity is not None:
-            entry.severity = int(found.severity)
-        entry.entity_type, entry.entity = found.entity_type, found.entity
-        entry.state_field, entry.old, entry.new = found.state_field, found.old, found.new
-    return entry

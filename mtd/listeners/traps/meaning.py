@@ -13,13 +13,13 @@ from mtd.codec.snmp.ber import Oid
 from mtd.codec.snmp.rules import INTERFACE, Rule, RuleError, Rules, compile_rules, filled
 from mtd.core.errors import Misconfigured
 from mtd.model.device import Severity
+from mtd.model.evidence import WORDS, Source
 from mtd.model.observation import StateChange
 
 if TYPE_CHECKING:
     from mtd.model.device import Device
 
 OTHER_TRAP = "snmp.trap.received"
-_TRAP = "trap"
 
 _IF_ENTRY: Oid = (1, 3, 6, 1, 2, 1, 2, 2, 1)
 _IFX_ENTRY: Oid = (1, 3, 6, 1, 2, 1, 31, 1, 1, 1)
@@ -100,7 +100,7 @@ def change_of(
         new=values["trap"] if state is None else filled(state.new, values),
         message=_message(notification, device, rule, values),
         logged_as=logged_as,
-        told_by=_TRAP,
+        told_by=WORDS[Source.TRAP],
     )
 
 

@@ -23,12 +23,13 @@ ReadNames = Callable[[str, str], Awaitable[Named]]
 """Returns them: of a tenant's id and the device's."""
 
 _KNOWN_FOR_S = 60.0
+_UNKNOWN_FOR_S = 5.0  # before its first poll a device has none
 _MOST_DEVICES = 1000
 _TIMEOUT_S = 2.0
 
 
 class Names:
-    """Names of interfaces, known for a minute. Bound: so many devices; policy: who wasn't asked about for longest goes."""
+    """Names of interfaces, known for a minute, or a few seconds if there are none. Bound: so many devices; policy: who wasn't asked about for longest goes."""
 
     def __init__(self, read: ReadNames | None, clock: Clock) -> None:
         self._read = read
@@ -52,7 +53,8 @@ class Names:
         except (MtdError, TimeoutError) as error:
             reason = str(error) or "it takes too long"
             logger.warning("names of the interfaces of %s can't be read: %s", device.name, reason)
-        self._known[device.device_id] = (self._clock.monotonic() + _KNOWN_FOR_S, names)
+        until = self._clock.monotonic() + (_KNOWN_FOR_S if names else _UNKNOWN_FOR_S)
+        self._known[device.device_id] = (until, names)
         self._known.move_to_end(device.device_id)
         if len(self._known) > _MOST_DEVICES:
             self._known.popitem(last=False)

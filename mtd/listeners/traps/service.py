@@ -13,7 +13,9 @@ from mtd.codec.snmp.rules import Rules
 from mtd.core.clock import SYSTEM_CLOCK, Clock
 from mtd.core.service import TaskGroup
 from mtd.listeners import metrics as listener_metrics
-from mtd.listeners.senders import Senders, Stranger, Strangers
+from mtd.listeners.directory import Directory, Kind
+from mtd.listeners.pace import Complaint, Excess, Paces
+from mtd.listeners.senders import Stranger
 from mtd.listeners.traps import metrics
 from mtd.listeners.traps.config import TrapsConfig
 from mtd.listeners.traps.credentials import Credentials, read_credentials
@@ -21,9 +23,9 @@ from mtd.listeners.traps.meaning import load_rules
 from mtd.listeners.traps.memory import Keeper, begun
 from mtd.listeners.traps.naming import Names, ReadNames
 from mtd.listeners.traps.outbox import Outbox, Trap
-from mtd.listeners.traps.pace import Paces
 from mtd.listeners.traps.reading import Refused, TrapReader
 from mtd.listeners.traps.repeats import Marks
+from mtd.listeners.turns import HELD_UP, Turns
 from mtd.listeners.udp import Inbox, Received, UdpListener
 from mtd.model.sighting import FoundBy, Sighting
 
@@ -34,6 +36,12 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 NAME = "traps"
+_KIND = Kind(FoundBy.TRAPS, "traps", "src-address of /snmp")
+_COMPLAINT = Complaint(
+    "snmp.traps.dropped",
+    "SNMP traps",
+    "have it send fewer (trap-generators, trap-interfaces), or raise traps.traps_per_s",
+)
 _ADVICE = (
     "end the program that has it (often snmptrapd), or let mtd have ports below 1024: CAP_NET_BIND_SERVICE behind both "
     "CapabilityBoundingSet= and AmbientCapabilities= of the unit. RouterOS sends to 162 only: with another traps.port, redirect "
@@ -49,13 +57,8 @@ _HINTS = {
     "not_in_time_window": "its clock of SNMP is behind what it was before: somebody sends recorded traps, or the router forgets "
     "how often it started",
 }
-_TURN_S = 0.004
 _TOLD_AGAIN_S = 60.0
 _KEEP_S = 10.0
-# What the log takes nothing of, waits here: the recorder would give up polls for it.
-_HELD_UP = 0.5
-_LOOK_AGAIN_S = 0.05
-_DRAIN_S = 2.0
 
 
 class TrapsService:
@@ -77,13 +80,13 @@ class TrapsService:
         self._config = config
         self._recorder = recorder
         self._folder = folder
-        self._on_stranger = on_stranger
         self._clock = clock
         self._inbox = Inbox(NAME, config.max_waiting_bytes)
-        self._senders = Senders()
-        self._strangers = Strangers()
+        self._turns = Turns(NAME, self._inbox, self._take, self._held_up, clock)
+        self._directory = Directory(_KIND, on_stranger, clock)
         self._devices_known = asyncio.Event()
         self._paces = Paces(config.traps_per_s, clock)
+        self._excess = Excess(config.traps_per_s, _COMPLAINT, clock)
         self._complained: dict[tuple[str, str], float] = {}
         self._marks = Marks()
         self._tasks = TaskGroup("listeners.traps")
@@ -115,13 +118,7 @@ class TrapsService:
         await asyncio.sleep(0)
         self.udp.stop()
         await self._tasks.stop()
-        deadline = self._clock.monotonic() + _DRAIN_S
-        while self._inbox and self._clock.monotonic() < deadline:
-            self._take_some()
-            await asyncio.sleep(0)
-        while self._inbox:
-            self._inbox.take()
-            _drop("stopped")
+        await self._turns.finish()
         if self._outbox is not None:
             self._outbox.flush()
         self._tell_too_fast(now=True)
@@ -131,22 +128,17 @@ class TrapsService:
     def apply_devices(self, devices: Iterable[Device]) -> None:
         """Know these devices, and no others."""
         known = list(devices)
-        self._senders.apply(known)
+        self._directory.apply(known)
         by_id = {device.device_id: device for device in known}
-        self._paces.apply(by_id)
+        self._paces.keep(by_id)
+        self._excess.apply(by_id)
         for device_id, reason in [one for one in self._complained if one[0] not in by_id]:
             del self._complained[device_id, reason]
-        self._forget_strangers()
         self._devices_known.set()
 
     def apply_addresses(self, addresses: Mapping[str, Sequence[str]]) -> None:
         """Know the addresses on the interfaces of devices, by the ids of these."""
-        self._senders.apply_addresses(addresses)
-        self._forget_strangers()
-
-    def _forget_strangers(self) -> None:
-        self._strangers.forget(lambda address: len(self._senders.find(address)) == 1)
-        listener_metrics.STRANGERS.labels(listener=NAME).set(len(self._strangers))
+        self._directory.apply_addresses(addresses)
 
     @property
     def failure(self) -> str:
@@ -156,46 +148,40 @@ class TrapsService:
     @property
     def strangers(self) -> Sequence[Stranger]:
         """Senders that are nobody's device, the newest first."""
-        return self._strangers.list()
+        return self._directory.strangers
 
     @property
     def too_fast(self) -> Sequence[tuple[Device, int]]:
         """Devices that sent more traps than are taken in, and how many were dropped since it began."""
-        return self._paces.too_fast
+        return self._excess.devices
 
     def devices_of(self, address: str) -> Sequence[Device]:
         """Return the devices that a sender can be."""
-        return self._senders.find(address)
+        return self._directory.find(address)
 
     # -- a trap ------------------------------------------------------------------
 
     async def _read(self) -> None:
         await self._devices_known.wait()
-        while True:
-            await self._inbox.filled.wait()
-            if self._recorder.pressure > _HELD_UP:
-                await asyncio.sleep(_LOOK_AGAIN_S)
-                continue
-            self._take_some()
-            await asyncio.sleep(0)
+        await self._turns.run()
 
-    def _take_some(self) -> None:
-        """Take traps for some milliseconds."""
-        end = self._clock.monotonic() + _TURN_S
-        while self._inbox:
-            self._take(self._inbox.take())
-            if self._clock.monotonic() >= end:
-                return
+    def _held_up(self) -> bool:
+        return self._recorder.pressure > HELD_UP
 
     def _take(self, received: Received) -> None:
-        devices = self._senders.find(received.sender)
-        if len(devices) != 1:
-            self._meet(received, devices)
+        devices = self._directory.find(received.sender)
+        if not devices:
+            _drop("unknown_sender")
+            self._directory.meet(received.sender, received.at_us)
+        elif len(devices) > 1:
+            _drop("ambiguous_sender")
+            self._directory.confuse(received.sender, received.at_us, devices)
         # Looked at before it is read: a trap of which there are too many costs nearly nothing.
-        elif self._paces.has_room(devices[0]):
+        elif self._paces.has_room(devices[0].device_id):
             self._hear(received, devices[0])
         else:
             _drop("too_fast")
+            self._excess.add(devices[0].device_id)
 
     def _hear(self, received: Received, device: Device) -> None:
         assert self._reader is not None
@@ -228,23 +214,6 @@ class TrapsService:
             hint = _HINTS.get(refused.reason, str(refused))
             logger.warning("a trap of %s is dropped, %s: %s", device.name, refused.reason, hint)
 
-    def _meet(self, received: Received, devices: Sequence[Device]) -> None:
-        """Take note of a sender that is nobody's device, or that several can be. Its trap is dropped: it would be another's."""
-        _drop("ambiguous_sender" if devices else "unknown_sender")
-        stranger = self._strangers.seen(received.sender, received.at_us)
-        listener_metrics.STRANGERS.labels(listener=NAME).set(len(self._strangers))
-        if not stranger.is_news(self._clock.monotonic(), _TOLD_AGAIN_S):
-            return
-        if not devices:
-            self._on_stranger(Sighting(FoundBy.TRAPS, address=received.sender))
-            return
-        logger.warning(
-            "traps from %s are dropped: that is an address of %s; have each send from an address of its own (src-address of "
-            "/snmp)",
-            received.sender,
-            ", ".join(f"{device.name} (tenant {device.tenant_id})" for device in devices[:5]),
-        )
-
     # -- now and then --------------------------------------------------------------
 
     async def _count_regularly(self) -> None:
@@ -259,7 +228,7 @@ class TrapsService:
             await keeper.keep()
 
     def _tell_too_fast(self, *, now: bool = False) -> None:
-        for device, change in self._paces.due(now=now):
+        for device, change in self._excess.due(now=now):
             self._recorder.record_event(change, device)
 
 

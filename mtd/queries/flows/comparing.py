@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from mtd.codec.flows.tally import Keyed
 from mtd.model.flows import DIMENSIONS
-from mtd.queries.flows.keys import SUMMED, Keyed, keyed
+from mtd.queries.flows.keys import SUMMED, keyed
 from mtd.queries.flows.naming import InterfaceName, devices_of, index_of, names_of
 from mtd.queries.flows.reading import Scope, read_due_blocks, read_sums
 from mtd.queries.flows.records import ComparedInterface

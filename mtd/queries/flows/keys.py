@@ -1,55 +1,32 @@
-"""Keys of sums as rows of 64-bit words, which NumPy sorts and compares, and what records come to.
-
-A key of up to eight bytes is one word; an address is two, two addresses are four. Words sort as keys do.
-"""
+"""Keys of records, and what each record comes to."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mtd.model.flows import Dimension
+from mtd.codec.flows.tally import Keyed, Sums, pack_keys
+from mtd.model.flows import DIMENSIONS, Dimension
 
-Words: TypeAlias = NDArray[np.uint64]
-"""A row for each key."""
-Sums: TypeAlias = NDArray[np.int64]
-"""A row for each key: octets, packets, flows."""
 Columns: TypeAlias = Mapping[str, NDArray[Any]]
 
 SUMMED = frozenset({"octets", "packets", "sampling"})
 """Columns of a block that ``sums_of`` looks at."""
 
+_ADDRESSES = frozenset({"src_address", "dst_address", "post_nat_src_address", "post_nat_dst_address"})
+_NUMBERS = (
+    SUMMED.union(*(one.columns for one in DIMENSIONS.values()))
+    | {"post_nat_src_port", "post_nat_dst_port", "start_ms", "end_ms"}
+) - _ADDRESSES
 _MOST = float(1 << 46)  # as who stores records lets through: so the sum of a block is one of 63 bits
-
-
-class Keyed(NamedTuple):
-    """Keys, and what belongs to each; keys may come again."""
-
-    words: Words
-    sums: Sums
-
-
-def words_of(width: int) -> int:
-    """Return how many words a key of so many bytes is."""
-    return max(1, width // 8)
-
-
-def unpack_keys(keys: bytes, width: int, count: int) -> Words:
-    """Return ``count`` keys of ``width`` bytes, one behind the other. Raises ValueError if they are more or fewer."""
-    if len(keys) != width * count:
-        raise ValueError(f"{len(keys)} bytes are not {count} keys of {width}")
-    if not width:
-        return np.zeros((count, 1), np.uint64)
-    kind = ">u8" if width > 8 else f">u{width}"
-    return np.frombuffer(keys, kind).astype(np.uint64).reshape(count, words_of(width))
 
 
 def pack_key(words: NDArray[np.uint64], width: int) -> bytes:
     """Return one key as the bytes that it is."""
-    return words.astype(">u8").tobytes()[-width:] if width else b""
+    return pack_keys(words.reshape(1, -1), width)
 
 
 def keyed(columns: Columns, count: int, dimension: Dimension) -> Keyed | None:
@@ -71,6 +48,14 @@ def keyed(columns: Columns, count: int, dimension: Dimension) -> Keyed | None:
         return found
     fits = words[:, 0] < np.uint64(1 << 8 * dimension.width)
     return found if fits.all() else Keyed(words[fits], found.sums[fits])
+
+
+def well_typed(columns: Columns) -> bool:
+    """Return whether addresses are such, and numbers such: blocks of collectors are what these made of them."""
+    return all(
+        (columns[name].dtype.names is not None) == (name in _ADDRESSES)
+        for name in columns.keys() & (_ADDRESSES | _NUMBERS)
+    )
 
 
 def believable(columns: Columns) -> bool:

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from mtd.codec.flows.tally import Keyed, Sums, words_of
 from mtd.core.errors import Refused
 from mtd.model.flows import Dimension
-from mtd.queries.flows.keys import SUMMED, Keyed, Sums, keyed, pack_key, sums_of, words_of
+from mtd.queries.flows.keys import SUMMED, keyed, pack_key, sums_of
 from mtd.queries.flows.matching import chosen_by, columns_of
 from mtd.queries.flows.naming import names_of
 from mtd.queries.flows.reading import (

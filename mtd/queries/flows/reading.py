@@ -17,9 +17,10 @@ import numpy as np
 
 from mtd.codec.blocks import Damaged
 from mtd.codec.flows.block import decode_block
+from mtd.codec.flows.tally import Keyed, unpack_keys
 from mtd.model.flows import DIMENSIONS, Dimension
 from mtd.queries.flows.errors import FlowsDamaged, TooManyFlows
-from mtd.queries.flows.keys import Columns, Keyed, believable, unpack_keys
+from mtd.queries.flows.keys import Columns, believable, well_typed
 from mtd.queries.flows.records import Amounts
 from mtd.queries.flows.spans import Spans
 from mtd.storage.cold.binary import array_of
@@ -178,6 +179,10 @@ def unpack(
         raise FlowsDamaged(
             f"records of flows {_where(device_id, received_us)} can't be read ({error})"
         ) from error
+    if not well_typed(columns):
+        raise FlowsDamaged(
+            f"records of flows {_where(device_id, received_us)} have addresses for numbers, or numbers for addresses"
+        )
     if not believable(columns):
         raise FlowsDamaged(f"records of flows {_where(device_id, received_us)} say more than can be")
     return count, columns
@@ -212,7 +217,7 @@ def _summed_part(dimension: Dimension, row: Sequence[bytes]) -> SummedPart:
         columns = [array_of(field)[0] for field in row[3:]]
         sums = np.column_stack(columns).astype(np.int64)
         return SummedPart(device_id, bucket_us, Keyed(unpack_keys(row[2], dimension.width, len(sums)), sums))
-    except ValueError as error:
+    except (Damaged, ValueError) as error:
         raise FlowsDamaged(
             f"sums of flows by {dimension.name} {_where(device_id, bucket_us)} can't be read ({error})"
         ) from error

@@ -31,7 +31,7 @@ _AHEAD_US = 300 * 1_000_000
 
 _TOKEN = re.compile(r"(\d{1,17})/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})/(\d{1,18})/(\d{1,5})")
 _SELECT = """
-SELECT b.device_id, b.ts, b.log_id, b.seq, b.exporter, b.block FROM flow_block b
+SELECT b.device_id, b.ts, b.log_id, b.seq, b.exporter, b.domain, b.block FROM flow_block b
 WHERE b.tenant_id = %(tenant)s {devices} AND b.ts >= %(after)s AND b.ts < %(before)s
 AND b.first_ts <= %(last)s AND b.last_ts >= %(first)s {behind}
 ORDER BY b.ts DESC, b.log_id DESC, b.seq DESC
@@ -61,6 +61,7 @@ class _Batch(NamedTuple):
     log_id: str
     seq: int
     exporter: str
+    domain: int | None
     block: bytes
 
     def place(self, record: int = 0) -> _Place:
@@ -127,7 +128,7 @@ def _batches(
         # A batch of which nothing is left isn't looked through again: a page always comes further.
         behind=_BEHIND.format(before="<=" if begin.record else "<") if begin is not None else "",
     )
-    for device_id, ts, log_id, seq, exporter, block in conn.stream_raw(
+    for device_id, ts, log_id, seq, exporter, domain, block in conn.stream_raw(
         statement, values, at_once=_BLOCKS_AT_ONCE
     ):
         yield _Batch(
@@ -136,6 +137,7 @@ def _batches(
             str(uuid.UUID(bytes=log_id)),
             int.from_bytes(seq or b"", "big", signed=True),
             (exporter or b"").decode(),
+            int.from_bytes(domain, "big") if domain is not None else None,
             block or b"",
         )
 
@@ -157,6 +159,8 @@ def _named(
     for batch, columns, which in found:
         for place in range(len(which)):
             values = _values(columns, place)
+            if batch.domain is not None:
+                values["domain"] = batch.domain
             in_name, out_name = (
                 names.get((batch.device_id, int(values[name]))) if name in values else None
                 for name in ("in_interface", "out_interface")

@@ -16,7 +16,11 @@ from mtd.storage.partitioned import FLOW_BLOCK, FLOW_SUM_1H, FLOW_SUM_1M, Partit
 
 MINUTE_S, HOUR_S = 60, 3600
 SUMS = {MINUTE_S: FLOW_SUM_1M, HOUR_S: FLOW_SUM_1H}
-"""Which table has the sums of so many seconds."""
+"""Which table has the sums of so many seconds.
+
+Their keys do without the tenant, for a device is of one: its id is drawn at random when it is added, it never moves, and what
+collectors say is looked at for whose device they name. Should two tenants meet under one key all the same, the second is a Duplicate.
+"""
 PARTS = {MINUTE_S: FLOW_BLOCK, HOUR_S: FLOW_SUM_1M}
 """Which table has what these are made of."""
 

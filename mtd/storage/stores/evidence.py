@@ -6,18 +6,22 @@ Asked under the lock of ``lock_positions``: what others wrote is seen then, and 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from mtd.core.slices import Steps, in_slices
 from mtd.model.evidence import Source
 from mtd.storage import literals
 from mtd.storage.txn import Row, Transaction
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
-SIDE = 4
+CHANGED = 4
+"""A row that comes or goes changes the mates of so many on each side of it, and so many beside a row say which mates it has."""
+SIDE = 2 * CHANGED
 """So many rows on each side of a place say what changes by a row there."""
 _STEPS_AFTER = 50
+_KEY_COLUMNS = 4
 
 
 class Key(NamedTuple):
@@ -40,18 +44,18 @@ class Place(NamedTuple):
 class Witness(NamedTuple):
     """A row that tells a fact.
 
-    ``since``: of a poll, the last row before it that tells the state from which it changed, None if there is none that
-    counts. ``mate``: the row that it is told together with.
+    ``since``: the last row before it of each kind that tells the state from which it changed, as far as there is one that counts.
+    ``mate``: the next of the rows that it is told together with.
     """
 
     key: Key
     source: Source
-    since: Key | None
+    since: Mapping[Source, Key]
     mate: Key | None
 
 
 class Mating(NamedTuple):
-    """A row, and the row that it is told together with from now on; None: alone."""
+    """A row, and the next of those that it is told together with from now on; None: alone."""
 
     device_id: str
     key: Key
@@ -74,9 +78,22 @@ _THEN = "{0}.ts_collected BETWEEN %(first)s AND %(last)s"
 _OF_FACT = f"e.device_id = t.device_id AND e.fact = t.fact AND {_THEN.format('e')}"
 _SPAN, _REACH = "%(span)s * interval '1 microsecond'", "%(reach)s * interval '1 microsecond'"
 
+_SINCE = "LEFT JOIN LATERAL ({}) b{} ON true"
+_LAST_BEFORE = f"""
+    SELECT to_us(p.ts_collected) AS us, p.log_id, p.seq, p.part FROM event p
+    WHERE p.device_id = t.device_id AND p.fact = e.fact_before AND p.source = {{:d}}
+      AND {_THEN.format("p")} AND p.ts_collected BETWEEN e.ts_collected - {_REACH} AND e.ts_collected
+      AND {_KEY.format("p")} < {_KEY.format("e")}
+    ORDER BY p.ts_collected DESC, p.log_id DESC, p.seq DESC, p.part DESC LIMIT 1
+"""
+_SINCE_OF_EACH = "\n".join(_SINCE.format(_LAST_BEFORE.format(source), source.value) for source in Source)
+_SINCE_COLUMNS = ", ".join(
+    f"b{source:d}.us, b{source:d}.log_id::text, b{source:d}.seq, b{source:d}.part" for source in Source
+)
+
 _WINDOWS = f"""
-SELECT t.n, to_us(e.ts_collected), e.log_id::text, e.seq, e.part, e.source, b.us, b.log_id::text, b.seq, b.part,
-       to_us(e.mate_ts), e.mate_log_id::text, e.mate_seq, e.mate_part
+SELECT t.n, to_us(e.ts_collected), e.log_id::text, e.seq, e.part, e.source,
+       to_us(e.mate_ts), e.mate_log_id::text, e.mate_seq, e.mate_part, {_SINCE_COLUMNS}
 FROM {_PLACES} CROSS JOIN LATERAL (
     (SELECT e.* FROM event e WHERE {_OF_FACT} AND e.ts_collected BETWEEN t.ts AND t.ts + {_SPAN}
       AND {_KEY.format("e")} >= {_PLACE}
@@ -85,24 +102,17 @@ FROM {_PLACES} CROSS JOIN LATERAL (
     (SELECT e.* FROM event e WHERE {_OF_FACT} AND e.ts_collected BETWEEN t.ts - {_SPAN} AND t.ts
       AND {_KEY.format("e")} < {_PLACE}
      ORDER BY e.ts_collected DESC, e.log_id DESC, e.seq DESC, e.part DESC LIMIT {SIDE})
-) e LEFT JOIN LATERAL (
-    SELECT to_us(p.ts_collected) AS us, p.log_id, p.seq, p.part FROM event p
-    WHERE e.source = {Source.POLL:d} AND p.device_id = t.device_id AND p.fact = e.fact_before
-      AND {_THEN.format("p")} AND p.ts_collected BETWEEN e.ts_collected - {_REACH} AND e.ts_collected
-      AND {_KEY.format("p")} < {_KEY.format("e")}
-    ORDER BY p.ts_collected DESC, p.log_id DESC, p.seq DESC, p.part DESC LIMIT 1
-) b ON true
+) e {_SINCE_OF_EACH}
 ORDER BY t.n, e.ts_collected, e.log_id, e.seq, e.part
 """
 
-# The first of each fact: a poll further on has another one between it and the place.
-_AFTER = f"""
-SELECT DISTINCT ON (t.n, e.fact) t.device_id::text, e.fact, to_us(e.ts_collected), e.log_id::text, e.seq, e.part
+_FROM_HERE = f"""
+SELECT DISTINCT t.n, e.fact
 FROM {_PLACES} CROSS JOIN LATERAL (
-    SELECT e.* FROM event e WHERE e.device_id = t.device_id AND e.fact_before = t.fact AND {_THEN.format("e")}
+    SELECT e.fact FROM event e WHERE e.device_id = t.device_id AND e.fact_before = t.fact AND {_THEN.format("e")}
       AND e.ts_collected BETWEEN t.ts AND t.ts + {_REACH} AND {_KEY.format("e")} > {_PLACE} AND e.fact IS NOT NULL
     ORDER BY e.ts_collected, e.log_id, e.seq, e.part LIMIT {_STEPS_AFTER}
-) e ORDER BY t.n, e.fact, e.ts_collected, e.log_id, e.seq, e.part
+) e
 """
 
 _STANDING = f"""
@@ -123,26 +133,27 @@ WHERE e.device_id = t.device_id AND {_KEY.format("e")} = {_PLACE} AND {_THEN.for
 
 _TAKE_OUT = f"DELETE FROM event e USING {_PLACES} WHERE e.device_id = t.device_id AND {_KEY.format('e')} = {_PLACE} AND {_THEN.format('e')}"
 
+# Of three, the two that stay go on with each other. What is asked for is what was before, also of rows that change as well.
 _PART_WAYS = """
-UPDATE event SET mate_ts = NULL, mate_log_id = NULL, mate_seq = NULL, mate_part = NULL
-WHERE mate_log_id = %s AND mate_seq >= %s AND NOT (log_id = %s AND seq >= %s)
+UPDATE event e SET (mate_ts, mate_log_id, mate_seq, mate_part) = (
+    SELECT o.mate_ts, o.mate_log_id, o.mate_seq, o.mate_part FROM event o
+    WHERE o.device_id = e.device_id AND o.ts_collected = e.mate_ts AND o.log_id = e.mate_log_id AND o.seq = e.mate_seq
+      AND o.part = e.mate_part AND (o.mate_log_id, o.mate_seq, o.mate_part) <> (e.log_id, e.seq, e.part)
+      AND NOT (o.mate_log_id = %(log)s AND o.mate_seq >= %(first)s))
+WHERE e.mate_log_id = %(log)s AND e.mate_seq >= %(first)s AND NOT (e.log_id = %(log)s AND e.seq >= %(first)s)
 """
 
 
 async def windows_around(tx: Transaction, places: Sequence[Place], reach_us: int) -> list[list[Witness]]:
     """Return, for each place, the rows of its fact around it in their order, as far as they can matter."""
-    found: list[list[Witness]] = [[] for _ in places]
     await tx.execute(_WINDOWS, _given(places, reach_us))
-    for number, us, log_id, seq, part, source, *others in tx.fetchall():
-        since, mate = _key(others[:4]), _key(others[4:])
-        found[number].append(Witness(Key(us, log_id, seq, part), Source(source), since, mate))
-    return found
+    return await in_slices(_windows(tx.fetchall(), len(places)))
 
 
-async def polls_after(tx: Transaction, places: Sequence[Place], reach_us: int) -> list[Place]:
-    """Return the polls which tell that what the rows at these places tell was over."""
-    await tx.execute(_AFTER, _given(places, reach_us))
-    return [Place(device_id, fact, Key(*key)) for device_id, fact, *key in tx.fetchall()]
+async def changes_from(tx: Transaction, places: Sequence[Place], reach_us: int) -> list[Place]:
+    """Return where, among the rows that tell another state, these places are which tell what those changed from."""
+    await tx.execute(_FROM_HERE, _given(places, reach_us))
+    return [places[number]._replace(fact=fact) for number, fact in tx.fetchall()]
 
 
 async def standing(tx: Transaction, places: Sequence[Place], reach_us: int) -> dict[int, Standing]:
@@ -181,7 +192,19 @@ async def give_positions(tx: Transaction, log_id: str, given: Iterable[tuple[str
 
 async def part_ways(tx: Transaction, log_id: str, first_seq: int) -> None:
     """Leave alone the rows whose mates, of a log from ``first_seq`` on, are to be built again."""
-    await tx.execute(_PART_WAYS, (log_id, first_seq, log_id, first_seq))
+    await tx.execute(_PART_WAYS, {"log": log_id, "first": first_seq})
+
+
+def _windows(rows: Iterable[Row], places: int) -> Steps[list[list[Witness]]]:
+    found: list[list[Witness]] = [[] for _ in range(places)]
+    for number, us, log_id, seq, part, source, *others in rows:
+        mate, *since = (
+            _key(others[place : place + _KEY_COLUMNS]) for place in range(0, len(others), _KEY_COLUMNS)
+        )
+        told = {source: key for source, key in zip(Source, since, strict=True) if key is not None}
+        found[number].append(Witness(Key(us, log_id, seq, part), Source(source), told, mate))
+        yield None
+    return found
 
 
 def _given(places: Sequence[Place], reach_us: int = 0) -> dict[str, Any]:

@@ -16,7 +16,7 @@ _MINUTE_US = 60_000_000
 
 
 class FlowRow(NamedTuple):
-    """A row of ``flow_block``. ``us``: when its records came in."""
+    """A row of ``flow_block``. ``us``: when its records came in. ``domain``: None where their form has none."""
 
     tenant_id: str
     device_id: str
@@ -32,6 +32,7 @@ class FlowRow(NamedTuple):
     packets: int
     estimated_octets: int
     estimated_packets: int
+    domain: int | None
     block: bytes
 
 
@@ -50,6 +51,7 @@ _COLUMNS = (
     ("packets", "int8"),
     ("estimated_octets", "int8"),
     ("estimated_packets", "int8"),
+    ("domain", "int8"),
     ("block", "text"),
 )
 _MADE = {
@@ -96,6 +98,7 @@ async def insert_blocks(tx: Transaction, log_id: str, rows: Sequence[FlowRow]) -
                 *(literals.plain(row[place] for row in some) for place in range(2, 6)),
                 literals.texts(row.exporter for row in some),
                 *(literals.plain(row[place] for row in some) for place in range(7, 14)),
+                literals.numbers([row.domain for row in some]),
                 literals.base64(row.block for row in some),
             ],
         )

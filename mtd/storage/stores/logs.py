@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Iterator, Sequence
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mtd.model.logs import FORM_NAMES
 from mtd.storage import literals
@@ -15,114 +14,188 @@ if TYPE_CHECKING:
     from mtd.pb.events.v1.logs_pb2 import LogLine
 
 # Joining and sending a statement holds the loop.
-_STATEMENT_LINES = 250
+_STATEMENT_LINES = 500
 _STATEMENT_CHARACTERS = 500_000
 
-# What events and the table call the same.
-_TEXTS = (
+
+Owner = tuple[str, str | None, str]
+"""The tenant of lines, their device, and the address that they came from."""
+
+
+class _Column(NamedTuple):
+    """A column that isn't told line by line: its type, and how its values are written."""
+
+    name: str
+    kind: str
+    literal: Callable[[Sequence[Any]], str]
+
+    @property
+    def given(self) -> str:
+        """What the table is given: rows that hold arrays are arrays of their literals."""
+        return f"{self.name}::text[]" if self.name == "topics" else self.name
+
+
+# Told once for all lines of an event.
+_OF_EVENTS = (
+    _Column("tenant_id", "uuid", literals.plain),
+    _Column("device_id", "uuid", literals.texts),
+    _Column("sender", "text", literals.texts),
+)
+# What many lines have in common is told once for all that are of a kind.
+_OF_KINDS = (
+    _Column("severity", "int2", literals.numbers),
+    _Column("facility", "int2", literals.numbers),
+    _Column("topics", "text", literals.texts),
+    _Column("form", "text", literals.texts),
+    _Column("event_type", "text", literals.texts),
+    _Column("entity_type", "text", literals.texts),
+    _Column("field", "text", literals.texts),
+    _Column("old_value", "text", literals.texts),
+    _Column("new_value", "text", literals.texts),
+    _Column("program", "text", literals.texts),
+    _Column("process", "text", literals.texts),
+    _Column("repeats", "int8", literals.numbers),
+    _Column("cut", "bool", literals.plain),
+)
+_common_of = attrgetter(
+    "severity",
+    "facility",
+    "form",
     "event_type",
     "entity_type",
-    "entity",
     "field",
     "old_value",
     "new_value",
-    "text",
-    "host",
     "program",
     "process",
-    "told_time",
+    "repeats",
+    "cut",
 )
-_GETTERS = [(name, attrgetter(name)) for name in _TEXTS]
-_Literal = Callable[[Sequence[Any]], str]
-# Each with its type, how the table is given it, and how its values are written.
-_COLUMNS: Sequence[tuple[str, str, str, _Literal]] = (
-    ("tenant_id", "uuid", "tenant_id", literals.plain),
-    ("device_id", "uuid", "device_id", literals.texts),
-    ("seq", "int8", "seq", literals.plain),
-    ("part", "int4", "part", literals.plain),
-    ("ts", "int8", "from_us(ts)", literals.plain),
-    ("severity", "int2", "severity", literals.numbers),
-    ("facility", "int2", "facility", literals.numbers),
-    ("topics", "text", "topics::text[]", literals.texts),
-    ("found", "text", "found::jsonb", literals.texts),
-    *((name, "text", name, literals.texts) for name in _TEXTS),
-    ("head", "text", "head", literals.texts),
-    ("original", "text", "original", literals.texts),
-    ("form", "text", "form", literals.texts),
-    ("sender", "text", "sender", literals.texts),
-    ("repeats", "int8", "repeats", literals.plain),
-    ("cut", "bool", "cut", literals.plain),
+_NUMBERS_OF_LINES = (("seq", "int8"), ("kind", "int4"), ("part", "int4"), ("ts", "int8"))
+# `string_to_array` makes no array of one text that is empty: it is absent then.
+_TEXTS_OF_LINES = (
+    ("entity", "coalesce(entity, '')"),
+    ("text", "coalesce(text, '')"),
+    ("head", "coalesce(head, '')"),
+    ("original", "nullif(original, '')"),
+    ("host", "coalesce(host, '')"),
+    ("told_time", "coalesce(told_time, '')"),
+    ("found", "nullif(found, '')::jsonb"),
 )
-_INSERT = (
-    f"INSERT INTO log_record (log_id, {', '.join(name for name, *_ in _COLUMNS)})"
-    f" SELECT %s, {', '.join(given for _, _, given, _ in _COLUMNS)} FROM unnest("
-    f"{', '.join(f'%s::{kind}[]' for _, kind, _, _ in _COLUMNS)}) AS t ({', '.join(name for name, *_ in _COLUMNS)})"
-)
+_TEXT_GETTERS = [
+    (name, attrgetter("values_json" if name == "found" else name)) for name, _ in _TEXTS_OF_LINES
+]
+
+
+def _insert() -> str:
+    columns = {"seq": "seq", "part": "part", "ts": "from_us(ts)", **dict(_TEXTS_OF_LINES)}
+    columns |= {column.name: column.given for column in (*_OF_EVENTS, *_OF_KINDS)}
+    numbers, texts = [name for name, _ in _NUMBERS_OF_LINES], [name for name, _ in _TEXTS_OF_LINES]
+    arrays = [f"%s::{kind}[]" for _, kind in _NUMBERS_OF_LINES] + ["string_to_array(%s, %s)" for _ in texts]
+    return (
+        f"INSERT INTO log_record (log_id, {', '.join(columns)}) SELECT %s, {', '.join(columns.values())}"
+        f" FROM unnest({', '.join(arrays)}) AS line ({', '.join(numbers + texts)})"
+        f" JOIN {_table('event', 'seq', 'int8', _OF_EVENTS)} USING (seq)"
+        f" JOIN {_table('kind', 'kind', 'int4', _OF_KINDS)} USING (kind)"
+    )
+
+
+def _table(name: str, key: str, key_type: str, columns: Sequence[_Column]) -> str:
+    arrays = [f"%s::{kind}[]" for kind in (key_type, *(column.kind for column in columns))]
+    names = [key, *(column.name for column in columns)]
+    return f"unnest({', '.join(arrays)}) AS {name} ({', '.join(names)})"
+
+
+_INSERT = _insert()
 
 
 class LogLines:
     """Lines of events, column by column, as the table takes them."""
 
     def __init__(self) -> None:
-        self._columns: Mapping[str, list[Any]] = {name: [] for name, *_ in _COLUMNS}
+        self._numbers: dict[str, list[int]] = {name: [] for name, _ in _NUMBERS_OF_LINES}
+        self._texts: dict[str, list[str]] = {name: [] for name, _ in _TEXTS_OF_LINES}
+        self._events: dict[int, Owner] = {}
+        self._kinds: dict[tuple[Any, ...], int] = {}
+        self._told: list[tuple[Any, ...]] = []  # of kinds, as the table takes them
 
     def __len__(self) -> int:
-        return len(self._columns["seq"])
+        return len(self._numbers["seq"])
 
-    def add(
-        self, tenant_id: str, device_id: str | None, seq: int, sender: str, lines: Sequence[LogLine]
-    ) -> None:
-        """Add those of one event, in their order; all of them, or none."""
-        count = len(lines)
-        added: dict[str, Iterable[Any]] = {name: list(map(told, lines)) for name, told in _GETTERS}
-        added |= {
-            "tenant_id": [tenant_id] * count,
-            "device_id": [device_id] * count,
-            "seq": [seq] * count,
-            "sender": [sender] * count,
-            "part": range(count),
-            "ts": [line.received_at_us for line in lines],
-            "severity": [line.severity if line.HasField("severity") else None for line in lines],
-            "facility": [line.facility if line.HasField("facility") else None for line in lines],
-            "topics": [_words(tuple(line.topics[:])) for line in lines],
-            "found": [line.values_json or None for line in lines],
-            "original": [line.original or None for line in lines],
-            "head": ["" if line.original else line.head for line in lines],
-            "form": [FORM_NAMES.get(line.form, "plain") for line in lines],
-            "repeats": [line.repeats for line in lines],
-            "cut": [line.cut for line in lines],
+    def add(self, seq: int, owner: Owner, lines: Sequence[LogLine], times_us: Sequence[int]) -> None:
+        """Add those of one event, in their order, with when each came in; all of them, or none."""
+        texts = {name: list(map(told, lines)) for name, told in _TEXT_GETTERS}
+        if any(texts["original"]):
+            whole = zip(texts["head"], texts["original"], strict=True)
+            texts["head"] = ["" if original else head for head, original in whole]
+        numbers = {
+            "seq": [seq] * len(lines),
+            "kind": list(map(self._kind_of, lines)),
+            "part": range(len(lines)),
+            "ts": times_us,
         }
-        for name, column in self._columns.items():
-            column.extend(added[name])
+        self._events[seq] = owner
+        for name, column in self._texts.items():
+            column.extend(texts[name])
+        for name, figures in self._numbers.items():
+            figures.extend(numbers[name])
 
-    def statements(self) -> Iterator[list[str]]:
-        """Yield the literals of all columns, of so many lines as one statement holds."""
-        first = size = 0
-        lengths = zip(
-            *(map(_length, self._columns[name]) for name in ("text", "head", "original")), strict=True
+    def _kind_of(self, line: LogLine) -> int:
+        """Return the number of what a line has in common with others."""
+        common = _common_of(line)
+        severity, facility = common[0], common[1]
+        key = (
+            severity or line.HasField("severity"),
+            facility or line.HasField("facility"),
+            common,
+            *line.topics[:],
         )
-        for place, length in enumerate(map(sum, lengths)):
-            size += length
-            if place > first and (size > _STATEMENT_CHARACTERS or place - first >= _STATEMENT_LINES):
-                yield self._literals(first, place)
-                first, size = place, length
-        if len(self):
-            yield self._literals(first, len(self))
+        kind = self._kinds.get(key)
+        if kind is None:
+            kind = self._kinds[key] = len(self._told)
+            self._told.append(_told(line, common))
+        return kind
 
-    def _literals(self, first: int, end: int) -> list[str]:
-        return [literal(self._columns[name][first:end]) for name, _, _, literal in _COLUMNS]
+    def statements(self) -> Iterator[list[object]]:
+        """Yield what a statement is given, of so many lines as one holds."""
+        sizes = list(map(sum, zip(*(map(len, column) for column in self._texts.values()), strict=True)))
+        first = 0
+        while first < len(self):
+            end = min(first + _STATEMENT_LINES, len(self))
+            while end > first + 1 and sum(sizes[first:end]) > _STATEMENT_CHARACTERS:
+                end = (first + end) // 2
+            yield self._parameters(first, end)
+            first = end
+
+    def _parameters(self, first: int, end: int) -> list[object]:
+        given: list[object] = [literals.numbers(column[first:end]) for column in self._numbers.values()]
+        for column in self._texts.values():
+            given += literals.joined(column[first:end])
+        events = list(dict.fromkeys(self._numbers["seq"][first:end]))
+        given += _written(_OF_EVENTS, events, [self._events[seq] for seq in events])
+        kinds = list(dict.fromkeys(self._numbers["kind"][first:end]))
+        given += _written(_OF_KINDS, kinds, [self._told[kind] for kind in kinds])
+        return given
+
+
+def _told(line: LogLine, common: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return what the table is told of a kind of lines."""
+    severity, facility, form, *rest = common
+    return (
+        severity if line.HasField("severity") else None,
+        facility if line.HasField("facility") else None,
+        literals.texts(line.topics),
+        FORM_NAMES.get(form, "plain"),
+        *rest,
+    )
+
+
+def _written(columns: Sequence[_Column], keys: Sequence[int], rows: Sequence[tuple[Any, ...]]) -> list[str]:
+    told = zip(columns, zip(*rows, strict=True), strict=True)
+    return [literals.numbers(keys), *(column.literal(values) for column, values in told)]
 
 
 async def insert_lines(tx: Transaction, log_id: str, lines: LogLines) -> None:
     """Store lines. Their partitions are there."""
-    for columns in lines.statements():
-        await tx.execute(_INSERT, [log_id, *columns])
-
-
-@lru_cache(maxsize=1024)
-def _words(topics: tuple[str, ...]) -> str:
-    return literals.texts(topics)
-
-
-def _length(text: str | None) -> int:
-    return len(text) if text else 0
+    for given in lines.statements():
+        await tx.execute(_INSERT, [log_id, *given])

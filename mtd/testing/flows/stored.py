@@ -13,6 +13,7 @@ _BLOCKS = (
     " coalesce(sum(octet_length(block)), 0)::int8 FROM mtd.flow_block"
 )
 _DUE = "SELECT count(*) FROM mtd.flow_due WHERE bucket_s = 60"
+_SUMMED = "SELECT coalesce(sum(coalesce(flows[1], 0) + other_flows), 0)::int8 FROM mtd.flow_sum_1m WHERE dimension = 'total'"
 _SUMS = (
     "SELECT dimension, sum((SELECT sum(one) FROM unnest(octets) one) + other_octets)::int8,"
     " sum((SELECT sum(one) FROM unnest(packets) one) + other_packets)::int8,"
@@ -42,6 +43,14 @@ class Stored:
     sums: Sums = field(default_factory=Sums)
     by_dimension: Mapping[str, int] = field(default_factory=dict)
     by_protocol: Mapping[int, int] = field(default_factory=dict)
+
+
+def is_summed(connection: psycopg.Connection[Any], records: int) -> bool:
+    """Whether no minute is due, and so many records are in the sums: asked again and again, it must cost little."""
+    due, summed = connection.execute(_DUE).fetchone(), connection.execute(_SUMMED).fetchone()
+    assert due is not None
+    assert summed is not None
+    return not due[0] and summed[0] >= records
 
 
 def count_stored(connection: psycopg.Connection[Any], *, sums: bool) -> Stored:

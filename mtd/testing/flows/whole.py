@@ -16,7 +16,7 @@ import psycopg
 
 from mtd.testing.end_to_end import postmaster_pid, wait_for_first_polls
 from mtd.testing.flows.prepared import FORMS, Prepared, prepare, restamped
-from mtd.testing.flows.stored import Stored, count_stored
+from mtd.testing.flows.stored import Stored, count_stored, is_summed
 from mtd.testing.harness import Stage, free_udp_port, usage_of
 
 Say = Callable[[str], None]
@@ -176,15 +176,11 @@ def _wait(stage: Stage, wanted: int, look: Callable[[], Stored], say: Say) -> St
 
 def _wait_for_sums(stage: Stage, connection: psycopg.Connection[Any], records: int, say: Say) -> Stored:
     deadline = time.monotonic() + _SUMS_S
-    while True:
-        found = count_stored(connection, sums=True)
-        if found.sums.flows >= records and not found.minutes_due:
-            return found
-        if time.monotonic() > deadline:
-            return found
+    while not is_summed(connection, records) and time.monotonic() < deadline:
         _check(stage)
-        say(f"{found.sums.flows:,} of {records:,} records summed up, {found.minutes_due} minutes are due")
+        say(f"{records:,} records are summed up")
         time.sleep(_LOOK_S)  # noqa: TID251
+    return count_stored(connection, sums=True)
 
 
 def _check(stage: Stage) -> None:

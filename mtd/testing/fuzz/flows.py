@@ -20,6 +20,7 @@ from mtd.flowsums.minute import MinuteTally
 from mtd.flowsums.tally import NOTHING, Volume
 from mtd.lab.flows import Dialect, FlowGenerator, FlowPlan
 from mtd.lab.scenario import FlowForm
+from mtd.listeners.flows.ledger import RECORDS, Ledger, numbers_for
 from mtd.listeners.flows.portions import portions_of
 from mtd.listeners.flows.receiver import Source
 from mtd.model.events import Origin
@@ -38,6 +39,7 @@ _PASSES_US = (*[0, 1000] * 50, 1_000_000)  # from one datagram to the next
 _TOLD_EACH = 20_000
 _WORDS = (0, 1, 2, 3, 4, 5, 9, 10, 20, 48, 255, 256, 257, 258, 0x7FFF, 0x8001, 0xFFFE, 0xFFFF)
 _ADDRESS = "192.0.2.1"
+_PORTS = (2055, 2055, 2055, 2055, *range(40_000, 40_100))
 _SPOILED = ("insane", "empty")  # records that are counted instead of being kept
 _LENGTH = struct.Struct(">H")
 
@@ -61,7 +63,8 @@ class Reader:
     """A sender's state, and what became of all that it sent."""
 
     def __init__(self, limits: Limits | None = None) -> None:
-        self.source = Source(())
+        self._row = Ledger(memoryview(bytearray(8 * numbers_for(1))).cast("Q")).row_of(_ADDRESS)
+        self.source = Source((), self._row)
         self._limits = limits or Limits()
         if limits is not None:
             self.source.exporter = Exporter(limits)
@@ -69,15 +72,15 @@ class Reader:
         self.unlike = 0
         """Blocks, and minutes, that don't add up to what was told of them."""
 
-    def feed(self, datagram: bytes, at_us: int) -> None:
-        """Take a datagram."""
+    def feed(self, datagram: bytes, at_us: int, port: int = _PORTS[0]) -> None:
+        """Take a datagram that was sent from a port."""
         self.fed += 1
-        self.source.feed(datagram, at_us)
+        self.source.feed(datagram, at_us, port)
 
     def flush(self) -> None:
         """Make events of what waits, as the daemon gets them, and sum their blocks up as those of one minute."""
         whole, tally = NOTHING, MinuteTally()
-        for flows in (*self.source.exporter.take(), *self.source.agent.take()):
+        for flows in self.source.take():
             for portion in portions_of(flows, _ADDRESS, None, self.source.faults):
                 self.stored += portion.records
                 flow_event(Origin("", ""), portion, portion.received_us).SerializeToString()
@@ -94,6 +97,8 @@ class Reader:
         spoiled = sum(self.source.faults.counts[name] for name in _SPOILED)
         if netflow.records + sflow.records != self.stored + spoiled:
             yield f"{netflow.records + sflow.records} records were read, {self.stored} stored, {spoiled} given up"
+        if self._row[RECORDS] != netflow.records + sflow.records:
+            yield f"{self._row[RECORDS]} of {netflow.records + sflow.records} records are in the ledger"
         if self.unlike:
             yield f"{self.unlike} blocks add up to something else"
         learned = self.source.exporter.learned()
@@ -114,6 +119,7 @@ class Reader:
             "records": netflow.records + sflow.records,
             "stored_records": self.stored,
             "templates": netflow.templates,
+            "template_conflicts": netflow.template_conflicts,
             "restarts": netflow.restarts,
             "held_sets": netflow.held,
             "dropped": {
@@ -158,7 +164,7 @@ def fuzz_flows(
         datagram = malformed(values, good)
         at_us += values.chance.choice(_PASSES_US)
         try:
-            reader.feed(datagram, at_us)
+            reader.feed(datagram, at_us, values.chance.choice(_PORTS))
             if number % _AT_ONCE == 0 or number == count:
                 reader.flush()
         except Exception as error:

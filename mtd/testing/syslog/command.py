@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 from rich.console import Console
 
@@ -37,20 +39,19 @@ from mtd.testing.syslog.run import SyslogPlan, judge, measure_syslog
     show_default=True,
     help="How long that is; 0 for none.",
 )
+@click.option(
+    "--workers", type=click.IntRange(0, 64), default=0, show_default=True, help="Processes that receive."
+)
 @click.option("--without-rsyslog", is_flag=True, help="Leave the peer out, which has to be installed for it.")
 @click.option("--profile", is_flag=True, help="Sample the daemon's stack: where its time goes.")
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as one line of JSON.")
 @click.option("--keep", is_flag=True, help="Keep the folder with logs and data.")
 def syslog(
-    rate: float,
-    seconds: float,
-    senders: int,
-    burst_rate: float,
-    burst_seconds: float,
+    *,
     without_rsyslog: bool,
-    profile: bool,
     as_json: bool,
     keep: bool,
+    **plan: Any,
 ) -> None:
     """Log lines of many routers over UDP, up to rows in PostgreSQL; and rsyslog with the same.
 
@@ -66,17 +67,15 @@ def syslog(
     drain_s          How long after the last datagram rows still came.
     lost             Lines that aren't stored, by the counter that tells of them.
     unaccounted      Lines that are neither stored nor counted. There must be none.
-    lines_per_cpu_s  Lines for each second of a processor that was used.
+    lines_per_cpu_s  Lines for each second of a processor that was used: by the daemon without its workers, by PostgreSQL, by
+                     all together.
     daemon_waited_for_cpu_s  So long it could have gone on, and other processes had the processors.
     profile          Shares of the samples, in percent: of a function alone, and with what it called.
 
     Ends with 1 if a line of the steady phase is lost, or one of either unaccounted for.
     """
     console = Console(stderr=True)
-    plan = SyslogPlan(
-        rate, seconds, senders, burst_rate, burst_seconds, rsyslog=not without_rsyslog, profile=profile
-    )
     with folder(console, keep=keep) as place, console.status("starting") as status:
-        figures = measure_syslog(place, plan, status.update)
+        figures = measure_syslog(place, SyslogPlan(**plan, rsyslog=not without_rsyslog), status.update)
     show(console, figures, as_json=as_json)
     end_with(console, judge(figures))

@@ -29,9 +29,12 @@ _LOOK_S = 0.25
 _SETTLED_S = 2.0
 _STUCK_S = 60.0
 _FEW_EVENTS = 20
+_QUEUES = ("waiting", "handed_over")
+_WORKER = b"mtd.listeners.syslog.worker"
 _LOSSES = {
     "kernel": "mtd_listeners_kernel_dropped_total",
     "inbox_full": 'mtd_listeners_dropped_total{listener="syslog",reason="queue_full"}',
+    "worker_died": 'mtd_listeners_dropped_total{listener="syslog",reason="worker_died"}',
     "too_fast": 'mtd_listeners_dropped_total{listener="syslog",reason="too_fast"}',
     "not_recorded": 'mtd_listeners_dropped_total{listener="syslog",reason="not_recorded"}',
     "unknown_sender": 'mtd_listeners_dropped_total{listener="syslog",reason="unknown_sender"}',
@@ -50,6 +53,7 @@ class SyslogPlan:
     burst_seconds: float = 3.0
     rsyslog: bool = True
     profile: bool = False
+    workers: int = 0
 
 
 @contextlib.contextmanager
@@ -58,7 +62,13 @@ def running_daemon(folder: Path, plan: SyslogPlan, say: Say) -> Iterator[Stage]:
     port = free_port()
     settings = {
         # What one router may send is no matter here.
-        "syslog": {"enabled": True, "host": "127.0.0.1", "udp_port": port, "lines_per_s": 1e6},
+        "syslog": {
+            "enabled": True,
+            "host": "127.0.0.1",
+            "udp_port": port,
+            "lines_per_s": 1e6,
+            "workers": plan.workers,
+        },
     }
     with Stage(folder, settings=settings) as stage:
         say("starting the daemon with its own PostgreSQL")
@@ -106,7 +116,7 @@ def _wait_until_known(stage: Stage, port: int, plan: SyslogPlan) -> None:
 
 def measure_syslog(folder: Path, plan: SyslogPlan, say: Say) -> dict[str, Any]:
     """Run all phases and return the figures."""
-    figures: dict[str, Any] = {"senders": plan.senders}
+    figures: dict[str, Any] = {"senders": plan.senders, "workers": plan.workers}
     if plan.rsyslog:
         with running_peer(folder / "rsyslog") as peer:
             figures["rsyslog"] = {"version": peer.version}
@@ -163,13 +173,14 @@ def _phase(stage: Stage, plan: SyslogPlan, rate: float, seconds: float) -> dict[
     postmaster, daemon = postmaster_pid(stage), stage.daemon.pid
     with psycopg.connect(stage.dsn(), autocommit=True) as connection:
         stored_before, lost_before = _count(connection), _losses(stage)
-        cpu = (usage_of(daemon, without=[postmaster]).cpu_s, usage_of(postmaster).cpu_s)
+        workers = _workers_of(daemon)
+        cpu = _cpu_of(daemon, postmaster, workers)
         waited = _waited_s(daemon)
         began = time.monotonic()
         told = _send(udp_port(stage), rate, seconds, plan.senders)
         sent_s = time.monotonic() - began
         arrived_s = _wait_until_stored(stage, connection, began)
-        used = (usage_of(daemon, without=[postmaster]).cpu_s - cpu[0], usage_of(postmaster).cpu_s - cpu[1])
+        used = [now - then for now, then in zip(_cpu_of(daemon, postmaster, workers), cpu, strict=True)]
         waited = _waited_s(daemon) - waited
         stored = _count(connection) - stored_before
     lost = {
@@ -184,6 +195,7 @@ def _phase(stage: Stage, plan: SyslogPlan, rate: float, seconds: float) -> dict[
         "drain_s": round(max(0.0, arrived_s - sent_s), 2),
         "cpu_s": {
             "daemon": round(used[0], 2),
+            "workers": round(used[2], 2),
             "postgresql": round(used[1], 2),
             "sender": told["cpu_s"],
         },
@@ -191,10 +203,30 @@ def _phase(stage: Stage, plan: SyslogPlan, rate: float, seconds: float) -> dict[
         "lines_per_cpu_s": {
             "daemon": round(stored / used[0]),
             "postgresql": round(stored / used[1]),
-            "both": round(stored / sum(used)),
+            "all": round(stored / sum(used)),
         },
         "memory_mb": round(usage_of(daemon, without=[postmaster]).rss_bytes / 1e6),
     }
+
+
+def _cpu_of(daemon: int, postmaster: int, workers: Sequence[int]) -> tuple[float, float, float]:
+    """Return processor seconds so far: the daemon's, PostgreSQL's and the workers'."""
+    own = usage_of(daemon, without=[postmaster, *workers]).cpu_s
+    return own, usage_of(postmaster).cpu_s, sum(usage_of(pid).cpu_s for pid in workers)
+
+
+def _workers_of(daemon: int) -> list[int]:
+    """Return the processes that receive for a daemon."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        with contextlib.suppress(OSError):  # it ended while we looked
+            command = (entry / "cmdline").read_bytes().split(b"\0")
+            parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+            if parent == daemon and _WORKER in command:
+                found.append(int(entry.name))
+    return found
 
 
 def _sent(told: Mapping[str, Any]) -> dict[str, Any]:
@@ -225,7 +257,7 @@ def _wait_until_stored(stage: Stage, connection: psycopg.Connection, began: floa
 def _is_idle(stage: Stage) -> bool:
     """Return whether no line waits, neither before the log nor behind it, but for what is recorded all the time."""
     page = stage.http("/metrics").splitlines()
-    waiting = _sum(page, 'mtd_core_queue_depth{queue="listeners.waiting"}')
+    waiting = sum(_sum(page, f'mtd_core_queue_depth{{queue="listeners.{name}"}}') for name in _QUEUES)
     behind = _sum(page, 'mtd_projections_lag_events{projection="logs"}')
     return waiting == 0 and behind < _FEW_EVENTS
 

@@ -190,11 +190,12 @@ def _ospf_table(name: str, version: int, path: str, requires: str) -> Menu:
         table="ospf_neighbor" if version == 2 else "ospf_v3_neighbor",
         reads=read.OSPF_READS,
         transform=read.ospf(version),
-        labels=Labels(name="neighbor"),
+        labels=Labels(name="neighbor", logged="log-name"),
         fields=(
             *columns(
                 "router-id", "address", "interface", "instance", "area", "state", "priority", "dr", "bdr"
             ),
+            *columns("log-name"),
             Moment(field="adjacency", name="since"),
         ),
         tallies=(

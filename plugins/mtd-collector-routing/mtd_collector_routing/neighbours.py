@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 
 from mtd.model.command import Rows
@@ -22,7 +23,7 @@ OSPF_READS = (
 )
 OSPF_COLUMNS = (
     *("neighbor", "router-id", "address", "interface", "instance", "area", "state", "state-changes"),
-    *("adjacency", "priority", "dr", "bdr"),
+    *("adjacency", "priority", "dr", "bdr", "log-name"),
 )
 LDP_READS = (
     *("transport", "local-transport", "peer", "addresses", "operational", "disabled", "dynamic", "passive"),
@@ -56,9 +57,9 @@ def ospf(version: int | None) -> Callable[[Rows], Rows]:
     """
 
     def neighbours(rows: Rows) -> Rows:
-        found = _ospf(rows_of(rows))
+        found = _with_log_names(list(_ospf(rows_of(rows))))
         if version is not None:
-            found = (row for row in found if (b":" in row["address"]) is (version == 3))
+            found = [row for row in found if _is_version_3(row) is (version == 3)]
         return joined(apart("neighbor", found, ("interface", "instance")), OSPF_COLUMNS)
 
     return neighbours
@@ -81,6 +82,23 @@ def _ospf(rows: list[Row]) -> Iterator[Row]:
             if old in row:
                 made[new] = row[old]
         yield made
+
+
+def _with_log_names(found: list[Row]) -> list[Row]:
+    """Add what lines of the router's log call a neighbour; nothing where two are called so, as over two links."""
+    names = [
+        (b"OSPFv3 " if _is_version_3(row) else b"OSPFv2 ") + row["router-id"] if row.get("router-id") else b""
+        for row in found
+    ]
+    counts = Counter(names)
+    return [
+        row | {"log-name": name} if name and counts[name] == 1 else row
+        for row, name in zip(found, names, strict=True)
+    ]
+
+
+def _is_version_3(row: Row) -> bool:
+    return b":" in row["address"]
 
 
 def ldp(rows: Rows) -> Rows:

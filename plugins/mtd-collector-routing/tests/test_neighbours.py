@@ -44,6 +44,23 @@ def test_both_versions_of_ospf_in_one_menu_come_apart() -> None:
     assert neighbours.ospf(None)(told).count == 2
 
 
+def test_a_neighbour_is_called_as_in_the_log_where_that_tells_which() -> None:
+    told = rows_of(
+        [
+            {"address": "10.0.0.2", "router-id": "10.255.0.2"},
+            {"address": "fe80::2%ether1", "router-id": "10.255.0.2"},
+            # The same router over two links: a line says of neither which.
+            {"address": "10.0.1.3", "router-id": "10.255.0.3"},
+            {"address": "10.0.2.3", "router-id": "10.255.0.3"},
+            {"address": "10.0.3.4"},
+        ]
+    )
+    names = [b"OSPFv2 10.255.0.2", b"OSPFv3 10.255.0.2", None, None, None]
+    assert neighbours.ospf(None)(told).column("log-name") == names
+    assert neighbours.ospf(2)(told).column("log-name") == [names[0], None, None, None]
+    assert neighbours.ospf(3)(told).column("log-name") == [names[1]]
+
+
 def test_one_address_on_two_interfaces_is_two_neighbours() -> None:
     told = rows_of([{"address": "10.0.0.2", "interface": name} for name in ("ether1", "ether2")])
     assert neighbours.ospf(2)(told).column("neighbor") == [b"10.0.0.2", b"10.0.0.2#ether2"]

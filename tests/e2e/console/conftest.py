@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
@@ -125,9 +124,13 @@ def fill(stage: Rig) -> None:
         stage.add_devices(
             [router], lambda _, name=name: {"role": name.rpartition("-")[0] or "edge"}, **quick, **often
         )
-    spare = {"host": "192.0.2.1", "username": "mtd", "password": "x", "enabled": False}
-    with stage.client() as client, ThreadPoolExecutor(4) as threads:
-        list(threads.map(lambda n: client.create_device(name=f"spare-{n:04}", **spare), range(SPARES)))
+    # By one statement: the daemon follows the inventory, whoever changes it.
+    stage.sql(
+        "INSERT INTO device (tenant_id, name, host, port, username, tls_mode, enabled)"
+        " SELECT tenant_id, 'spare-' || to_char(number, 'FM0000'), '192.0.2.1', 8728, 'mtd', 'off', false"
+        " FROM tenant, generate_series(0, %s) AS number WHERE tenant.name = 'default'",
+        SPARES - 1,
+    )
     stage.wait_until_polled(*HEALTHY)
     stage.notes["ids"] = {device["name"]: device["id"] for device in stage.devices().values()}
 

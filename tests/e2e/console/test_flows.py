@@ -82,6 +82,22 @@ def test_routers_are_chosen_by_keyboard(desk: Desk) -> None:
     expect(page.get_by_test_id("flow-enabling")).to_contain_text("/ip traffic-flow target add")
 
 
+def test_a_year_is_typed_digit_by_digit(desk: Desk) -> None:
+    page = desk.open("#/flows", ready="[data-testid=until]")
+    until = page.get_by_test_id("until")
+    until.fill("2026-11-25T14:03")
+    expect(page).to_have_url(re.compile("until="))
+    until.focus()
+    page.keyboard.press("Tab")  # month, day, year
+    page.keyboard.press("Tab")
+    page.keyboard.type("2024", delay=100)
+    expect(until).to_have_value("2024-11-25T14:03")
+    us = page.evaluate("() => new Date('2024-11-25T14:03').getTime() * 1000")
+    expect(page).to_have_url(re.compile(f"until={us}"))
+    page.get_by_role("button", name="Until now").click()
+    expect(until).to_have_value("")
+
+
 def test_paths_are_drawn_and_listed(desk: Desk) -> None:
     truth = exported(desk).truth
     page = desk.open(f"#/flows?view=paths&{range_of(desk)}", ready="[data-testid=sankey]")

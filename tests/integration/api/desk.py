@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import websockets
-from prometheus_client import REGISTRY, CollectorRegistry
+from prometheus_client import CollectorRegistry
 
 from mtd.api.config import HttpConfig
 from mtd.api.console.config import ConsoleConfig
@@ -139,10 +139,6 @@ async def next_of(socket: Any, kind: str) -> dict[str, Any]:
             message: dict[str, Any] = json.loads(await socket.recv())
             if message["type"] == kind:
                 return message
-
-
-def counted(name: str, **labels: str) -> float:
-    return REGISTRY.get_sample_value(name, labels) or 0.0
 
 
 def wanted(*devices: str, **more: Any) -> str:

@@ -78,7 +78,7 @@ def test_a_long_list_does_not_wait_for_ticks(monkeypatch: pytest.MonkeyPatch) ->
     async def main() -> None:
         async with opened() as desk:
             desk.backend.rows = [row(one, "n" * 100_000) for one in DEVICES]  # a list of 5 MB
-            async with desk.connect() as socket:
+            async with desk.connect(close_timeout=0.1) as socket:  # the rest of the list is not read
                 await next_of(socket, "fleet")
             monkeypatch.setattr(console_socket, "TICK_S", 3600.0)
             async with asyncio.timeout(30), desk.connect() as socket:

@@ -3,47 +3,33 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 
 from mtd.app import maintenance
 from mtd.app.config import Settings
-from mtd.app.maintenance import DatabaseComparison, compare_with_database, migrate_database
+from mtd.app.maintenance import migrate_database
 from mtd.app.storage import storage_report
 from mtd.codec.blocks import encode_axis
-from mtd.core.clock import SYSTEM_CLOCK
 from mtd.core.errors import Misconfigured
-from mtd.eventlog.config import EventLogConfig
-from mtd.eventlog.sqlite.log import SqliteEventLog
-from mtd.eventlog.sqlite.verify import verify_file
 from mtd.model.device import DEFAULT_TENANT_ID, DeviceStatus, Outcome, Severity
 from mtd.model.events import Origin, frame_event, layout_event, outcome_event, state_event
 from mtd.model.layout import Layout, Series
 from mtd.model.metric import Lane
 from mtd.model.observation import FrameValues, OutcomeReport, StateChange
-from mtd.projections.all import default_projections
-from mtd.projections.runner import ProjectionRunner
 from mtd.storage.cold import frames
 from mtd.storage.cold.blocks import AxisRow, write_axes
 from mtd.storage.cold.connection import ColdConnection
 from mtd.storage.cold.partitions import ColdPartitions
-from mtd.storage.config import PartitionsConfig
 from mtd.storage.partitioned import TELEMETRY_AXIS
-from mtd.storage.partitions import Partitions
-from mtd.storage.pool import Database
-from mtd.testing import run_async
+from tests.integration.app.comparing_kit import DEVICES, Place, now_us, origin, place
 
-DEVICES = [str(uuid.UUID(int=number)) for number in (1, 2)]
+__all__ = ["place"]
+
 LAYOUT = Layout.of("t0", (Series("iface.rx_bytes_total", "*1", Lane.COUNTER),))
 MINUTE_US = 60_000_000
-
-
-def origin(device: str) -> Origin:
-    return Origin(DEFAULT_TENANT_ID, "collector", device)
 
 
 def frame(device: str, at: int, received: int | None = None) -> Any:
@@ -65,82 +51,8 @@ def day(at: int) -> list[Any]:
     ]
 
 
-class Place:
-    """A log's file, a database, and the projections between them."""
-
-    def __init__(self, folder: Path, dsn: str) -> None:
-        self.dsn = dsn
-        self.settings = Settings.model_validate(
-            {"daemon": {"data_dir": str(folder)}, "database": {"dsn": dsn}}
-        )
-
-    def project(self, *batches: Sequence[Any]) -> None:
-        """Append to the log, and project what is in it."""
-        run_async(self._project(batches))
-
-    async def _project(self, batches: Sequence[Sequence[Any]]) -> None:
-        log = SqliteEventLog(EventLogConfig(path=self.settings.event_log_path, commit_interval_s=0))
-        await log.start()
-        db = Database(self.dsn)
-        await db.start()
-        partitions = Partitions(db, PartitionsConfig(ahead_hours=1, ahead_days=1))
-        await partitions.maintain()
-        runner = ProjectionRunner(log, db, default_projections(partitions))
-        await runner.start()
-        try:
-            for batch in batches:
-                await log.append(batch)
-            await runner.wait_for(log.stats().last_seq)
-        finally:
-            await runner.stop()
-            await db.stop()
-            await log.stop()
-
-    def append(self, batch: Sequence[Any]) -> None:
-        """Append to the log alone."""
-
-        async def work() -> None:
-            log = SqliteEventLog(EventLogConfig(path=self.settings.event_log_path, commit_interval_s=0))
-            await log.start()
-            await log.append(batch)
-            await log.stop()
-
-        run_async(work())
-
-    def compare(self) -> DatabaseComparison:
-        """Compare, as the command does."""
-        return compare_with_database(self.settings, verify_file(self.settings.event_log_path))
-
-    def sql(self, statement: str, *params: Any) -> None:
-        """Change what is stored."""
-        with psycopg.connect(self.dsn, autocommit=True, options="-c search_path=mtd") as connection:
-            connection.execute(statement, params or None)
-
-
-@pytest.fixture
-def place(tmp_path: Path, postgres_dsn: str) -> Place:
-    made = Place(tmp_path, postgres_dsn)
-    made.sql(
-        "INSERT INTO tenant (tenant_id, name) VALUES (%s, 'default') ON CONFLICT DO NOTHING",
-        DEFAULT_TENANT_ID,
-    )
-    for number, device in enumerate(DEVICES):
-        made.sql(
-            "INSERT INTO device (tenant_id, device_id, name, host, port, username, tls_mode)"
-            " VALUES (%s, %s, %s, 'h', 1, 'u', 'off')",
-            DEFAULT_TENANT_ID,
-            device,
-            f"device-{number}",
-        )
-    return made
-
-
-def now_us() -> int:
-    return SYSTEM_CLOCK.now_us()
-
-
 def test_what_was_projected_is_there(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(maintenance, "_EVENTS_AT_ONCE", 7)
+    monkeypatch.setattr(maintenance, "_ROWS_AT_ONCE", 7)
     place.project(day(now_us()), day(now_us() + MINUTE_US))
     found = place.compare()
     assert found.ok
@@ -148,6 +60,8 @@ def test_what_was_projected_is_there(place: Place, monkeypatch: pytest.MonkeyPat
         "telemetry_frame": (80, 80),
         "device_health": (6, 6),
         "event": (2, 2),
+        "log_record": (0, 0),
+        "flow_block": (0, 0),
     }
     assert (found.latest_checked, found.events_behind) == (2, 0)
     assert "as the log says" in found.describe()

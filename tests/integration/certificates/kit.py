@@ -15,7 +15,6 @@ import grpc.aio
 import psycopg2
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
-from prometheus_client import REGISTRY
 
 from mtd.api.grpc.server import GrpcServer, ServicePart
 from mtd.app.certificates import Certificates
@@ -210,10 +209,6 @@ async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(15):
         while not condition():
             await asyncio.sleep(0.01)
-
-
-def count(name: str, **labels: str) -> float:
-    return REGISTRY.get_sample_value(name, labels) or 0.0
 
 
 def rows(dsn: str, sql: str) -> list[tuple[Any, ...]]:

@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import struct
+import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -14,8 +15,9 @@ import pytest
 
 from mtd.core.backoff import Backoff
 from mtd.core.errors import Bug
-from mtd.core.worker_process import Hear, WorkerProcess
+from mtd.core.worker_process import Hear, Patience, WorkerProcess
 from mtd.testing import run_async
+from mtd.testing.metrics import metric
 
 # Gives back each line of its input as a frame: four bytes of length, and the line the other way round.
 ECHO = """
@@ -24,6 +26,25 @@ for line in sys.stdin.buffer:
     os.write(1, struct.pack(">I", len(line)) + line[::-1])
 """
 WAIT = "import sys; sys.stdin.read()"
+# Shows signs of life from its loop, as long as that runs.
+BEATING = """
+import sys, time
+from mtd.core.pulse import Heart
+heart = Heart()
+print("hello", flush=True)
+while True:
+    heart.beat()
+    time.sleep(0.01)
+"""
+# A program for ``mtd.core.worker_main``, whose work is {}.
+WORKING = """
+import mtd.core.worker_main as main
+main.BEAT_S, main._LONGEST_WORK_S = 0.02, {}
+def run(job, stop):
+    main.say("hello")
+    {}
+main.work(run)
+"""
 
 
 async def until(condition: Callable[[], bool], timeout_s: float = 20) -> None:
@@ -45,11 +66,19 @@ def serve(
     on_end: Callable[[], None] = lambda: None,
     fds: tuple[int, ...] = (),
     stop_s: float = 1.0,
+    silence_s: float = 0.0,
 ) -> None:
     async def main() -> None:
         backoff = Backoff(first_s=0.05, cap_s=0.1)
         worker = WorkerProcess(
-            "test", ("-c", program), job, hear, fds=fds, stop_s=stop_s, on_end=on_end, backoff=backoff
+            "test",
+            ("-c", program),
+            job,
+            hear,
+            fds=fds,
+            patience=Patience(stop_s, silence_s),
+            on_end=on_end,
+            backoff=backoff,
         )
         await worker.start()
         try:
@@ -190,3 +219,97 @@ def test_one_that_is_stopped_while_it_is_launched_leaves_nothing() -> None:
         await asyncio.sleep(0)
 
     serve(body, "import threading; threading.Event().wait()")
+
+
+# -- workers that hang -------------------------------------------------------------
+
+
+class Greeted:
+    """Notes that a worker said something, which it does once it works."""
+
+    def __init__(self) -> None:
+        self.greetings = 0
+
+    async def __call__(self, reader: asyncio.StreamReader) -> None:
+        while await reader.readline():
+            self.greetings += 1
+
+
+def silences() -> float:
+    return metric("mtd_core_worker_silences_total", worker="test")
+
+
+def test_a_worker_that_is_stopped_in_its_tracks_is_killed_and_started_again(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    before, greeted = silences(), Greeted()
+
+    async def body(worker: WorkerProcess) -> None:
+        await until(lambda: greeted.greetings > 0 and worker.pid is not None)
+        assert worker.pid is not None
+        os.kill(worker.pid, signal.SIGSTOP)
+        await until(lambda: greeted.greetings > 1)
+        assert "no sign of life" in worker.died
+
+    serve(body, BEATING, hear=greeted, silence_s=3)
+    assert silences() > before
+    assert "look for a machine without free memory" in caplog.text
+
+
+def test_a_worker_whose_work_does_not_end_is_killed_and_says_where_it_was(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    before, greeted = silences(), Greeted()
+
+    async def body(worker: WorkerProcess) -> None:
+        await until(lambda: greeted.greetings > 1)
+
+    program = WORKING.format(0.2, "while True: pass")
+    serve(body, program, hear=greeted, job=lambda: b"{}\n", silence_s=3)
+    assert silences() > before
+    assert "in run" in caplog.text
+
+
+@pytest.mark.parametrize("work", ["stop.wait(3600)", "while not stop.is_set(): pass"])
+def test_a_worker_that_works_or_waits_is_left_alone(work: str) -> None:
+    before, greeted = silences(), Greeted()
+
+    async def body(worker: WorkerProcess) -> None:
+        await until(lambda: greeted.greetings == 1)
+        assert worker._pulse is not None
+        beats = worker._pulse.beats
+        await until(lambda: worker._pulse is not None and worker._pulse.beats > beats + 100)
+        assert worker.died == ""
+
+    serve(body, WORKING.format(1.0, work), hear=greeted, job=lambda: b"{}\n", silence_s=30)
+    assert (silences() - before, greeted.greetings) == (0, 1)
+
+
+def test_a_worker_that_never_begins_is_killed() -> None:
+    before = silences()
+
+    async def body(worker: WorkerProcess) -> None:
+        await until(lambda: "no sign of life" in worker.died)
+
+    serve(body, WAIT, silence_s=0.3)
+    assert silences() > before
+
+
+def test_where_all_stood_still_no_worker_is_killed() -> None:
+    """As a virtual machine does, or a container that is frozen."""
+    greeted = Greeted()
+
+    async def body(worker: WorkerProcess) -> None:
+        await until(lambda: greeted.greetings > 0)
+        first, pulse = worker.pid, worker._pulse
+        assert first is not None
+        assert pulse is not None
+        os.kill(first, signal.SIGSTOP)
+        await asyncio.sleep(0.7)  # so that what it showed until then was seen
+        threading.Event().wait(3.5)  # the loop, and so the look at the pulse, comes late
+        asyncio.get_running_loop().call_later(0.2, os.kill, first, signal.SIGCONT)
+        beats = pulse.beats
+        await until(lambda: pulse.beats > beats)
+        assert worker.pid == first
+
+    serve(body, BEATING, hear=greeted, silence_s=3)

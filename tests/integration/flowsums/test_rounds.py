@@ -279,6 +279,17 @@ def test_tenants_are_apart(postgres_dsn: str) -> None:
         assert ask(postgres_dsn, tenants.format(table)) == [(TENANT, DEVICE), (OTHER_TENANT, OTHER)]
 
 
+def test_a_device_of_two_tenants_can_t_be_and_is_told(postgres_dsn: str) -> None:
+    put(postgres_dsn, THEN, records_of(3))
+    sum_up(postgres_dsn)
+    put(postgres_dsn, THEN, records_of(4), tenant=OTHER_TENANT)
+    account = sum_up(postgres_dsn)
+    assert [(one.tenant_id, one.reason, one.again) for one in account.failed] == [
+        (OTHER_TENANT, "damaged", True)
+    ]
+    assert plain(postgres_dsn, THEN, "flow_sum_1h") == expected(records_of(3))
+
+
 def test_a_partition_that_somebody_dropped_is_made_again(postgres_dsn: str) -> None:
     put(postgres_dsn, THEN, records_of(3))
     account = Account()

@@ -10,7 +10,6 @@ from typing import Any
 
 import grpc
 import grpc.aio
-from prometheus_client import REGISTRY
 
 from mtd.api.access.interfaces import Credentials
 from mtd.api.grpc.ingest import IngestServicer
@@ -241,10 +240,6 @@ async def stored(world: World) -> list[str]:
 
 def names(first: int, last: int) -> list[str]:
     return [f"event-{number}" for number in range(first, last + 1)]
-
-
-def counted(name: str, **labels: str) -> float:
-    return REGISTRY.get_sample_value(name, labels) or 0.0
 
 
 def with_hub(dsn: str, body: Callable[[Hub], Awaitable[None]], **settings: Any) -> None:

@@ -1,4 +1,4 @@
-"""One fact that a poll and a log line tell is one event, whichever comes first, from whatever log, however often."""
+"""One fact that polls, log lines and traps tell is one event, whichever comes first, from whatever log, however often."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import uuid
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import count
+from itertools import count, permutations
 from typing import Any
 
 import pytest
@@ -26,6 +26,7 @@ from mtd.projections.timeline import MOST_LINES, Timeline
 from mtd.queries.counts import read_event_days
 from mtd.queries.events import EventQueries
 from mtd.queries.records import StoredEvent
+from mtd.storage.txn import Transaction
 from tests.integration.projections.kit import DEVICE, OTHER_DEVICE, TENANT, World, in_world, now_us, origin
 
 SECOND = 1_000_000
@@ -40,6 +41,10 @@ ROWS = (
 )
 
 
+class NotToday(Exception):
+    """What a transaction did is taken back."""
+
+
 def lines(*entries: LogEntry, device: str = DEVICE) -> Envelope:
     told = [
         replace(entry, text=f"{entry.entity} {entry.new}", original=str(entry.received_us))
@@ -49,7 +54,8 @@ def lines(*entries: LogEntry, device: str = DEVICE) -> Envelope:
 
 
 def line(at: int, new: str = "down", entity: str = "ether1", device: str = DEVICE) -> Envelope:
-    return lines(replace(LINK, received_us=at, new=new, entity=entity), device=device)
+    old = "up" if new == "down" else "down"
+    return lines(replace(LINK, received_us=at, old=old, new=new, entity=entity), device=device)
 
 
 def login(at: int, user: str = "admin") -> Envelope:
@@ -58,10 +64,15 @@ def login(at: int, user: str = "admin") -> Envelope:
 
 def poll(at: int, new: str = "down", old: str = "up", device: str = DEVICE, **facts: str) -> Envelope:
     told = {"entity_id": "*1", "entity_label": "ether1", "message": f"ether1 is {new}", **facts}
+    severity = Severity(told.pop("severity", "warning"))
     change = StateChange(
-        "interface.oper.changed", Severity.WARNING, "interface", field="running", old=old, new=new, **told  # type: ignore[arg-type]
+        "interface.oper.changed", severity, "interface", field="running", old=old, new=new, **told
     )  # fmt: skip
     return state_event(origin(device), change, at, at + 10)
+
+
+def trap(at: int, new: str = "down", old: str = "up", **facts: str) -> Envelope:
+    return poll(at, new, old, told_by="trap", **{"message": f"ether1 is {new}, says a trap", **facts})
 
 
 class Logs:
@@ -133,6 +144,70 @@ def test_a_poll_and_a_line_are_one_event(postgres_dsn: str, line_first: bool) ->
         assert await EventQueries(world.doors).before(event.position, 10) == []
         days = await read_event_days(world.doors, TENANT, await today(world, at), 1, ())
         assert [(day.info, day.warning, day.critical) for day in days] == [(0, 1, 0)]
+
+    in_world(postgres_dsn, body)
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_a_poll_a_line_and_a_trap_are_one_event(postgres_dsn: str, order: tuple[int, ...]) -> None:
+    async def body(world: World) -> None:
+        logs, at = await a_log(world), now_us() - 60 * SECOND
+        for _ in range(2):
+            await logs.add()
+        events = [line(at), trap(at + 1), poll(at + 2 * SECOND)]
+        for number in order:
+            await logs.project(number, events[number])
+        first = await shown(world)
+        (event,) = first
+        assert told(first) == [("down", ["syslog", "trap", "poll"])]
+        assert (event.collected_us, event.entity_id, event.message) == (at, "*1", "ether1 is down")
+        assert [one.log_id for one in event.evidences] == [log.log_id for log in logs.logs]
+        assert event.replaces == [event.position - 2, event.position - 1]
+        assert await EventQueries(world.doors).before(None, 10, device_id=DEVICE) == [event]
+        days = await read_event_days(world.doors, TENANT, await today(world, at), 1, ())
+        assert [(day.info, day.warning, day.critical) for day in days] == [(0, 1, 0)]
+        # Each of them goes, and comes again: meanwhile the two others have each other.
+        for number in range(3):
+            left = await left_without(world, logs.logs[number].log_id)
+            assert [row[0:3] for row in left] == [row[6:9] for row in reversed(left)]
+            assert len(left) == 2
+            await logs.rebuild(number)
+            assert await shown(world) == first
+
+    in_world(postgres_dsn, body)
+
+
+async def left_without(world: World, log_id: str) -> list[tuple[Any, ...]]:
+    """Return the rows that there are at the beginning of a rebuild of a log."""
+    made = default_projections(world.partitions, world.config)
+    (projection,) = (one for one in made if one.name == "events")
+    left: list[tuple[Any, ...]] = []
+
+    async def run(tx: Transaction) -> None:
+        await projection.forget(tx, log_id, 1)
+        await tx.execute(ROWS)
+        left.extend(tx.fetchall())
+        raise NotToday
+
+    with pytest.raises(NotToday):
+        await world.db.run("test.forget", run)
+    return left
+
+
+def test_without_a_poll_a_trap_knows_best(postgres_dsn: str) -> None:
+    """It tells which interface it is, and whether somebody switched it off."""
+
+    async def body(world: World) -> None:
+        logs, at = await a_log(world), now_us() - 60 * SECOND
+        await logs.project(0, line(at), trap(at + SECOND, severity="info"))
+        (event,) = await shown(world)
+        assert (event.severity, event.entity_id) == (Severity.INFO, "*1")
+        assert event.message == "ether1 is down, says a trap"
+        days = await read_event_days(world.doors, TENANT, await today(world, at), 1, ())
+        assert [(day.info, day.warning, day.critical) for day in days] == [(1, 0, 0)]
+        for severity, found in ((Severity.INFO, 1), (Severity.WARNING, 0)):
+            seen = await EventQueries(world.doors).after(0, 10, min_severity=severity)
+            assert len(seen) == found
 
     in_world(postgres_dsn, body)
 
@@ -244,19 +319,22 @@ def test_what_tells_no_state_and_comes_again_is_one_event(postgres_dsn: str) -> 
     in_world(postgres_dsn, body)
 
 
-def test_a_boot_is_known_by_its_line_and_by_its_uptime(postgres_dsn: str) -> None:
+def test_a_boot_is_known_by_its_line_by_its_trap_and_by_its_uptime(postgres_dsn: str) -> None:
     async def body(world: World) -> None:
         logs, at = await a_log(world), (now_us() // (90 * SECOND) - 10) * 90 * SECOND
         booted = LogEntry(at + 20, "", "", severity=4, event_type="device.rebooted", entity_type="device")
         change = StateChange(
             "device.rebooted", Severity.WARNING, "device", DEVICE, "core-1", "uptime", "90000s", "31s", "rebooted"
         )  # fmt: skip
+        cold = replace(change, old="", new="0s", told_by="trap")
         await logs.project(0, lines(booted), state_event(origin(), change, at + 30 * SECOND, at))
-        # One more line takes the first one's place, and its poll.
+        await logs.project(0, state_event(origin(), cold, at + 5 * SECOND, at))
+        # One more line takes the first one's place, and its mates.
         await logs.project(0, lines(replace(booted, received_us=at + 10)))
         (event,) = await shown(world)
         assert [(one.source.name, one.collected_us - at) for one in event.evidences] == [
             ("SYSLOG", 10),
+            ("TRAP", 5 * SECOND),
             ("POLL", 30 * SECOND),
         ]
 
@@ -317,7 +395,7 @@ STATES = ("up", "down")
 LOGS = 3
 STEP = st.tuples(
     st.integers(0, LOGS - 1),
-    st.sampled_from(("poll", "line", "login")),
+    st.sampled_from(("poll", "line", "trap", "login")),
     st.integers(0, 40),
     st.sampled_from(STATES),
 )
@@ -374,7 +452,9 @@ def made(at: int, step: tuple[int, str, int, str]) -> Envelope:
     us = at + seconds * SECOND
     if kind == "login":
         return login(us, state)
-    return line(us, state) if kind == "line" else poll(us, state, "up" if state == "down" else "down")
+    if kind == "line":
+        return line(us, state)
+    return (poll if kind == "poll" else trap)(us, state, "up" if state == "down" else "down")
 
 
 async def in_turns(logs: Logs, of_logs: list[list[Envelope]], turns: list[tuple[int, int]]) -> None:

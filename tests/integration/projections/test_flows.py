@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from mtd.model.flows import FlowPortion, flow_event
+from mtd.model.flows import FORMS, FlowPortion, flow_event
 from mtd.pb.events.v1.envelope_pb2 import Envelope
 from mtd.storage.stores.flows import any_due, forget_due
 from tests.integration.flowsums.kit import expected as sums_expected
@@ -73,6 +73,19 @@ def test_a_block_is_stored_as_it_came(postgres_dsn: str) -> None:
         )
         assert bytes(row[14]) == block_of(records)
         assert await any_due(world.db)
+
+    in_world(postgres_dsn, body)
+
+
+def test_the_part_of_the_exporter_is_kept_where_its_form_has_such(postgres_dsn: str) -> None:
+    async def body(world: World) -> None:
+        told = [("netflow5", 0), ("netflow9", 7), ("ipfix", 2**32 - 1), ("sflow5", 0)]
+        events = [flows(now_us(), records_of(3)) for _ in told]
+        for event, (form, domain) in zip(events, told, strict=True):
+            event.flow_batch.form, event.flow_batch.domain = FORMS[form], domain
+        await world.project(*events)
+        kept = await world.ask("SELECT domain FROM flow_block ORDER BY seq")
+        assert kept == [(0,), (7,), (2**32 - 1,), (None,)]
 
     in_world(postgres_dsn, body)
 

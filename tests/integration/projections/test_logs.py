@@ -38,6 +38,24 @@ async def read(world: World, tenant: str = TENANT, **wanted: object) -> list[Log
     return list(found)
 
 
+def test_texts_of_any_signs_and_of_none_are_stored(postgres_dsn: str) -> None:
+    async def body(world: World) -> None:
+        await add_device(world)
+        at = now_us()
+        texts = ["", "a\x1fb", "\x1e", 'it\'s {1,NULL} \\ "q"', "\x01\x02%s", "\U0001f600"]
+        for number, text in enumerate(texts):  # each alone, then all together
+            entry = LogEntry(at + number, text, text, values={"it": text})
+            await world.project(log_event(origin(), "192.0.2.1", [entry], at))
+        entries = [LogEntry(at + 10 + number, text, text) for number, text in enumerate(texts)]
+        await world.project(log_event(origin(), "192.0.2.1", entries, at))
+        found = list(reversed(await read(world)))
+        assert [line.text for line in found] == [*texts, *texts]
+        assert [line.original for line in found] == [*texts, *texts]
+        assert [line.values.get("it") for line in found] == [*texts, *[None] * len(texts)]
+
+    in_world(postgres_dsn, body)
+
+
 def test_a_line_is_read_as_it_came(postgres_dsn: str) -> None:
     async def body(world: World) -> None:
         await add_device(world)

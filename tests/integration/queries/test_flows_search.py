@@ -5,8 +5,11 @@ from __future__ import annotations
 import ipaddress
 from typing import Any
 
+import numpy as np
 import pytest
 
+from mtd.codec.flows.block import encode_block
+from mtd.codec.flows.columns import ADDRESS
 from mtd.core.errors import NotFound, Refused
 from mtd.queries.flows import search
 from mtd.queries.flows.errors import FlowsDamaged
@@ -103,6 +106,23 @@ def test_a_public_address_and_port_tell_who_it_was(postgres_dsn: str) -> None:
         assert sources(await find(queries, at, port=443, protocol=6)) == ["10.0.0.3", "10.0.0.1"]
         assert sources(await find(queries, at, address=PUBLIC, port=443)) == []
         assert sources(await find(queries, at, address=PUBLIC, protocol=17)) == []
+
+    in_world(postgres_dsn, body)
+
+
+def test_records_tell_of_which_part_of_their_exporter_they_are(postgres_dsn: str) -> None:
+    async def body(world: World) -> None:
+        await add_device(world, "core-1")
+        at = now_us() // MINUTE * MINUTE - 10 * MINUTE
+        for domain in (None, 0, 2**32 - 1):
+            seq = await store(world, at + 30 * SECOND, [{"src_port": 443}])
+            await world.ask("UPDATE flow_block SET domain = %s WHERE seq = %s", domain, seq)
+        found = (await find(flows_of(world), at + 30 * SECOND, port=443)).flows
+        assert [flow.values for flow in found] == [
+            {"src_port": 443, "domain": 2**32 - 1},
+            {"src_port": 443, "domain": 0},
+            {"src_port": 443},
+        ]
 
     in_world(postgres_dsn, body)
 
@@ -213,8 +233,10 @@ def test_what_cant_be_looked_for_is_refused(postgres_dsn: str) -> None:
             await find(queries, at - 25 * HOUR, port=1)
         with pytest.raises(Refused, match="more than 100"):
             await find(queries, at, port=1, devices=("x",) * 101)
-        await store(world, at, [{"src_port": 1}], block=b"\1")
-        with pytest.raises(FlowsDamaged):
-            await find(queries, at, port=1)
+        for block in (b"\1", encode_block({"src_port": np.zeros(1, ADDRESS)})):
+            await store(world, at, [{"src_port": 1}], block=block)
+            with pytest.raises(FlowsDamaged):
+                await find(queries, at, port=1)
+            await world.ask("DELETE FROM flow_block")
 
     in_world(postgres_dsn, body)

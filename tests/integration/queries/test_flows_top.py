@@ -7,8 +7,10 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import pytest
 
+from mtd.codec.flows.block import encode_block
 from mtd.core.errors import NotFound, Refused
 from mtd.model.flows import DIMENSIONS
 from mtd.queries.errors import TooManyQueries
@@ -351,5 +353,9 @@ def test_what_cant_be_read_is_told_with_its_place(postgres_dsn: str) -> None:
         await store(world, at, [{"octets": 1 << 60}])
         with pytest.raises(FlowsDamaged, match="more than can be"):
             await top(flows_of(world), "src_port", at - HOUR, at + 1)
+        await world.ask("DELETE FROM flow_block")
+        await store(world, at, [{"octets": 1}], block=encode_block({"src_address": np.zeros(1, np.uint32)}))
+        with pytest.raises(FlowsDamaged, match="numbers for addresses"):
+            await top(flows_of(world), "src_address", at - HOUR, at + 1)
 
     in_world(postgres_dsn, body)

@@ -6,8 +6,6 @@ import asyncio
 import dataclasses
 from collections.abc import Awaitable, Callable, Sequence
 
-from prometheus_client import REGISTRY
-
 from mtd.core.clock import SystemClock
 from mtd.eventlog.memory import MemoryEventLog
 from mtd.ingest import IngestConfig, Recorder
@@ -91,10 +89,6 @@ def with_bench(body: Callable[[Bench], Awaitable[None]], **changes: float) -> No
             await bench.log.stop()
 
     run(main())
-
-
-def metric(name: str, **labels: str) -> float:
-    return REGISTRY.get_sample_value(name, labels) or 0.0
 
 
 async def until(condition: Callable[[], bool]) -> None:

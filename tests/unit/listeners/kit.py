@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mtd.model.device import Device
-from mtd.model.logs import LogEntry
+from mtd.model.events import Origin
+from mtd.model.logs import LogEntry, log_event
 from mtd.model.observation import StateChange
 from mtd.pb.events.v1.envelope_pb2 import Envelope
 from mtd.pb.events.v1.flows_pb2 import FlowBatch
+from mtd.pb.events.v1.logs_pb2 import LogLine
 
 
 def device(name: str, host: str, tenant: str = "t") -> Device:
@@ -21,9 +23,10 @@ def device(name: str, host: str, tenant: str = "t") -> Device:
 
 @dataclass
 class Told:
-    """What the recorder was told: device, sender and lines, and changes."""
+    """What the recorder was told: device, sender and lines, and changes. ``stored``: lines as the log has them."""
 
     lines: list[tuple[str, str, LogEntry]] = field(default_factory=list)
+    stored: list[tuple[str, str, LogLine]] = field(default_factory=list)
     batches: int = 0
     changes: list[tuple[str, StateChange]] = field(default_factory=list)
     moments: list[int | None] = field(default_factory=list)
@@ -35,12 +38,21 @@ class Told:
         self.batches += 1
         if self.takes:
             self.lines += [(device.name, sender, entry) for entry in entries]
+            self._store(device, log_event(Origin("t", "c", device.device_id), sender, entries, 0))
         return self.takes
 
-    def record_flows(self, device: Device, event: Envelope) -> bool:
-        if self.takes:
+    def record_pushed(self, device: Device, event: Envelope) -> bool:
+        if self.takes and event.HasField("flow_batch"):
             self.flows.append((device.name, event.flow_batch))
+        elif self.takes:
+            assert event.received_at_us
+            self._store(device, event)
         return self.takes
+
+    def _store(self, device: Device, event: Envelope) -> None:
+        assert event.device_id == device.device_id
+        batch = event.log_batch
+        self.stored += [(device.name, batch.sender, line) for line in batch.lines]
 
     def record_event(self, change: StateChange, device: Any = None, *, at_us: int | None = None) -> None:
         self.changes.append((device.name if device else "", change))

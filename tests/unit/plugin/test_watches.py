@@ -82,8 +82,10 @@ def test_things_are_known_by_their_id_until_they_have_names() -> None:
     version = things.scope("iface").version
     things.learn("iface", "*1", {"name": "wan", "comment": "Copper"}, Labels(), None)
     assert things.scope("iface").version == version
+    assert things.names("iface") == {"*1": ("wan", "wan (Copper)")}
     things.forget("iface", "*1")
     assert things.named("iface", b"wan") is None
+    assert things.names("iface") == {}
 
 
 def test_what_log_lines_call_a_thing_is_known_where_it_is_not_the_label() -> None:

@@ -21,9 +21,8 @@ from mtd.storage.stores.events import EventRow
 
 TENANT, DEVICE = "10000000-0000-4000-8000-000000000001", "20000000-0000-4000-8000-000000000002"
 ORIGIN = Origin(TENANT, "collector", DEVICE)
-OURS = Timeline(
-    compile_rules(yaml.safe_load(files("mtd.codec.syslog").joinpath("rules.yaml").read_bytes())).tellings()
-)
+OURS_RULES = compile_rules(yaml.safe_load(files("mtd.codec.syslog").joinpath("rules.yaml").read_bytes()))
+OURS = Timeline(OURS_RULES.tellings())
 AT = 1_700_000_000_000_000
 
 
@@ -55,7 +54,7 @@ def polled(timeline: Timeline = OURS, event_id: bytes = b"", **facts: object) ->
     }
     envelope = state_event(ORIGIN, StateChange(**told), AT, AT)  # type: ignore[arg-type]
     envelope.event_id = event_id
-    return timeline.of_poll(envelope, row_of(envelope))
+    return timeline.of_change(envelope, row_of(envelope))
 
 
 def row_of(envelope: Envelope) -> EventRow:
@@ -74,7 +73,53 @@ def test_a_line_is_the_event_that_its_poll_is() -> None:
     assert (line.event_type, line.field, line.new_value) == (poll.event_type, poll.field, poll.new_value)
     assert (line.entity_id, line.entity_label, line.message) == ("", "ether1", "text")
     # What came before is what a line would have told.
-    assert rows_of(link(new="up"))[0].fact == poll.fact_before
+    assert rows_of(link(new="up"))[0].fact == poll.fact_before == rows_of(link(old="up"))[0].fact_before
+    assert line.fact_before is None
+
+
+def test_a_neighbour_is_known_by_what_its_line_tells_of_it() -> None:
+    def lost(values: dict[str, str]) -> int | None:
+        told = {"entity_type": "neighbor", "entity": "10.255.0.2", "old": "present", "values": values}
+        return rows_of(entry("routing.ospf.neighbor.lost", **told))[0].fact
+
+    def poll(**facts: str) -> EventRow:
+        told = {
+            "event_type": "routing.ospf.neighbor.lost",
+            "entity_type": "ospf_neighbor",
+            "entity_label": "10.0.0.2",
+            "field": "",
+            "old": "present",
+            "new": "",
+        }
+        return polled(**{**told, **facts})
+
+    fact = poll(logged_as="OSPFv2 10.255.0.2").fact
+    assert fact == lost({"version": "2", "neighbor": "10.255.0.2"})
+    assert fact != lost({"version": "3", "neighbor": "10.255.0.2"})
+    assert lost({"neighbor": "10.255.0.2"}) is None
+    # Over two links, nobody knows which of them a line means.
+    assert poll().fact != fact
+    state = {
+        "entity_type": "neighbor",
+        "entity": "10.255.0.2",
+        "state_field": "state",
+        "old": "Loading",
+        "new": "Full",
+    }
+    line = entry("routing.ospf.state.changed", **state, values={"version": "2", "neighbor": "10.255.0.2"})
+    full = {"event_type": "routing.ospf.state.changed", "field": "state", "old": "exchange", "new": "full"}
+    assert rows_of(line)[0].fact == poll(logged_as="OSPFv2 10.255.0.2", **full).fact
+
+
+def test_a_client_of_dhcp_is_known_by_its_interface() -> None:
+    told = {"event_type": "dhcp.client.changed", "entity_type": "dhcp_client", "entity_label": "uplink"}
+    poll = polled(**told, logged_as="ether1", field="state", old="searching", new="bound")
+    found = OURS_RULES.find(("dhcp", "info"), "dhcp-client on ether1 got IP address 198.51.100.110")
+    assert found is not None
+    line = entry(
+        found.event_type, entity_type="interface", entity=found.entity, state_field="state", new=found.new
+    )
+    assert rows_of(line)[0].fact == poll.fact
 
 
 def test_what_tells_them_apart() -> None:
@@ -108,12 +153,23 @@ def test_a_router_that_booted_is_known_by_that_alone() -> None:
 
 def test_only_what_a_line_can_tell_is_compared() -> None:
     assert polled(event_type="interface.admin.changed").source is None
-    assert polled(told_by="trap").source is None
-    assert polled(event_type="routing.ospf.state.changed").fact is None
+    assert polled(told_by="somebody").source is None
     # Nobody says that what a program sent was polled.
     assert polled(event_id=b"x" * 16).source is None
     assert polled(old="").fact_before is None
     assert polled(Timeline()).fact is None
+
+
+def test_a_trap_is_the_event_that_its_poll_is() -> None:
+    trap, poll = polled(told_by="trap"), polled()
+    assert (trap.source, trap.fact, trap.fact_before) == (Source.TRAP, poll.fact, poll.fact_before)
+    # It is known by the interface's name, also where people call that otherwise; by its number it isn't.
+    assert polled(told_by="trap", entity_label="to graz", logged_as="ether1").fact == poll.fact
+    assert polled(told_by="trap", entity_label="").fact is None
+    # Who told is said of all traps.
+    other = polled(told_by="trap", event_type="snmp.trap.received", entity_type="device")
+    assert (other.source, other.fact) == (Source.TRAP, None)
+    assert polled(Timeline(), told_by="trap").source == Source.TRAP
 
 
 @pytest.mark.parametrize(
@@ -127,7 +183,8 @@ def test_only_what_a_line_can_tell_is_compared() -> None:
         ("user.logged_in", False),
         ("dhcp.lease.assigned", False),
         ("ppp.session.started", False),
-        ("routing.ospf.state.changed", False),
+        ("routing.ospf.state.passed", False),
+        ("routing.bgp.session.closed", False),
         ("site.door.opened", False),
         ("", False),
     ],

@@ -13,12 +13,13 @@ import pytest
 
 from mtd.core.clock import SYSTEM_CLOCK
 from mtd.model.command import CANCELLED_TOO_LARGE, Command, Reply, Rows, Trap
-from mtd.model.device import DEFAULT_TENANT_ID, Device, DeviceStatus, Outcome, Way
+from mtd.model.device import DEFAULT_TENANT_ID, Device, DeviceStatus, InterfaceNaming, Outcome, Way
 from mtd.model.layout import Layout, Series
 from mtd.model.metric import Lane, Tier
 from mtd.model.observation import FrameValues, Observation, OutcomeReport, ProbeFacts, StateChange
 from mtd.model.ways import Standing as Stands
 from mtd.model.ways import WayState
+from mtd.plugin.things import Things
 from mtd.scheduler.conditions import Conditions
 from mtd.scheduler.config import Intervals, SchedulerConfig
 from mtd.scheduler.device_loop import DeviceLoop
@@ -103,6 +104,7 @@ class ScriptedMapper:
     facts: list[ProbeFacts] = field(default_factory=list)
     restored: dict[str, Mapping[str, Mapping[str, str]]] = field(default_factory=dict)
     aside: list[Reply] = field(default_factory=list)
+    things: Things = field(default_factory=lambda: Things(InterfaceNaming.BOTH, "latin-1"))
 
     def commands(self, tier: Tier) -> list[Command]:
         return [Command(f"/{tier}/print")]

@@ -9,6 +9,7 @@ from typing import Any
 
 from mtd.core.errors import Retryable
 from mtd.model.device import DeviceStatus
+from mtd.plugin import Labels
 from mtd.scheduler.service import Scheduler
 from mtd.testing import run_async
 from tests.unit.scheduler.test_device_loop import DEVICE, FACTS, Scene
@@ -21,6 +22,7 @@ def test_the_scheduler_follows_the_inventory() -> None:
 
     async def run() -> None:
         scheduler = Scheduler(scene.parts())
+        scene.mapper.things.learn("iface", "*2", {"name": "ether2", "comment": "Fibre"}, Labels(), None)
         scene.tables = {other.device_id: {"interface": {"*1": {"name": "ether1"}}}}
         await scheduler.apply([DEVICE, other])
         await asyncio.sleep(0.1)
@@ -32,6 +34,8 @@ def test_the_scheduler_follows_the_inventory() -> None:
         assert +scheduler.statuses(tenant) == {DeviceStatus.UP: 1}
         assert +scheduler.statuses(DEVICE.tenant_id) == {DeviceStatus.DISABLED: 1}
         assert scene.recorder.outcomes[-1].status is DeviceStatus.DISABLED
+        assert scheduler.interface_names(other.device_id) == {"*2": ("ether2", "ether2 (Fibre)")}
+        assert scheduler.interface_names("unknown") == {}
         facts = await scheduler.refresh_capabilities(other.device_id)
         assert facts == FACTS
         await scheduler.stop()

@@ -91,6 +91,18 @@ def test_texts_are_written_together_as_each_by_itself(values: list[str | None]) 
     assert literals.texts(iter(values)) == literals.texts(values)
 
 
+@given(
+    st.lists(
+        st.text(st.sampled_from("a\x1e\x1f\x01\x02\\\"'") | st.characters(exclude_categories=["Cs"])),
+        min_size=1,
+    )
+)
+def test_what_is_joined_comes_apart_at_what_is_between(values: list[str]) -> None:
+    text, between = literals.joined(values)
+    assert text.split(between) == [value.replace("\0", "\ufffd") for value in values]
+    assert len(between) == 1
+
+
 def test_no_nul_reaches_postgres() -> None:
     assert "\0" not in literals.texts(["a\0b"])
     assert "\\u0000" not in literals.document({"comment": "a\0b"})

@@ -32,6 +32,7 @@ class EvidenceSource(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     EVIDENCE_SOURCE_UNSPECIFIED: _ClassVar[EvidenceSource]
     EVIDENCE_SOURCE_POLL: _ClassVar[EvidenceSource]
     EVIDENCE_SOURCE_SYSLOG: _ClassVar[EvidenceSource]
+    EVIDENCE_SOURCE_TRAP: _ClassVar[EvidenceSource]
 RESOLUTION_UNSPECIFIED: Resolution
 RESOLUTION_AUTO: Resolution
 RESOLUTION_RAW: Resolution
@@ -46,6 +47,7 @@ TOP_BY_ERRORS: TopBy
 EVIDENCE_SOURCE_UNSPECIFIED: EvidenceSource
 EVIDENCE_SOURCE_POLL: EvidenceSource
 EVIDENCE_SOURCE_SYSLOG: EvidenceSource
+EVIDENCE_SOURCE_TRAP: EvidenceSource
 
 class Selector(_message.Message):
     __slots__ = ("devices", "metrics")

@@ -123,3 +123,24 @@ def test_nothing_that_is_spoiled_on_the_way_raises(data: bytes, chance: st.DataO
         if spoiled:
             spoiled[chance.draw(st.integers(0, len(spoiled) - 1))] = chance.draw(st.integers(0, 255))
     read_line(bytes(spoiled))
+
+
+@given(
+    st.integers(0, 191),
+    st.sampled_from(
+        ["Jun 07 09:16:59", "Jun  7 09:16:59", "Jun 7 09:16:59", "Jun 07 2026 09:16:59", "jun/07 09:16:59"]
+    ),
+    st.sampled_from([(), (b"core-1",), (b"core",), (b"core-1 ether1", b"core-1")]),
+)
+def test_priority_and_time_are_read_in_any_length(priority: int, time: str, names: tuple[bytes, ...]) -> None:
+    line = read_line(f"<{priority}>{time} core-1 ether1 link down".encode(), names=names)
+    assert (line.form, line.facility, line.severity) == (Form.BSD, priority // 8, Severity(priority % 8))
+    assert line.told_time == time
+    assert f"{line.host} {line.text}" == "core-1 ether1 link down"
+
+
+@given(st.integers(192, 999))
+def test_a_number_that_is_no_priority_is_text(number: int) -> None:
+    data = f"<{number}>Jun 07 09:16:59 core-1 ether1 link down"
+    line = read_line(data.encode())
+    assert (line.form, line.severity, line.text) == (Form.PLAIN, None, data)

@@ -70,9 +70,9 @@ def test_a_router_may_put_its_name_before_the_message() -> None:
 
 
 def test_a_state_takes_what_the_pattern_found() -> None:
-    found = means("route,ospf,info OSPFv2 neighbor 192.0.2.2: state change from Full to Down")
+    found = means("route,ospf,info OSPFv2 neighbor 192.0.2.2: state change from Full to Init")
     assert found is not None
-    assert (found.state_field, found.old, found.new) == ("state", "Full", "Down")
+    assert (found.state_field, found.old, found.new) == ("state", "Full", "Init")
 
 
 def test_what_no_rule_knows_is_nothing() -> None:
@@ -232,4 +232,44 @@ def test_rules_say_what_is_on_the_timeline() -> None:
     assert told({"event": "a.c", "timeline": True}, {}) == {"a.c": (True, False), "a.b": (False, False)}
     ours = OURS.tellings()
     assert ours["interface.oper.changed"].on_timeline
+    assert ours["interface.oper.changed"].name("ether1", {}) == "ether1"
     assert not ours["firewall.hit"].on_timeline
+
+
+def test_rules_say_what_others_call_a_thing_of_which_lines_tell_parts() -> None:
+    rule = {"event": "a.b", "contains": "x", "pattern": "x(?P<n>\\d)(?P<v>\\d)?", "entity": "n"}
+    telling = compile_rules({"rules": [rule, {**rule, "known_as": "V%{v} %{n}"}]}).tellings()["a.b"]
+    assert telling.name("1", {"n": "1", "v": "2"}) == "V2 1"
+    assert telling.name("1", {"n": "1"}) is None
+    with pytest.raises(RuleError, match="`known_as` wants `w`"):
+        compile_rules({"rules": [{**rule, "known_as": "%{w}"}]})
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "event"),
+    [
+        ("Full", "Down", "routing.ospf.neighbor.lost"),
+        ("Init", "Down", "routing.ospf.neighbor.lost"),
+        ("Loading", "Full", "routing.ospf.state.changed"),
+        ("Full", "ExStart", "routing.ospf.state.changed"),
+        ("Down", "Init", "routing.ospf.state.passed"),
+        ("Exchange", "Loading", "routing.ospf.state.passed"),
+    ],
+)
+def test_of_an_adjacency_the_timeline_has_what_comes_up_and_what_breaks(
+    old: str, new: str, event: str
+) -> None:
+    seven = (
+        "route,ospf,info v2 { version: 2 router-id: 192.0.2.1 } area0 { 0.0.0.0 } interface { broadcast 192.0.2.5%sfp1 } "
+        f"neighbor {{ router-id: 192.0.2.2 state: {old} }} state change to {new}"
+    )
+    six = f"route,ospf,info OSPFv2 neighbor 192.0.2.2: state change from {old} to {new}"
+    telling = OURS.tellings()[event]
+    for text in (seven, six):
+        line = read_line(text.encode())
+        found = OURS.find(line.topics, line.text)
+        assert found is not None
+        assert (found.event_type, found.entity) == (event, "192.0.2.2")
+        if telling.on_timeline:
+            assert telling.name(found.entity, found.values) == "OSPFv2 192.0.2.2"
+    assert telling.on_timeline is (event != "routing.ospf.state.passed")

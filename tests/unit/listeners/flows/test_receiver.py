@@ -94,7 +94,7 @@ def test_who_is_nobodys_device_any_more_is_not_read_any_more() -> None:
     assert made.news() == {
         "exporters": {},
         "strangers": {A: 1},
-        "gone": {"datagrams": 1, "stored": 1, "templates": 1},
+        "gone": {A: {"datagrams": 1, "stored": 1, "templates": 1}},
     }
     made.know({A: "t"})
     send(made, A, kit.v9(rows((300, 1)), sequence=3))

@@ -61,7 +61,11 @@ class Bench:
 
 def with_bench(work: Callable[[Bench], Awaitable[None]], folder: Path, **settings: Any) -> Bench:
     bench = Bench(folder, **settings)
+    run_bench(bench, work)
+    return bench
 
+
+def run_bench(bench: Bench, work: Callable[[Bench], Awaitable[None]]) -> None:
     async def main() -> None:
         bench.service.apply_devices([device("core-1", "127.0.0.1"), device("core-2", "127.0.0.2")])
         await bench.service.start()
@@ -71,7 +75,6 @@ def with_bench(work: Callable[[Bench], Awaitable[None]], folder: Path, **setting
             await bench.service.stop()
 
     run_async(main(), timeout_s=60)
-    return bench
 
 
 def test_flows_of_a_known_device_are_recorded(tmp_path: Path) -> None:
@@ -145,6 +148,52 @@ def test_a_worker_that_is_killed_is_started_again_and_what_came_meanwhile_is_rea
         await bench.until(lambda: not bench.service.failure)
 
     assert with_bench(work, tmp_path).octets == [1, 2]
+
+
+def test_what_dies_with_a_worker_is_counted_to_the_record(tmp_path: Path) -> None:
+    """A stream of records, in the midst of which the worker is killed: each one is stored, or counted as lost."""
+    many = rows(*[1] * 24)
+
+    async def work(bench: Bench) -> None:
+        bench.send(kit.v9(TEMPLATE, sequence=1), kit.v9(TEMPLATE, sequence=1), source="127.0.0.9")
+        (worker,) = bench.service._workers
+        await bench.until(lambda: metric("mtd_flows_unknown_sender_datagrams_total") == strangers + 2)
+        for number in range(600):
+            if number == 300:
+                assert worker.pid is not None
+                os.kill(worker.pid, signal.SIGKILL)
+            bench.send(kit.v9(TEMPLATE, many, sequence=1 + number))
+            await asyncio.sleep(0)
+        await bench.until(lambda: metric("mtd_flows_datagrams_total") - datagrams >= 599)
+        await bench.until(lambda: kept() + died() >= 24 * 599)
+
+    def kept() -> int:
+        return sum(batch.records for _, batch in bench.told.flows)
+
+    def died() -> int:
+        return int(metric("mtd_flows_dropped_records_total", reason="worker_died") - before)
+
+    datagrams = metric("mtd_flows_datagrams_total")
+    strangers = metric("mtd_flows_unknown_sender_datagrams_total")
+    before = metric("mtd_flows_dropped_records_total", reason="worker_died")
+    bench = Bench(tmp_path, flush_s=1)
+    run_bench(bench, work)
+    counts = bench.service.exporters["127.0.0.1"]
+    # The datagram that the worker had in its hands may be counted without its records, or not at all.
+    assert kept() + died() in (24 * 599, 24 * 600)
+    assert metric("mtd_flows_datagrams_total") - datagrams in (599, 600)
+    assert counts["worker_died"] == died()
+
+
+def test_nothing_dies_with_a_worker_that_is_ended(tmp_path: Path) -> None:
+    async def work(bench: Bench) -> None:
+        bench.send(*(kit.v9(TEMPLATE, rows(1, 2), sequence=number) for number in range(50)))
+        await bench.until(lambda: metric("mtd_flows_datagrams_total") > before)
+
+    before = metric("mtd_flows_datagrams_total")
+    died = metric("mtd_flows_dropped_records_total", reason="worker_died")
+    assert sum(with_bench(work, tmp_path, flush_s=30).octets) == 150
+    assert metric("mtd_flows_dropped_records_total", reason="worker_died") == died
 
 
 def test_several_workers_share_the_ports(tmp_path: Path) -> None:

@@ -35,11 +35,18 @@ class Bench:
 
     def send(self, *lines: bytes) -> None:
         for line in lines:
-            self.socket.sendto(line, ("127.0.0.1", self.service.udp.port))
+            self.socket.sendto(line, ("127.0.0.1", self.service.udp_port))
+
+    def send_from(self, source: str, *lines: bytes) -> None:
+        """Send from an address, and a port that nobody had before."""
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            sender.bind((source, 0))
+            for line in lines:
+                sender.sendto(line, ("127.0.0.1", self.service.udp_port))
 
     async def until(self, lines: int) -> None:
         async with asyncio.timeout(20):
-            while len(self.told.lines) < lines:
+            while len(self.told.stored) < lines:
                 await asyncio.sleep(0.005)
 
 

@@ -9,10 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mtd.codec.flows import ADDRESS
+from mtd.codec.flows import tally as summing
+from mtd.codec.flows.tally import Keyed, words_of
 from mtd.model.flows import DIMENSIONS, Dimension
-from mtd.queries.flows import tally as module
+from mtd.queries.flows import tally as timelines
 from mtd.queries.flows.errors import TooManyFlows
-from mtd.queries.flows.keys import Keyed, believable, keyed, pack_key, sums_of, unpack_keys, words_of
+from mtd.queries.flows.keys import believable, keyed, pack_key, sums_of, well_typed
 from mtd.queries.flows.records import Order
 from mtd.queries.flows.tally import Tally, Timeline
 from tests.unit.queries.flows.kit import Record, added, amounts_of, batches, columns, summed
@@ -34,7 +37,7 @@ def by_key(dimension: Dimension, found: Keyed) -> dict[bytes, tuple[int, ...]]:
 @settings(max_examples=120)
 def test_a_tally_is_the_plain_sum(dimension: Dimension, pieces: list[list[Record]], at_once: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "_AT_ONCE", at_once)
+        patch.setattr(summing, "_AT_ONCE", at_once)
         tally = Tally(words_of(dimension.width))
         for records in pieces:
             some = keyed(columns(records), len(records), dimension)
@@ -62,7 +65,7 @@ def test_a_timeline_is_the_plain_sum(dimension: Dimension, pieces: list[list[Rec
             tally.add(some)
     best = tally.largest(2, Order.OCTETS)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "_AT_ONCE", data.draw(st.sampled_from((0, 1000))))
+        patch.setattr(timelines, "_AT_ONCE", data.draw(st.sampled_from((0, 1000))))
         timeline = Timeline(best.words, 4)
         for step, some in zip(steps, parts, strict=True):
             if some is not None:
@@ -109,17 +112,12 @@ def test_a_number_that_is_too_long_for_a_key_is_none() -> None:
     assert found.sums.tolist() == [[0, 0, 1]] * 2
 
 
-@pytest.mark.parametrize("width", [1, 2, 4, 16, 32])
-def test_keys_are_packed_as_they_were(width: int) -> None:
-    keys = bytes(range(256))[: 3 * width]
-    words = unpack_keys(keys, width, 3)
-    assert words.shape == (3, words_of(width))
-    assert b"".join(pack_key(one, width) for one in words) == keys
-    assert np.array_equal(
-        words, unpack_keys(keys, width, 3)[np.lexsort(words.T[::-1])]
-    )  # they sort as keys do
-    with pytest.raises(ValueError, match="are not 4 keys"):
-        unpack_keys(keys, width, 4)
+@pytest.mark.parametrize("name", ["src_address", "post_nat_dst_address", "dst_port", "octets", "end_ms"])
+def test_addresses_are_no_numbers(name: str) -> None:
+    right = columns([{name: "::" if name.endswith("address") else 0}])
+    assert well_typed({**right, "next_hop": np.zeros(1, ADDRESS), "tos": np.zeros(1, np.uint8)})
+    wrong = np.zeros(1, np.uint64 if name.endswith("address") else ADDRESS)
+    assert not well_typed({**right, name: wrong})
 
 
 def test_what_no_link_carries_is_not_believed() -> None:

@@ -35,7 +35,7 @@ def test_a_seed_makes_the_same_datagrams() -> None:
 
 
 def test_a_finding_names_the_datagram_and_how_to_send_it_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(_reader: flows.Reader, datagram: bytes, _at_us: int) -> None:
+    def broken(_reader: flows.Reader, datagram: bytes, _at_us: int, _port: int) -> None:
         raise ZeroDivisionError(len(datagram))
 
     monkeypatch.setattr(flows.Reader, "feed", broken)

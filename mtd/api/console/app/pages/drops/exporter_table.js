@@ -16,6 +16,8 @@ const COLUMNS = [
   { key: "held", label: "Waited", hint: "Sets of records that came before their template" },
   { key: "held_dropped", label: "Given up", bad: true, hint: "Of these, such as were given up" },
   { key: "queue_full", label: "Queue full", bad: true, hint: "Records that the reader had no room for" },
+  { key: "worker_died", label: "Reader died", bad: true, hint: "Records in the memory of a reader that was killed" },
+  { key: "template_conflicts", label: "Conflicts", bad: true, hint: "Templates that got another layout while they were in use: something else sends from that address" },
   { key: "insane", label: "Insane", bad: true, hint: "Records that say more than any link carries: they aren't kept" },
   { key: "empty", label: "Empty", bad: true, hint: "Records of which no field is known: they aren't kept" },
   { key: "bad_times", label: "Bad times", bad: true, hint: "Records whose times can't be: kept without" },

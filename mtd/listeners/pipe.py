@@ -1,8 +1,8 @@
-"""What a worker and the daemon tell each other through pipes.
+"""What the processes that receive and the daemon tell each other through pipes.
 
-From the daemon, JSON lines: the first says how to work, each other one which addresses send now. To the daemon,
-frames: a byte that says what it is, four for the length (big-endian), and an envelope of a portion, or JSON of
-what was counted.
+From the daemon, JSON lines: the first says how to work, each other one what is known of senders now. To the daemon,
+frames: a byte that says what it is, four for the length (big-endian), and what is to be recorded, or JSON of what
+was counted.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ async def frames_of(reader: asyncio.StreamReader) -> AsyncIterator[tuple[bytes, 
         try:
             kind, length = _HEAD.unpack(await reader.readexactly(_HEAD.size))
             if kind not in (PORTION, COUNTS) or length > _MOST_BYTES:
-                raise Bug(f"a worker for flows says what nobody understands: {kind!r}, {length} bytes")
+                raise Bug(f"a worker says what nobody understands: {kind!r}, {length} bytes")
             yield kind, await reader.readexactly(length)
         except asyncio.IncompleteReadError:
             return
