@@ -132,7 +132,10 @@ def _block_of(envelope: Envelope) -> Block:
     batch = envelope.flow_batch
     return Block(
         envelope.device_id.lower(),
+        batch.first_ms * 1000,
+        batch.last_ms * 1000,
         batch.exporter,
+        batch.domain,
         batch.form,
         batch.sampling,
         batch.records,

@@ -13,7 +13,7 @@ from mtd.api.pushed_interfaces import Exporter, TooFast, UnknownSender
 from mtd.core.errors import MtdError
 from mtd.core.service import TaskGroup
 from mtd.listeners.flows.service import FlowsService
-from mtd.listeners.senders import normal_addresses
+from mtd.listeners.senders import owners_of_addresses
 from mtd.listeners.syslog.service import SyslogService
 from mtd.listeners.traps.naming import ReadNames
 from mtd.listeners.traps.service import TrapsService
@@ -45,8 +45,8 @@ class Listener(Protocol):
     def apply_devices(self, devices: Iterable[Device]) -> None:
         """Know these devices, and no others."""
 
-    def apply_addresses(self, addresses: Mapping[str, Sequence[str]]) -> None:
-        """Know the addresses on the interfaces of devices, by the ids of these."""
+    def apply_addresses(self, owners: Mapping[str, Sequence[str]]) -> None:
+        """Know the ids of devices by the addresses on their interfaces."""
 
     async def start(self) -> None:
         """Listen. Raises Misconfigured if a port can't be had."""
@@ -174,15 +174,26 @@ class Listening:
             await listener.stop()
 
     async def _follow_addresses(self, read: ReadAddresses) -> None:
+        known: Mapping[str, Sequence[str]] = {}
         while True:
             try:
-                found = await read()
-                normal = await asyncio.to_thread(normal_addresses, found)
-                for listener in self._listeners:
-                    listener.apply_addresses(normal)
+                owners = await asyncio.to_thread(_owners, await read(), known)
+                if owners is not known:
+                    known = owners
+                    for listener in self._listeners:
+                        listener.apply_addresses(owners)
+                        await asyncio.sleep(0)
             except MtdError as error:
                 logger.warning("addresses of devices can't be read; those that are known stay: %s", error)
             await asyncio.sleep(_ADDRESSES_S)
+
+
+def _owners(
+    addresses: Mapping[str, Sequence[str]], before: Mapping[str, Sequence[str]]
+) -> Mapping[str, Sequence[str]]:
+    """Return who has which address: what was known before, if nothing changed. Takes tens of milliseconds where there are many."""
+    now = owners_of_addresses(addresses)
+    return before if now == before else now
 
 
 def listening_beside(

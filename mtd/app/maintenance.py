@@ -224,17 +224,22 @@ class _Comparer:
             self._slices[table].watch(seq, envelope)
 
     def _refused(self, projection: str, seq: int, envelope: Envelope) -> bool:
-        first_us, last_us = times_of(envelope)
+        first_us, _ = times_of(envelope)
         if seq in self._dead.get(projection, ()) or first_us < self._oldest_us[projection]:
             return True
-        received_us = envelope.received_at_us or self._now_us
-        if last_us >= received_us - received_us % DAY_US + self._ahead_us:
-            return True  # there was no partition; of lines, each has a time of its own
+        if self._is_ahead(envelope):
+            return True
         try:
             self._bounds.check(envelope)
         except OutOfBounds:
             return True
         return False
+
+    def _is_ahead(self, envelope: Envelope) -> bool:
+        """Whether there was no partition for it yet when it came; of lines, each has a time of its own."""
+        _, last_us = times_of(envelope)
+        received_us = envelope.received_at_us or self._now_us
+        return last_us >= received_us - received_us % DAY_US + self._ahead_us
 
     def _expect(self, table: str, projection: str, seq: int, envelope: Envelope) -> None:
         if not self._is_due(projection, seq):
@@ -242,8 +247,9 @@ class _Comparer:
         rows = self._slices[table]
         if self._refused(projection, seq, envelope):
             self._result.tables[table].refused += 1
-            if envelope.HasField("log_batch"):
-                rows.allow(seq, envelope)  # lines of one event may be of two days, of which one is kept
+            if envelope.HasField("log_batch") or self._is_ahead(envelope):
+                # Lines of one event may be of two days, of which one is kept; a late projection has days of its own.
+                rows.allow(seq, envelope)
             return
         if envelope.HasField("redundant"):
             # The other collector's poll may be the one that is kept.
@@ -289,10 +295,10 @@ class _Comparer:
         """Count blocks, and see to it that they say what their events say."""
         changed = set()
         for seq, block in stored:
-            told = rows.blocks.get(seq, block)
-            if block != told and seq not in changed:
+            difference = block.difference(rows.blocks.get(seq, block))
+            if difference and seq not in changed:
                 changed.add(seq)
-                self._problem(f"flow_block: the row of event {seq} says {block.difference(told)}")
+                self._problem(f"flow_block: the row of event {seq} says {difference}")
         self._result.tables["flow_block"].changed += len(changed)
         return Counter(Row(seq) for seq, _ in stored)
 

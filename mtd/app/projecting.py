@@ -35,7 +35,7 @@ _CATCH_UP_S = 1.5
 
 def timeline_of(settings: Settings) -> Timeline:
     """Return which log lines are events, by the rules for log lines. Raises Misconfigured if a file of them can't be used."""
-    return Timeline(load_rules(settings.syslog.rules_file).tellings())
+    return Timeline.of(load_rules(settings.syslog.rules_file))
 
 
 class Projecting:

@@ -223,7 +223,7 @@ def connection_test_of(message: inventory_pb.TestConnectionResponse) -> Connecti
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Who saw what an event tells: ``poll``, ``syslog`` or ``trap``, and how long after the first of them.
+    """Who saw what an event tells: ``poll``, ``syslog``, ``trap`` or ``unknown``, and how long after the first of them.
 
     ``log_id``, ``seq`` and ``part`` name what it is read from in the event log.
     """

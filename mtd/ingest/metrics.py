@@ -18,7 +18,7 @@ DROPPED_EVENTS = Counter(
 )
 DROPPED_LINES = Counter(
     "mtd_ingest_dropped_lines_total",
-    "Lines of routers' logs in events that were lost; see mtd_ingest_dropped_events_total.",
+    "Lines of routers' logs in events that were lost, with the repeats that they stand for; see mtd_ingest_dropped_events_total.",
 )
 DROPPED_FLOWS = Counter(
     "mtd_ingest_dropped_flows_total",

@@ -177,18 +177,21 @@ class Recorder:
             self._refuse_without_lease(origin)
             self._add(Urgency.CONTROL, events.probe_event(origin, facts, now_us, now_us))
 
-    def record_event(
-        self, change: StateChange, device: Device | None = None, *, at_us: int | None = None
-    ) -> None:
-        """Record a change of a device's state, or of the collector's own. ``at_us``: when it came; None: now."""
+    def record_event(self, change: StateChange, device: Device | None = None) -> None:
+        """Record a change of a device's state, or of the collector's own."""
         now_us = self._clock.now_us()
-        happened_us = now_us if at_us is None else at_us
         if device is None:
-            self._record_own(change, happened_us)
-            return
+            self._record_own(change, now_us)
+        else:
+            self.record_pushed_event(device, change, now_us)
+
+    def record_pushed_event(self, device: Device, change: StateChange, at_us: int) -> bool:
+        """Record a change that a device told by itself at some time; return whether it is on its way."""
         origin = self._origin(device)
         with self._accepting(origin):
-            self._add(Urgency.CONTROL, events.state_event(origin, change, happened_us, now_us))
+            self._add(Urgency.CONTROL, events.state_event(origin, change, at_us, self._clock.now_us()))
+            return True
+        return False
 
     def record_event_of(self, tenant_id: str, change: StateChange, device_id: str = "") -> None:
         """Record a change of something that a tenant has: no device, or one that isn't polled here."""
@@ -342,7 +345,7 @@ class Recorder:
                 self._known.lost(envelope)
                 kind = payload_kind(envelope)
                 if kind == "log_batch":
-                    metrics.DROPPED_LINES.inc(len(envelope.log_batch.lines))
+                    metrics.DROPPED_LINES.inc(sum(1 + line.repeats for line in envelope.log_batch.lines))
                 elif kind == "flow_batch":
                     metrics.DROPPED_FLOWS.inc(envelope.flow_batch.records)
                 elif kind == "table_delta":

@@ -53,9 +53,9 @@ class Directory:
         self._senders.apply(devices)
         self._forget()
 
-    def apply_addresses(self, addresses: Mapping[str, Sequence[str]]) -> None:
-        """Know the addresses on the interfaces of devices, by the ids of these."""
-        self._senders.apply_addresses(addresses)
+    def apply_addresses(self, owners: Mapping[str, Sequence[str]]) -> None:
+        """Know the ids of devices by the addresses on their interfaces."""
+        self._senders.apply_addresses(owners)
         self._forget()
 
     def _forget(self) -> None:

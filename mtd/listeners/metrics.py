@@ -28,12 +28,12 @@ BUFFER_BYTES = Gauge(
 )
 STORED = Counter(
     "mtd_listeners_stored_total",
-    "Lines and traps that were passed on to be stored, by listener.",
+    "Lines and traps that were passed on to be stored, by listener; with repeats and what was dropped, they are all that were received.",
     ["listener"],
 )
 REPEATS = Counter(
     "mtd_listeners_repeats_total",
-    "Lines that were stored as repeats of another one, by listener.",
+    "Lines that were passed on as repeats of another one, which is among those stored, by listener.",
     ["listener"],
 )
 UNDERSTOOD = LoopCounter(
@@ -46,7 +46,6 @@ CUT = Counter(
 )
 TOLD: Mapping[str, Counter | LoopCounter] = {
     "dropped": DROPPED,
-    "repeats": REPEATS,
     "understood": UNDERSTOOD,
     "cut": CUT,
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import logging
 import os
 import socket
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from mtd.core.errors import Misconfigured
 from mtd.core.queues import Policy, declare
 from mtd.listeners import metrics
+from mtd.listeners.blocks import EACH_BYTES, SENDER_BYTES, Block
 
 if TYPE_CHECKING:
     from mtd.core.clock import Clock
@@ -34,7 +36,10 @@ _LARGEST = 65_535
 _TURN_S = 0.003
 _AT_ONCE = 64
 _MOST_AT_END = 500
-_OVERHEAD_BYTES = 200
+_OVERHEAD_BYTES = EACH_BYTES + SENDER_BYTES
+# The larger a block is, the less its senders take; the smaller, the sooner memory is free.
+_BLOCK_BYTES = 512 * 1024
+_LEAST_BLOCKS = 16
 # To count costs as much as to take one in. When none waits, all are counted.
 _COUNTED_AT_ONCE = 64
 # Of Linux, which Python doesn't name: the buffer beyond rmem_max, with CAP_NET_ADMIN; and what a socket holds and dropped.
@@ -42,6 +47,10 @@ _SO_RCVBUFFORCE = 33
 _SO_MEMINFO = 55
 _MEMINFO = struct.Struct("=9I")
 _DROPS = 8
+
+
+class PortTaken(Misconfigured):
+    """Somebody has the port."""
 
 
 class Received(NamedTuple):
@@ -54,20 +63,25 @@ class Received(NamedTuple):
 
 
 class Inbox:
-    """What was received and isn't looked at yet, bounded in bytes. The newest is dropped when it is full."""
+    """What was received and isn't looked at yet, bounded in bytes. The newest is dropped when it is full.
+
+    Bytes of a block count until all of it is taken.
+    """
 
     def __init__(self, listener: str, max_bytes: int) -> None:
         self._dropped = metrics.DROPPED.labels(listener=listener, reason="queue_full")
         self._received = metrics.RECEIVED.labels(listener=listener)
         self._max_bytes = max_bytes
-        self._waiting: deque[Received] = deque()
+        self._block_bytes = min(_BLOCK_BYTES, max_bytes // _LEAST_BLOCKS)
+        self._blocks: deque[Block] = deque()  # the last one takes what comes
+        self._waiting = 0
         self._bytes = 0
         self._came = 0  # not counted yet
         self.filled = asyncio.Event()
         WAITING.watch(self, lambda inbox: inbox._bytes, lambda inbox: inbox._max_bytes)
 
     def __len__(self) -> int:
-        return len(self._waiting)
+        return self._waiting
 
     @property
     def size(self) -> int:
@@ -84,18 +98,27 @@ class Inbox:
         self._came += 1
         if self._came >= _COUNTED_AT_ONCE:
             self._count()
-        size = len(one.data) + _OVERHEAD_BYTES
-        if self._bytes + size > self._max_bytes:
+        if self._bytes + len(one.data) + _OVERHEAD_BYTES > self._max_bytes:
             self._dropped.inc()
             return
-        self._bytes += size
-        self._waiting.append(one)
-        self.filled.set()
+        blocks = self._blocks
+        if not blocks or blocks[-1].size >= self._block_bytes:
+            if blocks:
+                blocks[-1].seal()
+            blocks.append(Block())
+        self._bytes += blocks[-1].put(*one)
+        self._waiting += 1
+        if self._waiting == 1:
+            self.filled.set()
 
     def take(self) -> Received:
         """Return the oldest. There must be one."""
-        one = self._waiting.popleft()
-        self._bytes -= len(one.data) + _OVERHEAD_BYTES
+        block = self._blocks[0]
+        one = Received(*block.take())
+        self._waiting -= 1
+        if block.is_taken:
+            self._blocks.popleft()
+            self._bytes -= block.size
         if not self._waiting:
             self.filled.clear()
             self._count()
@@ -261,9 +284,9 @@ def udp_socket(
 def bound(
     kind: socket.SocketKind, host: str, port: int, advice: str, *, shared: bool = False
 ) -> socket.socket:
-    """Return a socket that has a port. Raises Misconfigured if it can't be had.
+    """Return a socket that has a port. Raises Misconfigured if it can't be had; PortTaken, if somebody has it.
 
-    ``shared``: others of this process may have it as well, and each gets what comes from some of the senders.
+    ``shared``: others of this user may have it as well, and each gets what comes from some of the senders.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     made = socket.socket(family, kind)
@@ -279,7 +302,8 @@ def bound(
     except OSError as error:
         made.close()
         protocol = "UDP" if kind is socket.SOCK_DGRAM else "TCP"
-        raise Misconfigured(
+        raised = PortTaken if error.errno == errno.EADDRINUSE else Misconfigured
+        raise raised(
             f"can't listen on {host}, {protocol} port {port}: {error.strerror or os.strerror(error.errno or 0)}; {advice}"
         ) from None
     return made

@@ -18,6 +18,13 @@ class Source(enum.IntEnum):
 
 WORDS = {source: source.name.lower() for source in Source}
 """What people read."""
+UNKNOWN = "unknown"
+"""What they read of a source that a newer mtd has brought."""
+
+
+def source_of(number: int) -> Source | None:
+    """Return who a number of the table stands for; None if a newer mtd wrote it."""
+    return Source(number) if number in Source.__members__.values() else None
 
 
 def fact_number(tenant_id: str, event_type: str, name: str, value: str | None) -> int:

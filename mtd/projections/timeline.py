@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Mapping
+from copy import deepcopy
+from typing import TYPE_CHECKING, Self
 
 import orjson
 
-from mtd.codec.syslog.rules import Telling
+from mtd.codec.syslog.rules import Finding, Rules, Telling
 from mtd.model.evidence import WORDS, Source, fact_number
 from mtd.storage.stores.events import EventRow
 
@@ -25,11 +26,28 @@ _SOURCES = {"": Source.POLL, WORDS[Source.TRAP]: Source.TRAP}
 _LEAST = ((2, _CRITICAL), (4, _WARNING))  # severity of syslog, from 0 emergency on
 
 
-class Timeline:
-    """Knows what the rules of this hub say of types of events. ``tellings``: by type; nothing is joined without."""
+Find = Callable[[tuple[str, ...], str, str], Finding | None]
+"""Returns what a message means, by its topics, its text, and a name that may stand before it."""
 
-    def __init__(self, tellings: Mapping[str, Telling] | None = None) -> None:
+
+def _nothing(topics: tuple[str, ...], text: str, identity: str) -> None:
+    return None
+
+
+class Timeline:
+    """Knows what the rules of this hub say of types of events. ``tellings``: by type; nothing is joined without.
+
+    ``find`` reads lines that a collector's older rules took apart into less than these rules want.
+    """
+
+    def __init__(self, tellings: Mapping[str, Telling] | None = None, find: Find = _nothing) -> None:
         self._tellings = tellings or {}
+        self._find = find
+
+    @classmethod
+    def of(cls, rules: Rules) -> Self:
+        """Return the one of these rules."""
+        return cls(rules.tellings(), rules.find)
 
     def of_change(self, envelope: Envelope, row: EventRow) -> EventRow:
         """Return the row of a state that changed with who told it, and with what others are compared with, if they can tell it."""
@@ -59,15 +77,35 @@ class Timeline:
         return [self._row(seq, part, envelope, line) for part, line in told], len(found) - len(told)
 
     def _events_of(self, envelope: Envelope) -> Iterator[tuple[int, LogLine]]:
-        for part, line in enumerate(envelope.log_batch.lines):
-            event_type = line.event_type
-            if not event_type:
+        for part, told in enumerate(envelope.log_batch.lines):
+            if not told.event_type:
                 continue
-            telling = self._tellings.get(event_type)
+            line, telling = told, self._tellings.get(told.event_type)
+            if telling is not None and telling.known_as and _name_of(telling, told) is None:
+                ours = self._read_anew(told)
+                if ours is None:
+                    continue
+                line, telling = ours, self._tellings.get(ours.event_type)
             # Of a type that this hub has no rule for, the line itself tells: it is of a collector's own rules.
             is_event = bool(line.field or line.new_value) if telling is None else telling.on_timeline
             if is_event:
                 yield part, line
+
+    def _read_anew(self, line: LogLine) -> LogLine | None:
+        """Return a line that lacks what its thing is called by as these rules read it; None if they don't know it.
+
+        Rules of the release before had one type of events for steps that are several by now, and took less out of them.
+        """
+        found = self._find(tuple(line.topics), line.text, line.host)
+        if found is None:
+            return None
+        ours = deepcopy(line)
+        ours.event_type, ours.entity_type, ours.entity = found.event_type, found.entity_type, found.entity
+        ours.field, ours.old_value, ours.new_value = found.state_field, found.old, found.new
+        ours.values_json = orjson.dumps(found.values).decode()
+        if found.severity is not None:
+            ours.severity = int(found.severity)
+        return ours
 
     def _row(self, seq: int, part: int, envelope: Envelope, line: LogLine) -> EventRow:
         is_of_device = not line.entity and line.entity_type in ("", _DEVICE)
@@ -92,8 +130,7 @@ class Timeline:
         telling = self._tellings.get(line.event_type)
         if telling is None:
             return row
-        values = orjson.loads(line.values_json) if telling.known_as and line.values_json else {}
-        name = telling.name(line.entity, values)
+        name = _name_of(telling, line)
         return row if name is None else self._with_facts(telling, row, name)
 
     def _with_facts(self, telling: Telling, row: EventRow, name: str) -> EventRow:
@@ -105,6 +142,11 @@ class Timeline:
 
     def _fact(self, telling: Telling, row: EventRow, name: str, value: str) -> int:
         return fact_number(row.tenant_id, row.event_type, name, value if telling.of_state else None)
+
+
+def _name_of(telling: Telling, line: LogLine) -> str | None:
+    values = orjson.loads(line.values_json) if telling.known_as and line.values_json else {}
+    return telling.name(line.entity, values)
 
 
 def _severity(line: LogLine) -> int:

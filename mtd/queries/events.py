@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from mtd.model.device import DEFAULT_TENANT_ID, Severity
-from mtd.model.evidence import Source
+from mtd.model.evidence import Source, source_of
 from mtd.queries.patterns import like
 from mtd.queries.records import Evidence, StoredEvent
 from mtd.storage import literals
@@ -157,7 +157,7 @@ def _event(row: Row) -> StoredEvent:
     others = [told[place : place + _ROW + 1] for place in range(0, len(told), _ROW + 1)]
     before = {other[0]: other[1:] for other in others if other[0] is not None}
     rows = sorted((own, *before.values()), key=_moment)
-    shown = min(rows, key=lambda one: _RANKS.get(one[_SOURCE], 0))
+    shown = min(rows, key=lambda one: _RANKS.get(one[_SOURCE], len(_RANKS)))
     event_type, severity, entity_type, entity_id, entity_label, field, old, new, message = shown[1:_SOURCE]
     if entity_type == "device":
         entity_label = entity_label or device_name
@@ -186,4 +186,4 @@ def _moment(row: Sequence[Any]) -> tuple[Any, ...]:
 
 def _evidence(row: Sequence[Any], first_us: int) -> Evidence:
     at_us, message, source, log_id, seq, part = row[0], *row[_SOURCE - 1 :]
-    return Evidence(Source(source), at_us, at_us - first_us, log_id, seq, part, message)
+    return Evidence(source_of(source), at_us, at_us - first_us, log_id, seq, part, message)

@@ -162,9 +162,12 @@ class EventDay:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Who saw what an event tells, and when. ``log_id``, ``seq`` and ``part`` name what it is read from."""
+    """Who saw what an event tells, and when. ``log_id``, ``seq`` and ``part`` name what it is read from.
 
-    source: Source
+    ``source`` is None for one of a kind that a newer mtd has brought.
+    """
+
+    source: Source | None
     collected_us: int
     after_first_us: int
     log_id: str

@@ -58,7 +58,10 @@ class Block(NamedTuple):
     """What a block of flows is said to hold, and what it is."""
 
     device_id: str
+    first_us: int
+    last_us: int
     exporter: str
+    domain: int | None  # None: stored before it was kept, or a form without
     form: int
     sampling: int
     records: int
@@ -71,7 +74,11 @@ class Block(NamedTuple):
     def difference(self, told: Block) -> str:
         """Return what it says else than it was told, in words; empty if nothing is."""
         pairs = zip(self._fields, self, told, strict=True)
-        return ", ".join(f"{name} {one}, not {other}" for name, one, other in pairs if one != other)
+        return ", ".join(
+            f"{name} {one}, not {other}"
+            for name, one, other in pairs
+            if one != other and not (name == "domain" and one is None)
+        )
 
 
 class Newest(NamedTuple):
@@ -159,8 +166,8 @@ class Audit:
     def blocks(self, span: Span, tenants: Collection[str]) -> list[tuple[int, Block]]:
         """Return what the blocks of flows say that came from the events of a span, with their positions."""
         found = self._rows(
-            "SELECT seq, device_id::text, exporter, form, sampling, records, octets, packets, estimated_octets,"
-            f" estimated_packets, encode(sha256(block), 'hex') FROM mtd.flow_block WHERE {_FROM.format(time='ts')}",
+            "SELECT seq, device_id::text, mtd.to_us(first_ts), mtd.to_us(last_ts), exporter, domain, form, sampling,"
+            f" records, octets, packets, estimated_octets, estimated_packets, encode(sha256(block), 'hex') FROM mtd.flow_block WHERE {_FROM.format(time='ts')}",
             [self._log_id, *span, list(tenants)],
         )
         return [(int(seq), Block(*said)) for seq, *said in found]

@@ -20,8 +20,8 @@ from mtd.core.errors import Bug, Misconfigured, MtdError
 from mtd.storage.dsn import parse_dsn
 from mtd.storage.errors import SchemaTooNew, SchemaTooOld, StorageUnavailable
 
-COMPATIBLE_VERSION = 10
-"""Lowest version of this code that can work on a schema migrated by this code."""
+COMPATIBLE_VERSION = 23
+"""Lowest version of this code that can work on a schema migrated by this code. Those before know of no traps among evidences."""
 
 _NAME = re.compile(r"(\d{4})_([a-z0-9_]+)\.sql")
 # Any number will do, as long as it is ours: one migration at a time per database.
@@ -32,6 +32,7 @@ Progress = Callable[[int, int, str], None]
 """Called with (migrations done, migrations due, name of the next) and at the end."""
 
 _LOCK_TIMEOUT = "30s"
+_GONE_AFTER_S = 60  # a hub that was killed isn't heard of for so long
 _OLDEST_SERVER = 150_000  # PostgreSQL 15: views with the rights of who asks
 
 _VERSION_TABLE = """
@@ -111,6 +112,8 @@ def migrate_blocking(
             state = _read_state(cursor)
             _refuse_misfit(state, known)
             due = [step for step in known if step.version > state.version]
+            if due and state.version < COMPATIBLE_VERSION <= due[-1].version:
+                _wait_for_hubs(cursor)
             for done, step in enumerate(due):
                 if progress is not None:
                     progress(done, len(due), step.name)
@@ -182,6 +185,22 @@ def _refuse_old_server(version: int) -> None:
     if version < _OLDEST_SERVER:
         raise Misconfigured(
             f"the PostgreSQL of database.dsn is version {version // 10_000}, mtd needs {_OLDEST_SERVER // 10_000} or newer"
+        )
+
+
+def _wait_for_hubs(cursor: Any) -> None:
+    """Refuse for now what hubs that are at work can't use. Raises StorageUnavailable: it can be done when they have ended."""
+    cursor.execute("SELECT to_regclass('mtd.hub_log') IS NOT NULL")
+    if not cursor.fetchone()[0]:
+        return
+    cursor.execute(
+        "SELECT count(*) FROM mtd.hub_log WHERE seen_at > now() - %s * interval '1 second'", (_GONE_AFTER_S,)
+    )
+    (hubs,) = cursor.fetchone()
+    if hubs:
+        raise StorageUnavailable(
+            f"{hubs} hubs of an older mtd work on this database, which can't use the schema of this one: stop them,"
+            f" one that was killed counts for {_GONE_AFTER_S} s"
         )
 
 

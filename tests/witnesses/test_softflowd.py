@@ -132,7 +132,7 @@ def counted(portions: list[FlowPortion]) -> tuple[Counter[Flow], Counter[Flow]]:
 def test_what_softflowd_saw_is_what_is_kept(tmp_path: Path, version: int, form: str) -> None:
     portions: list[FlowPortion] = []
 
-    def keep(portion: FlowPortion) -> bool:
+    def keep(portion: FlowPortion, _: str) -> bool:
         portions.append(portion)
         return True
 

@@ -17,7 +17,7 @@ from mtd.api.grpc.globs import Globs
 from mtd.api.interfaces import TelemetryBackend
 from mtd.core.errors import MtdError
 from mtd.model.device import Severity
-from mtd.model.evidence import WORDS
+from mtd.model.evidence import UNKNOWN, WORDS
 from mtd.queries.records import StoredEvent
 
 logger = logging.getLogger(__name__)
@@ -124,7 +124,7 @@ def event_object(event: StoredEvent) -> dict[str, object]:
         "message": event.message,
         "evidences": [
             {
-                "source": WORDS[one.source],
+                "source": UNKNOWN if one.source is None else WORDS[one.source],
                 "t_us": one.collected_us,
                 "after_us": one.after_first_us,
                 "message": one.message,

@@ -62,7 +62,7 @@ LOSSES: Mapping[str, Sequence[Loss]] = MappingProxyType({
         Loss("handshakes", "Handshakes of TLS that failed", LOST, listeners.FAILED_HANDSHAKES,
              "What they would have sent isn't known.", "reason"),
         Loss("stored", "Lines stored", KEPT, listeners.STORED, "Passed on to the event log."),
-        Loss("repeats", "Of these, repeats", KEPT, listeners.REPEATS, "Stored as the number of times that another came again."),
+        Loss("repeats", "Repeats of these", KEPT, listeners.REPEATS, "Stored as the number of times that another came again."),
         Loss("cut", "Lines cut", ODD, listeners.CUT, "Too long: their beginnings were kept."),
     ),
     "flows": (

@@ -269,7 +269,9 @@ def event_message(event: StoredEvent) -> telemetry.StreamEventsResponse:
 
 def _evidence_message(evidence: Evidence) -> telemetry.Evidence:
     return telemetry.Evidence(
-        source=_EVIDENCE_SOURCES[evidence.source],
+        source=telemetry.EVIDENCE_SOURCE_UNSPECIFIED
+        if evidence.source is None
+        else _EVIDENCE_SOURCES[evidence.source],
         collected_at_us=evidence.collected_us,
         after_first_us=evidence.after_first_us,
         log_id=evidence.log_id,

@@ -7,10 +7,12 @@ waits is then read in one go, so that NumPy has thousands of records at a time i
 from __future__ import annotations
 
 from collections import Counter, OrderedDict, deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, NamedTuple, TypeVar
+from itertools import starmap, zip_longest
+from operator import attrgetter, itemgetter
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,19 +31,16 @@ from mtd.codec.flows.messages import (
     header_of,
     items_of,
 )
-from mtd.codec.flows.sequence import Sequence, is_other_start
+from mtd.codec.flows.sequence import Sequence
 from mtd.codec.flows.sole import BEGIN, Sole, sole_set
-from mtd.codec.flows.taught import ANY_PORT, Sender, Taught
+from mtd.codec.flows.starts import began_anew, note, runs_on
+from mtd.codec.flows.taught import ANY_PORT, Lesson, Sender, Taught
 from mtd.codec.flows.templates import RecordFormat, Template
 from mtd.codec.flows.waiting import Waiting
 
 T = TypeVar("T")
 
 _V5_FORMAT = RecordFormat(V5_TEMPLATE)
-# The time of a message has whole seconds, and clocks are set right by a little.
-_SAME_START_MS = 30_000
-_OVERTAKEN_MS = 5_000
-_UPTIME_WRAP_MS = 1 << 32
 _HELD_SET_BYTES = 256  # what keeping a set takes beside its bytes, of which it may have none
 _ALL_KINDS = {2: False, 3: True}  # which templates a withdrawal of all means: those with scopes?
 
@@ -87,7 +86,10 @@ class Counts:
 class Learned:
     """What the messages of one domain told once and count on from then on. ``sampling``: 0 if it isn't told.
 
-    ``booted_ms``: since when the exporter runs, by its clock; 0 where messages don't tell.
+    ``booted_ms``: since when the exporter runs, by its clock; 0 where messages don't tell. ``version``: of its messages,
+    of which each has domains of its own. ``ports``: which of them taught each of the templates; none if nobody knows. The
+    first template of a number is for all ports, others are for the one that taught them. ``heard_us``: when it was
+    heard last, which is no part of what was learned.
     """
 
     domain: int
@@ -95,6 +97,13 @@ class Learned:
     sampling: int = 0
     samplers: Mapping[int, int] = field(default_factory=dict)
     booted_ms: int = 0
+    version: int = V9
+    ports: tuple[int, ...] = ()
+    heard_us: int = field(default=0, compare=False)
+
+    def lessons(self) -> Iterator[Lesson]:
+        """Yield the templates with their ports."""
+        return starmap(Lesson, zip_longest(self.templates, self.ports, fillvalue=ANY_PORT))
 
 
 @dataclass(slots=True)
@@ -106,6 +115,7 @@ class _Domain:
     booted_ms: int = 0
     uptime_ms: int | None = None
     port: int = ANY_PORT  # of the last message
+    heard_us: int = 0  # the last time that it wasn't taken at a glance
 
     def sampling_of(self, flows: Flows) -> NDArray[np.uint32]:
         """Return of how many packets one was looked at: by the record, its sampler, the message, or the options."""
@@ -124,8 +134,12 @@ class _Domain:
         return found
 
 
+_Place: TypeAlias = tuple[int, int]
+"""A version, and a domain of it: the numbers of one say nothing of those of another."""
+
+
 class _Held(NamedTuple):
-    domain: int
+    place: _Place
     template: int
     data: bytes
     header: Header
@@ -145,13 +159,13 @@ class Exporter:
         self.waiting = 0
         """Records that wait to be taken."""
         self._limits = limits or Limits()
-        self._domains: OrderedDict[int, _Domain] = OrderedDict()
+        self._domains: OrderedDict[_Place, _Domain] = OrderedDict()
         self._last: _Domain | None = None  # of the last message
         self._waiting: dict[tuple[int, int, RecordFormat], Waiting] = {}
         self._fields = 0
         self._held: deque[_Held] = deque()
         self._held_bytes = 0
-        self._awaited: Counter[tuple[int, int]] = Counter()  # sets that wait, by domain and template
+        self._awaited: Counter[tuple[_Place, int]] = Counter()  # sets that wait, by domain and template
         self._came: set[int] = set()  # templates of this datagram that some wait for
 
     # -- what comes ------------------------------------------------------------
@@ -167,19 +181,14 @@ class Exporter:
         except NotFlows as wrong:
             self.counts.malformed[wrong.reason] += 1
             return
-        domain = self._domain(header)
-        sender = domain.templates.sender(port)
-        if _began_anew(domain, header, sender, port):
+        place = (header.version, header.domain)
+        domain = self._last = self._domain(place)
+        anew = began_anew(domain, header, domain.templates.sender(port), port)
+        if anew:
             # Numbers of templates may mean others now. Records wait for them; sampling is hardly another.
             self._change(domain, lambda taught: taught.begin_anew(port, received_us))
             self.counts.restarts += 1
-        domain.port = port
-        if sender is not None:
-            sender.heard_us, sender.uptime_ms, sender.sequence = (
-                received_us,
-                header.uptime_ms,
-                header.sequence,
-            )
+        domain.port, domain.heard_us = port, received_us
         brought: int | None = 0
         try:
             for item in items_of(datagram, header):
@@ -189,13 +198,17 @@ class Exporter:
                 elif isinstance(item, Withdrawn):
                     self._withdraw(domain, item.template, port)
                 else:
-                    self._learn(header.domain, domain, item, received_us, port)
+                    self._learn(place, domain, item, received_us, port)
         except NotFlows as wrong:
             self.counts.malformed[wrong.reason] += 1
             brought = None
         if self._came:
-            self._release(header.domain, domain)
-        domain.sequence.take(header.sequence, 1 if header.version == V9 else brought)
+            self._release(place, domain)
+        sender = domain.templates.sender(port)
+        if sender is not None:
+            note(sender, header, received_us, anew=anew)
+        units = 1 if header.version == V9 else brought
+        domain.sequence.take(header.sequence, units, header.exported_s, anew=anew)
 
     def _goes_on(self, sole: Sole, datagram: bytes, received_us: int, port: int) -> bool:
         """Take a datagram that goes on where the last one ended, as nearly all do; return whether this is one.
@@ -203,7 +216,7 @@ class Exporter:
         What others need to have looked at is as it was: by its number none is missing, and nobody began anew.
         """
         version, number, sequence, seconds, uptime_ms, template = sole
-        domain = self._domains.get(number)
+        domain = self._domains.get((version, number))
         if domain is None or domain is not self._last or domain.port != port:
             return False
         known = _V5_FORMAT if version == V5 else domain.templates.find(port, template)
@@ -214,29 +227,28 @@ class Exporter:
         if not count or not domain.sequence.expects(sequence):
             return False
         if version == V9:
-            if not _runs_on(domain, sender, seconds * 1000, uptime_ms):
+            if not runs_on(domain, sender, seconds * 1000, uptime_ms):
                 return False
             domain.uptime_ms = uptime_ms
         if sender is not None:
-            sender.heard_us, sender.sequence = received_us, sequence
+            sender.heard_us, sender.sequence, sender.exported_s = received_us, sequence, seconds
             sender.uptime_ms = None if version == IPFIX else uptime_ms
         waiting = self._waiting.get((version, number, known)) or self._wait(version, number, known, domain)
         waiting.add_whole(datagram, count, received_us)
         self.waiting += count
-        domain.sequence.advance(sequence, 1 if version == V9 else count)
+        domain.sequence.advance(sequence, 1 if version == V9 else count, seconds)
         return True
 
-    def _domain(self, header: Header) -> _Domain:
-        found = self._domains.get(header.domain)
+    def _domain(self, place: _Place) -> _Domain:
+        found = self._domains.get(place)
         if found is None:
-            found = self._domains[header.domain] = _Domain()
+            found = self._domains[place] = _Domain()
             if len(self._domains) > self._limits.domains:
                 _, oldest = self._domains.popitem(last=False)
                 self._fields -= oldest.templates.fields
                 self.counts.templates_dropped += len(oldest.templates)
                 self.counts.domains_dropped += 1
-        self._domains.move_to_end(header.domain)
-        self._last = found
+        self._domains.move_to_end(place)
         return found
 
     def _records(
@@ -248,7 +260,8 @@ class Exporter:
         else:
             known = domain.templates.find(port, item.template)
         if known is None:
-            self._hold(_Held(header.domain, item.template, item.data, header, received_us, port))
+            place = (header.version, header.domain)
+            self._hold(_Held(place, item.template, item.data, header, received_us, port))
             return None
         data, count = known.records(item.data)
         if not count:
@@ -256,8 +269,8 @@ class Exporter:
         if known.template.scopes:
             self._options(domain, known, data, count, header)
             return count
-        place = (header.version, header.domain, known)
-        waiting = self._waiting.get(place) or self._wait(*place, domain)
+        layout = (header.version, header.domain, known)
+        waiting = self._waiting.get(layout) or self._wait(*layout, domain)
         waiting.add(data, count, header.exported_ms, header.uptime_ms or 0, header.sampling, received_us)
         self.waiting += count
         return count
@@ -267,7 +280,7 @@ class Exporter:
         self._waiting[version, number, known] = found
         return found
 
-    def _learn(self, number: int, domain: _Domain, template: Template, received_us: int, port: int) -> None:
+    def _learn(self, place: _Place, domain: _Domain, template: Template, received_us: int, port: int) -> None:
         if self._change(domain, lambda taught: taught.learn(port, template, received_us)):
             self.counts.templates += 1
             if len(domain.templates) > self._limits.templates:
@@ -277,7 +290,7 @@ class Exporter:
                 apart = next((one for one in domains if one.templates.has_own), None)
                 oldest = apart or next(one for one in domains if one.templates.fields)
                 self._change(oldest, lambda taught: taught.drop_one(port))
-        if (number, template.number) in self._awaited:
+        if (place, template.number) in self._awaited:
             self._came.add(template.number)
 
     def _change(self, domain: _Domain, change: Callable[[Taught], T]) -> T:
@@ -303,28 +316,28 @@ class Exporter:
         self.counts.held += 1
         self._held.append(held)
         self._held_bytes += held.bytes_taken
-        self._awaited[held.domain, held.template] += 1
+        self._awaited[held.place, held.template] += 1
         while self._held_bytes > self._limits.held_bytes:
             oldest = self._held.popleft()
             self._held_bytes -= oldest.bytes_taken
             self.counts.held_dropped += 1
-            self._awaited[oldest.domain, oldest.template] -= 1
-            if not self._awaited[oldest.domain, oldest.template]:
-                del self._awaited[oldest.domain, oldest.template]
+            self._awaited[oldest.place, oldest.template] -= 1
+            if not self._awaited[oldest.place, oldest.template]:
+                del self._awaited[oldest.place, oldest.template]
 
-    def _release(self, number: int, domain: _Domain) -> None:
+    def _release(self, place: _Place, domain: _Domain) -> None:
         """Read what waited for templates that came. One look for all of a datagram, of which there may be a thousand."""
         came, self._came = self._came, set()
         for template in came:
-            self._awaited.pop((number, template), None)
+            self._awaited.pop((place, template), None)
         waiting, self._held = self._held, deque()
         for held in waiting:
-            if held.domain != number or held.template not in came:
+            if held.place != place or held.template not in came:
                 self._held.append(held)
                 continue
             if domain.templates.find(held.port, held.template) is None:  # it came for another port
                 self._held.append(held)
-                self._awaited[number, held.template] += 1
+                self._awaited[place, held.template] += 1
                 continue
             self._held_bytes -= held.bytes_taken
             try:
@@ -368,23 +381,37 @@ class Exporter:
     # -- what is remembered --------------------------------------------------------
 
     def learned(self) -> list[Learned]:
-        """Return what is known, in the order of domains and templates: to be written down, and given back after a restart."""
-        return [
-            Learned(
-                number,
-                tuple(domain.templates.learned()),
-                domain.sampling,
-                dict(domain.samplers),
-                max(0, domain.booted_ms),
+        """Return what is known, in the order of domains and templates: to be written down, and given back after a restart.
+
+        Version 5 teaches nothing.
+        """
+        found = []
+        for (version, number), domain in sorted(self._domains.items(), key=itemgetter(0)):
+            if version == V5:
+                continue
+            lessons = list(domain.templates.lessons())
+            ports = tuple(one.port for one in lessons)
+            found.append(
+                Learned(
+                    number,
+                    tuple(one.template for one in lessons),
+                    domain.sampling,
+                    dict(domain.samplers),
+                    max(0, domain.booted_ms),
+                    version,
+                    ports if any(ports) else (),
+                    max(domain.heard_us, domain.templates.heard_us),
+                )
             )
-            for number, domain in sorted(self._domains.items())
-        ]
+        return found
 
     def remember(self, learned: Iterable[Learned]) -> None:
         """Know what was known before. What came since is newer, and stays."""
-        for one in learned:
-            domain = self._domains.setdefault(one.domain, _Domain())
-            self._change(domain, partial(Taught.remember, templates=one.templates))
+        for one in sorted(learned, key=attrgetter("heard_us")):
+            domain = self._domain((one.version, one.domain))
+            domain.heard_us = max(domain.heard_us, one.heard_us)
+            sender = Sender(one.heard_us, booted_ms=one.booted_ms)
+            self._change(domain, partial(Taught.remember, lessons=one.lessons(), sender=sender))
             domain.sampling = domain.sampling or one.sampling
             domain.booted_ms = domain.booted_ms or one.booted_ms
             domain.samplers = {**one.samplers, **domain.samplers}
@@ -397,41 +424,3 @@ class Exporter:
     def lost(self) -> int:
         """Return how much never came, by the exporter's own numbers: flows in v5, messages in v9, records in IPFIX."""
         return sum(domain.sequence.lost for domain in self._domains.values())
-
-
-def _began_anew(domain: _Domain, header: Header, sender: Sender | None, port: int) -> bool:
-    """Whether the exporter was started since the message before, as far as messages tell, and take note of it.
-
-    Where another port sends in its name meanwhile, it is judged by what itself said before.
-    """
-    if header.version == IPFIX:
-        if sender is not None and sender.sequence is not None and domain.port != port:
-            return is_other_start(sender.sequence, header.sequence)
-        return domain.sequence.begins_anew(header.sequence)
-    if header.version != V9 or header.uptime_ms is None:
-        return False
-    before_ms, domain.uptime_ms = domain.uptime_ms, header.uptime_ms
-    if sender is not None and sender.uptime_ms is not None:
-        before_ms = sender.uptime_ms
-    booted_ms = header.exported_ms - header.uptime_ms
-    if before_ms is not None:
-        back_ms = (
-            before_ms - header.uptime_ms
-        )  # a little: what was overtaken; much: it begins again at 0 after 49.7 days
-        began_anew = _OVERTAKEN_MS < back_ms < _UPTIME_WRAP_MS // 2
-    else:
-        moved_ms = (booted_ms - domain.booted_ms) % _UPTIME_WRAP_MS
-        began_anew = domain.booted_ms > 0 and _SAME_START_MS < moved_ms < _UPTIME_WRAP_MS - _SAME_START_MS
-    if began_anew or abs(booted_ms - domain.booted_ms) > _SAME_START_MS:  # its clock was set
-        domain.booted_ms = booted_ms
-    return began_anew
-
-
-def _runs_on(domain: _Domain, sender: Sender | None, exported_ms: int, uptime_ms: int) -> bool:
-    """Whether the exporter runs since when it ran before, by its uptime and its clock."""
-    before_ms = domain.uptime_ms
-    if sender is not None and sender.uptime_ms is not None:
-        before_ms = sender.uptime_ms
-    if before_ms is None or uptime_ms < before_ms:
-        return False
-    return abs(exported_ms - uptime_ms - domain.booted_ms) <= _SAME_START_MS

@@ -55,6 +55,11 @@ class Header(NamedTuple):
     uptime_ms: int | None
     sampling: int = 0
 
+    @property
+    def exported_s(self) -> int:
+        """When it was sent, by the exporter's clock, in whole seconds."""
+        return self.exported_ms // 1000
+
 
 class Records(NamedTuple):
     """The records of one set, with what may be padding behind them."""

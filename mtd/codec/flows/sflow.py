@@ -70,10 +70,10 @@ class SflowAgent:
         if words.number() != VERSION:
             raise NotFlows("unknown version")
         agent = words.address()
-        sub_agent, sequence, _uptime_ms, samples = (words.number() for _ in range(4))
+        sub_agent, sequence, uptime_ms, samples = (words.number() for _ in range(4))
         if samples > _MOST_SAMPLES:
             raise NotFlows("impossible number of samples")
-        self._sequence(agent, sub_agent).take(sequence, 1)
+        self._sequence(agent, sub_agent).take(sequence, 1, uptime_ms // 1000)  # its only clock
         for _ in range(samples):
             kind, body = words.number(), _Words(words.opaque())
             if kind in (_FLOW_SAMPLE, _EXPANDED_FLOW_SAMPLE):

@@ -23,10 +23,10 @@ from mtd.codec.flows.messages import (
     V9,
 )
 
-_V5_HEAD = struct.Struct(">2xHI8xIH2x")
+_V5_HEAD = struct.Struct(">2xHII4xIH2x")
 # With the head of the set.
 _V9_HEAD = struct.Struct(">4xIIIIHH")
-_IPFIX_HEAD = struct.Struct(">2xH4xIIHH")
+_IPFIX_HEAD = struct.Struct(">2xHIIIHH")
 _SET_HEAD_BYTES = 4
 _HEADS = {
     V5: np.dtype(
@@ -42,7 +42,7 @@ Numbers = NDArray[np.int64]
 Sole = tuple[int, int, int, int, int, int]
 """Version, domain, sequence, seconds since 1970 when it was exported, uptime (ms), template.
 
-Of version 9 only, seconds count; uptime does not of IPFIX, which doesn't tell it.
+Uptime doesn't count of IPFIX, which doesn't tell it.
 """
 
 
@@ -53,21 +53,21 @@ def sole_set(datagram: bytes) -> Sole | None:
         return None
     version = datagram[1]
     if version == V5:
-        count, uptime_ms, sequence, domain = _V5_HEAD.unpack_from(datagram)
+        count, uptime_ms, seconds, sequence, domain = _V5_HEAD.unpack_from(datagram)
         if 0 < count <= MOST_V5_RECORDS and size == V5_HEADER_BYTES + count * V5_RECORD_BYTES:
-            return V5, domain, sequence, 0, uptime_ms, V5
+            return V5, domain, sequence, seconds, uptime_ms, V5
     elif version == V9:
         uptime_ms, seconds, sequence, domain, template, length = _V9_HEAD.unpack_from(datagram)
         if template >= FIRST_DATA_SET and length == size - _V9_HEAD.size + _SET_HEAD_BYTES:
             return V9, domain, sequence, seconds, uptime_ms, template
     elif version == IPFIX:
-        told, sequence, domain, template, length = _IPFIX_HEAD.unpack_from(datagram)
+        told, seconds, sequence, domain, template, length = _IPFIX_HEAD.unpack_from(datagram)
         if (
             template >= FIRST_DATA_SET
             and told == size
             and length == size - _IPFIX_HEAD.size + _SET_HEAD_BYTES
         ):
-            return IPFIX, domain, sequence, 0, 0, template
+            return IPFIX, domain, sequence, seconds, 0, template
     return None
 
 

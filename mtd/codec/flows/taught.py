@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sized
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from mtd.codec.flows.templates import RecordFormat, Template
 
 ANY_PORT = 0
-"""Of what is remembered from before, and of who doesn't say where it sends from."""
+"""Of what was taught by nobody knows whom, and of who doesn't say where it sends from."""
 
 # Who is silent for so long may send from another port now; for so much longer, it certainly does.
 _SILENT_US = 60 * 1_000_000
@@ -26,11 +27,24 @@ _MOST_SENDERS = 1024
 
 @dataclass(slots=True)
 class Sender:
-    """A port that taught something: when it was heard last, and what that message said of itself."""
+    """A port that taught something: when it was heard last, and what its messages said of themselves.
+
+    ``uptime_ms`` and ``sequence`` aren't known where it is remembered from before, ``booted_ms`` is only there.
+    ``exported_s``: when the message of the number was sent, by its clock.
+    """
 
     heard_us: int
     uptime_ms: int | None = None
     sequence: int | None = None
+    exported_s: int = 0
+    booted_ms: int = 0
+
+
+class Lesson(NamedTuple):
+    """A template, and the port that taught it."""
+
+    template: Template
+    port: int = ANY_PORT
 
 
 class Taught:
@@ -135,23 +149,36 @@ class Taught:
             if known is not None and bool(known.template.scopes) is options:
                 self.withdraw(port, number)
 
-    def remember(self, templates: Iterable[Template]) -> None:
-        """Know what was known before, but for numbers that were taught since."""
-        for template in templates:
-            if template.number not in self._common:
-                self._put_common(ANY_PORT, RecordFormat(template))
+    def remember(self, lessons: Iterable[Lesson], sender: Sender) -> None:
+        """Know what was known before, but for numbers that were taught since. ``sender``: what is known of all ports."""
+        since = set(self._common)
+        for template, port in lessons:
+            common = self._common.get(template.number)
+            if template.number in since:
+                continue
+            if common is None:
+                self._put_common(port, RecordFormat(template))
+            elif port not in (ANY_PORT, self._teachers[template.number]):
+                self._put_own(port, common if common.template == template else RecordFormat(template))
+            if port != ANY_PORT:
+                self._senders.setdefault(port, replace(sender))
 
-    def learned(self) -> Iterator[Template]:
-        """Yield what is to be remembered, by number: of several layouts that of the port that was heard last."""
-        chosen = {
-            number: (self._heard_us(self._teachers[number]), known) for number, known in self._common.items()
+    def lessons(self) -> Iterator[Lesson]:
+        """Yield what is to be remembered, by number: of several layouts that of the port that was heard last is the first."""
+        taught = {
+            number: [Lesson(known.template, self._teachers[number])] for number, known in self._common.items()
         }
         for port, own in self._own.items():
             for number, known in own.items():
-                if number in chosen and self._heard_us(port) > chosen[number][0]:
-                    chosen[number] = (self._heard_us(port), known)
-        for number in sorted(chosen):
-            yield chosen[number][1].template
+                if number in taught:
+                    taught[number].append(Lesson(known.template, port))
+        for _, found in sorted(taught.items()):
+            yield from sorted(found, key=lambda one: -self._heard_us(one.port))
+
+    @property
+    def heard_us(self) -> int:
+        """When one that taught something was heard last; 0 if there is none."""
+        return max((sender.heard_us for sender in self._senders.values()), default=0)
 
     def drop_one(self, port: int = ANY_PORT) -> None:
         """Make room for a port: what nobody else is read by goes first. There must be one."""

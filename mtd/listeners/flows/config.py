@@ -23,7 +23,8 @@ class ExporterConfig(BaseModel):
     )
     domains: dict[int, str] = Field(
         default_factory=dict,
-        description="Where several devices send from this address: the name of each by its source id, or observation domain.",
+        description="Where several devices send from this address: each by its source id, or observation domain, as the "
+        "device's id or `tenant-id/name`; its name alone does where there is one tenant only.",
     )
 
 

@@ -19,7 +19,8 @@ DATAGRAMS, RECORDS, HELD = 0, 1, 2
 _HIGH, _LOW, _FIRST, _WIDTH = 0, 1, 2, 5  # of a row: both halves of the address, then its numbers
 _STRANGERS = 0  # the first row: of senders that are nobody's
 _HALF = (1 << 64) - 1
-_DROPPED = ("insane", "empty", "queue_full")
+DROPPED = ("insane", "empty", "queue_full")
+"""Why a worker drops records that it read, as it tells and ``mtd.listeners.flows.metrics`` counts it."""
 
 
 def numbers_for(exporters: int) -> int:
@@ -92,7 +93,7 @@ class Account:
     def tell(self, address: str, counts: Mapping[str, int]) -> None:
         """Note what the worker told of an exporter; of strangers, with an empty address."""
         self._datagrams[address] += counts.get("datagrams", 0)
-        self._records[address] += sum(counts.get(reason, 0) for reason in _DROPPED)
+        self._records[address] += sum(counts.get(reason, 0) for reason in DROPPED)
 
     def settle(self) -> list[Died]:
         """Return what died with the worker, which has ended, and begin anew for the next one."""

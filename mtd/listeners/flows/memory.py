@@ -1,7 +1,8 @@
 """What exporters told once and count on from then on, on disk: a restart of mtd must not wait for templates.
 
 A JSON file of each worker. All workers' files are read at a start: with another number of workers,
-exporters are other workers'.
+exporters are other workers'. A worker's file also has what it was told at its start of exporters that others read:
+of each domain that counts which was heard last.
 """
 
 from __future__ import annotations
@@ -11,16 +12,19 @@ import json
 import logging
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
 from mtd.codec.flows import Field, Learned, NotFlows, Template
+from mtd.codec.flows.messages import IPFIX, V9
 
 logger = logging.getLogger(__name__)
 
-_VERSION = 1
+_VERSION = 2
+_OF_ALL_FORMS = 1  # didn't tell versions of messages apart, nor when and from which port they came
 _PATTERN = "flow-templates-*.json"
 _TOLD_AGAIN_S = 600.0
 
@@ -92,31 +96,61 @@ def write_learned(path: Path, exporters: Mapping[str, Sequence[Learned]]) -> Non
 
 
 def read_learned(folder: Path) -> dict[str, list[Learned]]:
-    """Return what all workers wrote, by exporter; the newest file counts. A file that can't be read is told and left out."""
-    found: dict[str, list[Learned]] = {}
-    for path in sorted(folder.glob(_PATTERN), key=_age):
+    """Return what all workers wrote, by exporter: of each domain what was heard last.
+
+    A file that can't be read is told and left out.
+    """
+    found: dict[str, dict[tuple[int, int], Learned]] = {}
+    for path in sorted(folder.glob(_PATTERN), key=_written_us):
         try:
-            read = json.loads(path.read_text(encoding="utf-8"))
-            if read["version"] != _VERSION:
-                raise ValueError(f"version {read['version']}")
-            found |= {address: list(map(_learned, told)) for address, told in read["exporters"].items()}
+            for address, learned in _read(path):
+                domains = found.setdefault(address, {})
+                for one in learned:
+                    known = domains.get((one.version, one.domain))
+                    if known is None or one.heard_us >= known.heard_us:
+                        domains[one.version, one.domain] = one
         except (OSError, ValueError, KeyError, TypeError, AttributeError, NotFlows) as error:
             logger.warning(
                 "templates of flows in %s can't be read; exporters will send them again: %s", path, error
             )
-    return found
+    return {address: [one for _, one in sorted(domains.items())] for address, domains in found.items()}
 
 
-def _age(path: Path) -> float:
+def _read(path: Path) -> list[tuple[str, list[Learned]]]:
+    """Return what is in a file, all of it or nothing."""
+    read = json.loads(path.read_text(encoding="utf-8"))
+    version, exporters = read["version"], read["exporters"].items()
+    if version == _OF_ALL_FORMS:
+        heard_us = _written_us(path)
+        return [
+            (address, [one for plain in told for one in _of_all_forms(plain, heard_us)])
+            for address, told in exporters
+        ]
+    if version != _VERSION:
+        raise ValueError(f"version {version}")
+    return [(address, list(map(_learned, told))) for address, told in exporters]
+
+
+def _of_all_forms(plain: Mapping[str, Any], heard_us: int) -> Iterator[Learned]:
+    """Yield what may be NetFlow v9's or IPFIX's; of IPFIX it isn't known since when the exporter runs."""
+    learned = _learned({**plain, "version": V9, "ports": [], "heard_us": heard_us})
+    yield learned
+    if not learned.booted_ms:
+        yield replace(learned, version=IPFIX)
+
+
+def _written_us(path: Path) -> int:
     try:
-        return path.stat().st_mtime
+        return path.stat().st_mtime_ns // 1000
     except OSError:
-        return 0.0
+        return 0
 
 
 def _plain(learned: Learned) -> dict[str, Any]:
     return {
+        "version": learned.version,
         "domain": learned.domain,
+        "heard_us": learned.heard_us,
         "sampling": learned.sampling,
         "booted_ms": learned.booted_ms,
         "samplers": [[sampler, interval] for sampler, interval in learned.samplers.items()],
@@ -128,6 +162,7 @@ def _plain(learned: Learned) -> dict[str, Any]:
             ]
             for one in learned.templates
         ],
+        "ports": list(learned.ports),
     }
 
 
@@ -141,6 +176,9 @@ def _learned(plain: Mapping[str, Any]) -> Learned:
             Template(_number(number), tuple(Field(*map(_number, field)) for field in fields), _number(scopes))
             for number, scopes, fields in plain["templates"]
         ),
+        version=_number(plain["version"], 1 << 16),
+        ports=tuple(_number(port, 1 << 16) for port in plain["ports"]),
+        heard_us=_number(plain["heard_us"], 1 << 62),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mtd.core.metrics import Counter, Gauge
+from mtd.listeners.flows.ledger import DROPPED as DROPPED_BY_WORKERS
 
 DATAGRAMS = Counter("mtd_flows_datagrams_total", "Datagrams of known exporters that were received.")
 STORED = Counter("mtd_flows_records_total", "Flow records that were passed on to be stored.")
@@ -10,7 +11,7 @@ DROPPED = Counter(
     "mtd_flows_dropped_records_total",
     "Flow records that were read and not stored, by reason: insane (more octets than any link carries), empty (no field of "
     "their template is known), queue_full (of the worker), worker_died (they were in the memory of one that was killed), "
-    "unknown_sender, ambiguous_sender, not_recorded.",
+    "unknown_sender, ambiguous_sender, other_tenant (their address was another tenant's when they came), not_recorded.",
     ["reason"],
 )
 UNKNOWN_DATAGRAMS = Counter(
@@ -74,7 +75,7 @@ _PLAIN = {
         what: SUSPECT.labels(what=what)
         for what in ("bad_times", "clock_corrected", "odd_sizes", "byte_order")
     },
-    **{reason: DROPPED.labels(reason=reason) for reason in ("insane", "empty", "queue_full", "worker_died")},
+    **{reason: DROPPED.labels(reason=reason) for reason in (*DROPPED_BY_WORKERS, "worker_died")},
 }
 _MALFORMED = "malformed."
 

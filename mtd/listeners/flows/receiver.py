@@ -19,8 +19,11 @@ from mtd.model.flows import FlowPortion
 _SFLOW = b"\0\0\0\x05"
 _MOST_STRANGERS = 1000
 
-Send = Callable[[FlowPortion], bool]
-"""Passes a portion on; tells whether there was room for it."""
+Send = Callable[[FlowPortion, str], bool]
+"""Passes on a portion, and whose it is, a tenant's id; tells whether there was room for it."""
+
+Domains = Mapping[str, Mapping[int, str]]
+"""By address and domain: whose device that is, where the settings tell; empty if there is none."""
 
 
 class Source:
@@ -33,6 +36,7 @@ class Source:
         self.faults = Faults()
         self.stored = 0
         self.queue_full = 0
+        self._given_up = 0
         self._row = row
         self._datagrams = row[DATAGRAMS]
         self._passed = row[RECORDS]
@@ -59,6 +63,11 @@ class Source:
         """Note how many sets wait for their template."""
         self._row[HELD] = self.exporter.held_sets
 
+    def give_up_held(self) -> None:
+        """Count the sets that wait for their template as given up: this is forgotten, and they are with it."""
+        self._given_up += self.exporter.held_sets
+        self._row[HELD] = 0
+
     @property
     def waiting(self) -> int:
         """Records that wait to be taken."""
@@ -76,7 +85,7 @@ class Source:
             "templates": netflow.templates,
             "template_conflicts": netflow.template_conflicts,
             "held": netflow.held,
-            "held_dropped": netflow.held_dropped,
+            "held_dropped": netflow.held_dropped + self._given_up,
             "restarts": netflow.restarts,
             "templates_dropped": netflow.templates_dropped,
             **self.faults.counts,
@@ -102,16 +111,41 @@ class Receiver:
         numbers = numbers_for(config.max_exporters)
         self._ledger = ledger or Ledger(memoryview(bytearray(8 * numbers)).cast("Q"))
         self._known: Mapping[str, str] = {}
+        self._domains: Domains = {}
+        self._taught: dict[str, str] = {}  # whose the device was that taught what is remembered
         self._sources: OrderedDict[str, Source] = OrderedDict()
         self._strangers: Counter[str] = Counter()
         self._told: dict[str, dict[str, int]] = {}
         self._gone: dict[str, Counter[str]] = {}
 
-    def know(self, addresses: Mapping[str, str]) -> None:
+    def know(self, addresses: Mapping[str, str], domains: Domains | None = None) -> None:
         """Take in from these, and no others: addresses, and whose they are, a tenant's id."""
-        for address in [one for one in self._sources if one not in addresses]:
-            self._forget(address)
-        self._known = addresses
+        domains = domains or {}
+        for address in list(self._sources):
+            if self._changes_hands(address, addresses, domains):
+                self._forget(address)
+                if address in addresses:
+                    del self._learned[address]
+        # Who comes to be at somebody else's address isn't read by that one's templates.
+        for address in self._learned.keys() & addresses.keys():
+            if self._taught.setdefault(address, addresses[address]) != addresses[address]:
+                del self._learned[address]
+        self._taught = {address: self._taught.get(address, "") for address in self._learned}
+        self._known, self._domains = addresses, domains
+
+    def _changes_hands(self, address: str, addresses: Mapping[str, str], domains: Domains) -> bool:
+        """Return whether something of what an address sent would be another tenant's from now on."""
+        if addresses.get(address) != self._known.get(address):
+            return True
+        now = domains.get(address, {})
+        # Who wasn't there before comes to what was nobody's, and takes it from no one.
+        return any(
+            now.get(domain) != tenant for domain, tenant in self._domains.get(address, {}).items() if tenant
+        )
+
+    def _tenant_of(self, address: str, domain: int) -> str:
+        tenant = self._domains.get(address, {}).get(domain)
+        return self._known.get(address, "") if tenant is None else tenant
 
     def put(self, received: Received) -> None:
         """Take a datagram."""
@@ -147,10 +181,11 @@ class Receiver:
     def _flush(self, address: str, source: Source) -> None:
         override = self._config.exporters.get(address)
         sampling = None if override is None else override.sampling
-        enrichment = self._enrichments.of(self._known.get(address, ""))
         for flows in source.take():
+            tenant_id = self._tenant_of(address, flows.domain)
+            enrichment = self._enrichments.of(tenant_id)
             for portion in portions_of(flows, address, sampling, source.faults, enrichment):
-                if self._send(portion):
+                if self._send(portion, tenant_id):
                     source.stored += portion.records
                 else:
                     source.queue_full += portion.records
@@ -158,7 +193,9 @@ class Receiver:
     def _forget(self, address: str) -> None:
         source = self._sources.pop(address)
         self._flush(address, source)
+        source.give_up_held()
         self._learned[address] = source.exporter.learned()
+        self._taught[address] = self._known.get(address, "")
         self._gone.setdefault(address, Counter()).update(self._news(address, source))
         self._told.pop(address, None)
 

@@ -12,24 +12,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mtd.core.clock import SYSTEM_CLOCK, Clock
+from mtd.core.service import TaskGroup
 from mtd.core.worker_process import Patience, WorkerProcess
 from mtd.listeners import metrics as listener_metrics
 from mtd.listeners.directory import Directory, Kind
 from mtd.listeners.flows import metrics
 from mtd.listeners.flows.config import FlowsConfig
 from mtd.listeners.flows.conflicts import Conflicts, conflict_of
+from mtd.listeners.flows.domains import Domains
 from mtd.listeners.flows.enrichment import Enrichments
+from mtd.listeners.flows.handing import MOST_BYTES_EACH, WAITING, HandedOver
 from mtd.listeners.flows.ledger import Account
 from mtd.listeners.pipe import COUNTS, frames_of
 from mtd.listeners.senders import Stranger
 from mtd.listeners.sharing import close_all, shared_sockets
-from mtd.listeners.turns import HELD_UP, LOOK_AGAIN_S
+from mtd.listeners.turns import HELD_UP
 from mtd.model.flows import SAMPLINGS, flow_event_of
 from mtd.model.sighting import FoundBy, Sighting
 
 if TYPE_CHECKING:
     from mtd.ingest.recorder import Recorder
     from mtd.model.device import Device
+    from mtd.pb.events.v1.envelope_pb2 import Envelope
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +43,8 @@ _WORKER = ("-m", "mtd.listeners.flows.worker")
 _ADVICE = "end the program that has it, or set others with flows.ports here and in /ip traffic-flow target on the routers"
 # While one hangs the kernel's buffer runs over; a busy machine takes some seconds to start one.
 _PATIENCE = Patience(stop_s=3.0, silence_s=30.0)
+_Owners = tuple[str, Mapping[int, str]]
+"""Whose an address is, and those of its domains that the settings tell of: tenants' ids; empty ones are nobody's alone."""
 _SAMPLINGS = {number: word for word, number in SAMPLINGS.items()}
 
 
@@ -64,15 +70,34 @@ class FlowsService:
         self._kernel_dropped: dict[int, int] = {}
         self._unkept: dict[int, str] = {}
         self._conflicts = Conflicts(clock)
-        self._by_name: dict[str, list[Device]] = {}
-        self._tenants: Mapping[str, str] = {}
-        self._known: bytes | None = None
+        self._domains = Domains(config.exporters)
+        self._owners: Mapping[str, _Owners] = {}
+        self._owned_since: dict[str, int] = {}
+        self._number = 0  # of what workers were told last; see `_tell_known`
+        self._known = b""
+        self._handed = HandedOver(config.workers, self._record, self._is_held_up, self._write, clock)
+        self._waiting_bytes: dict[int, int] = {}
+        self._stopping = False
+        self._tasks = TaskGroup("listeners.flows")
         self._sockets: list[list[socket.socket]] = []
         self._accounts: list[Account] = []
         self._workers: list[WorkerProcess] = []
         self.exporters: dict[str, Counter[str]] = {}
         """What each exporter's datagrams came to, by address; see ``Source.counts``. ``sampling_*``: records that were stored,
         by where their sampling comes from."""
+        WAITING.watch(
+            self, FlowsService._read_waiting, lambda one: one._config.max_waiting_bytes * one._config.workers
+        )
+
+    def _read_waiting(self) -> float:
+        return sum(self._waiting_bytes.values())
+
+    def _is_held_up(self) -> bool:
+        # The recorder would give up polls for flows.
+        return self._recorder.pressure > HELD_UP and not self._stopping
+
+    def _write(self, number: int, line: bytes) -> None:
+        self._workers[number].write(line)
 
     @property
     def ports(self) -> Sequence[int]:
@@ -95,20 +120,24 @@ class FlowsService:
         """Listen. Raises Misconfigured if a port can't be had."""
         config = self._config
         await asyncio.to_thread(Enrichments, config.enrichment)  # said now, and not by a worker that ends
-        self._sockets = shared_sockets(
+        self._sockets = await shared_sockets(
             NAME, config.host, config.ports, config.workers, config.receive_buffer_bytes, _ADVICE
         )
         self._accounts = [Account(config.max_exporters) for _ in self._sockets]
         self._workers = [self._worker(number, some) for number, some in enumerate(self._sockets)]
+        self._tasks.spawn("record", self._handed.run())
         for worker in self._workers:
             await worker.start()
         logger.info("listening for flows on %s, UDP ports %s", config.host, ", ".join(map(str, self.ports)))
 
     async def stop(self) -> None:
         """End; what was received is read and passed on."""
+        self._stopping = True
         await asyncio.gather(*(worker.stop() for worker in self._workers))
-        for account in self._accounts:
-            self._settle(account)
+        await self._tasks.stop()
+        await self._handed.finish()
+        for number, account in enumerate(self._accounts):
+            self._settle(number)
             account.close()
         close_all(self._sockets)
         self._sockets = []
@@ -121,16 +150,22 @@ class FlowsService:
             "sockets": fds,
             "ledger": account.fd,
             "config": self._config.model_dump(mode="json"),
+            "most_unrecorded_bytes": MOST_BYTES_EACH,
         }
-        first = json.dumps(settings).encode() + b"\n"
+
+        def job() -> bytes:
+            # What the one before it handed over counts against what this one may.
+            first = {**settings, "unrecorded_bytes": self._handed.bytes_of(number)}
+            return json.dumps(first).encode() + b"\n" + self._known
+
         return WorkerProcess(
             NAME,
             _WORKER,
-            lambda: first + (self._known or b""),
+            job,
             lambda reader: self._hear(number, reader),
             fds=(*fds, account.fd),
             patience=_PATIENCE,
-            on_end=lambda: self._settle(account),
+            on_end=lambda: self._settle(number),
             clock=self._clock,
         )
 
@@ -138,29 +173,36 @@ class FlowsService:
         """Know these devices, and no others."""
         known = list(devices)
         self._directory.apply(known)
-        self._by_name = {}
-        for device in known:
-            self._by_name.setdefault(device.name, []).append(device)
+        self._domains.apply(known)
         self._tell_known()
 
-    def apply_addresses(self, addresses: Mapping[str, Sequence[str]]) -> None:
-        """Know the addresses on the interfaces of devices, by the ids of these."""
-        self._directory.apply_addresses(addresses)
+    def apply_addresses(self, owners: Mapping[str, Sequence[str]]) -> None:
+        """Know the ids of devices by the addresses on their interfaces."""
+        self._directory.apply_addresses(owners)
         self._tell_known()
 
     def _tell_known(self) -> None:
-        named = {address: "" for address, exporter in self._config.exporters.items() if exporter.domains}
-        tenants = {**named, **self._directory.tenants}
-        # What came while an address was somebody else's is none of the business of who has it now.
-        for address in [one for one in self.exporters if tenants.get(one) != self._tenants.get(one)]:
-            del self.exporters[address]
-        self._tenants = tenants
-        known = json.dumps({"known": tenants}).encode() + b"\n"
-        if known == self._known:
+        tenants, domains = self._directory.tenants, self._domains.tenants
+        owners = {one: (tenants.get(one, ""), domains.get(one, {})) for one in (*tenants, *domains)}
+        before, self._owners = self._owners, owners
+        changed = [one for one in owners.keys() | before.keys() if owners.get(one) != before.get(one)]
+        if not changed and self._known:
             return
-        self._known = known
+        self._number += 1
+        # What came while an address was somebody else's is none of the business of who has it now.
+        for address in changed:
+            self.exporters.pop(address, None)
+            self._owned_since[address] = self._number
+            if address not in owners:
+                del self._owned_since[address]
+        told = {
+            "number": self._number,
+            "known": {one: owner for one, (owner, _) in owners.items()},
+            "domains": domains,
+        }
+        self._known = json.dumps(told).encode() + b"\n"
         for worker in self._workers:
-            worker.write(known)
+            worker.write(self._known)
 
     # -- what a worker says ----------------------------------------------------------
 
@@ -171,33 +213,28 @@ class FlowsService:
                 self._count(number, json.loads(body))
                 self._workers[number].recovered()
                 continue
-            # What the log takes nothing of, waits in the worker: the recorder would give up polls for it.
-            while self._recorder.pressure > HELD_UP:  # noqa: ASYNC110 - nobody tells when it is over
-                await asyncio.sleep(LOOK_AGAIN_S)
-            self._record(number, body)
+            event = flow_event_of(body)
+            batch = event.flow_batch
+            self._accounts[number].hand_over(batch.exporter, batch.records)
+            self._handed.put(number, event, len(body))
             await asyncio.sleep(0)
 
     def devices_of(self, address: str) -> Sequence[Device]:
         """Return the devices that can send from an address, whatever domain they tell."""
-        found = self._directory.find(address)
-        exporter = self._config.exporters.get(address)
-        if exporter is None or not exporter.domains:
-            return found
-        named = (device for name in exporter.domains.values() for device in self._by_name.get(name, ()))
-        return list({device.device_id: device for device in (*found, *named)}.values())
+        found = (*self._directory.find(address), *self._domains.all_of(address))
+        return list({device.device_id: device for device in found}.values())
 
     def _devices_of(self, address: str, domain: int) -> Sequence[Device]:
-        exporter = self._config.exporters.get(address)
-        name = None if exporter is None else exporter.domains.get(domain)
-        return self._directory.find(address) if name is None else self._by_name.get(name, ())
+        found = self._domains.find(address, domain)
+        return self._directory.find(address) if found is None else found
 
-    def _record(self, number: int, body: bytes) -> None:
-        event = flow_event_of(body)
+    def _record(self, event: Envelope) -> None:
         batch = event.flow_batch
-        self._accounts[number].hand_over(batch.exporter, batch.records)
         devices = self._devices_of(batch.exporter, batch.domain)
         if len(devices) != 1:
             self._drop(batch.exporter, devices, batch.records)
+        elif devices[0].tenant_id != event.tenant_id:  # whose the address was when they came
+            metrics.DROPPED.labels(reason="other_tenant").inc(batch.records)
         elif self._recorder.record_pushed(devices[0], event):
             metrics.STORED.inc(batch.records)
             told = f"sampling_{_SAMPLINGS.get(batch.sampling, 'assumed')}"
@@ -217,6 +254,8 @@ class FlowsService:
         for address, counts in news["exporters"].items():
             account.tell(address, counts)
             metrics.count(counts)
+            if news["known"] < self._owned_since.get(address, news["known"] + 1):
+                continue  # they are of who had it before
             self.exporters.setdefault(address, Counter()).update(counts)
             self._note_conflicts(address, counts.get("template_conflicts", 0))
         for address, counts in news["gone"].items():
@@ -224,7 +263,7 @@ class FlowsService:
             metrics.count(counts)
         metrics.TEMPLATES_UNKEPT.inc(news["unkept"])
         self._unkept[number] = news["unkept_why"]
-        metrics.WAITING_BYTES.labels(worker=str(number)).set(news["waiting_bytes"])
+        self._note_waiting(number, int(news["waiting_bytes"]))
         # The kernel counts for the socket, which outlives a worker.
         dropped, before = int(news["kernel_dropped"]), self._kernel_dropped.get(number, 0)
         if dropped > before:
@@ -236,6 +275,10 @@ class FlowsService:
             if address and not self._directory.find(address):  # it may be known since
                 self._directory.meet(address, self._clock.now_us(), datagrams)
 
+    def _note_waiting(self, number: int, size: int) -> None:
+        self._waiting_bytes[number] = size
+        metrics.WAITING_BYTES.labels(worker=str(number)).set(size)
+
     def _note_conflicts(self, address: str, count: int) -> None:
         """Tell of an exporter whose templates are given other layouts again and again."""
         message = self._conflicts.note(address, count)
@@ -246,15 +289,16 @@ class FlowsService:
         if len(devices) == 1:
             self._recorder.record_event(conflict_of(devices[0], message), devices[0])
 
-    def _settle(self, account: Account) -> None:
+    def _settle(self, number: int) -> None:
         """Count what a worker that has ended took in, and neither handed over nor told."""
-        died = account.settle()
+        self._note_waiting(number, 0)
+        died = self._accounts[number].settle()
         for one in died:
             if not one.address:
                 metrics.UNKNOWN_DATAGRAMS.inc(one.datagrams)
                 continue
             metrics.count(one.counts())
-            if one.address in self._tenants:
+            if one.address in self._owners:
                 self.exporters.setdefault(one.address, Counter()).update(one.counts())
         if records := sum(one.records for one in died):
             logger.error("a worker for flows ended with %d records in its memory: they are lost", records)

@@ -19,10 +19,11 @@ from mtd.core.pulse import BEAT_S, Heart
 from mtd.core.shared_numbers import SharedNumbers
 from mtd.listeners.flows.config import FlowsConfig
 from mtd.listeners.flows.enrichment import Enrichments
+from mtd.listeners.flows.handing import Outbox
 from mtd.listeners.flows.ledger import Ledger, numbers_for
 from mtd.listeners.flows.memory import Memory, read_learned
 from mtd.listeners.flows.receiver import Receiver
-from mtd.listeners.pipe import COUNTS, PORTION, frame
+from mtd.listeners.pipe import COUNTS, frame
 from mtd.listeners.udp import UdpListener
 from mtd.listeners.worker import regularly, run_worker
 from mtd.model.events import Origin
@@ -34,7 +35,6 @@ NAME = "flows"
 _TELL_S = 1.0
 _REMEMBER_S = 10.0
 _REFRESH_S = 60.0
-_NOBODY = Origin("", "")
 
 
 class Worker:
@@ -46,7 +46,12 @@ class Worker:
         self._number = int(job["number"])
         self._output = output
         self._heart = Heart()
-        self._known = False
+        self._listening = False
+        self._known = 0
+        self._most_unread = int(job["most_unrecorded_bytes"])
+        self._outbox = Outbox(
+            output.write, self._most_unread, self._config.max_waiting_bytes, int(job["unrecorded_bytes"])
+        )
         self._memory = Memory(self._folder, self._number)
         self._failures_told = 0
         learned = read_learned(self._folder)
@@ -69,37 +74,50 @@ class Worker:
             regular = [
                 tasks.create_task(regularly(self._config.flush_s, self._receiver.flush)),
                 tasks.create_task(regularly(BEAT_S, self._heart.beat)),
-                tasks.create_task(regularly(_TELL_S, self._tell)),
+                tasks.create_task(regularly(_TELL_S, self._tell_if_read)),
                 tasks.create_task(self._keep_remembering()),
                 tasks.create_task(regularly(_REFRESH_S, self._enrichments.refresh)),
             ]
             while line := await commands.readline():
-                self._receiver.know(json.loads(line)["known"])
-                self._listen()
+                self._obey(json.loads(line))
             for task in regular:
                 task.cancel()
         for listener in self._listeners:
             listener.stop()
         self._receiver.flush()
+        self._outbox.finish()
         self._tell()
         await self._remember()
 
+    def _obey(self, told: dict[str, Any]) -> None:
+        if (size := told.get("taken")) is not None:
+            self._outbox.taken(int(size))
+            return
+        self._known = int(told["number"])
+        domains = {
+            address: {int(domain): tenant for domain, tenant in tenants.items()}
+            for address, tenants in told["domains"].items()
+        }
+        self._receiver.know(told["known"], domains)
+        self._listen()
+
     def _listen(self) -> None:
         """Begin to receive: before it is known who sends, datagrams wait in the kernel."""
-        if self._known:
+        if self._listening:
             return
-        self._known = True
+        self._listening = True
         for listener, made in zip(self._listeners, self._sockets, strict=True):
             made.setblocking(False)
             listener.listen(made)
 
-    def _send(self, portion: FlowPortion) -> bool:
-        waiting = self._output.get_write_buffer_size()
-        if waiting and waiting + len(portion.block) > self._config.max_waiting_bytes:
-            return False
-        event = flow_event(_NOBODY, portion, SYSTEM_CLOCK.now_us())
-        self._output.write(frame(PORTION, event.SerializeToString()))
-        return True
+    def _send(self, portion: FlowPortion, tenant_id: str) -> bool:
+        event = flow_event(Origin(tenant_id, ""), portion, SYSTEM_CLOCK.now_us())
+        return self._outbox.put(event.SerializeToString())
+
+    def _tell_if_read(self) -> None:
+        """Tell what was counted, unless the daemon reads nothing: then it is told together, later."""
+        if self._output.get_write_buffer_size() <= self._most_unread:
+            self._tell()
 
     def _tell(self) -> None:
         for listener in self._listeners:
@@ -108,7 +126,8 @@ class Worker:
         news["kernel_dropped"] = sum(listener.dropped for listener in self._listeners)
         failures, self._failures_told = self._memory.failures - self._failures_told, self._memory.failures
         news["unkept"], news["unkept_why"] = failures, self._memory.trouble
-        news["waiting_bytes"] = self._output.get_write_buffer_size()
+        news["waiting_bytes"] = self._outbox.waiting_bytes
+        news["known"] = self._known  # which of what it was told holds for these
         self._output.write(frame(COUNTS, json.dumps(news).encode()))
 
     async def _keep_remembering(self) -> None:

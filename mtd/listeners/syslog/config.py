@@ -81,9 +81,10 @@ class SyslogConfig(BaseModel):
         " a smaller one than asked for is told at the start.",
     )
     max_waiting_bytes: int = Field(
-        default=128 * 2**20,
+        default=160 * 2**20,
         ge=2**16,
-        description="Lines that were received and wait to be looked at, in the daemon, and in all workers together; more are dropped and counted.",
+        description="Lines that were received and wait to be looked at, in the daemon; and as much in all workers, each of which has an "
+        "equal part, for the senders that are its own. More are dropped and counted.",
     )
     max_connections: int = Field(default=1000, ge=1, le=100_000, description="TCP connections at a time.")
     max_connections_per_sender: int = Field(

@@ -107,9 +107,7 @@ class Lines:
         too_mild = entry.severity is not None and entry.severity > self._least
         if too_mild or (self._events_only and not entry.event_type):
             _drop("filtered")
-        elif self._joins_repeats and self._is_repeat(device.device_id, received.sender, entry):
-            metrics.REPEATS.labels(listener=NAME).inc()
-        else:
+        elif not (self._joins_repeats and self._is_repeat(device.device_id, received.sender, entry)):
             self._outbox.add(device.device_id, received.sender, entry)
 
     def _is_repeat(self, device_id: str, sender: str, entry: LogEntry) -> bool:

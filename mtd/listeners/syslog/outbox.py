@@ -27,7 +27,6 @@ class Outbox(Generic[D]):
         """Those that there are, by id."""
         self._listener = listener
         self._record_lines = record
-        self._stored = metrics.STORED.labels(listener=listener)
         self._pending: dict[tuple[str, str], list[LogEntry]] = {}
 
     def add(self, device_id: str, sender: str, entry: LogEntry) -> None:
@@ -54,12 +53,18 @@ class Outbox(Generic[D]):
             return
         for some in _portions(entries):
             if self._record_lines(device, sender, some):
-                self._stored.inc(len(some))
+                count_stored(self._listener, len(some), lines_of(some))
             else:
                 self._dropped("not_recorded", some)
 
     def _dropped(self, reason: str, entries: Sequence[LogEntry]) -> None:
         metrics.DROPPED.labels(listener=self._listener, reason=reason).inc(lines_of(entries))
+
+
+def count_stored(listener: str, lines: int, whole: int) -> None:
+    """Count lines that are on their way, which are ``whole`` with those that came again."""
+    metrics.STORED.labels(listener=listener).inc(lines)
+    metrics.REPEATS.labels(listener=listener).inc(whole - lines)
 
 
 def lines_of(entries: Iterable[LogEntry]) -> int:

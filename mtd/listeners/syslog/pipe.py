@@ -38,9 +38,9 @@ def told_devices(devices: Iterable[LineSender]) -> bytes:
     return orjson.dumps({"devices": told}) + b"\n"
 
 
-def told_addresses(addresses: Mapping[str, Sequence[str]]) -> bytes:
-    """Return the line that says which addresses their interfaces have."""
-    return orjson.dumps({"addresses": addresses}) + b"\n"
+def told_addresses(owners: Mapping[str, Sequence[str]]) -> bytes:
+    """Return the line that says which of them have which addresses on their interfaces."""
+    return orjson.dumps({"addresses": owners}) + b"\n"
 
 
 def told_taken(size: int) -> bytes:

@@ -16,16 +16,31 @@ from mtd.model.logs import LogEntry
 
 def load_rules(own: Path | None = None) -> Rules:
     """Return the rules that come with mtd, behind those of a file. Raises Misconfigured if that can't be used."""
+    return rules_of(read_rules(own), own)
+
+
+def read_rules(own: Path | None) -> str | None:
+    """Return what a file of rules holds. Raises Misconfigured if it can't be read."""
+    if own is None:
+        return None
+    try:
+        return own.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise Misconfigured(f"syslog.rules_file {own}: {error}") from error
+
+
+def rules_of(text: str | None, own: Path | None) -> Rules:
+    """Return the rules that come with mtd, behind those of a text, which a file held. Raises Misconfigured."""
     ours = _content("mtd's own rules", files("mtd.codec.syslog").joinpath("rules.yaml").read_text("utf-8"))
     rules = compile_rules(ours)
-    if own is None:
+    if text is None:
         return rules
     try:
-        content = _content(str(own), own.read_text("utf-8"))
+        content = _content(str(own), text)
         if isinstance(content, dict):  # it may use our fragments
             content["fragments"] = {**ours["fragments"], **(content.get("fragments") or {})}
         return Rules([*compile_rules(content).all, *rules.all])
-    except (OSError, UnicodeDecodeError, RuleError) as error:
+    except RuleError as error:
         raise Misconfigured(f"syslog.rules_file {own}: {error}") from error
 
 

@@ -16,7 +16,7 @@ from mtd.listeners.senders import Stranger
 from mtd.listeners.syslog.config import SyslogConfig
 from mtd.listeners.syslog.lines import GATHER_S, LINES_PER_LOOK, NAME, Lines
 from mtd.listeners.syslog.outbox import Outbox
-from mtd.listeners.syslog.reading import load_rules
+from mtd.listeners.syslog.reading import read_rules, rules_of
 from mtd.listeners.syslog.workers import Workers
 from mtd.listeners.tcp import Bounds, TcpListener
 from mtd.listeners.turns import HELD_UP, Turns
@@ -58,7 +58,8 @@ class SyslogService:
         self._directory = Directory(_KIND, on_stranger, clock)
         self._excess = Excess(config.lines_per_s, _COMPLAINT, clock)
         self._outbox: Outbox[Device] = Outbox(NAME, recorder.record_lines)
-        rules = load_rules(config.rules_file)
+        text = read_rules(config.rules_file)
+        rules = rules_of(text, config.rules_file)
         self._lines = Lines(config, rules, self._directory, self._excess.add, self._outbox, clock)
         self._turns = Turns(
             NAME,
@@ -82,7 +83,7 @@ class SyslogService:
         )
         self._workers: Workers | None = None
         if config.udp and config.workers:
-            self._workers = Workers(config, recorder, self._directory, self._excess, clock)
+            self._workers = Workers(config, text, recorder, self._directory, self._excess, clock)
         self.tcp = None if config.tcp_port is None else self._tcp(config.tcp_port)
         self.tls: TcpListener | None = None
         if config.tls_port is not None and config.tls_certificate is not None and config.tls_key is not None:
@@ -147,11 +148,11 @@ class SyslogService:
             self._workers.apply_devices(by_id)
         self._devices_known.set()
 
-    def apply_addresses(self, addresses: Mapping[str, Sequence[str]]) -> None:
-        """Know the addresses on the interfaces of devices, by the ids of these."""
-        self._directory.apply_addresses(addresses)
+    def apply_addresses(self, owners: Mapping[str, Sequence[str]]) -> None:
+        """Know the ids of devices by the addresses on their interfaces."""
+        self._directory.apply_addresses(owners)
         if self._workers is not None:
-            self._workers.apply_addresses(addresses)
+            self._workers.apply_addresses(owners)
 
     @property
     def failure(self) -> str:

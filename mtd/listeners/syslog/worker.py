@@ -26,7 +26,7 @@ from mtd.listeners.syslog.config import SyslogConfig
 from mtd.listeners.syslog.lines import GATHER_S, LINES_PER_LOOK, NAME, Lines
 from mtd.listeners.syslog.outbox import Outbox
 from mtd.listeners.syslog.pipe import KnownDevice, Portion
-from mtd.listeners.syslog.reading import load_rules
+from mtd.listeners.syslog.reading import rules_of
 from mtd.listeners.turns import Turns
 from mtd.listeners.udp import Inbox, Received, UdpListener
 from mtd.listeners.worker import regularly, run_worker
@@ -35,6 +35,7 @@ from mtd.model.logs import LogEntry
 logger = logging.getLogger(__name__)
 
 _TELL_S = 0.5
+_EVENTS_AT_ONCE = 8
 _MOST_UNRECORDED_BYTES = 2**20
 _MOST_STRANGERS = 1000
 
@@ -94,7 +95,7 @@ class Worker:
         # Each has its part of what may wait in all.
         self._inbox = Inbox(NAME, self._config.max_waiting_bytes // self._config.workers)
         self._outbox: Outbox[KnownDevice] = Outbox(NAME, self._hand_over)
-        rules = load_rules(self._config.rules_file)
+        rules = rules_of(job["rules"], self._config.rules_file)
         self._lines = Lines(self._config, rules, self._met, self._met.too_fast, self._outbox, SYSTEM_CLOCK)
         self._udp = UdpListener(
             NAME,
@@ -121,7 +122,7 @@ class Worker:
         async with asyncio.TaskGroup() as tasks:
             regular = [
                 tasks.create_task(self._turns.run()),
-                tasks.create_task(regularly(self._config.flush_s, self._flush)),
+                tasks.create_task(self._flush_regularly()),
                 tasks.create_task(regularly(BEAT_S, self._heart.beat)),
                 tasks.create_task(regularly(_TELL_S, self._tell)),
             ]
@@ -132,7 +133,8 @@ class Worker:
         self._udp.stop()
         await self._turns.finish()
         self._lines.tell_repeats(all_of_them=True)
-        self._flush()
+        for _ in self._outbox.flush():
+            pass
         self._tell()
 
     def _obey(self, told: dict[str, Any]) -> None:
@@ -168,10 +170,15 @@ class Worker:
         self._output.write(portion.framed)
         return True
 
-    def _flush(self) -> None:
-        self._lines.tell_repeats()
-        for _ in self._outbox.flush():
-            pass
+    async def _flush_regularly(self) -> None:
+        while True:
+            await asyncio.sleep(self._config.flush_s)
+            if self._held_up():
+                continue
+            self._lines.tell_repeats()
+            for number, _ in enumerate(self._outbox.flush(), 1):
+                if number % _EVENTS_AT_ONCE == 0:
+                    await asyncio.sleep(0)  # the kernel keeps little: what comes meanwhile is received
 
     def _tell(self) -> None:
         """Tell what was counted since the last time."""

@@ -16,6 +16,7 @@ from mtd.listeners import metrics
 from mtd.listeners.pipe import COUNTS, frames_of
 from mtd.listeners.sharing import close_all, shared_sockets
 from mtd.listeners.syslog.lines import NAME
+from mtd.listeners.syslog.outbox import count_stored
 from mtd.listeners.syslog.pipe import Portion, told_addresses, told_devices, told_taken
 from mtd.listeners.syslog.slot import Slot
 from mtd.listeners.turns import HELD_UP, LOOK_AGAIN_S
@@ -36,6 +37,7 @@ _WORKER = ("-m", "mtd.listeners.syslog.worker")
 # To look at what waits, and to hand that over; while one hangs the kernel's buffer runs over.
 _PATIENCE = Patience(stop_s=5.0, silence_s=30.0)
 _TURN_S = 0.004
+_STRANGERS_AT_ONCE = 50
 # Workers hand over a MiB each that isn't recorded yet. More is there only of such as died since.
 _MOST_BYTES_EACH = 4 * 2**20
 
@@ -58,12 +60,22 @@ class _Handed(NamedTuple):
 
 
 class Workers:
-    """Processes that share a port, and what they hand over, which waits while the log takes nothing."""
+    """Processes that share a port, and what they hand over, which waits while the log takes nothing.
+
+    ``rules``: what ``syslog.rules_file`` held at the start: whatever is in it by now, all go by the same.
+    """
 
     def __init__(
-        self, config: SyslogConfig, recorder: Recorder, directory: Directory, excess: Excess, clock: Clock
+        self,
+        config: SyslogConfig,
+        rules: str | None,
+        recorder: Recorder,
+        directory: Directory,
+        excess: Excess,
+        clock: Clock,
     ) -> None:
         self._config = config
+        self._rules = rules
         self._recorder = recorder
         self._directory = directory
         self._excess = excess
@@ -77,6 +89,7 @@ class Workers:
         self._filled = asyncio.Event()
         self._stopping = False
         self._tasks = TaskGroup("listeners.syslog.workers")
+        self._recording: asyncio.Task[None] | None = None
         WAITING.watch(self, Workers._read_waiting, lambda one: one._config.max_waiting_bytes)
         HANDED_OVER.watch(
             self, lambda one: one._waiting_bytes, lambda one: _MOST_BYTES_EACH * one._config.workers
@@ -93,17 +106,19 @@ class Workers:
     @property
     def failure(self) -> str:
         """What an operator has to look at; empty if all is well."""
+        if self._recording is not None and self._recording.done() and not self._stopping:
+            return "what the workers read isn't recorded any more: the log says why; restart mtd"
         processes = [slot.process for slot in self._slots if slot.process is not None]
         return next((process.died for process in processes if process.died), "")
 
     async def start(self, advice: str) -> None:
         """Listen. Raises Misconfigured if the port can't be had; ``advice``: what to do about it."""
         config = self._config
-        sockets = shared_sockets(
+        sockets = await shared_sockets(
             NAME, config.host, [config.udp_port], config.workers, config.receive_buffer_bytes, advice
         )
         self._slots = [Slot(made) for (made,) in sockets]
-        self._tasks.spawn("record", self._record_regularly())
+        self._recording = self._tasks.spawn("record", self._record_regularly())
         for slot in self._slots:
             slot.process = self._process(slot)
             await slot.process.start()
@@ -131,7 +146,8 @@ class Workers:
 
     def _process(self, slot: Slot) -> WorkerProcess:
         made, received = slot.fds
-        settings = {"socket": made, "received": received, "config": self._config.model_dump(mode="json")}
+        config = self._config.model_dump(mode="json")
+        settings = {"socket": made, "received": received, "config": config, "rules": self._rules}
         first = json.dumps(settings).encode() + b"\n"
         return WorkerProcess(
             NAME,
@@ -151,9 +167,9 @@ class Workers:
         self._devices = devices
         self._told_devices = self._tell(told_devices(devices.values()), self._told_devices)
 
-    def apply_addresses(self, addresses: Mapping[str, Sequence[str]]) -> None:
-        """Know the addresses on the interfaces of devices, by the ids of these."""
-        self._told_addresses = self._tell(told_addresses(addresses), self._told_addresses)
+    def apply_addresses(self, owners: Mapping[str, Sequence[str]]) -> None:
+        """Know the ids of devices by the addresses on their interfaces."""
+        self._told_addresses = self._tell(told_addresses(owners), self._told_addresses)
 
     def _tell(self, line: bytes, before: bytes) -> bytes:
         if line != before:
@@ -168,7 +184,7 @@ class Workers:
         slot.starts += 1
         async for kind, body in frames_of(reader):
             if kind == COUNTS:
-                self._count(slot, json.loads(body))
+                await self._count(slot, json.loads(body))
                 continue
             while self._waiting_bytes > _MOST_BYTES_EACH * len(self._slots):  # noqa: ASYNC110
                 await asyncio.sleep(LOOK_AGAIN_S)
@@ -179,7 +195,7 @@ class Workers:
             self._filled.set()
             await asyncio.sleep(0)
 
-    def _count(self, slot: Slot, news: Mapping[str, Any]) -> None:
+    async def _count(self, slot: Slot, news: Mapping[str, Any]) -> None:
         """Take in what was counted since the last time."""
         for name, count in news["counts"].items():
             what, _, reason = name.partition(".")
@@ -193,7 +209,9 @@ class Workers:
             slot.process.recovered()
         for device_id, lines in news["too_fast"].items():
             self._excess.add(device_id, lines)
-        for address, (lines, at_us, name) in news["strangers"].items():
+        for number, (address, (lines, at_us, name)) in enumerate(news["strangers"].items(), 1):
+            if number % _STRANGERS_AT_ONCE == 0:
+                await asyncio.sleep(0)  # forged senders are as many as one likes, and each may be news
             if not self._directory.find(address):  # it may be known since
                 self._directory.meet(address, at_us, lines, _named(name))
         for address, (lines, at_us) in news["confused"].items():
@@ -244,7 +262,7 @@ class Workers:
         if device is None:  # removed meanwhile
             metrics.DROPPED.labels(listener=NAME, reason="unknown_sender").inc(portion.whole)
         elif self._recorder.record_pushed(device, event):
-            metrics.STORED.labels(listener=NAME).inc(portion.lines)
+            count_stored(NAME, portion.lines, portion.whole)
         else:
             metrics.DROPPED.labels(listener=NAME, reason="not_recorded").inc(portion.whole)
 

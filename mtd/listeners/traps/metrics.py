@@ -11,9 +11,13 @@ REPEATED = Counter(
     "mtd_traps_repeated_total",
     "Traps and informs that came once more; they are stored once, and answered again.",
 )
-ANSWERED = Counter("mtd_traps_answered_total", "Informs that were answered.")
+ANSWERED = Counter(
+    "mtd_traps_answered_total", "Informs that were answered, once the log had them on its disk."
+)
 UNANSWERED = Counter(
-    "mtd_traps_unanswered_total", "Informs that were stored, and whose answer the kernel didn't take."
+    "mtd_traps_unanswered_total",
+    "Informs that were passed on and not answered: the kernel didn't take it, or the log took so long that too many waited, or "
+    "mtd was stopped.",
 )
 ASKED = Counter(
     "mtd_traps_asked_total",

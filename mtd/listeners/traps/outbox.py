@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from mtd.codec.snmp import Notification
@@ -21,11 +22,15 @@ _MOST_WAITING = 1000
 
 
 class Trap(NamedTuple):
-    """What a device told, and when that came, in microseconds since the epoch."""
+    """What a device told, and when that came, in microseconds since the epoch.
+
+    ``settle`` is told whether it is on its way to the log.
+    """
 
     device: Device
     notification: Notification
     at_us: int
+    settle: Callable[[bool], None]
 
 
 class Outbox:
@@ -39,6 +44,7 @@ class Outbox:
         self._names = names
         self._tasks = tasks
         self._stored = listener_metrics.STORED.labels(listener=listener)
+        self._refused = listener_metrics.DROPPED.labels(listener=listener, reason="not_recorded")
         self._understood = listener_metrics.UNDERSTOOD.labels(listener=listener)
         self._waiting: dict[str, list[tuple[Trap, Rule]]] = {}
 
@@ -80,5 +86,6 @@ class Outbox:
             if rule.wants_interface and not interface.name:
                 metrics.UNNAMED.inc()
         change = change_of(trap.notification, trap.device, rule, interface)
-        self._recorder.record_event(change, trap.device, at_us=trap.at_us)
-        self._stored.inc()
+        taken = self._recorder.record_pushed_event(trap.device, change, trap.at_us)
+        (self._stored if taken else self._refused).inc()
+        trap.settle(taken)

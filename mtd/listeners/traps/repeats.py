@@ -28,3 +28,7 @@ class Marks:
             return True
         self._seen[mark] = now + _KNOWN_FOR_S
         return False
+
+    def forget(self, mark: bytes) -> None:
+        """Take the next one for the first: this one wasn't recorded."""
+        self._seen.pop(mark, None)

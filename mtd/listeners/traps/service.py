@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mtd.codec.snmp import Engine
 from mtd.codec.snmp.rules import Rules
@@ -17,13 +18,14 @@ from mtd.listeners.directory import Directory, Kind
 from mtd.listeners.pace import Complaint, Excess, Paces
 from mtd.listeners.senders import Stranger
 from mtd.listeners.traps import metrics
+from mtd.listeners.traps.answers import Answers
 from mtd.listeners.traps.config import TrapsConfig
 from mtd.listeners.traps.credentials import Credentials, read_credentials
 from mtd.listeners.traps.meaning import load_rules
 from mtd.listeners.traps.memory import Keeper, begun
 from mtd.listeners.traps.naming import Names, ReadNames
 from mtd.listeners.traps.outbox import Outbox, Trap
-from mtd.listeners.traps.reading import Refused, TrapReader
+from mtd.listeners.traps.reading import Heard, Refused, TrapReader
 from mtd.listeners.traps.repeats import Marks
 from mtd.listeners.turns import HELD_UP, Turns
 from mtd.listeners.udp import Inbox, Received, UdpListener
@@ -89,6 +91,7 @@ class TrapsService:
         self._excess = Excess(config.traps_per_s, _COMPLAINT, clock)
         self._complained: dict[tuple[str, str], float] = {}
         self._marks = Marks()
+        self._unsettled: set[bytes] = set()  # marks of those that aren't with the recorder yet
         self._tasks = TaskGroup("listeners.traps")
         self._names = Names(read_names, clock)
         self._outbox: Outbox | None = None
@@ -97,6 +100,7 @@ class TrapsService:
         self.udp = UdpListener(
             NAME, config.host, config.port, self._inbox, clock, config.receive_buffer_bytes
         )
+        self._answers = Answers(recorder.flush, self.udp.answer, self._tasks)
 
     async def start(self) -> None:
         """Listen. Raises Misconfigured if the port can't be had, or a file of the settings can't be used."""
@@ -118,6 +122,7 @@ class TrapsService:
         await asyncio.sleep(0)
         self.udp.stop()
         await self._tasks.stop()
+        self._answers.stop()
         await self._turns.finish()
         if self._outbox is not None:
             self._outbox.flush()
@@ -136,9 +141,9 @@ class TrapsService:
             del self._complained[device_id, reason]
         self._devices_known.set()
 
-    def apply_addresses(self, addresses: Mapping[str, Sequence[str]]) -> None:
-        """Know the addresses on the interfaces of devices, by the ids of these."""
-        self._directory.apply_addresses(addresses)
+    def apply_addresses(self, owners: Mapping[str, Sequence[str]]) -> None:
+        """Know the ids of devices by the addresses on their interfaces."""
+        self._directory.apply_addresses(owners)
 
     @property
     def failure(self) -> str:
@@ -194,12 +199,25 @@ class TrapsService:
             return
         if self._marks.is_repeat(heard.mark, now):
             metrics.REPEATED.inc()
+            if heard.mark not in self._unsettled:
+                self._answer(heard, received.peer)
+            return
+        metrics.READ.labels(version=heard.version.value).inc()
+        self._unsettled.add(heard.mark)
+        settle = partial(self._settle, heard, received.peer)
+        self._outbox.put(Trap(device, heard.notification, received.at_us, settle))
+
+    def _settle(self, heard: Heard, peer: Any, taken: bool) -> None:
+        """Answer what is recorded; what isn't, its sender sends again."""
+        self._unsettled.discard(heard.mark)
+        if taken:
+            self._answer(heard, peer)
         else:
-            metrics.READ.labels(version=heard.version.value).inc()
-            self._outbox.put(Trap(device, heard.notification, received.at_us))
+            self._marks.forget(heard.mark)
+
+    def _answer(self, heard: Heard, peer: Any) -> None:
         if heard.answer is not None:
-            sent = self.udp.answer(heard.answer, received.peer)
-            (metrics.ANSWERED if sent else metrics.UNANSWERED).inc()
+            self._answers.add(heard.answer, peer)
 
     def _refuse(self, received: Received, device: Device, refused: Refused) -> None:
         if refused.answer is not None:

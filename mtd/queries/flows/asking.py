@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 from mtd.core.clock import SYSTEM_CLOCK, Clock
@@ -123,7 +124,8 @@ class FlowQueries:
                 f"time: flow records are kept for {self._retention.flows_days} days"
                 " (database.retention.flows_days); of what is older there are sums only"
             )
-        await self._shown(tenant_id, asked.first_ms * 1000, asked.last_ms * 1000 + 1000)
+        start_us, _ = await self._shown(tenant_id, asked.first_ms * 1000, asked.last_ms * 1000 + 1000)
+        asked = replace(asked, not_before_ms=start_us // 1000)
         return await self._read(
             "queries.flows_search",
             tenant_id,

@@ -136,7 +136,7 @@ class SeriesAnswer:
 class SearchQuestion:
     """Who had an address, or a port, or both together, within ``window_s`` of the second that holds a time.
 
-    On either side of a flow, before or after address translation.
+    On either side of a flow, before or after address translation. ``not_before_ms``: nothing earlier is looked at.
     """
 
     time_us: int
@@ -145,11 +145,12 @@ class SearchQuestion:
     protocol: int | None = None
     window_s: int = 0
     devices: Sequence[str] = ()
+    not_before_ms: int = 0
 
     @property
     def first_ms(self) -> int:
         """The first millisecond that is looked at."""
-        return (self.time_us // 1_000_000 - self.window_s) * 1000
+        return max((self.time_us // 1_000_000 - self.window_s) * 1000, self.not_before_ms)
 
     @property
     def last_ms(self) -> int:

@@ -75,7 +75,9 @@ _KEY = "({0}.ts_collected, {0}.log_id, {0}.seq, {0}.part)"
 _PLACE = "(t.ts, t.log_id, t.seq, t.part)"
 # Constants, so that partitions of other times aren't looked at.
 _THEN = "{0}.ts_collected BETWEEN %(first)s AND %(last)s"
-_OF_FACT = f"e.device_id = t.device_id AND e.fact = t.fact AND {_THEN.format('e')}"
+_KNOWN = ", ".join(str(source.value) for source in Source)
+# Who is of a kind that a newer mtd has brought stands alone here.
+_OF_FACT = f"e.device_id = t.device_id AND e.fact = t.fact AND e.source IN ({_KNOWN}) AND {_THEN.format('e')}"
 _SPAN, _REACH = "%(span)s * interval '1 microsecond'", "%(reach)s * interval '1 microsecond'"
 
 _SINCE = "LEFT JOIN LATERAL ({}) b{} ON true"

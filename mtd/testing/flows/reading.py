@@ -99,7 +99,7 @@ def _decode_encode(prepared: Prepared) -> Turn:
     """Do all that a worker does between its socket and its pipe: a minute is one block, or as many as it needs."""
     turn = Turn()
 
-    def send(portion: FlowPortion) -> bool:
+    def send(portion: FlowPortion, _: str) -> bool:
         turn.records += portion.records
         turn.octets += portion.octets
         turn.block_bytes += len(portion.block)

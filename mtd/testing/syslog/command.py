@@ -35,7 +35,7 @@ from mtd.testing.syslog.run import SyslogPlan, judge, measure_syslog
 @click.option(
     "--burst-seconds",
     type=click.FloatRange(min=0),
-    default=3.0,
+    default=10.0,
     show_default=True,
     help="How long that is; 0 for none.",
 )

@@ -50,7 +50,7 @@ class SyslogPlan:
     seconds: float = 20.0
     senders: int = 50
     burst_rate: float = 100_000.0
-    burst_seconds: float = 3.0
+    burst_seconds: float = 10.0
     rsyslog: bool = True
     profile: bool = False
     workers: int = 0

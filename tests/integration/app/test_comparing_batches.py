@@ -119,6 +119,9 @@ def test_a_row_of_no_event_is_found(place: Place, statement: str, table: str) ->
         ("records = 4", "records 4, not 5"),
         ("octets = octets + 1", "octets 511, not 510"),
         ("estimated_packets = 6, packets = 7", "packets 7, not 5, estimated_packets 6, not 5"),
+        ("first_ts = first_ts + interval '1 hour'", "first_us "),
+        ("last_ts = last_ts - interval '1 millisecond'", "last_us "),
+        ("domain = 8", "domain 8, not 0"),
         ("exporter = '192.0.2.2'", "exporter 192.0.2.2, not 192.0.2.1"),
         (f"device_id = '{DEVICES[0]}'", f"device_id {DEVICES[0]}, not {DEVICES[1]}"),
         ("block = set_byte(block, 9, 255 - get_byte(block, 9))", "sha256 "),
@@ -132,6 +135,12 @@ def test_a_block_that_says_something_else_is_found(place: Place, change: str, sa
     assert (found.ok, account.changed, account.found, account.missing) == (False, 1, 4, 0)
     (problem,) = found.problems
     assert problem.startswith(f"flow_block: the row of event 4 says {said}")
+
+
+def test_a_block_from_before_its_domain_was_kept_is_no_error(place: Place) -> None:
+    place.project(day(now_us()))
+    place.sql("UPDATE flow_block SET domain = NULL WHERE seq = 4")
+    assert place.compare().ok
 
 
 def test_what_is_not_stored_on_purpose_is_no_error(place: Place) -> None:

@@ -17,6 +17,7 @@ from mtd.eventlog.memory import MemoryEventLog
 from mtd.listeners.syslog.reading import load_rules
 from mtd.model.device import Severity
 from mtd.model.events import state_event
+from mtd.model.evidence import UNKNOWN, WORDS, Source
 from mtd.model.logs import LogEntry, log_event
 from mtd.model.observation import StateChange
 from mtd.pb.events.v1.envelope_pb2 import Envelope
@@ -30,7 +31,7 @@ from mtd.storage.txn import Transaction
 from tests.integration.projections.kit import DEVICE, OTHER_DEVICE, TENANT, World, in_world, now_us, origin
 
 SECOND = 1_000_000
-TIMELINE = Timeline(load_rules().tellings())
+TIMELINE = Timeline.of(load_rules())
 LINK = LogEntry(
     0, "", "", severity=4, event_type="interface.oper.changed", entity_type="interface", entity="ether1", state_field="running"
 )  # fmt: skip
@@ -120,7 +121,26 @@ async def shown(world: World, after: int = 0) -> list[StoredEvent]:
 def told(events: Sequence[StoredEvent]) -> list[tuple[str, list[str]]]:
     """Return what is told, the first first, and who saw it."""
     ordered = sorted(events, key=lambda event: event.collected_us)
-    return [(event.new, [one.source.name.lower() for one in event.evidences]) for event in ordered]
+    return [(one.new, [WORDS.get(seen.source, UNKNOWN) for seen in one.evidences]) for one in ordered]
+
+
+def test_who_is_of_a_kind_that_a_newer_mtd_has_brought_stands_alone(postgres_dsn: str) -> None:
+    async def body(world: World) -> None:
+        logs, at = await a_log(world), now_us() - 60 * SECOND
+        await logs.project(0, line(at), trap(at + SECOND))
+        await world.ask("UPDATE event SET mate_ts = NULL, source = CASE source WHEN 3 THEN 9 ELSE 2 END")
+        await logs.project(0, poll(at + 2 * SECOND))
+        assert told(await shown(world)) == [("down", ["syslog", "poll"]), ("down", ["unknown"])]
+        # A newer one has put it together with others.
+        await world.ask(
+            "UPDATE event e SET (mate_ts, mate_log_id, mate_seq, mate_part) = (SELECT o.ts_collected, o.log_id, o.seq, o.part"
+            " FROM event o WHERE o.source = CASE e.source WHEN 2 THEN 9 WHEN 9 THEN 1 ELSE 2 END)"
+        )
+        (event,) = await shown(world)
+        assert told([event]) == [("down", ["syslog", "unknown", "poll"])]
+        assert event.message == "ether1 is down"
+
+    in_world(postgres_dsn, body)
 
 
 @pytest.mark.parametrize("line_first", [True, False])
@@ -332,10 +352,10 @@ def test_a_boot_is_known_by_its_line_by_its_trap_and_by_its_uptime(postgres_dsn:
         # One more line takes the first one's place, and its mates.
         await logs.project(0, lines(replace(booted, received_us=at + 10)))
         (event,) = await shown(world)
-        assert [(one.source.name, one.collected_us - at) for one in event.evidences] == [
-            ("SYSLOG", 10),
-            ("TRAP", 5 * SECOND),
-            ("POLL", 30 * SECOND),
+        assert [(one.source, one.collected_us - at) for one in event.evidences] == [
+            (Source.SYSLOG, 10),
+            (Source.TRAP, 5 * SECOND),
+            (Source.POLL, 30 * SECOND),
         ]
 
     in_world(postgres_dsn, body)

@@ -14,6 +14,7 @@ from mtd.core.errors import NotFound, Refused
 from mtd.queries.flows import search
 from mtd.queries.flows.errors import FlowsDamaged
 from mtd.queries.flows.records import SearchPage, SearchQuestion
+from mtd.testing.contract import FakeClock
 from tests.integration.projections.kit import OTHER_DEVICE, World, in_world, now_us, table
 from tests.integration.queries.flow_kit import (
     DEVICE,
@@ -215,6 +216,31 @@ def test_a_tenant_finds_nothing_of_another(postgres_dsn: str) -> None:
         with pytest.raises(NotFound):
             await find(queries, at, address=PUBLIC, devices=("theirs",))
         assert sources(await find(queries, at, address=PUBLIC, devices=("mine",))) == ["10.0.0.1"]
+
+    in_world(postgres_dsn, body)
+
+
+def test_the_window_ends_where_the_quota_of_a_tenant_does(postgres_dsn: str) -> None:
+    async def body(world: World) -> None:
+        midnight = now_us() // (24 * HOUR) * 24 * HOUR
+        ms = midnight // 1000
+        clock = FakeClock(wall_us=midnight + 2 * HOUR)
+        await add_device(world, "nat-1")
+        await store(
+            world,
+            midnight + 5 * MINUTE,
+            [
+                translated("10.0.0.1", 40_001, ms - 5000, ms - 1),  # of yesterday
+                translated("10.0.0.2", 40_001, ms - 5000, ms),
+                translated("10.0.0.3", 40_001, ms + 1000, ms + 5000),
+            ],
+            due=False,
+        )
+        asked = {"address": PUBLIC, "port": 40_001, "window_s": 60}
+        shown = await find(flows_of(world, clock=clock, days=1), midnight + 10 * SECOND, **asked)
+        assert sources(shown) == ["10.0.0.3", "10.0.0.2"]
+        everything = await find(flows_of(world, clock=clock), midnight + 10 * SECOND, **asked)
+        assert sources(everything) == ["10.0.0.3", "10.0.0.2", "10.0.0.1"]
 
     in_world(postgres_dsn, body)
 

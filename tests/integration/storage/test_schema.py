@@ -80,6 +80,30 @@ def test_a_newer_schema_that_is_compatible_is_fine(postgres_dsn: str) -> None:
     assert schema.migrate_blocking(postgres_dsn).applied == ()
 
 
+@pytest.mark.parametrize("seen", ["now() - interval '20 seconds'", "NULL", "now() - interval '61 seconds'"])
+def test_what_older_hubs_cant_use_waits_until_they_have_ended(empty_postgres_dsn: str, seen: str) -> None:
+    known = schema.migrations()
+    older = known[: schema.COMPATIBLE_VERSION - 1]
+    schema.migrate_blocking(empty_postgres_dsn, steps=older)
+    rows(empty_postgres_dsn, f"INSERT INTO mtd.hub_log (log_id, seen_at) VALUES (gen_random_uuid(), {seen})")
+    if "20" in seen:
+        with pytest.raises(StorageUnavailable, match="1 hubs of an older mtd work on this database"):
+            schema.migrate_blocking(empty_postgres_dsn)
+        assert schema.migrate_blocking(empty_postgres_dsn, steps=older).before == len(older)
+        rows(empty_postgres_dsn, "UPDATE mtd.hub_log SET seen_at = NULL")
+    assert schema.migrate_blocking(empty_postgres_dsn).after == len(known)
+    # From now on those don't start here.
+    with pytest.raises(SchemaTooNew, match="needs an mtd with schema"):
+        schema.migrate_blocking(empty_postgres_dsn, steps=older)
+
+
+def test_hubs_of_this_version_go_on_while_another_one_migrates(postgres_dsn: str) -> None:
+    rows(postgres_dsn, "INSERT INTO mtd.hub_log (log_id, seen_at) VALUES (gen_random_uuid(), now())")
+    known = schema.migrations()
+    more = Migration(len(known) + 1, "more", "ALTER TABLE mtd.device ADD more text")
+    assert schema.migrate_blocking(postgres_dsn, steps=[*known, more]).applied == ("more",)
+
+
 def test_an_edited_migration_is_refused(postgres_dsn: str) -> None:
     rows(postgres_dsn, "UPDATE mtd.schema_version SET sha256 = 'other' WHERE version = 1")
     with pytest.raises(Misconfigured, match="0001_initial was changed after it was applied"):

@@ -7,6 +7,8 @@ import socket
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from mtd.app.config import Settings
 from mtd.app.listening import Listening
 from mtd.model.sighting import FoundBy, Sighting
@@ -75,6 +77,39 @@ def test_senders_are_told_by_listener(tmp_path: Path) -> None:
         (FoundBy.FLOWS, "127.0.0.9", False),
     }
     assert {one.address for one in seen} == {"127.0.0.9"}
+
+
+def test_addresses_are_told_when_they_have_changed_and_not_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mtd.app.listening._ADDRESSES_S", 0.01)
+    reads, told = 0, []
+
+    async def read() -> dict[str, list[str]]:
+        nonlocal reads
+        reads += 1
+        if reads < 5:
+            return {"id-a": ["192.0.2.1", "2001:DB8::1"], "id-b": ["192.0.2.1"]}
+        return {"id-b": ["192.0.2.1"]}
+
+    async def main() -> None:
+        settings = Settings.model_validate(
+            {"daemon": {"data_dir": str(tmp_path)}, "traps": {**HERE, "port": 0}}
+        )
+        listening = Listening(settings, Told(), lambda _: None, read)  # type: ignore[arg-type]
+        (listener,) = listening._listeners
+        monkeypatch.setattr(listener, "apply_addresses", told.append)
+        await listening.start()
+        async with asyncio.timeout(30):
+            while reads < 8:
+                await asyncio.sleep(0.01)
+        await listening.stop()
+
+    run_async(main(), timeout_s=60)
+    assert told == [
+        {"192.0.2.1": ["id-a", "id-b"], "2001:db8::1": ["id-a"]},
+        {"192.0.2.1": ["id-b"]},
+    ]
 
 
 def send(source: str, port: int, *datagrams: bytes) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
+from itertools import pairwise, product
 
 from mtd.model import events
 from mtd.model.device import DeviceStatus, Outcome, Severity
@@ -158,6 +159,41 @@ FLOWS = FlowPortion(
     ),
 )
 
+
+def adjacency(number: int, old: str, new: str, *, major: int = 7) -> LogEntry:
+    """Return a step of an adjacency as the rules took it apart that had one type of events for all of them."""
+    if major == 6:
+        neighbor, where = "192.0.2.3", {}
+        text = f"OSPFv2 neighbor {neighbor}: state change from {old} to {new}"
+    else:
+        neighbor, where = "192.0.2.2", {"instance": "v2", "area": "area0", "interface": "sfp1"}
+        text = (
+            "v2 { version: 2 router-id: 192.0.2.1 } area0 { 0.0.0.0 } interface { broadcast 192.0.2.5%sfp1 } neighbor"
+            f" {{ router-id: {neighbor} state: {old} }} state change to {new}"
+        )
+    return LogEntry(
+        received_us=COLLECTED_US + number,
+        text=text,
+        original=f"route,ospf,info {text}",
+        form="plain",
+        severity=4,
+        topics=("route", "ospf", "info"),
+        event_type="routing.ospf.state.changed",
+        entity_type="neighbor",
+        entity=neighbor,
+        state_field="state",
+        old=old,
+        new=new,
+        values={**where, "neighbor": neighbor, "old": old, "new": new},
+    )
+
+
+_STATES = ("Down", "Init", "2-Way", "ExStart", "Exchange", "Loading", "Full", "Down")
+ADJACENCIES = [
+    adjacency(number, *states, major=major)
+    for number, (major, states) in enumerate(product((7, 6), pairwise(_STATES)))
+]
+
 SAMPLES: dict[str, Envelope] = {
     "mtd.telemetry.layout.v1": events.layout_event(ORIGIN, LAYOUT, COLLECTED_US, RECEIVED_US),
     "mtd.telemetry.frame.v1": events.frame_event(ORIGIN, FRAME, RECEIVED_US),
@@ -170,5 +206,6 @@ SAMPLES: dict[str, Envelope] = {
     "mtd.document.snapshot.v1": events.snapshot_event(ORIGIN, DOCUMENT, COLLECTED_US, RECEIVED_US),
     "mtd.device.seen.v1": events.seen_event(ORIGIN, SIGHTING, COLLECTED_US, RECEIVED_US),
     "mtd.log.batch.v1": log_event(ORIGIN, "192.0.2.1", LINES, RECEIVED_US),
+    "mtd.log.batch.v1+adjacencies": log_event(ORIGIN, "192.0.2.1", ADJACENCIES, RECEIVED_US),
     "mtd.flow.batch.v1": flow_event(ORIGIN, FLOWS, RECEIVED_US),
 }

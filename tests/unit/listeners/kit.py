@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -29,10 +30,14 @@ class Told:
     stored: list[tuple[str, str, LogLine]] = field(default_factory=list)
     batches: int = 0
     changes: list[tuple[str, StateChange]] = field(default_factory=list)
-    moments: list[int | None] = field(default_factory=list)
+    moments: list[int] = field(default_factory=list)
     flows: list[tuple[str, FlowBatch]] = field(default_factory=list)
     takes: bool = True
     pressure: float = 0.0
+    durable: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.durable.set()
 
     def record_lines(self, device: Device, sender: str, entries: Sequence[LogEntry]) -> bool:
         self.batches += 1
@@ -54,6 +59,14 @@ class Told:
         batch = event.log_batch
         self.stored += [(device.name, batch.sender, line) for line in batch.lines]
 
-    def record_event(self, change: StateChange, device: Any = None, *, at_us: int | None = None) -> None:
+    def record_event(self, change: StateChange, device: Any = None) -> None:
         self.changes.append((device.name if device else "", change))
-        self.moments.append(at_us)
+
+    def record_pushed_event(self, device: Device, change: StateChange, at_us: int) -> bool:
+        if self.takes:
+            self.changes.append((device.name, change))
+            self.moments.append(at_us)
+        return self.takes
+
+    async def flush(self) -> None:
+        await self.durable.wait()

@@ -46,7 +46,7 @@ def test_a_stranger_that_is_a_device_by_now_is_none() -> None:
         bench.directory.meet(address, 7)
     bench.directory.apply([device("a", "192.0.2.9")])
     assert bench.strangers == [("192.0.2.8", 1, "")]
-    bench.directory.apply_addresses({"id-a": ["192.0.2.8"]})
+    bench.directory.apply_addresses({"192.0.2.8": ["id-a"]})
     assert bench.strangers == []
     assert unknown() == 0
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from mtd.listeners.senders import Senders, Strangers, normal_addresses
+from mtd.listeners.senders import Senders, Strangers, owners_of_addresses
 from mtd.listeners.udp import plain_address
 from tests.unit.listeners.kit import device
 
@@ -34,7 +34,7 @@ def test_what_a_line_calls_its_sender_never_decides_between_tenants() -> None:
 
 def test_a_router_of_one_tenant_takes_no_lines_of_anothers_by_giving_itself_their_address() -> None:
     senders = Senders()
-    senders.apply_addresses({"id-b": ["203.0.113.7", "10.1.1.1"]})
+    senders.apply_addresses({"203.0.113.7": ["id-b"], "10.1.1.1": ["id-b"]})
     senders.apply([device("a", "10.1.1.1", tenant="1"), device("b", "10.0.0.2", tenant="2")])
     assert senders.find("203.0.113.7") == ()
     assert [one.name for one in senders.find("10.1.1.1")] == ["a"]
@@ -43,7 +43,7 @@ def test_a_router_of_one_tenant_takes_no_lines_of_anothers_by_giving_itself_thei
 def test_a_device_is_known_by_the_addresses_of_its_interfaces_too() -> None:
     senders = Senders()
     told = {"id-a": ["192.168.88.1", "2001:DB8::5", "fe80::1"], "id-b": ["192.168.88.1", "10.0.0.1"]}
-    senders.apply_addresses(normal_addresses(told))
+    senders.apply_addresses(owners_of_addresses(told))
     senders.apply([device("a", "10.0.0.1"), device("b", "10.0.0.2")])
     assert [one.name for one in senders.find("2001:db8::5")] == ["a"]
     assert senders.find("fe80::1") == ()

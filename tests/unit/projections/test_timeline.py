@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib.resources import files
+from pathlib import Path
 
 import pytest
 import yaml
@@ -22,7 +23,8 @@ from mtd.storage.stores.events import EventRow
 TENANT, DEVICE = "10000000-0000-4000-8000-000000000001", "20000000-0000-4000-8000-000000000002"
 ORIGIN = Origin(TENANT, "collector", DEVICE)
 OURS_RULES = compile_rules(yaml.safe_load(files("mtd.codec.syslog").joinpath("rules.yaml").read_bytes()))
-OURS = Timeline(OURS_RULES.tellings())
+OURS = Timeline.of(OURS_RULES)
+GOLDEN = Path(__file__).parents[1] / "eventlog" / "golden"
 AT = 1_700_000_000_000_000
 
 
@@ -96,7 +98,6 @@ def test_a_neighbour_is_known_by_what_its_line_tells_of_it() -> None:
     fact = poll(logged_as="OSPFv2 10.255.0.2").fact
     assert fact == lost({"version": "2", "neighbor": "10.255.0.2"})
     assert fact != lost({"version": "3", "neighbor": "10.255.0.2"})
-    assert lost({"neighbor": "10.255.0.2"}) is None
     # Over two links, nobody knows which of them a line means.
     assert poll().fact != fact
     state = {
@@ -109,6 +110,52 @@ def test_a_neighbour_is_known_by_what_its_line_tells_of_it() -> None:
     line = entry("routing.ospf.state.changed", **state, values={"version": "2", "neighbor": "10.255.0.2"})
     full = {"event_type": "routing.ospf.state.changed", "field": "state", "old": "exchange", "new": "full"}
     assert rows_of(line)[0].fact == poll(logged_as="OSPFv2 10.255.0.2", **full).fact
+
+
+def test_what_older_rules_took_apart_is_read_anew() -> None:
+    """Their one type of events was for all steps of an adjacency, and told no version of the protocol."""
+    batch = Envelope.FromString(bytes.fromhex((GOLDEN / "mtd.log.batch.v1+adjacencies.hex").read_text()))
+    rows, untold = OURS.of_lines(7, batch)
+    assert untold == 0
+    full, lost = "routing.ospf.state.changed", "routing.ospf.neighbor.lost"
+    assert [(row.part, row.event_type, row.severity, row.entity_label, row.old_value, row.new_value) for row in rows] == [
+        (5, full, 2, "192.0.2.2", "Loading", "Full"),
+        (6, lost, 3, "192.0.2.2", "present", ""),
+        (12, full, 2, "192.0.2.3", "Loading", "Full"),
+        (13, lost, 3, "192.0.2.3", "present", ""),
+    ]  # fmt: skip
+    assert [row.fact for row in rows] == [
+        fact_number(batch.tenant_id, event_type, f"OSPFv2 {neighbor}", state)
+        for neighbor in ("192.0.2.2", "192.0.2.3")
+        for event_type, state in ((full, "Full"), (lost, ""))
+    ]
+    # The log stays as it is.
+    assert {line.event_type for line in batch.log_batch.lines} == {full}
+
+
+def test_a_line_that_lacks_a_name_is_an_event_if_these_rules_know_it() -> None:
+    def step(text: str) -> list[EventRow]:
+        line = entry(
+            "routing.ospf.state.changed",
+            entity_type="neighbor",
+            entity="10.255.0.2",
+            old="Loading",
+            new="Full",
+        )
+        line.text, line.topics = text, ("route", "ospf")
+        return rows_of(line)
+
+    # A router that tells no version: nobody is compared with it.
+    (row,) = step(
+        "v2 { router-id: 192.0.2.1 } area0 { 0.0.0.0 } interface { broadcast 192.0.2.5%sfp1 }"
+        " neighbor { router-id: 10.255.0.2 state: Loading } state change to Full"
+    )
+    assert (row.new_value, row.source, row.fact) == ("Full", Source.SYSLOG, None)
+    assert step("a neighbor is Full") == []
+    assert (
+        rows_of(entry("routing.ospf.state.changed", new="Full"), timeline=Timeline(OURS_RULES.tellings()))
+        == []
+    )
 
 
 def test_a_client_of_dhcp_is_known_by_its_interface() -> None:

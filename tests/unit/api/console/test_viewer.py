@@ -4,16 +4,22 @@ import asyncio
 import json
 from collections import Counter, defaultdict
 from collections.abc import Callable
-from typing import Any
+from dataclasses import replace
+from typing import Any, cast
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mtd.api.console import cards, detail
-from mtd.api.console.events import EventTail
+from mtd.api.console.events import EventTail, event_object
 from mtd.api.console.view import MAX_IN_VIEW
 from mtd.api.console.viewer import TRENDS_AT_ONCE
+from mtd.api.grpc.convert import event_message
+from mtd.client.values import event_of
+from mtd.model.evidence import Source
+from mtd.pb.telemetry.v1 import telemetry_service_pb2 as telemetry
+from mtd.queries.records import Evidence
 from mtd.testing import run_async
 from mtd.testing.metrics import metric
 from tests.unit.api.console.kit import TYPES, Scene, Screen, row
@@ -352,6 +358,20 @@ def test_events_from_now_on_of_those_in_view_or_of_all() -> None:
         "severity": "info", "entity_type": "interface", "entity_id": "*1", "entity": "ether1", "field": "running",
         "old": "true", "new": "false", "message": "event 3", "evidences": [], "replaces": [],
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("source", "word", "number"),
+    [(Source.TRAP, "trap", telemetry.EVIDENCE_SOURCE_TRAP), (None, "unknown", telemetry.EVIDENCE_SOURCE_UNSPECIFIED)],
+)  # fmt: skip
+def test_who_saw_an_event_may_be_of_a_kind_that_is_not_known(
+    source: Source | None, word: str, number: int
+) -> None:
+    seen = replace(event(1), evidences=[Evidence(source, 1, 0, "log", 1, 0, "text")])
+    (shown,) = cast("list[dict[str, object]]", event_object(seen)["evidences"])
+    message = event_message(seen).event
+    assert (shown["source"], message.evidences[0].source) == (word, number)
+    assert event_of(message).evidences[0].source == word
 
 
 def test_a_slow_console_gets_the_events_that_are_kept() -> None:

@@ -78,12 +78,34 @@ def test_version_5_of_routeros() -> None:
         assert one["start_ms"] == began_ms + flow["first"]
 
 
-@pytest.mark.parametrize("folder", ["malformed", "other-vendors", "logstash-codec-netflow"])
-def test_nothing_that_anybody_sent_raises(folder: str) -> None:
+# Records of a folder's datagrams in the order of their names, their templates, and sets whose template didn't come.
+@pytest.mark.parametrize(
+    ("folder", "records", "templates", "held", "malformed"),
+    [
+        ("malformed", 4, 8, 1, {"impossible number of records": 1}),
+        ("other-vendors", 14, 4, 1, {}),
+        ("logstash-codec-netflow", 58, 2, 1, {}),
+    ],
+)
+def test_what_anybody_sent_is_read_or_counted(
+    folder: str, records: int, templates: int, held: int, malformed: dict[str, int]
+) -> None:
     exporter = Exporter()
     sent = sorted((CAPTURES / folder).glob("*.dat"))
-    assert sent
     for path in sent:
         exporter.feed(path.read_bytes(), 1)
-    exporter.take()
-    assert exporter.counts.datagrams == len(sent)
+    assert len(rows(exporter)) == records
+    counts = exporter.counts
+    assert (counts.datagrams, counts.records, counts.templates) == (len(sent), records, templates)
+    assert (counts.held, counts.malformed) == (held, malformed)
+
+
+def test_version_9_of_another_exporter() -> None:
+    exporter = Exporter()
+    exporter.feed((CAPTURES / "other-vendors" / "netflow9_test_softflowd_tpl_data.dat").read_bytes(), 1)
+    found = rows(exporter)
+    assert [one["octets"] for one in found] == [76] * 6 + [672]
+    assert {(one["src_port"], one["dst_port"], one["protocol"]) for one in found[:6]} == {(123, 123, 17)}
+    assert (found[0]["src_address"], found[0]["dst_address"]) == ("172.16.32.100", "172.16.32.248")
+    assert (found[6]["src_address"], found[6]["dst_address"]) == ("fe80::20c:29ff:fe83:3b6e", "ff02::1")
+    assert (found[6]["protocol"], found[6]["packets"], found[6]["ip_version"]) == (58, 7, 6)

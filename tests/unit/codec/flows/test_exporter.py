@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import struct
 
-from mtd.codec.flows import Exporter, Limits, Template
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mtd.codec.flows import Exporter, Learned, Limits, Template
 from tests.unit.codec.flows import kit
 
 OCTETS = ((1, 4),)
@@ -124,11 +127,92 @@ def test_an_exporter_of_ipfix_that_begins_anew_counts_from_the_beginning() -> No
     exporter.feed(kit.ipfix(kit.set_of(256, octets(1)), sequence=5_002), 1)
     exporter.feed(kit.ipfix(kit.set_of(256, octets(2)), sequence=5_001), 1)  # late
     assert read(exporter) == [1, 2]
-    exporter.feed(kit.ipfix(kit.set_of(256, octets(3)), sequence=0), 1)
+    booted_s = 1_700_000_050
+    exporter.feed(kit.ipfix(kit.set_of(256, octets(3)), sequence=0, seconds=booted_s), 1)
     assert read(exporter) == []
-    exporter.feed(kit.ipfix(template, sequence=1), 1)
+    exporter.feed(kit.ipfix(template, sequence=1, seconds=booted_s), 1)
     assert read(exporter) == [3]
     assert exporter.counts.restarts == 1
+
+
+@st.composite
+def deliveries(draw: st.DrawFn) -> tuple[int, int, list[int]]:
+    """How a stream comes: its first number, messages a second, and the places of messages, each a little late or twice."""
+    count = draw(st.integers(2, 120))
+    delays = draw(st.lists(st.integers(0, 12), min_size=count, max_size=count))
+    again = draw(st.lists(st.tuples(st.integers(0, count - 1), st.integers(0, 60)), max_size=30))
+    arrivals = [(2 * (place + late), place) for place, late in enumerate(delays)]
+    arrivals += [(2 * (place + delays[place] + late) + 1, place) for place, late in again]
+    begin = draw(st.sampled_from([0, 1, 5000, 2**32 - 300]))
+    return begin, draw(st.integers(1, 50)), [place for _, place in sorted(arrivals)]
+
+
+@given(st.sampled_from(["ipfix", "netflow9", "netflow5", "messages"]), st.integers(0, 1), deliveries())
+def test_what_is_overtaken_or_comes_twice_drops_no_template_and_is_no_loss(
+    form: str, port: int, delivery: tuple[int, int, list[int]]
+) -> None:
+    """``messages``: of IPFIX that numbers these where it should number records."""
+    begin, a_second, places = delivery
+    exporter = Exporter()
+    template = kit.set_of(0 if form == "netflow9" else 2, kit.template(256, *OCTETS))
+    number, sent = begin, []
+    for place in range(max(places) + 1):
+        values, seconds = range(place * 10, place * 10 + 1 + place % 7), 1_700_000_000 + place // a_second
+        told, uptime_ms = [kit.set_of(256, octets(*values))], 100_000 + place * 1000 // a_second % 4000
+        if place % 20 == 0:
+            told.insert(0, template)
+        if form == "netflow5":
+            rows = [kit.v5_record("10.0.0.1", "10.0.0.2", value) for value in values]
+            sent.append(kit.v5(*rows, uptime_ms=uptime_ms, seconds=seconds, sequence=number % 2**32))
+        elif form == "netflow9":
+            sent.append(kit.v9(*told, uptime_ms=uptime_ms, seconds=seconds, sequence=number % 2**32))
+        else:
+            sent.append(kit.ipfix(*told, seconds=seconds, sequence=number % 2**32))
+        number += len(values) if form in ("ipfix", "netflow5") else 1
+    for place in (0, *places):  # the first one, so that it is known what is missing
+        exporter.feed(sent[place], 1_700_000_000_000_000 + place, 2055 * port)
+    assert exporter.counts.restarts == 0
+    assert exporter.counts.held == 0
+    assert len(read(exporter)) == sum(1 + place % 7 for place in (0, *places))
+    if form != "messages":
+        assert exporter.lost() == 0
+
+
+def test_versions_of_one_address_have_domains_of_their_own() -> None:
+    """A router that goes over from v9 to IPFIX sends both for a while; numbers of templates are the same."""
+    exporter = Exporter()
+    for turn in range(20):
+        seconds, uptime_ms = 1_700_000_000 + turn, 900_000 + 1000 * turn
+        of_v9 = [kit.set_of(0, kit.template(256, *OCTETS))] * (turn == 0) + [kit.set_of(256, octets(9))]
+        of_ipfix = [kit.set_of(2, kit.template(256, (2, 4), (1, 4)))] * (turn == 0) + [
+            kit.set_of(256, octets(1, 10))
+        ]
+        for datagram in (
+            kit.v9(*of_v9, seconds=seconds, uptime_ms=uptime_ms, sequence=70_000 + turn),
+            kit.ipfix(*of_ipfix, seconds=seconds, sequence=turn),
+            kit.v5(
+                kit.v5_record("10.0.0.1", "10.0.0.2", 5),
+                seconds=seconds,
+                uptime_ms=uptime_ms,
+                sequence=5_000_000 + turn,
+            ),
+        ):
+            exporter.feed(datagram, seconds * 1_000_000, 2055)
+    counts = exporter.counts
+    assert (counts.restarts, counts.template_conflicts, counts.held, exporter.lost()) == (0, 0, 0, 0)
+    found = {flows.form: flows.columns["octets"].tolist() for flows in exporter.take()}
+    assert found == {"netflow9": [9] * 20, "ipfix": [10] * 20, "netflow5": [5] * 20}
+    assert [(one.version, one.domain, len(one.templates)) for one in exporter.learned()] == [
+        (9, 0, 1),
+        (10, 0, 1),
+    ]
+
+
+def test_domains_that_are_remembered_are_bounded_and_those_heard_last_stay() -> None:
+    exporter = Exporter(Limits(domains=3))
+    exporter.remember([Learned(number, (), heard_us=100 - number) for number in range(5)])
+    assert [one.domain for one in exporter.learned()] == [0, 1, 2]
+    assert exporter.counts.domains_dropped == 2
 
 
 def test_a_template_that_is_withdrawn_is_forgotten() -> None:

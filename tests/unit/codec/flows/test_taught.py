@@ -207,6 +207,56 @@ def test_what_the_port_taught_that_was_heard_last_is_remembered() -> None:
     assert again.read() == [(900, 7)]
 
 
+def restarted(net: Net) -> Net:
+    """Return the same exporter and senders with mtd started again."""
+    again = Net(net.form)
+    again.exporter.remember(net.exporter.learned())
+    again.now_us, again.sent = net.now_us, net.sent
+    return again
+
+
+@both_forms
+def test_after_a_restart_of_mtd_as_before_nobody_else_changes_how_the_exporter_is_read(form: str) -> None:
+    net = Net(form)
+    net.teach(REAL)
+    net.send(REAL, records((900, 7)))
+    net = restarted(net)
+    for uptime_ms in (1000, 1 << 31):
+        net.send(FORGER, net.template(FORGED), uptime_ms=uptime_ms, sequence=1 << 31)
+        net.send(FORGER, records((7, 900)), uptime_ms=uptime_ms + 1)
+        net.send(REAL, records((900, 7)))
+        net.send(FORGER, kit.set_of(2, struct.pack(">HH", 256, 0)) * (form == "ipfix"), uptime_ms=1000)
+        net.send(REAL, records((800, 6)))
+    assert net.read().count((900, 7)) >= 2
+    assert net.exporter.counts.held == 0
+
+
+@both_forms
+def test_what_another_port_taught_last_is_not_what_the_exporter_is_read_by_after_a_restart(form: str) -> None:
+    net = Net(form)
+    net.teach(REAL)
+    net.teach(FORGER, FORGED)
+    net.send(FORGER, records((7, 900)))
+    net = restarted(net)
+    net.send(REAL, records((900, 7)))
+    net.send(FORGER, records((7, 900)))
+    assert net.read() == [(900, 7)] * 2
+
+
+@both_forms
+def test_two_routers_behind_one_address_are_read_right_after_a_restart_of_mtd(form: str) -> None:
+    net = Net(form)
+    for _ in range(3):
+        for port, layout, pair in ((5000, TRUE, (900, 7)), (5001, FORGED, (7, 900))):
+            net.teach(port, layout)
+            net.send(port, records(pair))
+    net = restarted(net)
+    for port, pair in ((5000, (900, 7)), (5001, (7, 900))):
+        net.send(port, records(pair))
+    assert net.read() == [(900, 7)] * 2
+    assert restarted(net).exporter.learned() == net.exporter.learned()
+
+
 def test_fields_are_counted_right_whatever_happens() -> None:
     taught = Taught()
     layouts = [Template(256, (Field(1, 4),) * (1 + number)) for number in range(4)]

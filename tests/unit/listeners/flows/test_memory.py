@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import subprocess
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ import pytest
 
 from mtd.codec.flows import Field, Learned, Template
 from mtd.listeners.flows import memory as module
-from mtd.listeners.flows.memory import Memory, path_of, read_learned
+from mtd.listeners.flows.memory import Memory, path_of, read_learned, write_learned
 
 A, B = "192.0.2.1", "192.0.2.2"
 
@@ -98,3 +99,55 @@ def test_what_did_not_change_is_not_written_again(tmp_path: Path) -> None:
     path_of(tmp_path, 0).unlink()
     memory.keep(learned(1))
     assert not path_of(tmp_path, 0).exists()
+
+
+def test_of_two_files_what_was_heard_last_counts_by_domain_whichever_was_written_last(tmp_path: Path) -> None:
+    def told(layouts: dict[int, tuple[int, int]], version: int = 9) -> list[Learned]:
+        return [
+            Learned(domain, (Template(256, (Field(1, 4),) * fields),), version=version, heard_us=heard_us)
+            for domain, (fields, heard_us) in layouts.items()
+        ]
+
+    write_learned(path_of(tmp_path, 1), {A: told({0: (2, 2000), 1: (1, 500)}), B: told({0: (7, 10)})})
+    write_learned(path_of(tmp_path, 0), {A: told({0: (1, 1000), 1: (3, 1000)}) + told({0: (5, 1)}, 10)})
+    os.utime(path_of(tmp_path, 1), (1, 1))
+    found = read_learned(tmp_path)
+    assert found == {
+        A: told({0: (2, 2000), 1: (3, 1000)}) + told({0: (5, 1)}, 10),
+        B: told({0: (7, 10)}),
+    }
+    assert [one.heard_us for one in found[A]] == [2000, 1000, 1], "the next file says the same"
+
+
+def test_who_was_heard_again_with_nothing_new_is_not_written(tmp_path: Path) -> None:
+    memory = Memory(tmp_path, 0)
+    memory.keep({A: [Learned(0, (), heard_us=1)]})
+    memory.keep({A: [Learned(0, (), heard_us=2)]})
+    assert read_learned(tmp_path)[A][0].heard_us == 1
+
+
+def test_ports_and_versions_are_kept(tmp_path: Path) -> None:
+    templates = tuple(Template(256, (Field(1, length),)) for length in (4, 8))
+    told = {A: [Learned(3, templates, 10, {1: 2}, 5, 10, (2055, 40_000), 7)]}
+    write_learned(path_of(tmp_path, 0), told)
+    assert read_learned(tmp_path) == told
+    assert [tuple(one) for one in read_learned(tmp_path)[A][0].lessons()] == list(
+        zip(templates, (2055, 40_000), strict=True)
+    )
+
+
+@pytest.mark.parametrize(("booted_ms", "versions"), [(0, [9, 10]), (1_699_999_900_000, [9])])
+def test_a_file_of_before_versions_were_told_apart_is_read(
+    booted_ms: int, versions: list[int], tmp_path: Path
+) -> None:
+    domain = {"domain": 4, "sampling": 2, "booted_ms": booted_ms, "samplers": [[1, 10]], "templates": [[256, 0, [[1, 4, 0]]]]}  # fmt: skip
+    path_of(tmp_path, 0).write_text(json.dumps({"version": 1, "exporters": {A: [domain]}}))
+    os.utime(path_of(tmp_path, 0), (50, 50))
+    found = read_learned(tmp_path)
+    assert found == {
+        A: [
+            Learned(4, (Template(256, (Field(1, 4),)),), 2, {1: 10}, booted_ms, version)
+            for version in versions
+        ]
+    }
+    assert {one.heard_us for one in found[A]} == {50_000_000}

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from mtd.codec.flows import ADDRESS, Flows
 from mtd.codec.flows.block import decode_block
+from mtd.listeners.flows import metrics
+from mtd.listeners.flows.ledger import DROPPED
 from mtd.listeners.flows.portions import Faults, portions_of
 from mtd.model.flows import MINUTE_US, FlowPortion
 
@@ -182,3 +184,23 @@ def test_octets_and_records_add_up_over_portions(octets: list[int], data: st.Dat
     assert sum(one.octets for one in found) == sum(octets)
     assert sum(one.estimated_octets for one in found) == 3 * sum(octets)
     assert sum(int(decode_block(one.block)[1]["octets"].sum()) for one in found) == sum(octets)
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from([1, 1500, 1 << 40, 1 << 63]), st.sampled_from([0, 1, 1 << 43])), min_size=1
+    ),
+    st.sampled_from([0, 1, 1_000_000]),
+    st.booleans(),
+)
+def test_each_record_is_kept_or_dropped_by_a_reason_that_the_ledger_knows(
+    sums: list[tuple[int, int]], sampling: int, known: bool
+) -> None:
+    """A reason that it didn't know would be taken as records that died with their worker."""
+    octets, packets = zip(*sums, strict=True)
+    columns = {"octets": np.array(octets, np.uint64), "packets": np.array(packets, np.uint64)}
+    given_ = flows(columns if known else {"sampler": u32(*[1] * len(sums))}, sampling=sampling)
+    kept = portions(given_, faults := Faults())
+    dropped = sum(faults.counts[reason] for reason in DROPPED)
+    assert sum(one.records for one in kept) + dropped == len(sums)
+    assert faults.counts.keys() <= metrics._PLAIN.keys(), "and each is counted"

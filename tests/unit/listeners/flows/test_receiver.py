@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from mtd.codec.flows import Field, Learned, Template
 from mtd.codec.flows.block import MOST_RECORDS
 from mtd.listeners.flows.config import ExporterConfig, FlowsConfig
+from mtd.listeners.flows.ledger import HELD, Ledger, numbers_for
 from mtd.listeners.flows.memory import path_of, read_learned, write_learned
 from mtd.listeners.flows.receiver import Receiver
 from mtd.listeners.udp import Received
@@ -21,6 +22,8 @@ from tests.unit.codec.flows import kit
 A, B, C = "192.0.2.1", "192.0.2.2", "2001:db8::3"
 NOW_US = 1_700_000_000_000_000
 TEMPLATE = kit.set_of(0, kit.template(256, (1, 4), (2, 4)))
+OTHER = kit.set_of(0, kit.template(257, (1, 4), (2, 4)))
+OTHER_ROWS = kit.set_of(257, struct.pack(">II", 1000, 1))
 
 
 def rows(*pairs: tuple[int, int]) -> bytes:
@@ -32,11 +35,13 @@ class Kept:
 
     def __init__(self) -> None:
         self.portions: list[FlowPortion] = []
+        self.tenants: list[str] = []
         self.room = True
 
-    def __call__(self, portion: FlowPortion) -> bool:
+    def __call__(self, portion: FlowPortion, tenant_id: str) -> bool:
         if self.room:
             self.portions.append(portion)
+            self.tenants.append(tenant_id)
         return self.room
 
 
@@ -108,6 +113,66 @@ def test_exporters_are_bounded() -> None:
         send(made, address, kit.v9(TEMPLATE, rows((100, 1)), sequence=1))
     assert [one.exporter for one in kept.portions] == [A]
     assert set(made.learned()) == {A, B, C}
+
+
+def test_what_an_address_sent_stays_its_tenants_when_it_changes_hands() -> None:
+    made = receiver(kept := Kept())
+    send(made, A, kit.v9(TEMPLATE, rows((100, 1)), sequence=1), kit.v9(OTHER_ROWS, sequence=2))
+    made.know({A: "theirs", B: "t"})
+    assert (kept.tenants, [one.octets for one in kept.portions]) == (["t"], [100])
+    assert made.news()["gone"] == {
+        A: {"datagrams": 2, "stored": 1, "templates": 1, "held": 1, "held_dropped": 1}
+    }
+    send(made, A, kit.v9(rows((7, 1)), sequence=1))
+    made.flush()
+    assert len(kept.portions) == 1, "nothing is read by the template of who had it before"
+    send(made, A, kit.v9(OTHER, TEMPLATE, sequence=2))
+    made.flush()
+    assert kept.tenants == ["t", "theirs"], "what was held of the other is gone"
+    assert kept.portions[1].octets == 7
+
+
+def test_templates_of_who_left_an_address_are_not_for_another_tenant() -> None:
+    made = receiver(kept := Kept())
+    send(made, A, kit.v9(TEMPLATE, rows((100, 1)), sequence=1))
+    made.know({B: "t"})
+    made.know({A: "theirs", B: "t"})
+    send(made, A, kit.v9(rows((7, 1)), sequence=1))
+    made.flush()
+    assert [one.octets for one in kept.portions] == [100]
+    assert A in made.learned()
+    assert not any(one.templates for one in made.learned()[A])
+
+
+def test_domains_have_tenants_of_their_own_and_what_they_sent_stays_theirs() -> None:
+    made = receiver(kept := Kept())
+    made.know({A: ""}, {A: {1: "t", 2: "", 3: "u"}})
+    for domain in (1, 2, 3, 4):
+        send(made, A, kit.v9(TEMPLATE, rows((domain, 1)), sequence=1, source=domain))
+    made.know({A: ""}, {A: {1: "t", 2: "new", 3: "u"}})
+    assert not kept.portions, "nobody lost something"
+    made.know({A: ""}, {A: {1: "t", 2: "new", 3: "v"}})
+    found = dict(zip((one.octets for one in kept.portions), kept.tenants, strict=True))
+    assert found == {1: "t", 2: "new", 3: "u", 4: ""}
+    send(made, A, kit.v9(rows((9, 1)), sequence=2, source=3))
+    made.flush()
+    assert len(kept.portions) == 4, "its templates are forgotten, too"
+
+
+def test_sets_that_wait_when_an_exporter_gives_way_are_counted() -> None:
+    ledger = Ledger(memoryview(bytearray(8 * numbers_for(2))).cast("Q"))
+    made = Receiver(FlowsConfig(max_exporters=1), Kept(), ledger=ledger)
+    made.know({A: "t", B: "t"})
+    send(made, A, kit.v9(rows((1, 1)), sequence=1), kit.v9(rows((1, 1)), sequence=2))
+    made.news()
+    assert ledger.row_of(A)[HELD] == 2
+    send(made, B, kit.v9(TEMPLATE, sequence=1))
+    assert made.news()["gone"] == {A: {"held_dropped": 2}}
+    assert ledger.row_of(A)[HELD] == 0
+    send(made, A, kit.v9(rows((1, 1)), sequence=3))
+    news = made.news()
+    assert news["exporters"] == {A: {"datagrams": 1, "held": 1}}
+    assert ledger.row_of(A)[HELD] == 1
 
 
 def test_what_has_no_room_is_counted() -> None:

@@ -15,6 +15,7 @@ import pytest
 
 from mtd.core.errors import Misconfigured
 from mtd.listeners.flows.config import FlowsConfig
+from mtd.listeners.flows.ledger import Account
 from mtd.listeners.flows.service import FlowsService
 from mtd.model.sighting import FoundBy, Sighting
 from mtd.testing import run_async
@@ -75,6 +76,11 @@ def run_bench(bench: Bench, work: Callable[[Bench], Awaitable[None]]) -> None:
             await bench.service.stop()
 
     run_async(main(), timeout_s=60)
+
+
+def waiting(bench: Bench) -> float:
+    """Return how much waits in workers, as they told the last time."""
+    return bench.service._read_waiting()
 
 
 def test_flows_of_a_known_device_are_recorded(tmp_path: Path) -> None:
@@ -288,6 +294,140 @@ def test_flows_wait_while_the_log_takes_nothing(tmp_path: Path) -> None:
         await bench.until(lambda: metric("mtd_flows_datagrams_total") > before)
 
     assert with_bench(work, tmp_path).octets == [1]
+
+
+@pytest.mark.parametrize("flush_s", [0.05, 30], ids=["handed over", "in the worker"])
+def test_nothing_becomes_another_tenants_when_an_address_changes_hands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flush_s: float
+) -> None:
+    """What A sent waits with the daemon, with the worker and for its template; then the address is B's."""
+    monkeypatch.setattr("mtd.listeners.flows.service.MOST_BYTES_EACH", 1)
+    held = kit.set_of(257, struct.pack(">II", 999, 1))
+    theirs = kit.set_of(0, kit.template(257, (1, 4), (2, 4)))
+
+    sent = 0
+
+    async def work(bench: Bench) -> None:
+        nonlocal sent
+        bench.told.pressure = 0.9
+        while sent < 10 or flush_s < 1 and not (bench.service._handed.bytes_of(0) and waiting(bench)):
+            bench.send(kit.v9(TEMPLATE, rows(1, 2), held, sequence=sent))
+            sent += 1
+            await asyncio.sleep(0.06)
+        await bench.until(lambda: metric("mtd_flows_datagrams_total") == datagrams + sent)
+        bench.service.apply_devices([device("theirs", "127.0.0.1", "u")])
+        assert not bench.service.exporters
+        while metric("mtd_flows_unknown_sender_datagrams_total") == strangers:  # then the worker knows
+            bench.send(b"nonsense", source="127.0.0.2")
+            await asyncio.sleep(0.05)
+        bench.send(kit.v9(theirs, TEMPLATE, rows(7), sequence=1))
+        await bench.until(lambda: bench.service.exporters.get("127.0.0.1"))
+        bench.told.pressure = 0.0
+
+    datagrams = metric("mtd_flows_datagrams_total")
+    strangers = metric("mtd_flows_unknown_sender_datagrams_total")
+    given_up = metric("mtd_flows_dropped_sets_total")
+    dropped = metric("mtd_flows_dropped_records_total", reason="other_tenant")
+    bench = with_bench(work, tmp_path, flush_s=flush_s)
+    assert [(name, batch.octets) for name, batch in bench.told.flows] == [("theirs", 7)]
+    assert metric("mtd_flows_dropped_records_total", reason="other_tenant") == dropped + 2 * sent
+    assert metric("mtd_flows_dropped_sets_total") == given_up + sent
+    assert bench.service.exporters["127.0.0.1"]["datagrams"] == 1
+
+
+def test_what_was_counted_before_an_address_changed_hands_is_not_shown_to_who_has_it_now(
+    tmp_path: Path,
+) -> None:
+    bench = Bench(tmp_path)
+    bench.service._accounts = [Account(1)]
+
+    def told(known: int) -> dict[str, Any]:
+        news: dict[str, Any] = {"exporters": {"127.0.0.1": {"datagrams": 1}}, "gone": {}, "strangers": {}}
+        plain = {"unkept": 0, "unkept_why": "", "waiting_bytes": 0, "kernel_dropped": 0}
+        return {**news, **plain, "known": known}
+
+    async def main() -> None:
+        bench.service._workers = [bench.service._worker(0, ())]
+        bench.service.apply_devices([device("ours", "127.0.0.1", "t")])
+        bench.service._count(0, told(1))
+        assert bench.service.exporters == {"127.0.0.1": {"datagrams": 1}}
+        bench.service.apply_devices([device("theirs", "127.0.0.1", "u")])
+        bench.service._count(0, told(1))
+        assert not bench.service.exporters
+        bench.service._count(0, told(2))
+        assert bench.service.exporters == {"127.0.0.1": {"datagrams": 1}}
+        bench.service.apply_devices([])
+        bench.service._count(0, told(3))
+        assert not bench.service.exporters
+
+    run_async(main())
+    bench.service._accounts[0].close()
+
+
+def test_a_name_in_domains_is_nobodys_where_there_are_several_tenants(tmp_path: Path) -> None:
+    async def work(bench: Bench) -> None:
+        bench.service.apply_devices([device("core-1", "127.0.0.1", "t"), device("core-1", "127.0.0.2", "u")])
+        before = metric("mtd_flows_dropped_records_total", reason="unknown_sender")
+        while (
+            metric("mtd_flows_dropped_records_total", reason="unknown_sender") == before or not bench.octets
+        ):
+            for domain in (7, 8):
+                bench.send(kit.v9(TEMPLATE, rows(domain), source=domain), source="127.0.0.5")
+            await asyncio.sleep(0.1)
+        assert [one.tenant_id for one in bench.service.devices_of("127.0.0.5")] == ["t"]
+
+    bench = with_bench(work, tmp_path, exporters={"127.0.0.5": {"domains": {"7": "core-1", "8": "t/core-1"}}})
+    assert {batch.domain for _, batch in bench.told.flows} == {8}
+
+
+def test_while_the_log_takes_nothing_counts_go_on_and_a_killed_worker_is_started_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stream goes on meanwhile; all of it is stored afterwards, or counted."""
+    most, each = 600, 24
+    monkeypatch.setattr("mtd.listeners.flows.service.MOST_BYTES_EACH", most)
+    sent = 0
+
+    async def work(bench: Bench) -> None:
+        (worker,) = bench.service._workers
+
+        async def counted_more(condition: Callable[[], object] = lambda: True) -> None:
+            """Wait until counts of what is sent from now on came."""
+            nonlocal sent
+            begin = metric("mtd_flows_datagrams_total")
+            deadline = asyncio.get_running_loop().time() + 30
+            while metric("mtd_flows_datagrams_total") <= begin or not condition():
+                assert asyncio.get_running_loop().time() < deadline
+                bench.send(kit.v9(TEMPLATE, rows(*[1] * each), sequence=sent))
+                sent += 1
+                assert bench.service._handed.bytes_of(0) <= most
+                await asyncio.sleep(0.02)
+
+        bench.told.pressure = 0.9
+        await counted_more(lambda: waiting(bench))
+        await counted_more()
+        for _ in range(2):
+            starts = metric("mtd_flows_worker_starts_total")
+            assert worker.pid is not None
+            os.kill(worker.pid, signal.SIGKILL)
+            worker._backoff.reset()
+            await counted_more(lambda before=starts: metric("mtd_flows_worker_starts_total") > before)
+            await counted_more(lambda: waiting(bench))
+        assert not bench.told.flows
+        bench.told.pressure = 0.0
+        await bench.until(lambda: metric("mtd_flows_datagrams_total") >= datagrams + sent - 2)
+        await bench.until(lambda: not bench.service._handed.bytes_of(0) and not waiting(bench))
+
+    datagrams = metric("mtd_flows_datagrams_total")
+    died = metric("mtd_flows_dropped_records_total", reason="worker_died")
+    full = metric("mtd_flows_dropped_records_total", reason="queue_full")
+    bench = with_bench(work, tmp_path)
+    lost = metric("mtd_flows_dropped_records_total", reason="worker_died") - died
+    stored = sum(batch.records for _, batch in bench.told.flows)
+    assert metric("mtd_flows_dropped_records_total", reason="queue_full") == full
+    assert each * (sent - 2) <= stored + lost <= each * sent
+    assert stored
+    assert lost
 
 
 def test_a_port_that_is_taken_is_told(tmp_path: Path) -> None:

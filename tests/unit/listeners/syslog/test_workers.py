@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -57,12 +58,23 @@ def kernel() -> float:
     return metric("mtd_listeners_kernel_dropped_total", listener="syslog")
 
 
+REASONS = (
+    "unknown_sender",
+    "ambiguous_sender",
+    "too_fast",
+    "filtered",
+    "queue_full",
+    "not_recorded",
+    "stopped",
+    "worker_died",
+)
+
+
 def counts() -> dict[str, float]:
-    reasons = ("unknown_sender", "ambiguous_sender", "too_fast", "filtered", "queue_full", "worker_died")
     told = {name: metric(f"mtd_listeners_{name}_total", listener="syslog") for name in ("messages", "stored")}
     told |= {name: metric(f"mtd_listeners_{name}_total", listener="syslog") for name in ("repeats", "cut")}
     told["understood"] = metric("mtd_listeners_understood_total", listener="syslog")
-    return told | {reason: dropped(reason) for reason in reasons}
+    return told | {reason: dropped(reason) for reason in REASONS}
 
 
 async def send_all_kinds(bench: Bench) -> None:
@@ -75,7 +87,7 @@ async def send_all_kinds(bench: Bench) -> None:
             device("b", "127.0.0.3"),
         ]
     )
-    bench.service.apply_addresses({"id-core-1": ["127.0.0.4"]})
+    bench.service.apply_addresses({"127.0.0.4": ["id-core-1"]})
     before = received()
     for sender, lines in enumerate(ROUTERS):
         bench.send_from(address_of(sender), *lines)
@@ -127,6 +139,27 @@ def test_what_is_stored_and_counted_is_the_same_with_workers(settings: dict[str,
     assert without[1]["unknown_sender"] == 2
     assert without[1]["ambiguous_sender"] == 1
     assert ("127.0.0.9", "attic", 2) in without[2]
+
+
+@pytest.mark.parametrize("takes", [True, False])
+@pytest.mark.parametrize("workers", [0, 2])
+def test_each_line_that_came_is_stored_a_repeat_or_dropped_for_one_reason(workers: int, takes: bool) -> None:
+    async def work(bench: Bench) -> None:
+        bench.told.takes = takes
+        came = received()
+        await send_all_kinds(bench)
+        bench.send(*[b"script,info again and again"] * 30)
+        await until(lambda: received() - came == SENDERS * LINES + len(ODD) + 38)
+
+    before = counts()
+    with_workers(work, workers, repeat_window_s=3600, lines_per_s=2.0, least_severe="info")
+    found = {name: count - before[name] for name, count in counts().items()}
+    assert found["messages"] == found["stored"] + found["repeats"] + sum(found[one] for one in REASONS)
+    # Of each address so many as its pace has room for, of others all that came in the first moment.
+    assert found["too_fast"] > 0
+    assert found["filtered"] > 0
+    assert (found["repeats"] > 0) == takes
+    assert (found["not_recorded"] > 0) != takes
 
 
 def test_lines_wait_in_the_kernel_until_it_is_known_which_devices_there_are() -> None:
@@ -211,6 +244,39 @@ def test_what_a_worker_had_in_its_memory_when_it_died_is_counted_and_another_one
     died = dropped("worker_died")
     bench = with_workers(work, repeat_window_s=3600)
     assert dropped("worker_died") - died + sum(1 + line.repeats for _, _, line in bench.told.stored) == 57
+
+
+def test_all_go_by_the_rules_that_there_were_at_the_start(tmp_path: Path) -> None:
+    own = tmp_path / "rules.yaml"
+    own.write_text("rules:\n- event: site.door.opened\n  contains: link down\n  pattern: 'link down$'\n")
+
+    async def work(bench: Bench) -> None:
+        own.write_text("rules: [half an edit")
+        workers = bench.service._workers
+        assert workers is not None
+        process = workers._slots[0].process
+        assert process is not None
+        await until(lambda: process.pid)
+        os.kill(process.pid or 0, signal.SIGKILL)
+        await until(lambda: process.died)
+        bench.send(DOWN)
+        await until(lambda: bench.told.stored)
+
+    bench = with_workers(work, 1, rules_file=str(own))
+    assert [line.event_type for _, _, line in bench.told.stored] == ["site.door.opened"]
+
+
+def test_that_nothing_is_recorded_any_more_is_told() -> None:
+    async def work(bench: Bench) -> None:
+        def fails(*_: object) -> bool:
+            raise RuntimeError("a fault of mtd")
+
+        assert not bench.service.failure
+        bench.told.record_pushed = fails  # type: ignore[method-assign]
+        bench.send(DOWN)
+        await until(lambda: "isn't recorded any more" in bench.service.failure)
+
+    with_workers(work, 1)
 
 
 def test_what_was_received_is_recorded_at_the_end_though_the_log_takes_nothing() -> None:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from mtd.codec.snmp.ber import Reader
 from mtd.core.errors import Misconfigured, Retryable
+from mtd.listeners.traps import answers
 from mtd.listeners.udp import Received
 from mtd.model.device import Severity, SnmpSettings, SnmpVersion
 from mtd.model.sighting import FoundBy, Sighting
@@ -50,7 +51,7 @@ def test_a_trap_becomes_an_event_of_its_device(tmp_path: Path) -> None:
         assert (change.field, change.old, change.new) == ("running", "up", "down")
         assert change.message == "ether10 is down"
     # It happened when it came, however long it waited.
-    assert all(moment is not None and moment > 1_700_000_000_000_000 for moment in bench.told.moments)
+    assert all(moment > 1_700_000_000_000_000 for moment in bench.told.moments)
 
 
 def test_an_inform_is_answered_and_recorded_once_however_often_it_comes(tmp_path: Path) -> None:
@@ -68,6 +69,82 @@ def test_an_inform_is_answered_and_recorded_once_however_often_it_comes(tmp_path
     assert with_bench(work, tmp_path).events == ["device.rebooted"] * 4
     after = metric("mtd_traps_answered_total"), metric("mtd_traps_repeated_total")
     assert (after[0] - before[0], after[1] - before[1]) == (3, 1)
+
+
+def test_an_inform_is_answered_when_the_log_has_it_on_its_disk(tmp_path: Path) -> None:
+    async def work(bench: Bench) -> None:
+        bench.told.durable.clear()
+        before = metric("mtd_traps_repeated_total")
+        bench.send(*[v2c(COLD_START, inform=True)] * 2)
+        await bench.until_told(1)
+        await bench.until(lambda: metric("mtd_traps_repeated_total") > before)
+        await asyncio.sleep(0.15)  # longer than answers are gathered
+        with pytest.raises(BlockingIOError):
+            bench.socket.recv(100)
+        bench.told.durable.set()
+        await bench.answer()
+
+    assert with_bench(work, tmp_path).events == ["device.rebooted"]
+
+
+def test_what_the_recorder_does_not_take_is_counted_and_not_answered(tmp_path: Path) -> None:
+    inform = v2c(COLD_START, inform=True)
+
+    async def work(bench: Bench) -> None:
+        before, stored = dropped("not_recorded"), metric("mtd_listeners_stored_total", listener="traps")
+        bench.told.takes = False
+        bench.send(inform, v2c(COLD_START))
+        await bench.until(lambda: dropped("not_recorded") - before == 2)
+        assert metric("mtd_listeners_stored_total", listener="traps") == stored
+        bench.told.takes = True
+        bench.send(inform)  # again, since there was no answer
+        await bench.answer()
+        with pytest.raises(BlockingIOError):
+            bench.socket.recv(100)
+
+    assert with_bench(work, tmp_path).events == ["device.rebooted"]
+
+
+def test_more_answers_than_may_wait_are_counted_and_not_sent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(answers, "_MOST", 3)
+
+    async def work(bench: Bench) -> None:
+        before = metric("mtd_traps_unanswered_total")
+        bench.told.durable.clear()
+        bench.send(*(v2c(COLD_START, inform=True, request_id=number) for number in range(5)))
+        await bench.until(lambda: metric("mtd_traps_unanswered_total") - before == 2)
+        bench.told.durable.set()
+        for _ in range(3):
+            await bench.answer()
+
+    assert len(with_bench(work, tmp_path).events) == 5
+
+
+def test_each_datagram_is_stored_a_repeat_a_question_or_dropped_for_one_reason(tmp_path: Path) -> None:
+    def counts() -> tuple[float, ...]:
+        names = ("mtd_listeners_stored_total", "mtd_traps_repeated_total", "mtd_traps_asked_total")
+        found = [metric(name, **({"listener": "traps"} if "listeners" in name else {})) for name in names]
+        reasons = ("unknown_sender", "too_fast", "not_recorded", "malformed", "unknown_user", "stopped")
+        return (*found, *map(dropped, reasons))
+
+    async def work(bench: Bench) -> None:
+        inform, received = (
+            v2c(COLD_START, inform=True),
+            metric("mtd_listeners_messages_total", listener="traps"),
+        )
+        bench.send(inform, inform, v2c(COLD_START), v2c(LINK_DOWN, link(3)), b"noise", samples.V3_SHA_AES)
+        await bench.until_told(3)
+        bench.told.takes = False
+        bench.send(v2c(COLD_START), *[b"noise"] * 6)
+        bench.know(device("other", "127.0.0.2"))
+        bench.send(b"anybody's")
+        await bench.until(lambda: metric("mtd_listeners_messages_total", listener="traps") - received == 14)
+
+    before = counts()
+    with_bench(work, tmp_path, traps_per_s=1.0)
+    assert sum(now - then for now, then in zip(counts(), before, strict=True)) == 14
 
 
 def test_who_is_nobodys_device_is_proposed_and_not_answered(tmp_path: Path) -> None:
