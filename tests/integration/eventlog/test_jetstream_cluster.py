@@ -102,7 +102,7 @@ def test_a_leader_that_steps_down_and_one_that_is_killed_while_batches_are_writt
 
     async def body() -> None:
         log = new_log(nats_cluster, tmp_path, tail_bytes=0)
-        await log.start()
+        await patiently(log.start)
         load = Load(log)
         await load.beyond(50)
         await log._connection.api(f"STREAM.LEADER.STEPDOWN.{stream}")
@@ -117,7 +117,7 @@ def test_a_leader_that_steps_down_and_one_that_is_killed_while_batches_are_writt
         await log.stop()
         # What another process finds is the same.
         again = new_log(nats_cluster, tmp_path, tail_bytes=0)
-        await again.start()
+        await patiently(again.start)
         await load.judge(again)
         await again.stop()
 
@@ -130,7 +130,7 @@ def test_servers_killed_one_after_the_other_while_batches_are_written(
 ) -> None:
     async def body() -> None:
         log = new_log(nats_cluster, tmp_path, tail_bytes=0)
-        await log.start()
+        await patiently(log.start)
         load = Load(log)
         for number in (0, 1, 2, 0):
             await load.beyond(50)
@@ -149,7 +149,7 @@ def test_servers_killed_one_after_the_other_while_batches_are_written(
 def test_all_servers_killed_at_once_and_started_anew(nats_cluster: NatsServers, tmp_path: Path) -> None:
     async def body() -> None:
         log = new_log(nats_cluster, tmp_path, {"recover_within_s": 1.0}, tail_bytes=0)
-        await log.start()
+        await patiently(log.start)
         load = Load(log)
         await load.beyond(50)
         # Nothing can be appended, and everything goes on by itself.
@@ -176,7 +176,7 @@ def test_two_of_three_servers_are_no_majority_but_lose_nothing(
 ) -> None:
     async def body() -> None:
         log = new_log(nats_cluster, tmp_path, {"recover_within_s": 0.5})
-        await log.start()
+        await patiently(log.start)
         load = Load(log)
         await load.beyond(20)
         nats_cluster.kill(0)
