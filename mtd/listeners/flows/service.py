@@ -79,6 +79,7 @@ class FlowsService:
         self._waiting_bytes: dict[int, int] = {}
         self._stopping = False
         self._tasks = TaskGroup("listeners.flows")
+        self._recording: asyncio.Task[None] | None = None
         self._sockets: list[list[socket.socket]] = []
         self._accounts: list[Account] = []
         self._workers: list[WorkerProcess] = []
@@ -107,6 +108,8 @@ class FlowsService:
     @property
     def failure(self) -> str:
         """What an operator has to look at; empty if all is well."""
+        if self._recording is not None and self._recording.done() and not self._stopping:
+            return "what the workers read isn't recorded any more: the log says why; restart mtd"
         died = (worker.died for worker in self._workers)
         unkept = (f"templates can't be kept: {why}" for why in self._unkept.values() if why)
         return next(filter(None, (*died, *unkept)), "")
@@ -125,7 +128,7 @@ class FlowsService:
         )
         self._accounts = [Account(config.max_exporters) for _ in self._sockets]
         self._workers = [self._worker(number, some) for number, some in enumerate(self._sockets)]
-        self._tasks.spawn("record", self._handed.run())
+        self._recording = self._tasks.spawn("record", self._handed.run())
         for worker in self._workers:
             await worker.start()
         logger.info("listening for flows on %s, UDP ports %s", config.host, ", ".join(map(str, self.ports)))

@@ -127,6 +127,19 @@ def test_what_was_received_is_passed_on_at_the_end(tmp_path: Path) -> None:
     assert with_bench(work, tmp_path, flush_s=30).octets == [5]
 
 
+def test_that_nothing_is_recorded_any_more_is_told(tmp_path: Path) -> None:
+    async def work(bench: Bench) -> None:
+        def fails(*_: object) -> bool:
+            raise RuntimeError("a fault of mtd")
+
+        assert not bench.service.failure
+        bench.told.record_pushed = fails  # type: ignore[method-assign]
+        bench.send(kit.v9(TEMPLATE, rows(1), sequence=1))
+        await bench.until(lambda: "isn't recorded any more" in bench.service.failure)
+
+    with_bench(work, tmp_path)
+
+
 def test_templates_outlive_a_restart(tmp_path: Path) -> None:
     async def first(bench: Bench) -> None:
         bench.send(kit.v9(TEMPLATE, rows(1), sequence=1))
