@@ -145,8 +145,9 @@ def test_naming_decides_the_keys(running: Rig) -> None:
 
 def test_a_renamed_interface_keeps_its_history(running: Rig) -> None:
     old = running.value("SELECT name FROM interface WHERE device = 'one' AND interface_id = '*2'")
-    points_before = points(running, f"iface.{old}.rx_bytes_total")
-    assert len(points_before) > 3
+    points_before = wait_for(
+        lambda: len(found := points(running, f"iface.{old}.rx_bytes_total")) > 3 and found, "some values"
+    )
     with running.control() as control:
         control.inject("one", "rename", interfaces=["*2"], name="uplink-new")
     wait_for(
