@@ -77,6 +77,8 @@ def stage() -> Iterator[Rig]:
             one.mtd("device", "set", name, "enabled=false")
         made = one.mtd("ingest-key", "add", "billing", "--json").json()
         one.notes["key"] = (made["key"]["key_id"], made["secret"])
+        # The door follows the keys: a moment after a command made one, its signatures are good.
+        wait_for(lambda: one.metric("mtd_ingest_push_keys") == 1, "the key is known")
         try:
             yield one
         finally:
