@@ -17,6 +17,7 @@ from mtd.discovery.scan import ScanReport
 from mtd.model.device import Outcome, Severity, Way
 from mtd.model.layout import Layout
 from mtd.model.metric import Tier
+from mtd.model.polled import PolledTier
 from mtd.model.principal import Principal
 from mtd.queries.cache import Aged
 from mtd.queries.logs import LogFilter, LogLineView
@@ -161,6 +162,12 @@ class InventoryBackend(Protocol):
 
     async def refresh_capabilities(self, tenant_id: str, device: str) -> DeviceView:
         """Probe a device now and return it with its capabilities."""
+
+    async def poll_now(self, tenant_id: str, device: str, tiers: frozenset[Tier]) -> Sequence[PolledTier]:
+        """Poll tiers of a device now and return what came of each, when that is stored.
+
+        Raises SessionFailed if it has no session, and PollTooSoon.
+        """
 
     async def interfaces(self, tenant_id: str, device: str) -> DeviceInterfaces:
         """Return the interfaces of a device, how often each is read, and why."""
@@ -311,6 +318,9 @@ class TelemetryBackend(Protocol):
         At most ``max_points`` points per series, thinned to buckets if there are
         more. Raises TooManyQueries.
         """
+
+    async def health(self, tenant_id: str, device: str, start_us: int, end_us: int) -> HealthHistory:
+        """Return how a device was over [start, end); nothing is told of the future."""
 
     async def newest(
         self,

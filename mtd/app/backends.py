@@ -15,6 +15,7 @@ from mtd.core.errors import NotFound, Refused, Retryable
 from mtd.model.ways import REST_FACT
 from mtd.queries.devices import DeviceQueries, view_of_new
 from mtd.queries.events import EventQueries
+from mtd.queries.health import HealthQueries
 from mtd.queries.latest import LatestQueries
 from mtd.queries.snapshots import SnapshotQueries
 from mtd.queries.state import StateQueries
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from mtd.app.edges import Edges
     from mtd.model.device import Device, Severity, Way
     from mtd.model.layout import Layout
+    from mtd.model.metric import Tier
+    from mtd.model.polled import PolledTier
     from mtd.queries.cache import Aged
     from mtd.queries.newest import NewestPage, Token
     from mtd.queries.overview import OverviewQueries
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
     from mtd.queries.records import (
         DeviceView,
         EventDay,
+        HealthHistory,
         InstanceName,
         LatestFrame,
         RangeAnswer,
@@ -154,21 +158,35 @@ class Inventory:
         """Probe a device now; answer when the result is in PostgreSQL."""
         view = await self._queries.get(device, tenant_id)
         if self._edges is None or not await self._edges.refresh(view.device_id, tenant_id):
-            await self._refresh_here(view)
+            await self._here(view, lambda scheduler: scheduler.refresh_capabilities(view.device_id))
         return await self._queries.get(view.device_id, tenant_id)
 
-    async def _refresh_here(self, view: DeviceView) -> None:
+    async def poll_now(self, tenant_id: str, device: str, tiers: frozenset[Tier]) -> Sequence[PolledTier]:
+        """Poll a device now; answer when what was read is in PostgreSQL."""
+        view = await self._queries.get(device, tenant_id)
+        if not view.settings.enabled:
+            raise Refused(f"{view.settings.name} is switched off: switch it on (enabled), and it is polled")
+        polled = None
+        if self._edges is not None:
+            polled = await self._edges.poll(view.device_id, tenant_id, tiers)
+        if polled is None:
+            return await self._here(view, lambda scheduler: scheduler.poll_now(view.device_id, tiers))
+        return polled
+
+    async def _here(self, view: DeviceView, work: Callable[[Scheduler], Awaitable[T]]) -> T:
+        """Do something with a device that this process polls, and wait until what it told is in PostgreSQL."""
         scheduler = self._scheduler()
         try:
             if scheduler is None:
                 raise NotFound("this daemon doesn't poll")
-            await scheduler.refresh_capabilities(view.device_id)
+            done = await work(scheduler)
         except NotFound:
             await self._refuse_elsewhere(view, "ask that one")
             if scheduler is None:
                 raise Retryable("this daemon doesn't poll at the moment") from None
             raise
         await self._wait_until_projected()
+        return done
 
     async def _refuse_elsewhere(self, view: DeviceView, what_to_do: str) -> None:
         """Raise NotFound if another process polls a device: it says which."""
@@ -213,6 +231,8 @@ class Telemetry:
         self._positions = EventQueries(across)
         self._ranges = ranges
         self._overview = overview
+        self._devices = DeviceQueries(doors)
+        self._health = HealthQueries(doors, across)
         self._events = EventQueries(doors)
         self._state = StateQueries(doors)
         self._snapshots = SnapshotQueries(doors)
@@ -243,6 +263,11 @@ class Telemetry:
         return await self._ranges.query_range(
             device, metrics, start_us, end_us, max_points, resolution=resolution, tenant_id=tenant_id
         )
+
+    async def health(self, tenant_id: str, device: str, start_us: int, end_us: int) -> HealthHistory:
+        """Return how a device was over time."""
+        view = await self._devices.get(device, tenant_id)
+        return await self._health.history(view.device_id, start_us, end_us, tenant_id)
 
     async def newest(
         self,

@@ -23,13 +23,16 @@ CHART_POINTS = 200_000
 
 
 class ConsoleReads:
-    """See `ConsoleBackend`. ``database``: the pool of those who read for doors; ``ranges``: with the console's limits."""
+    """See `ConsoleBackend`. ``ranges``: with the console's limits.
 
-    def __init__(self, database: Database, ranges: RangeQueries) -> None:
+    ``database``: the pool of those who read for doors; ``across``: of what mtd itself reads, across tenants.
+    """
+
+    def __init__(self, database: Database, across: Database, ranges: RangeQueries) -> None:
         self._fleet = FleetQueries(database)
         self._details = DetailQueries(database)
         self._events = EventQueries(database)
-        self._health = HealthQueries(database)
+        self._health = HealthQueries(database, across)
         self._logs = LogQueries(database)
         self._ranges = ranges
 

@@ -425,6 +425,7 @@ class Daemon(Process):
     def _start_showing(self, http: HttpServer, home: str) -> None:
         shown = Shown(
             self._readers,
+            self._pools.across,
             self._ranges(CHART_POINTS),
             self._inventory,
             self._telemetry,

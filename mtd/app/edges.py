@@ -12,7 +12,11 @@ from mtd.core.errors import Retryable
 from mtd.queries.pollers import PollerQueries
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from mtd.link.config import LinkConfig
+    from mtd.model.metric import Tier
+    from mtd.model.polled import PolledTier
     from mtd.queries.pollers import Poller
     from mtd.storage.pool import Database
 
@@ -42,11 +46,25 @@ class Edges:
         found = await self.reach.refresh(device_id, tenant_id)
         if found is None:
             return False
-        log_id, seq = found
+        await self._until_told(*found)
+        return True
+
+    async def poll(
+        self, device_id: str, tenant_id: str, tiers: frozenset[Tier]
+    ) -> Sequence[PolledTier] | None:
+        """Have an edge poll a device, and wait until what it read is in PostgreSQL; None if no edge polls it."""
+        found = await self.reach.poll(device_id, tenant_id, tiers)
+        if found is None:
+            return None
+        polled, log_id, seq = found
+        await self._until_told(log_id, seq)
+        return polled
+
+    async def _until_told(self, log_id: str, seq: int) -> None:
+        """Wait until what an edge's log says is in PostgreSQL. What takes long comes by itself, later."""
         with suppress(TimeoutError, Retryable):
             async with asyncio.timeout(_PROJECTED_WITHIN_S):
                 while True:
                     if await self._pollers.has_told(log_id, seq):
                         break
                     await asyncio.sleep(_LOOK_S)
-        return True

@@ -47,6 +47,7 @@ class Shown:
     """What is shown, and where it comes from."""
 
     readers: Database
+    across: Database
     ranges: RangeQueries
     inventory: InventoryBackend
     telemetry: TelemetryBackend
@@ -83,7 +84,7 @@ class Showing:
     def console(self, pages: ConsolePages, home: str, visits: Visits) -> Worlds:
         """Have the console's pages serve; return its worlds, which are to be started. ``home``: see `Worlds`."""
         shown, config = self._shown, self._settings.console
-        backend = ConsoleReads(shown.readers, shown.ranges)
+        backend = ConsoleReads(shown.readers, shown.across, shown.ranges)
         process = Process(
             __version__,
             self._settings.daemon.collector_id,

@@ -12,6 +12,7 @@ from mtd.cli.device_capabilities import capability_record, capability_table, way
 from mtd.cli.device_export import export_devices
 from mtd.cli.device_import import import_devices
 from mtd.cli.device_interfaces import list_interfaces, pin, pins, unpin
+from mtd.cli.device_poll import poll_now
 from mtd.cli.device_settings import changes_from, placement_from
 from mtd.cli.output import (
     console,
@@ -218,6 +219,7 @@ def refresh(name: str, server: Connection, as_json: bool) -> None:
 
 device.add_command(import_devices)
 device.add_command(export_devices)
+device.add_command(poll_now)
 for command in (list_interfaces, pin, unpin, pins):
     device.add_command(command)
 

@@ -60,6 +60,7 @@ def poll(
     rows of tables, documents, and the events of changes. Rates are there from
     the second poll on; of tables and documents, what changed since the poll
     before. With --json, each poll is one line, and the rows are in it.
+    (mtd device poll NAME has the daemon poll one of its own routers at once.)
 
     \b
     mtd poll 192.0.2.1 --user monitor

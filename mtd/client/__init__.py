@@ -11,8 +11,10 @@ from __future__ import annotations
 from mtd.client import audit, credential_sets, discovery, ingest, places, tools
 from mtd.client.aio import AsyncMtdClient
 from mtd.client.errors import MtdClientError
+from mtd.client.health import HealthHistory, HealthSegment
 from mtd.client.live import LiveFrame, LiveLayout, LiveSeries, Sample
 from mtd.client.overview import EventDay, EventDays, LatestPage, LatestValue, Ranking, StatusCounts, TopEntry
+from mtd.client.polled import PolledTier, PollNow
 from mtd.client.ranges import RangeResult, TimeSeries
 from mtd.client.requests import Settings
 from mtd.client.slices import Slice
@@ -33,6 +35,8 @@ __all__ = [
     "EventDay",
     "EventDays",
     "Evidence",
+    "HealthHistory",
+    "HealthSegment",
     "LatestPage",
     "LatestValue",
     "LiveFrame",
@@ -41,6 +45,8 @@ __all__ = [
     "Metric",
     "MtdClient",
     "MtdClientError",
+    "PollNow",
+    "PolledTier",
     "RangeResult",
     "Ranking",
     "Sample",

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypedDict, TypeVar
 
 from mtd.client.errors import MtdClientError
+from mtd.client.health import HealthHistory, health_of
 from mtd.client.overview import (
     EventDays,
     LatestPage,
@@ -18,6 +19,7 @@ from mtd.client.overview import (
     ranking_of,
     status_counts_of,
 )
+from mtd.client.polled import PollNow, poll_now_of
 from mtd.client.ranges import RangeResult, range_of
 from mtd.client.snapshots import SnapshotInfo, SnapshotVersion, snapshot_versions_of, snapshots_of
 from mtd.client.state import TableInfo, TablePage, table_page_of, tables_of
@@ -170,6 +172,20 @@ def refresh_capabilities(device: str) -> Call[Device]:
     return Call(
         INVENTORY, "RefreshCapabilities", request, lambda answer: device_of(answer.device), SLOW_CALL_S
     )
+
+
+def poll_now(device: str, tiers: Sequence[str]) -> Call[PollNow]:
+    """Build PollDevice. Tiers are words: ``t0`` to ``t3``; all if empty."""
+    numbers = [number_of(device_pb2.Tier, tier, "TIER_") for tier in tiers]
+    request = inventory_pb.PollDeviceRequest(device=device, tiers=numbers)
+    return Call(INVENTORY, "PollDevice", request, poll_now_of, SLOW_CALL_S)
+
+
+def query_health(device: str, seconds: int, end: dt.datetime | int | None) -> Call[HealthHistory]:
+    """Build QueryHealth. The end is now if it is None."""
+    end_us = 0 if end is None else microseconds(end)
+    request = telemetry_pb.QueryHealthRequest(device=device, seconds=seconds, end_us=end_us)
+    return Call(TELEMETRY, "QueryHealth", request, health_of)
 
 
 def list_metrics() -> Call[Catalogue]:

@@ -12,8 +12,10 @@ from mtd.client import requests
 from mtd.client.channel import Options, open_channel, stub_on
 from mtd.client.credentials import credentials_for
 from mtd.client.errors import MtdClientError, closed_error, error_of, forked_error
+from mtd.client.health import HealthHistory
 from mtd.client.live import LayoutBook, LiveFrame, Sample
 from mtd.client.overview import EventDays, LatestPage, Ranking, StatusCounts
+from mtd.client.polled import PollNow
 from mtd.client.ranges import RangeResult
 from mtd.client.requests import TELEMETRY, Call, Settings
 from mtd.client.resume import Resume
@@ -121,7 +123,21 @@ class MtdClient:
         """Probe now what a device can do."""
         return self._call(requests.refresh_capabilities(device))
 
+    def poll_now(self, device: str, *, tiers: Sequence[str] = ()) -> PollNow:
+        """Poll a device now: tiers ``t0`` to ``t3``, all if empty. Answers when what was read is stored.
+
+        Fails with RESOURCE_EXHAUSTED if it was asked for some seconds ago, and
+        with UNAVAILABLE if the device has no session.
+        """
+        return self._call(requests.poll_now(device, tiers))
+
     # -- telemetry ---------------------------------------------------------------
+
+    def health(
+        self, device: str, *, seconds: int = 86_400, end: dt.datetime | int | None = None
+    ) -> HealthHistory:
+        """Return how a device was over the last seconds, or those before ``end``; at most 90 days."""
+        return self._call(requests.query_health(device, seconds, end))
 
     def list_metrics(self) -> Catalogue:
         """Return the metric catalogue."""

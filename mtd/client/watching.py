@@ -21,7 +21,8 @@ class Interface:
     """An interface, how often its counters are read, and why.
 
     ``reason`` is a word for programs, ``detail`` the same for people; ``since``
-    is None if it wasn't chosen.
+    is None if it wasn't chosen. ``physical``: it is a port of the router's own;
+    None if the router doesn't say what type it is of.
     """
 
     id: str
@@ -34,6 +35,7 @@ class Interface:
     detail: str
     since: dt.datetime | None
     pinned: bool
+    physical: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,7 @@ def _interface(message: pb.Interface) -> Interface:
         if message.HasField("since_time")
         else None,
         pinned=message.pinned,
+        physical=message.physical if message.HasField("physical") else None,
     )
 
 

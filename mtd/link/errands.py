@@ -74,7 +74,8 @@ class Errands:
             await self._fail(command.command_id, "Retryable", "it took longer than anybody waits for it")
         except MtdError as error:
             result = "failed"
-            await self._fail(command.command_id, type(error).__name__, str(error), error.hint)
+            retry_after_s = getattr(error, "retry_after_s", 0.0)
+            await self._fail(command.command_id, type(error).__name__, str(error), error.hint, retry_after_s)
         except Exception as error:
             result = "failed"
             # Not the command: there are passwords in it.
@@ -90,8 +91,10 @@ class Errands:
                 update.command_id = command.command_id
                 await self._say(update)
 
-    async def _fail(self, command_id: str, error: str, message: str, hint: str = "") -> None:
-        failure = pb.CommandFailure(error=error, message=message, hint=hint)
+    async def _fail(
+        self, command_id: str, error: str, message: str, hint: str = "", retry_after_s: float = 0.0
+    ) -> None:
+        failure = pb.CommandFailure(error=error, message=message, hint=hint, retry_after_s=retry_after_s)
         await self._say(pb.CommandUpdate(command_id=command_id, failure=failure))
 
 
@@ -99,6 +102,8 @@ def _device_id_in(command: pb.Command) -> str:
     match command.WhichOneof("work"):
         case "refresh_capabilities":
             return command.refresh_capabilities.device_id
+        case "poll_now":
+            return command.poll_now.device_id
         case "test_connection":
             return command.test_connection.device.device_id
         case "run_tool":

@@ -1,4 +1,4 @@
-"""What an edge does when its hub says so: probes, connection tests, tools."""
+"""What an edge does when its hub says so: probes, polls, connection tests, tools."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from mtd.core.errors import NotFound, Refused, Retryable
 from mtd.diagnostics.errors import ToolForbidden
 from mtd.diagnostics.performing import RunEnd
 from mtd.link.devices import device_of
+from mtd.link.polled import polled_messages, tiers_of
 from mtd.link.tools import connection_message, end_message, plan_of, row_messages
 from mtd.pb.collector.v1 import collector_link_service_pb2 as pb
 from mtd.sources.way_trial import try_ways
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from mtd.scheduler.service import Scheduler
     from mtd.sources.way_trial import TestWay
 
-REFRESH, TEST, TOOL = "refresh-capabilities", "test-connection", "tool:"
+REFRESH, POLL, TEST, TOOL = "refresh-capabilities", "poll-now", "test-connection", "tool:"
 """Capabilities of edges; `TOOL` with the tool's name behind it."""
 
 Written = Callable[[], Awaitable[tuple[str, int]]]
@@ -50,7 +51,7 @@ class EdgeHands:
     @property
     def capabilities(self) -> list[str]:
         """Return what it can do."""
-        return [REFRESH, TEST, *(f"{TOOL}{tool}" for tool in self._config.tools)]
+        return [REFRESH, POLL, TEST, *(f"{TOOL}{tool}" for tool in self._config.tools)]
 
     async def run(
         self, command: pb.Command, assigned: AssignedDevice | None
@@ -61,6 +62,8 @@ class EdgeHands:
         match command.WhichOneof("work"):
             case "refresh_capabilities":
                 yield pb.CommandUpdate(refreshed=await self._refresh(assigned.device.device_id))
+            case "poll_now":
+                yield pb.CommandUpdate(polled=await self._poll(command.poll_now))
             case "test_connection":
                 test = command.test_connection
                 result = await try_ways(device_of(test.device), self._testers, test.told_rest)
@@ -73,12 +76,20 @@ class EdgeHands:
                 raise Refused("this collector doesn't know the command: update mtd there")
 
     async def _refresh(self, device_id: str) -> pb.RefreshedCapabilities:
+        await self._polling().refresh_capabilities(device_id)
+        log_id, seq = await self._written()
+        return pb.RefreshedCapabilities(log_id=log_id, log_seq=seq)
+
+    async def _poll(self, message: pb.PollNow) -> pb.PolledNow:
+        polled = await self._polling().poll_now(message.device_id, tiers_of(message.tiers))
+        log_id, seq = await self._written()
+        return pb.PolledNow(log_id=log_id, log_seq=seq, tiers=polled_messages(polled))
+
+    def _polling(self) -> Scheduler:
         scheduler = self._scheduler()
         if scheduler is None:
             raise Retryable("this collector doesn't poll at the moment")
-        await scheduler.refresh_capabilities(device_id)
-        log_id, seq = await self._written()
-        return pb.RefreshedCapabilities(log_id=log_id, log_seq=seq)
+        return scheduler
 
     async def _run(self, message: pb.RunTool) -> AsyncGenerator[pb.CommandUpdate, None]:
         plan = plan_of(message)

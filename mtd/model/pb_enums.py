@@ -23,6 +23,7 @@ from mtd.model.device import (
     Way,
 )
 from mtd.model.metric import Kind, Lane, Tier
+from mtd.model.polled import PollResult
 from mtd.model.sighting import FoundBy
 from mtd.pb.common.v1 import device_pb2, discovery_pb2, series_pb2
 from mtd.pb.inventory.v1 import credential_service_pb2
@@ -86,6 +87,9 @@ SNMP_PRIV: EnumMap[SnmpPriv, device_pb2.SnmpPriv] = EnumMap(
 )
 KIND: EnumMap[Kind, device_pb2.MetricKind] = EnumMap(Kind, device_pb2.MetricKind.items(), "METRIC_KIND_")
 TIER: EnumMap[Tier, device_pb2.Tier] = EnumMap(Tier, device_pb2.Tier.items(), "TIER_")
+POLL_RESULT: EnumMap[PollResult, device_pb2.PollResult] = EnumMap(
+    PollResult, device_pb2.PollResult.items(), "POLL_RESULT_"
+)
 FOUND_BY: EnumMap[FoundBy, discovery_pb2.FoundBy] = EnumMap(
     FoundBy, discovery_pb2.FoundBy.items(), "FOUND_BY_"
 )

@@ -40,16 +40,20 @@ SELECT to_us(ts_collected), outcome, status, reason, poll_group, consecutive_fai
 FROM device_health WHERE {_IN_SPAN} ORDER BY ts_collected DESC, seq DESC LIMIT %s
 """  # noqa: S608
 
-# Also the last one before the span: nothing may be known of the device since. Only of the collector that watched it.
+# Also the last one before the span: nothing may be known of the device since.
+_STARTS = """
+(SELECT ts_collected, old_value, log_id FROM event
+ WHERE device_id IS NULL AND event_type = %(started)s AND ts_collected < %(start)s
+ ORDER BY ts_collected DESC LIMIT 1)
+UNION ALL
+(SELECT ts_collected, old_value, log_id FROM event
+ WHERE device_id IS NULL AND event_type = %(started)s AND ts_collected >= %(start)s
+ ORDER BY ts_collected LIMIT %(most)s)
+"""
+# Only of the collector that watched it.
 _OUTAGES = """
 SELECT to_us(e.ts_collected), e.old_value, to_us(back.ts_collected), back.status, back.reason
-FROM (
-    (SELECT * FROM event WHERE device_id IS NULL AND event_type = %(started)s AND ts_collected < %(start)s
-     ORDER BY ts_collected DESC LIMIT 1)
-    UNION ALL
-    (SELECT * FROM event WHERE device_id IS NULL AND event_type = %(started)s AND ts_collected >= %(start)s
-     ORDER BY ts_collected LIMIT %(most)s)
-) e
+FROM unnest(%(times)s::timestamptz[], %(told)s::text[], %(logs)s::uuid[]) AS e (ts_collected, old_value, log_id)
 JOIN LATERAL (
     SELECT log_id FROM device_health
     WHERE tenant_id = %(tenant)s AND device_id = %(device)s AND ts_collected < e.ts_collected
@@ -76,10 +80,14 @@ class Outage:
 
 
 class HealthQueries:
-    """Reads ``device_health``, and when the collector started."""
+    """Reads ``device_health``, and when the collector started.
 
-    def __init__(self, db: Database) -> None:
+    ``across``: a pool that sees all tenants. Starts of mtd are told to the operator's tenant, and count for each.
+    """
+
+    def __init__(self, db: Database, across: Database) -> None:
         self._db = db
+        self._across = across
 
     async def history(
         self, device_id: str, start_us: int, end_us: int, tenant_id: str = DEFAULT_TENANT_ID
@@ -92,13 +100,13 @@ class HealthQueries:
         """
         start, end = _time(start_us), _time(end_us)
         span = (tenant_id, device_id, start, end)
-
+        starts = await self._starts(start)
         named = {
-            "started": STARTED,
-            "start": start,
-            "most": MAX_OUTAGES,
             "tenant": tenant_id,
             "device": device_id,
+            "times": [row[0] for row in starts],
+            "told": [row[1] for row in starts],
+            "logs": [str(row[2]) for row in starts],
         }
 
         async def read(tx: Transaction) -> tuple[list[Row], list[Row], list[Row], list[Row]]:
@@ -127,6 +135,16 @@ class HealthQueries:
         told = unwatched([(start_us, *first), *reversed(changes)], _outages(outages))
         segments = segments_of(told, end_us)
         return HealthHistory(start_us, end_us, segments, [_outcome(row) for row in outcomes])
+
+    async def _starts(self, since: dt.datetime) -> list[Row]:
+        """Return when collectors started since a time, and once before: when, until when they watched before, their logs."""
+        named = {"started": STARTED, "start": since, "most": MAX_OUTAGES}
+
+        async def read(tx: Transaction) -> list[Row]:
+            await tx.execute(_STARTS, named)
+            return tx.fetchall()
+
+        return await self._across.run("queries.health_starts", read)
 
 
 def unwatched(changes: Sequence[Change], outages: Iterable[Outage]) -> list[Change]:

@@ -22,6 +22,7 @@ from mtd.scheduler.conditions import Conditions
 from mtd.scheduler.guards import expect_an_answer, pace_by_buffer
 from mtd.scheduler.health import DeviceHealth
 from mtd.scheduler.missed import MissedPolls
+from mtd.scheduler.on_demand import OnDemand, no_session
 from mtd.scheduler.pacing import Pacer
 from mtd.scheduler.prober import Prober
 from mtd.scheduler.rest import Rest
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from mtd.model.command import Command, Reply
     from mtd.model.device import Device
     from mtd.model.observation import ProbeFacts
+    from mtd.model.polled import PolledTier
     from mtd.scheduler.parts import Parts, Tables
     from mtd.sources.standing import Standing
 
@@ -82,6 +84,9 @@ class DeviceLoop:
         self._pace = parts.pace or pace_by_buffer(parts.recorder)
         # Devices that were connected together don't all leave out the same polls.
         self._due = {tier: parts.rng.randrange(_MOST_FACTORS) for tier in Tier}
+        self._on_demand = OnDemand(device.name, parts.clock, self._intervals_s)
+        self._failed: SessionFailed | None = None  # what ended the last session, or kept it from being opened
+        self._next_try = 0.0
         self._missed = MissedPolls(self._intervals_s)
         self._missed_live = 0  # T0 polls missed since the last report that told of them
         self._backoff = Backoff(settings.backoff_first_s, settings.backoff_cap_s, rng=parts.rng)
@@ -134,6 +139,13 @@ class DeviceLoop:
             raise SessionFailed(Outcome.UNREACHABLE, f"{self.device.name} has no session at the moment")
         return await self._prober.probe_soon()
 
+    async def poll_now(self, tiers: frozenset[Tier]) -> list[PolledTier]:
+        """Poll tiers now, and return what came of each. Raises SessionFailed and PollTooSoon."""
+        if not self.connected:
+            now = self._parts.clock.monotonic()
+            raise no_session(self.device.name, self._failed, self._breaker, now, self._next_try)
+        return await self._on_demand.poll(tiers)
+
     # -- one session ----------------------------------------------------------
 
     async def _session(self) -> NoReturn:
@@ -155,7 +167,7 @@ class DeviceLoop:
             # One lost session fails every command in flight: the first tells as much as all.
             failure = next(_leaves(failures))
         finally:
-            self._disconnected()
+            self._disconnected(failure)
             await source.close()
             self.account.session_ended(source.traffic)
         if failure is None:
@@ -184,10 +196,11 @@ class DeviceLoop:
             self._mapper.session_restarted()
             self._prober.way_changed()
 
-    def _disconnected(self) -> None:
+    def _disconnected(self, failure: SessionFailed | None) -> None:
         self._missed.went_down(self._parts.clock.monotonic())
         self.connected = False
         self._prober.session_ended()
+        self._on_demand.session_ended(failure)
 
     async def _poll_tier(self, tier: Tier) -> NoReturn:
         clock = self._parts.clock
@@ -199,18 +212,17 @@ class DeviceLoop:
         pacer = Pacer(interval, clock.monotonic() + self._parts.rng.random() * min(first_within, interval))
         spread = tier is Tier.T0
         while True:
-            delay = pacer.next_due - clock.monotonic()
-            if delay > 0:
-                await asyncio.sleep(delay)
+            hurried = await self._on_demand.sleep(tier, pacer.next_due)
             reason = self._reason_to_skip(tier)
             if reason is not None:
-                metrics.POLLS_SKIPPED.labels(tier=tier, reason=reason).inc()
-                self.account.polls_skipped += 1
-            elif spread:
+                self._skip(tier, reason)
+            elif tier is Tier.T0 or (spread and not hurried):
                 await self._poll_traced(tier, pacer.next_due)
             else:
                 async with self._parts.first_readings.of(tier):
                     await self._poll_traced(tier, clock.monotonic())
+            if hurried and spread and clock.monotonic() < pacer.next_due:
+                continue  # regular polls stay where they were
             passed = pacer.advance(clock.monotonic())
             if not spread:
                 spread = True
@@ -220,6 +232,11 @@ class DeviceLoop:
                 self.account.polls_skipped += passed
             if tier is Tier.T0 and reason is None:
                 self._conditions.follow_slowness(passed, interval)
+
+    def _skip(self, tier: Tier, reason: str) -> None:
+        metrics.POLLS_SKIPPED.labels(tier=tier, reason=reason).inc()
+        self.account.polls_skipped += 1
+        self._on_demand.skipped(tier, reason)
 
     def _reason_to_skip(self, tier: Tier) -> str | None:
         if not self._parts.may_poll(self.device.device_id):
@@ -259,6 +276,7 @@ class DeviceLoop:
             if tier is Tier.T0:
                 self._answered_live(self._parts.clock.monotonic())
                 self._conditions.set("empty", Outcome.COMMAND_FAILED, "no plugin reads live values from it")
+            self._on_demand.polled(tier, self._parts.clock.monotonic())
             return
         clock = self._parts.clock
         started = clock.monotonic()
@@ -292,6 +310,7 @@ class DeviceLoop:
             self._answered_live(now)
             self._conditions.follow_cpu(observation.frame)
         self._answered(tier, replies)
+        self._on_demand.polled(tier, now, len(replies), now - started)
 
     async def _run_in_turns(
         self, tier: Tier, commands: Sequence[Command], owners: Mapping[Command, tuple[str, ...]]
@@ -352,6 +371,8 @@ class DeviceLoop:
         jitter = 1.0 + _JITTER * self._parts.rng.random()
         self._breaker.failed(now, self._parts.settings.breaker_open_s * jitter)
         delay = max(self._backoff.next_delay(), self._breaker.wait_s(now))
+        # Not itself: it holds the frames that it came through, and a device that is back keeps this.
+        self._failed, self._next_try = SessionFailed(failure.outcome, failure.reason), now + delay
         self._count_missed(self._missed.advance(now))
         missed, self._missed_live = self._missed_live, 0
         report = self.health.failed(failure.outcome, failure.reason, missed=missed, retry_in_s=delay)

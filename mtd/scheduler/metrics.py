@@ -20,6 +20,12 @@ POLLS_SKIPPED = Counter(
 POLLS_MISSED = Counter(
     "mtd_scheduler_polls_missed_total", "Polls that were due while the device had no session.", ["tier"]
 )
+POLLS_ON_DEMAND = Counter(
+    "mtd_scheduler_polls_on_demand_total",
+    "Polls that somebody asked for: begun, joined with those under way, not done in time (unfinished), "
+    "refused since the device was asked a moment ago (too_soon) or has no session (no_session).",
+    ["result"],
+)
 POLL_SECONDS = LoopHistogram(
     "mtd_scheduler_poll_seconds",
     "Time from sending the commands of a poll to the end of the last reply.",

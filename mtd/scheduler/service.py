@@ -18,7 +18,9 @@ from mtd.scheduler.device_loop import DeviceLoop
 
 if TYPE_CHECKING:
     from mtd.model.device import Device
+    from mtd.model.metric import Tier
     from mtd.model.observation import ProbeFacts
+    from mtd.model.polled import PolledTier
     from mtd.scheduler.account import Account
     from mtd.scheduler.parts import Parts, Tables
 
@@ -63,6 +65,16 @@ class Scheduler:
         if loop is None:
             raise NotFound("this collector doesn't poll the device: it is unknown here or switched off")
         return await loop.refresh_capabilities()
+
+    async def poll_now(self, device_id: str, tiers: frozenset[Tier]) -> list[PolledTier]:
+        """Poll tiers of a device now; return what came of each, in their order.
+
+        Raises NotFound if it isn't polled here, SessionFailed if it has no session or loses it, and PollTooSoon.
+        """
+        loop = self._loops.get(device_id)
+        if loop is None:
+            raise NotFound("this collector doesn't poll the device: it is unknown here or switched off")
+        return await loop.poll_now(tiers)
 
     def accounts(self) -> list[tuple[Device, Account]]:
         """Return what each device that is polled has cost so far."""

@@ -49,6 +49,7 @@ CALLS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("device", "set"): ("lab-0001", "notes=hello"),
     ("device", "test"): ("lab-0001",),
     ("device", "refresh"): ("lab-0001",),
+    ("device", "poll"): ("lab-0001", "--tier", "t0"),
     ("device", "import"): ("--dry-run", "FILE"),
     ("device", "capabilities"): ("lab-0001",),
     ("device", "export"): (),
@@ -127,6 +128,7 @@ ONCE = {
     ("credentials", "add"),
     ("credentials", "remove"),
     ("device", "add"),
+    ("device", "poll"),  # for some seconds
     ("device", "remove"),
     ("device", "unpin"),
     ("backfill",),

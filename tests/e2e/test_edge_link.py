@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from mtd.client import MtdClient
+from mtd.client import MtdClient, MtdClientError
 from tests.e2e.edge_kit import hub_with_edges
 from tests.e2e.kit import wait_for
 
@@ -27,6 +27,16 @@ def test_a_hub_forwards_what_is_asked_of_routers_that_an_edge_polls() -> None:
             device = client.refresh_capabilities("one")
             assert device.capabilities
             assert device.identity == "one"
+            # The edge polls at once, and the answer comes when what it read is here.
+            before = hub.sql("SELECT max(ts_collected) FROM telemetry_frame")
+            polled = client.poll_now("one", tiers=["t0"]).tiers
+            assert [(one.tier, one.result) for one in polled] == [("t0", "polled")]
+            assert polled[0].commands > 0
+            assert hub.sql("SELECT max(ts_collected) FROM telemetry_frame") > before
+            with pytest.raises(MtdClientError) as soon:
+                client.poll_now("one")
+            assert (soon.value.code, soon.value.reason) == ("RESOURCE_EXHAUSTED", "POLL_TOO_SOON")
+            assert {one.status for one in client.health("one", seconds=600).segments} >= {"up"}
             tested = client.test_connection("one")
             assert tested.identity == "one"
         pings = [

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from mtd.api.console.encode import exact
-from mtd.api.console.summary import PHYSICAL_TYPES
 from mtd.model.catalogue import Catalogue
+from mtd.model.interfaces import PHYSICAL_TYPES
 from mtd.model.metric import Lane, Tier
 from mtd.queries.logs import LogLineView
 from mtd.queries.records import DeviceDetail, HealthHistory, Ints, RangeAnswer, SeriesPoints

@@ -9,6 +9,7 @@ from operator import itemgetter
 
 from mtd.api.grpc.layouts import KnownLayout
 from mtd.api.grpc.overlaps import NONE
+from mtd.model.interfaces import PHYSICAL_TYPES
 from mtd.model.layout import Series
 from mtd.model.metric import Lane
 from mtd.pb.telemetry.v1.telemetry_service_pb2 import LatestUpdate
@@ -20,14 +21,6 @@ UPTIME = "system.uptime_seconds"
 RX = "iface.rx_bps"
 TX = "iface.tx_bps"
 ERRORS = frozenset({"iface.rx_errors_per_s", "iface.tx_errors_per_s"})
-
-PHYSICAL_TYPES = frozenset(
-    {"ether", "wlan", "wifi", "wifiwave2", "w60g", "lte", "sfp", "sfp-sfpplus", "fiber", "isdn", "sonet"}
-)
-"""Types of interfaces that traffic enters and leaves the router by.
-
-A bridge, a VLAN, a bond or a tunnel carries what its ports carry once more.
-"""
 
 Pick = Callable[[Sequence[float]], Sequence[float]]
 

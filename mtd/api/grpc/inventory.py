@@ -17,6 +17,7 @@ from mtd.api.grpc.watching import costs_message, interfaces_message
 from mtd.api.grpc.ways import secrets_of
 from mtd.api.interfaces import InventoryBackend
 from mtd.core.errors import Refused
+from mtd.link.polled import polled_messages, tiers_of
 from mtd.pb.inventory.v1 import inventory_service_pb2 as pb
 from mtd.pb.inventory.v1.inventory_service_pb2_grpc import InventoryServiceServicer
 
@@ -100,6 +101,11 @@ class InventoryServicer(InventoryServiceServicer):
         """Probe a device now."""
         view = await self._backend.refresh_capabilities(tenant_id(), named(request.device))
         return pb.RefreshCapabilitiesResponse(device=device_message(view))
+
+    async def PollDevice(self, request: pb.PollDeviceRequest, context: Context) -> pb.PollDeviceResponse:
+        """Poll a device now."""
+        polled = await self._backend.poll_now(tenant_id(), named(request.device), tiers_of(request.tiers))
+        return pb.PollDeviceResponse(tiers=polled_messages(polled))
 
     async def ListInterfaces(
         self, request: pb.ListInterfacesRequest, context: Context

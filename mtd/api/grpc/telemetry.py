@@ -12,6 +12,7 @@ from mtd.api.config import GrpcConfig
 from mtd.api.grpc.convert import catalogue_message, event_message
 from mtd.api.grpc.event_feed import EventFeeds, EventFilter
 from mtd.api.grpc.globs import Globs
+from mtd.api.grpc.health import health_message, span_asked
 from mtd.api.grpc.inventory import named
 from mtd.api.grpc.overview import (
     event_days_message,
@@ -35,6 +36,7 @@ from mtd.api.grpc.stream_hub import StreamHub
 from mtd.api.grpc.tables import filter_of, key_in, page_message, rows_asked, tables_message
 from mtd.api.grpc.types import Context
 from mtd.api.interfaces import TelemetryBackend
+from mtd.core.clock import SYSTEM_CLOCK
 from mtd.core.errors import Refused
 from mtd.model.catalogue import Catalogue
 from mtd.model.device import Severity
@@ -111,6 +113,12 @@ class TelemetryServicer(TelemetryServiceServicer):
             range_bytes(answer) if points <= POINTS_AT_ONCE else await asyncio.to_thread(range_bytes, answer)
         )
         return cast("pb.QueryRangeResponse", encoded)
+
+    async def QueryHealth(self, request: pb.QueryHealthRequest, context: Context) -> pb.QueryHealthResponse:
+        """Tell how a device was over a time."""
+        start_us, end_us = span_asked(request, SYSTEM_CLOCK.now_us())
+        found = await self._backend.health(tenant_id(), named(request.device), start_us, end_us)
+        return health_message(found)
 
     async def QueryLatest(self, request: pb.QueryLatestRequest, context: Context) -> pb.QueryLatestResponse:
         """Read the newest values once."""

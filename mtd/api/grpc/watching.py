@@ -6,6 +6,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from mtd.api.grpc.slices import page_of
 from mtd.api.interfaces import CostPage, DeviceCost, DeviceInterfaces
+from mtd.model.interfaces import PHYSICAL_TYPES
 from mtd.model.metric import Tier
 from mtd.model.pb_enums import TIER
 from mtd.pb.inventory.v1 import inventory_service_pb2 as pb
@@ -46,6 +47,7 @@ def _interface(one: InterfaceRow, found: DeviceInterfaces, *, pinned: bool) -> p
         reason=one.reason,
         detail=one.why,
         pinned=pinned,
+        physical=one.type in PHYSICAL_TYPES if one.type else None,
     )
     if one.chosen_us is not None:
         seconds, rest = divmod(one.chosen_us, 1_000_000)

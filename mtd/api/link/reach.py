@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 from mtd.core.errors import Refused, Retryable
 from mtd.diagnostics.performing import RunEnd, Taken
 from mtd.link.devices import device_message
-from mtd.link.hands import REFRESH, TEST, TOOL
+from mtd.link.hands import POLL, REFRESH, TEST, TOOL
+from mtd.link.polled import polled_of
 from mtd.link.tools import connection_of, end_of, rows_of, run_message
+from mtd.model.pb_enums import TIER
 from mtd.pb.collector.v1 import collector_link_service_pb2 as pb
 
 if TYPE_CHECKING:
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from mtd.diagnostics.plans import Plan
     from mtd.diagnostics.tools import ToolRow
     from mtd.model.device import Device
+    from mtd.model.metric import Tier
+    from mtd.model.polled import PolledTier
     from mtd.queries.pollers import Poller
     from mtd.sources.way_trial import WaysTest
 
@@ -53,6 +57,17 @@ class Reach:
         work = pb.RefreshCapabilities(device_id=device_id)
         update = await self.desk.answer(link, pb.Command(timeout_s=_WORK_S, refresh_capabilities=work))
         return update.refreshed.log_id, update.refreshed.log_seq
+
+    async def poll(
+        self, device_id: str, tenant_id: str, tiers: frozenset[Tier]
+    ) -> tuple[list[PolledTier], str, int] | None:
+        """Poll a device; return what came of it, the edge's log, and the position by which it tells what was read."""
+        link = await self._link(device_id, tenant_id, POLL)
+        if link is None:
+            return None
+        work = pb.PollNow(device_id=device_id, tiers=map(TIER.to_pb, sorted(tiers)))
+        update = await self.desk.answer(link, pb.Command(timeout_s=_WORK_S, poll_now=work))
+        return polled_of(update.polled.tiers), update.polled.log_id, update.polled.log_seq
 
     async def test(self, device: Device, told_rest: str) -> WaysTest | None:
         """Try all ways to a device."""

@@ -104,7 +104,8 @@ class Reader:
         learned = self.source.exporter.learned()
         if len(learned) > self._limits.domains:
             yield f"{len(learned)} domains are known"
-        most = max((len(one.templates) for one in learned), default=0)
+        # Of a number, ports may have layouts of their own: these have a bound of their own.
+        most = max((len({known.number for known in one.templates}) for one in learned), default=0)
         if most > self._limits.templates:
             yield f"{most} templates of a domain are known"
         fields = sum(len(template.fields) for one in learned for template in one.templates)

@@ -17,8 +17,11 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from mtd.api.grpc.server import ServicePart, build_server
 from mtd.core.errors import Bug, Misconfigured, NotFound, Retryable
+from mtd.model.device import Outcome
 from mtd.pb.common.v1 import device_pb2
 from mtd.pb.inventory.v1 import inventory_service_pb2 as inventory_pb
+from mtd.scheduler.errors import PollTooSoon
+from mtd.sources.errors import SessionFailed
 from mtd.testing import run_async
 from mtd.testing.metrics import metric
 from tests.integration.api.door import CODE, Door, calls, fails, metadata_of, opened
@@ -153,6 +156,31 @@ def test_a_failed_connection_test_is_an_answer() -> None:
             )
             assert dict(refreshed.device.capabilities) == {"wifi": "wifi-qcom"}
             assert refreshed.device.status == device_pb2.DEVICE_STATUS_UP
+
+    run_async(main())
+
+
+def test_a_device_is_polled_when_somebody_asks_but_not_again_and_again() -> None:
+    async def main() -> None:
+        async with opened() as door:
+            await door.inventory.CreateDevice(inventory_pb.CreateDeviceRequest(settings=SETTINGS))
+            asked = inventory_pb.PollDeviceRequest(device="r1", tiers=[device_pb2.TIER_T2])
+            polled = await door.inventory.PollDevice(asked)
+            assert [(one.tier, one.result, one.commands, one.duration_us) for one in polled.tiers] == [
+                (device_pb2.TIER_T2, device_pb2.POLL_RESULT_POLLED, 3, 1500)
+            ]
+            refused = await fails(
+                door.inventory.PollDevice(inventory_pb.PollDeviceRequest(device="r1", tiers=[9]))
+            )
+            assert refused.code() == CODE.INVALID_ARGUMENT
+            door.devices.error = PollTooSoon("r1 was asked a moment ago", retry_after_s=4.0, hint="wait")
+            soon = await fails(door.inventory.PollDevice(asked))
+            assert soon.code() == CODE.RESOURCE_EXHAUSTED
+            told = metadata_of(soon)
+            assert (told["mtd-reason"], told["mtd-retry-after-s"]) == ("POLL_TOO_SOON", "4")
+            door.devices.error = SessionFailed(Outcome.TIMED_OUT, "silent", retry_after_s=30.0)
+            away = await fails(door.inventory.PollDevice(asked))
+            assert (away.code(), metadata_of(away)["mtd-retry-after-s"]) == (CODE.UNAVAILABLE, "30")
 
     run_async(main())
 

@@ -11,8 +11,9 @@ import pytest
 
 from mtd.client import AsyncMtdClient, MtdClient, MtdClientError, Sample
 from mtd.client.resume import Resume
+from mtd.model.device import DeviceStatus
 from mtd.model.metric import Lane
-from mtd.queries.records import RangeAnswer, SeriesPoints
+from mtd.queries.records import HealthSegment, RangeAnswer, SeriesPoints
 from mtd.testing import run_async
 from mtd.testing.harness import free_port
 from mtd.testing.metrics import metric
@@ -46,6 +47,16 @@ def test_the_synchronous_client_manages_the_inventory() -> None:
         assert not client.test_connection("r1").ok
         assert client.test_connection(**ROUTER).steps[1].detail == "refused"
         assert client.refresh_capabilities("r1").status == "up"
+        polled = client.poll_now("r1", tiers=["t1", "t0"]).tiers
+        assert [(one.tier, one.result, one.commands) for one in polled] == [
+            ("t0", "polled", 3),
+            ("t1", "skipped", 0),
+        ]
+        with pytest.raises(MtdClientError, match="isn't one of t0, t1, t2, t3"):
+            client.poll_now("r1", tiers=["t9"])
+        health = client.health("r1", seconds=60, end=2_000_000_000)
+        assert [(one.status, one.reason) for one in health.segments] == [("down", "nobody listens")]
+        assert (health.end - health.start).total_seconds() == 60
         client.update_device("r1", password="")
         assert not client.test_connection("r1").ok
         client.delete_device("r1")
@@ -54,6 +65,9 @@ def test_the_synchronous_client_manages_the_inventory() -> None:
 
     async def main() -> None:
         async with running() as daemon:
+            daemon.telemetry.segments = [
+                HealthSegment(1_940_000_000, 2_000_000_000, DeviceStatus.DOWN, "nobody listens")
+            ]
             with MtdClient(daemon.target) as client:
                 await aside(lambda: work(client))
             assert ("192.0.2.7", "new") in daemon.inventory.tested
@@ -75,6 +89,8 @@ def test_the_asyncio_client_does_the_same(monkeypatch: pytest.MonkeyPatch) -> No
                 await client.create_device(**ROUTER)
             assert twice.value.code == "ALREADY_EXISTS"
             assert (await client.list_metrics()).version == CATALOGUE.version
+            assert len((await client.poll_now("r0")).tiers) == 4
+            assert (await client.health("r0")).segments == []
             with MtdClient(daemon.target) as other:
                 assert len(await aside(other.list_devices)) == 5
 

@@ -23,8 +23,11 @@ from mtd.lab.service import Lab
 from mtd.link.hands import EdgeHands
 from mtd.model.assignment import AssignedDevice
 from mtd.model.device import DEFAULT_TENANT_ID, Device, Outcome, Way
+from mtd.model.metric import Tier
+from mtd.model.polled import PolledTier, PollResult
 from mtd.model.principal import CallerKind, Principal, Role
 from mtd.queries.pollers import Poller
+from mtd.scheduler.errors import PollTooSoon
 from mtd.sources.errors import SessionFailed
 from mtd.sources.routeros_api import test_connection as try_connection
 from tests.integration.diagnostics.test_runner import Timeline, interface_of
@@ -45,6 +48,11 @@ class Probes:
         if self.failure is not None:
             raise self.failure
         self.probed.append(device_id)
+
+    async def poll_now(self, device_id: str, tiers: frozenset[Tier]) -> list[PolledTier]:
+        if self.failure is not None:
+            raise self.failure
+        return [PolledTier(tier, PollResult.POLLED, "", 3, 1500) for tier in sorted(tiers)]
 
 
 class Bench:
@@ -139,6 +147,15 @@ def test_tools_tests_and_probes_run_at_the_edge(tmp_path: Path, postgres_dsn: st
         bench.probes.failure = SessionFailed(Outcome.TIMED_OUT, "no answer")
         with pytest.raises(SessionFailed, match="no answer"):
             await reach.refresh(device.device_id, DEFAULT_TENANT_ID)
+        # A poll, the same way; the edge bounds how often, and its hub says so.
+        bench.probes.failure = None
+        asked = frozenset({Tier.T2, Tier.T0})
+        polled = [PolledTier(tier, PollResult.POLLED, "", 3, 1500) for tier in (Tier.T0, Tier.T2)]
+        assert await reach.poll(device.device_id, DEFAULT_TENANT_ID, asked) == (polled, "log-1", 42)
+        bench.probes.failure = PollTooSoon("gw was asked a moment ago", retry_after_s=4, hint="wait")
+        with pytest.raises(PollTooSoon, match="'edge-1' says: gw was asked") as soon:
+            await reach.poll(device.device_id, DEFAULT_TENANT_ID, asked)
+        assert (soon.value.retry_after_s, soon.value.hint) == (4, "wait")
         bench.probes.failure = ValueError("hunter2")
         with pytest.raises(Retryable, match="ValueError") as failed:
             await reach.refresh(device.device_id, DEFAULT_TENANT_ID)
@@ -159,6 +176,7 @@ def test_what_cant_be_done_says_who_could(tmp_path: Path, postgres_dsn: str) -> 
         assert await reach.tools_of(other) is None
         bench.poller = Poller("hub", "hub", edge=False, online=True)
         assert await reach.test(other, "") is None
+        assert await reach.poll(other.device_id, DEFAULT_TENANT_ID, frozenset(Tier)) is None
         bench.poller = Poller("c", "edge-9", edge=True, online=True)
         with pytest.raises(NotLinked, match="'edge-9', which isn't linked with this hub"):
             await reach.refresh(other.device_id, DEFAULT_TENANT_ID)

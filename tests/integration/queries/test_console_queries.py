@@ -60,7 +60,10 @@ def test_the_list_in_pages(postgres_dsn: str, monkeypatch: pytest.MonkeyPatch) -
         await world.project(
             outcome(at, Outcome.REFUSED, DeviceStatus.DOWN, "refused", ids[0]), of(ids[1], probe(at, "7.16"))
         )
-        rows = {row.device_id: row for row in await ConsoleReads(world.doors, ranges_of(world)).fleet(TENANT)}
+        rows = {
+            row.device_id: row
+            for row in await ConsoleReads(world.doors, world.across, ranges_of(world)).fleet(TENANT)
+        }
         assert set(rows) == set(ids)
         first = rows[ids[0]]
         assert (first.name, first.host, first.enabled, first.labels) == (
@@ -73,7 +76,7 @@ def test_the_list_in_pages(postgres_dsn: str, monkeypatch: pytest.MonkeyPatch) -
         assert (rows[ids[1]].version, rows[ids[1]].board, rows[ids[1]].identity) == ("7.16", "CHR", "core")
         assert (rows[ids[3]].status, rows[ids[3]].since_us) == (DeviceStatus.UNKNOWN, None)
         assert (rows[ids[4]].status, rows[ids[4]].enabled) == (DeviceStatus.DISABLED, False)
-        assert await ConsoleReads(world.doors, ranges_of(world)).fleet(OTHER_TENANT) == []
+        assert await ConsoleReads(world.doors, world.across, ranges_of(world)).fleet(OTHER_TENANT) == []
 
     in_world(postgres_dsn, body)
 
@@ -91,7 +94,7 @@ def test_a_device_with_its_interfaces_and_what_it_can_do(postgres_dsn: str) -> N
         await world.project(
             of(device_id, table(at, ports)), ethernet, of(device_id, probe(at, wifi=False, routerboard=True))
         )
-        reads = ConsoleReads(world.doors, ranges_of(world))
+        reads = ConsoleReads(world.doors, world.across, ranges_of(world))
         found = await reads.device(TENANT, device_id)
         assert found.view.settings.name == "core-1"
         assert found.architecture == "x86_64"
@@ -163,7 +166,7 @@ def test_events_go_back_in_pages_of_all_and_of_one(postgres_dsn: str) -> None:
         # Later positions, earlier times: the order is that of positions.
         events = [of((first, second)[n % 2], change(at - n * SECOND)) for n in range(7)]
         await world.project(*events)
-        reads = ConsoleReads(world.doors, ranges_of(world))
+        reads = ConsoleReads(world.doors, world.across, ranges_of(world))
         everything = await reads.events_before(TENANT, None, 100)
         positions = [one.position for one in everything]
         assert len(positions) == 7
@@ -199,7 +202,7 @@ def test_health_begins_with_what_was_before(postgres_dsn: str, monkeypatch: pyte
                 for second, what, status, why in told
             )
         )
-        reads = ConsoleReads(world.doors, ranges_of(world))
+        reads = ConsoleReads(world.doors, world.across, ranges_of(world))
         history = await reads.health(TENANT, device_id, at + 5 * SECOND, at + 50 * SECOND)
         assert [(one.from_us - at, one.to_us - at, one.status, one.reason) for one in history.segments] == [
             (5 * SECOND, 10 * SECOND, DeviceStatus.UP, "polled in time"),
@@ -238,7 +241,7 @@ def test_while_mtd_was_down_nothing_is_known(postgres_dsn: str) -> None:
             outcome(at + 42 * SECOND, *polled, up),
             began(at + 70 * SECOND, at + 60 * SECOND),
         )
-        reads = ConsoleReads(world.doors, ranges_of(world))
+        reads = ConsoleReads(world.doors, world.across, ranges_of(world))
 
         async def told(device_id: str, start: int, end: int) -> list[tuple[int, int, str]]:
             span = await reads.health(TENANT, device_id, at + start * SECOND, at + end * SECOND)
@@ -267,6 +270,27 @@ def test_while_mtd_was_down_nothing_is_known(postgres_dsn: str) -> None:
     in_world(postgres_dsn, body)
 
 
+def test_while_mtd_was_down_nothing_is_known_of_any_tenant(postgres_dsn: str) -> None:
+    """The event that tells so is the operator's, who may be of another tenant."""
+
+    async def body(world: World) -> None:
+        device_id = await device(world)
+        at = now_us() - 100 * SECOND
+        polled = (Outcome.OK, DeviceStatus.UP, "polled in time", device_id)
+        await world.project(outcome(at, *polled), outcome(at + 42 * SECOND, *polled))
+        start = began(at + 40 * SECOND, at + 10 * SECOND)
+        start.tenant_id = OTHER_TENANT
+        await world.project(start)
+        span = await ConsoleReads(world.doors, world.across, ranges_of(world)).health(
+            TENANT, device_id, at, at + 90 * SECOND
+        )
+        assert [((one.from_us - at) // SECOND, one.status) for one in span.segments] == [
+            (0, DeviceStatus.UP), (10, DeviceStatus.UNKNOWN), (42, DeviceStatus.UP),
+        ]  # fmt: skip
+
+    in_world(postgres_dsn, body)
+
+
 def test_another_collector_s_stop_says_nothing(postgres_dsn: str) -> None:
     async def body(world: World) -> None:
         device_id = await device(world)
@@ -274,7 +298,7 @@ def test_another_collector_s_stop_says_nothing(postgres_dsn: str) -> None:
         await world.project(outcome(at, Outcome.OK, DeviceStatus.UP, "polled in time", device_id))
         await world.project(began(at + 40 * SECOND, at + 10 * SECOND))
         await world.ask("UPDATE event SET log_id = gen_random_uuid() RETURNING 1")
-        span = await ConsoleReads(world.doors, ranges_of(world)).health(
+        span = await ConsoleReads(world.doors, world.across, ranges_of(world)).health(
             TENANT, device_id, at, at + 90 * SECOND
         )
         assert [one.status for one in span.segments] == [DeviceStatus.UP]
@@ -287,7 +311,7 @@ def test_the_fleet_is_not_found_by_frames(postgres_dsn: str) -> None:
 
     async def body(world: World) -> None:
         device_id = await device(world)
-        reads = ConsoleReads(world.doors, ranges_of(world))
+        reads = ConsoleReads(world.doors, world.across, ranges_of(world))
         before = await reads.fleet(TENANT)
         await world.project(frame(now_us(), device=device_id))
         assert await reads.fleet(TENANT) == before

@@ -56,7 +56,7 @@ class Asked:
 
     def __init__(self, world: World) -> None:
         flows = flows_of(world)
-        reads = ConsoleReads(world.doors, flows._ranges)
+        reads = ConsoleReads(world.doors, world.across, flows._ranges)
         self._pages = FlowPages(flows, reads, RetentionConfig()).pages
 
     async def read(self, page: str, caller: Principal = VIEWER, **given: str) -> Any:

@@ -96,7 +96,7 @@ async def ask_everything(world: World, device_id: str) -> None:
     await DeviceQueries(doors).list(limit=10)
     await DetailQueries(doors).detail(device_id)
     await DetailQueries(doors).interfaces(device_id)
-    await HealthQueries(doors).history(device_id, at - 3600 * SECOND, at)
+    await HealthQueries(doors, world.across).history(device_id, at - 3600 * SECOND, at)
     await FleetQueries(doors).fleet()
     await SnapshotQueries(doors).kinds("r7")
     await SnapshotQueries(doors).versions("r7", "export", limit=3, max_bytes=10**6, before_us=at)

@@ -34,6 +34,7 @@ from mtd.model.labels import LabelSource
 from mtd.model.layout import Layout, Series
 from mtd.model.metric import DEFAULT_INTERVAL_S, Kind, Lane, Metric, Tier, Unit
 from mtd.model.observation import FrameValues, KeyRange, StateChange, TableChange
+from mtd.model.polled import PolledTier
 from mtd.pb.events.v1.envelope_pb2 import Envelope
 from mtd.pb.inventory.v1.device_group_service_pb2_grpc import add_DeviceGroupServiceServicer_to_server
 from mtd.pb.inventory.v1.site_service_pb2_grpc import add_SiteServiceServicer_to_server
@@ -42,6 +43,8 @@ from mtd.queries.newest import NewestPage, Token
 from mtd.queries.records import (
     DeviceView,
     EventDay,
+    HealthHistory,
+    HealthSegment,
     InstanceName,
     InterfaceRow,
     LatestFrame,
@@ -59,6 +62,7 @@ from mtd.storage.stores.device_settings import DeviceSettings, Secrets
 from mtd.storage.stores.requests import StoredRequest
 from tests.unit.api.finding_fakes import FakeDiscovery, FakeTools
 from tests.unit.api.place_fakes import FakePlaces
+from tests.unit.api.poll_fakes import polled
 
 T = TypeVar("T")
 
@@ -195,6 +199,7 @@ class FakeTelemetry:
         self.layouts: dict[tuple[str, int], Layout] = {}
         self.events: list[StoredEvent] = []
         self.answer = RangeAnswer((), 0)
+        self.segments: list[HealthSegment] = []
         self.page = NewestPage([], None)
         self.entries: list[TopEntry] = []
         self.state: dict[str, list[TableRow]] = {}
@@ -228,6 +233,11 @@ class FakeTelemetry:
         await self._touch()
         self.asked.append((tenant_id, device, tuple(metrics), start_us, end_us, max_points, resolution))
         return self.answer
+
+    async def health(self, tenant_id: str, device: str, start_us: int, end_us: int) -> HealthHistory:
+        await self._touch()
+        self.asked.append((tenant_id, device, start_us, end_us))
+        return HealthHistory(start_us, end_us, self.segments, ())
 
     async def newest(
         self,
@@ -346,6 +356,7 @@ class FakeInventory:
         self.passwords: dict[str, str] = {}
         self.secrets: dict[str, dict[str, str]] = {}
         self.tested: list[tuple[str, str]] = []
+        self.polled: list[tuple[str, frozenset[Tier]]] = []
         self.hang = False
         self.error: Exception | None = None
         self._ids = itertools.count(1)
@@ -432,6 +443,13 @@ class FakeInventory:
             capabilities={"wifi": "wifi-qcom"},
             identity="R",
         )
+
+    async def poll_now(self, tenant_id: str, device: str, tiers: frozenset[Tier]) -> Sequence[PolledTier]:
+        view = self._find(tenant_id, device)
+        if self.error is not None:
+            raise self.error
+        self.polled.append((view.settings.name, tiers))
+        return polled(tiers)
 
     def _find(self, tenant_id: str, device: str) -> DeviceView:
         for view in self.devices.values():

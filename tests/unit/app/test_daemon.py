@@ -20,6 +20,7 @@ def test_a_console_that_is_switched_off_follows_nothing(
     monkeypatch.setattr(mtd.app.daemon, "Showing", lambda *_: showing)
     daemon: Any = Daemon(Settings(console=ConsoleConfig(enabled=enabled)))
     for part in (
+        "_pools",
         "_readers",
         "_inventory",
         "_telemetry",

@@ -44,6 +44,7 @@ def test_each_interface_with_its_tier_and_why(mtd: Commands, known: tuple[str, s
     ]
     assert found["interfaces"][0]["since"].startswith("2026-11-18 ")
     assert found["interfaces"][2]["since"] is None
+    assert [one["physical"] for one in found["interfaces"]] == [True, True, True]
     text = mtd("device", "interfaces", "r1", *known).output
     assert "a default route leaves by it" in text
     assert "10 s" in text

@@ -150,6 +150,16 @@ class RefreshedCapabilities(_message.Message):
     log_seq: int
     def __init__(self, log_id: _Optional[str] = ..., log_seq: _Optional[int] = ...) -> None: ...
 
+class PolledNow(_message.Message):
+    __slots__ = ("log_id", "log_seq", "tiers")
+    LOG_ID_FIELD_NUMBER: _ClassVar[int]
+    LOG_SEQ_FIELD_NUMBER: _ClassVar[int]
+    TIERS_FIELD_NUMBER: _ClassVar[int]
+    log_id: str
+    log_seq: int
+    tiers: _containers.RepeatedCompositeFieldContainer[_device_pb2.PolledTier]
+    def __init__(self, log_id: _Optional[str] = ..., log_seq: _Optional[int] = ..., tiers: _Optional[_Iterable[_Union[_device_pb2.PolledTier, _Mapping]]] = ...) -> None: ...
+
 class TestedStep(_message.Message):
     __slots__ = ("name", "ok", "duration_us", "detail")
     NAME_FIELD_NUMBER: _ClassVar[int]
@@ -189,30 +199,34 @@ class TestedConnection(_message.Message):
     def __init__(self, ways: _Optional[_Iterable[_Union[TestedWay, _Mapping]]] = ...) -> None: ...
 
 class CommandFailure(_message.Message):
-    __slots__ = ("error", "message", "hint")
+    __slots__ = ("error", "message", "hint", "retry_after_s")
     ERROR_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
     HINT_FIELD_NUMBER: _ClassVar[int]
+    RETRY_AFTER_S_FIELD_NUMBER: _ClassVar[int]
     error: str
     message: str
     hint: str
-    def __init__(self, error: _Optional[str] = ..., message: _Optional[str] = ..., hint: _Optional[str] = ...) -> None: ...
+    retry_after_s: float
+    def __init__(self, error: _Optional[str] = ..., message: _Optional[str] = ..., hint: _Optional[str] = ..., retry_after_s: _Optional[float] = ...) -> None: ...
 
 class CommandUpdate(_message.Message):
-    __slots__ = ("command_id", "rows", "tool_end", "refreshed", "tested", "failure")
+    __slots__ = ("command_id", "rows", "tool_end", "refreshed", "tested", "failure", "polled")
     COMMAND_ID_FIELD_NUMBER: _ClassVar[int]
     ROWS_FIELD_NUMBER: _ClassVar[int]
     TOOL_END_FIELD_NUMBER: _ClassVar[int]
     REFRESHED_FIELD_NUMBER: _ClassVar[int]
     TESTED_FIELD_NUMBER: _ClassVar[int]
     FAILURE_FIELD_NUMBER: _ClassVar[int]
+    POLLED_FIELD_NUMBER: _ClassVar[int]
     command_id: str
     rows: ToolRows
     tool_end: ToolEnd
     refreshed: RefreshedCapabilities
     tested: TestedConnection
     failure: CommandFailure
-    def __init__(self, command_id: _Optional[str] = ..., rows: _Optional[_Union[ToolRows, _Mapping]] = ..., tool_end: _Optional[_Union[ToolEnd, _Mapping]] = ..., refreshed: _Optional[_Union[RefreshedCapabilities, _Mapping]] = ..., tested: _Optional[_Union[TestedConnection, _Mapping]] = ..., failure: _Optional[_Union[CommandFailure, _Mapping]] = ...) -> None: ...
+    polled: PolledNow
+    def __init__(self, command_id: _Optional[str] = ..., rows: _Optional[_Union[ToolRows, _Mapping]] = ..., tool_end: _Optional[_Union[ToolEnd, _Mapping]] = ..., refreshed: _Optional[_Union[RefreshedCapabilities, _Mapping]] = ..., tested: _Optional[_Union[TestedConnection, _Mapping]] = ..., failure: _Optional[_Union[CommandFailure, _Mapping]] = ..., polled: _Optional[_Union[PolledNow, _Mapping]] = ...) -> None: ...
 
 class AttachRequest(_message.Message):
     __slots__ = ("hello", "renew", "applied", "released", "command", "leave")
@@ -286,6 +300,14 @@ class RefreshCapabilities(_message.Message):
     device_id: str
     def __init__(self, device_id: _Optional[str] = ...) -> None: ...
 
+class PollNow(_message.Message):
+    __slots__ = ("device_id", "tiers")
+    DEVICE_ID_FIELD_NUMBER: _ClassVar[int]
+    TIERS_FIELD_NUMBER: _ClassVar[int]
+    device_id: str
+    tiers: _containers.RepeatedScalarFieldContainer[_device_pb2.Tier]
+    def __init__(self, device_id: _Optional[str] = ..., tiers: _Optional[_Iterable[_Union[_device_pb2.Tier, str]]] = ...) -> None: ...
+
 class TestConnection(_message.Message):
     __slots__ = ("device", "told_rest")
     DEVICE_FIELD_NUMBER: _ClassVar[int]
@@ -323,18 +345,20 @@ class ToolArgument(_message.Message):
     def __init__(self, name: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
 
 class Command(_message.Message):
-    __slots__ = ("command_id", "timeout_s", "refresh_capabilities", "test_connection", "run_tool")
+    __slots__ = ("command_id", "timeout_s", "refresh_capabilities", "test_connection", "run_tool", "poll_now")
     COMMAND_ID_FIELD_NUMBER: _ClassVar[int]
     TIMEOUT_S_FIELD_NUMBER: _ClassVar[int]
     REFRESH_CAPABILITIES_FIELD_NUMBER: _ClassVar[int]
     TEST_CONNECTION_FIELD_NUMBER: _ClassVar[int]
     RUN_TOOL_FIELD_NUMBER: _ClassVar[int]
+    POLL_NOW_FIELD_NUMBER: _ClassVar[int]
     command_id: str
     timeout_s: float
     refresh_capabilities: RefreshCapabilities
     test_connection: TestConnection
     run_tool: RunTool
-    def __init__(self, command_id: _Optional[str] = ..., timeout_s: _Optional[float] = ..., refresh_capabilities: _Optional[_Union[RefreshCapabilities, _Mapping]] = ..., test_connection: _Optional[_Union[TestConnection, _Mapping]] = ..., run_tool: _Optional[_Union[RunTool, _Mapping]] = ...) -> None: ...
+    poll_now: PollNow
+    def __init__(self, command_id: _Optional[str] = ..., timeout_s: _Optional[float] = ..., refresh_capabilities: _Optional[_Union[RefreshCapabilities, _Mapping]] = ..., test_connection: _Optional[_Union[TestConnection, _Mapping]] = ..., run_tool: _Optional[_Union[RunTool, _Mapping]] = ..., poll_now: _Optional[_Union[PollNow, _Mapping]] = ...) -> None: ...
 
 class CancelCommand(_message.Message):
     __slots__ = ("command_id",)

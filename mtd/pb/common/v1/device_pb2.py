@@ -24,33 +24,37 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dmtd/pb/common/v1/device.proto\x12\x10mtd.pb.common.v1*\x8e\x01\n\x07TlsMode\x12\x18\n\x14TLS_MODE_UNSPECIFIED\x10\x00\x12\x10\n\x0cTLS_MODE_OFF\x10\x01\x12\x13\n\x0fTLS_MODE_VERIFY\x10\x02\x12\x13\n\x0fTLS_MODE_PINNED\x10\x03\x12\x16\n\x12TLS_MODE_ANONYMOUS\x10\x04\x12\x15\n\x11TLS_MODE_INSECURE\x10\x05*C\n\x03Way\x12\x13\n\x0fWAY_UNSPECIFIED\x10\x00\x12\x0b\n\x07WAY_API\x10\x01\x12\x0c\n\x08WAY_REST\x10\x02\x12\x0c\n\x08WAY_SNMP\x10\x03*V\n\x0bSnmpVersion\x12\x1c\n\x18SNMP_VERSION_UNSPECIFIED\x10\x00\x12\x14\n\x10SNMP_VERSION_V2C\x10\x01\x12\x13\n\x0fSNMP_VERSION_V3\x10\x02*`\n\x08SnmpAuth\x12\x19\n\x15SNMP_AUTH_UNSPECIFIED\x10\x00\x12\x12\n\x0eSNMP_AUTH_NONE\x10\x01\x12\x11\n\rSNMP_AUTH_MD5\x10\x02\x12\x12\n\x0eSNMP_AUTH_SHA1\x10\x03*_\n\x08SnmpPriv\x12\x19\n\x15SNMP_PRIV_UNSPECIFIED\x10\x00\x12\x12\n\x0eSNMP_PRIV_NONE\x10\x01\x12\x11\n\rSNMP_PRIV_DES\x10\x02\x12\x11\n\rSNMP_PRIV_AES\x10\x03*\x87\x01\n\x0fInterfaceNaming\x12 \n\x1cINTERFACE_NAMING_UNSPECIFIED\x10\x00\x12\x19\n\x15INTERFACE_NAMING_NAME\x10\x01\x12\x1c\n\x18INTERFACE_NAMING_COMMENT\x10\x02\x12\x19\n\x15INTERFACE_NAMING_BOTH\x10\x03*\x93\x01\n\x0c\x44\x65viceStatus\x12\x1d\n\x19\x44\x45VICE_STATUS_UNSPECIFIED\x10\x00\x12\x14\n\x10\x44\x45VICE_STATUS_UP\x10\x01\x12\x1a\n\x16\x44\x45VICE_STATUS_DEGRADED\x10\x02\x12\x16\n\x12\x44\x45VICE_STATUS_DOWN\x10\x03\x12\x1a\n\x16\x44\x45VICE_STATUS_DISABLED\x10\x04*\xc7\x02\n\x07Outcome\x12\x17\n\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x0e\n\nOUTCOME_OK\x10\x01\x12\x17\n\x13OUTCOME_UNREACHABLE\x10\x02\x12\x13\n\x0fOUTCOME_REFUSED\x10\x03\x12\x16\n\x12OUTCOME_TLS_FAILED\x10\x04\x12\x18\n\x14OUTCOME_LOGIN_FAILED\x10\x05\x12\x15\n\x11OUTCOME_TIMED_OUT\x10\x06\x12\x19\n\x15OUTCOME_NOT_PERMITTED\x10\x07\x12\x10\n\x0cOUTCOME_BUSY\x10\x08\x12\x1a\n\x16OUTCOME_PROTOCOL_ERROR\x10\t\x12\x1b\n\x17OUTCOME_REPLY_TOO_LARGE\x10\n\x12\x1a\n\x16OUTCOME_COMMAND_FAILED\x10\x0b\x12\x1a\n\x16OUTCOME_NAME_NOT_FOUND\x10\x0c*d\n\x08Severity\x12\x18\n\x14SEVERITY_UNSPECIFIED\x10\x00\x12\x11\n\rSEVERITY_INFO\x10\x01\x12\x14\n\x10SEVERITY_WARNING\x10\x02\x12\x15\n\x11SEVERITY_CRITICAL\x10\x03*\x86\x01\n\nMetricKind\x12\x1b\n\x17METRIC_KIND_UNSPECIFIED\x10\x00\x12\x17\n\x13METRIC_KIND_COUNTER\x10\x01\x12\x15\n\x11METRIC_KIND_GAUGE\x10\x02\x12\x15\n\x11METRIC_KIND_STATE\x10\x03\x12\x14\n\x10METRIC_KIND_RATE\x10\x04*P\n\x04Tier\x12\x14\n\x10TIER_UNSPECIFIED\x10\x00\x12\x0b\n\x07TIER_T0\x10\x01\x12\x0b\n\x07TIER_T1\x10\x02\x12\x0b\n\x07TIER_T2\x10\x03\x12\x0b\n\x07TIER_T3\x10\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dmtd/pb/common/v1/device.proto\x12\x10mtd.pb.common.v1\"\x97\x01\n\nPolledTier\x12$\n\x04tier\x18\x01 \x01(\x0e\x32\x16.mtd.pb.common.v1.Tier\x12,\n\x06result\x18\x02 \x01(\x0e\x32\x1c.mtd.pb.common.v1.PollResult\x12\x0e\n\x06\x64\x65tail\x18\x03 \x01(\t\x12\x10\n\x08\x63ommands\x18\x04 \x01(\x05\x12\x13\n\x0b\x64uration_us\x18\x05 \x01(\x03*\x8e\x01\n\x07TlsMode\x12\x18\n\x14TLS_MODE_UNSPECIFIED\x10\x00\x12\x10\n\x0cTLS_MODE_OFF\x10\x01\x12\x13\n\x0fTLS_MODE_VERIFY\x10\x02\x12\x13\n\x0fTLS_MODE_PINNED\x10\x03\x12\x16\n\x12TLS_MODE_ANONYMOUS\x10\x04\x12\x15\n\x11TLS_MODE_INSECURE\x10\x05*C\n\x03Way\x12\x13\n\x0fWAY_UNSPECIFIED\x10\x00\x12\x0b\n\x07WAY_API\x10\x01\x12\x0c\n\x08WAY_REST\x10\x02\x12\x0c\n\x08WAY_SNMP\x10\x03*V\n\x0bSnmpVersion\x12\x1c\n\x18SNMP_VERSION_UNSPECIFIED\x10\x00\x12\x14\n\x10SNMP_VERSION_V2C\x10\x01\x12\x13\n\x0fSNMP_VERSION_V3\x10\x02*`\n\x08SnmpAuth\x12\x19\n\x15SNMP_AUTH_UNSPECIFIED\x10\x00\x12\x12\n\x0eSNMP_AUTH_NONE\x10\x01\x12\x11\n\rSNMP_AUTH_MD5\x10\x02\x12\x12\n\x0eSNMP_AUTH_SHA1\x10\x03*_\n\x08SnmpPriv\x12\x19\n\x15SNMP_PRIV_UNSPECIFIED\x10\x00\x12\x12\n\x0eSNMP_PRIV_NONE\x10\x01\x12\x11\n\rSNMP_PRIV_DES\x10\x02\x12\x11\n\rSNMP_PRIV_AES\x10\x03*\x87\x01\n\x0fInterfaceNaming\x12 \n\x1cINTERFACE_NAMING_UNSPECIFIED\x10\x00\x12\x19\n\x15INTERFACE_NAMING_NAME\x10\x01\x12\x1c\n\x18INTERFACE_NAMING_COMMENT\x10\x02\x12\x19\n\x15INTERFACE_NAMING_BOTH\x10\x03*\x93\x01\n\x0c\x44\x65viceStatus\x12\x1d\n\x19\x44\x45VICE_STATUS_UNSPECIFIED\x10\x00\x12\x14\n\x10\x44\x45VICE_STATUS_UP\x10\x01\x12\x1a\n\x16\x44\x45VICE_STATUS_DEGRADED\x10\x02\x12\x16\n\x12\x44\x45VICE_STATUS_DOWN\x10\x03\x12\x1a\n\x16\x44\x45VICE_STATUS_DISABLED\x10\x04*\xc7\x02\n\x07Outcome\x12\x17\n\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x0e\n\nOUTCOME_OK\x10\x01\x12\x17\n\x13OUTCOME_UNREACHABLE\x10\x02\x12\x13\n\x0fOUTCOME_REFUSED\x10\x03\x12\x16\n\x12OUTCOME_TLS_FAILED\x10\x04\x12\x18\n\x14OUTCOME_LOGIN_FAILED\x10\x05\x12\x15\n\x11OUTCOME_TIMED_OUT\x10\x06\x12\x19\n\x15OUTCOME_NOT_PERMITTED\x10\x07\x12\x10\n\x0cOUTCOME_BUSY\x10\x08\x12\x1a\n\x16OUTCOME_PROTOCOL_ERROR\x10\t\x12\x1b\n\x17OUTCOME_REPLY_TOO_LARGE\x10\n\x12\x1a\n\x16OUTCOME_COMMAND_FAILED\x10\x0b\x12\x1a\n\x16OUTCOME_NAME_NOT_FOUND\x10\x0c*d\n\x08Severity\x12\x18\n\x14SEVERITY_UNSPECIFIED\x10\x00\x12\x11\n\rSEVERITY_INFO\x10\x01\x12\x14\n\x10SEVERITY_WARNING\x10\x02\x12\x15\n\x11SEVERITY_CRITICAL\x10\x03*\x86\x01\n\nMetricKind\x12\x1b\n\x17METRIC_KIND_UNSPECIFIED\x10\x00\x12\x17\n\x13METRIC_KIND_COUNTER\x10\x01\x12\x15\n\x11METRIC_KIND_GAUGE\x10\x02\x12\x15\n\x11METRIC_KIND_STATE\x10\x03\x12\x14\n\x10METRIC_KIND_RATE\x10\x04*P\n\x04Tier\x12\x14\n\x10TIER_UNSPECIFIED\x10\x00\x12\x0b\n\x07TIER_T0\x10\x01\x12\x0b\n\x07TIER_T1\x10\x02\x12\x0b\n\x07TIER_T2\x10\x03\x12\x0b\n\x07TIER_T3\x10\x04*\x8d\x01\n\nPollResult\x12\x1b\n\x17POLL_RESULT_UNSPECIFIED\x10\x00\x12\x16\n\x12POLL_RESULT_POLLED\x10\x01\x12\x15\n\x11POLL_RESULT_FRESH\x10\x02\x12\x17\n\x13POLL_RESULT_SKIPPED\x10\x03\x12\x1a\n\x16POLL_RESULT_UNFINISHED\x10\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'mtd.pb.common.v1.device_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_TLSMODE']._serialized_start=52
-  _globals['_TLSMODE']._serialized_end=194
-  _globals['_WAY']._serialized_start=196
-  _globals['_WAY']._serialized_end=263
-  _globals['_SNMPVERSION']._serialized_start=265
-  _globals['_SNMPVERSION']._serialized_end=351
-  _globals['_SNMPAUTH']._serialized_start=353
-  _globals['_SNMPAUTH']._serialized_end=449
-  _globals['_SNMPPRIV']._serialized_start=451
-  _globals['_SNMPPRIV']._serialized_end=546
-  _globals['_INTERFACENAMING']._serialized_start=549
-  _globals['_INTERFACENAMING']._serialized_end=684
-  _globals['_DEVICESTATUS']._serialized_start=687
-  _globals['_DEVICESTATUS']._serialized_end=834
-  _globals['_OUTCOME']._serialized_start=837
-  _globals['_OUTCOME']._serialized_end=1164
-  _globals['_SEVERITY']._serialized_start=1166
-  _globals['_SEVERITY']._serialized_end=1266
-  _globals['_METRICKIND']._serialized_start=1269
-  _globals['_METRICKIND']._serialized_end=1403
-  _globals['_TIER']._serialized_start=1405
-  _globals['_TIER']._serialized_end=1485
+  _globals['_TLSMODE']._serialized_start=206
+  _globals['_TLSMODE']._serialized_end=348
+  _globals['_WAY']._serialized_start=350
+  _globals['_WAY']._serialized_end=417
+  _globals['_SNMPVERSION']._serialized_start=419
+  _globals['_SNMPVERSION']._serialized_end=505
+  _globals['_SNMPAUTH']._serialized_start=507
+  _globals['_SNMPAUTH']._serialized_end=603
+  _globals['_SNMPPRIV']._serialized_start=605
+  _globals['_SNMPPRIV']._serialized_end=700
+  _globals['_INTERFACENAMING']._serialized_start=703
+  _globals['_INTERFACENAMING']._serialized_end=838
+  _globals['_DEVICESTATUS']._serialized_start=841
+  _globals['_DEVICESTATUS']._serialized_end=988
+  _globals['_OUTCOME']._serialized_start=991
+  _globals['_OUTCOME']._serialized_end=1318
+  _globals['_SEVERITY']._serialized_start=1320
+  _globals['_SEVERITY']._serialized_end=1420
+  _globals['_METRICKIND']._serialized_start=1423
+  _globals['_METRICKIND']._serialized_end=1557
+  _globals['_TIER']._serialized_start=1559
+  _globals['_TIER']._serialized_end=1639
+  _globals['_POLLRESULT']._serialized_start=1642
+  _globals['_POLLRESULT']._serialized_end=1783
+  _globals['_POLLEDTIER']._serialized_start=52
+  _globals['_POLLEDTIER']._serialized_end=203
 # @@protoc_insertion_point(module_scope)

@@ -1,6 +1,7 @@
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
-from typing import ClassVar as _ClassVar
+from google.protobuf import message as _message
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
@@ -93,6 +94,14 @@ class Tier(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     TIER_T1: _ClassVar[Tier]
     TIER_T2: _ClassVar[Tier]
     TIER_T3: _ClassVar[Tier]
+
+class PollResult(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    POLL_RESULT_UNSPECIFIED: _ClassVar[PollResult]
+    POLL_RESULT_POLLED: _ClassVar[PollResult]
+    POLL_RESULT_FRESH: _ClassVar[PollResult]
+    POLL_RESULT_SKIPPED: _ClassVar[PollResult]
+    POLL_RESULT_UNFINISHED: _ClassVar[PollResult]
 TLS_MODE_UNSPECIFIED: TlsMode
 TLS_MODE_OFF: TlsMode
 TLS_MODE_VERIFY: TlsMode
@@ -150,3 +159,22 @@ TIER_T0: Tier
 TIER_T1: Tier
 TIER_T2: Tier
 TIER_T3: Tier
+POLL_RESULT_UNSPECIFIED: PollResult
+POLL_RESULT_POLLED: PollResult
+POLL_RESULT_FRESH: PollResult
+POLL_RESULT_SKIPPED: PollResult
+POLL_RESULT_UNFINISHED: PollResult
+
+class PolledTier(_message.Message):
+    __slots__ = ("tier", "result", "detail", "commands", "duration_us")
+    TIER_FIELD_NUMBER: _ClassVar[int]
+    RESULT_FIELD_NUMBER: _ClassVar[int]
+    DETAIL_FIELD_NUMBER: _ClassVar[int]
+    COMMANDS_FIELD_NUMBER: _ClassVar[int]
+    DURATION_US_FIELD_NUMBER: _ClassVar[int]
+    tier: Tier
+    result: PollResult
+    detail: str
+    commands: int
+    duration_us: int
+    def __init__(self, tier: _Optional[_Union[Tier, str]] = ..., result: _Optional[_Union[PollResult, str]] = ..., detail: _Optional[str] = ..., commands: _Optional[int] = ..., duration_us: _Optional[int] = ...) -> None: ...

@@ -312,6 +312,20 @@ class RefreshCapabilitiesResponse(_message.Message):
     device: Device
     def __init__(self, device: _Optional[_Union[Device, _Mapping]] = ...) -> None: ...
 
+class PollDeviceRequest(_message.Message):
+    __slots__ = ("device", "tiers")
+    DEVICE_FIELD_NUMBER: _ClassVar[int]
+    TIERS_FIELD_NUMBER: _ClassVar[int]
+    device: str
+    tiers: _containers.RepeatedScalarFieldContainer[_device_pb2.Tier]
+    def __init__(self, device: _Optional[str] = ..., tiers: _Optional[_Iterable[_Union[_device_pb2.Tier, str]]] = ...) -> None: ...
+
+class PollDeviceResponse(_message.Message):
+    __slots__ = ("tiers",)
+    TIERS_FIELD_NUMBER: _ClassVar[int]
+    tiers: _containers.RepeatedCompositeFieldContainer[_device_pb2.PolledTier]
+    def __init__(self, tiers: _Optional[_Iterable[_Union[_device_pb2.PolledTier, _Mapping]]] = ...) -> None: ...
+
 class ListInterfacesRequest(_message.Message):
     __slots__ = ("device", "page_size", "page_token")
     DEVICE_FIELD_NUMBER: _ClassVar[int]
@@ -323,7 +337,7 @@ class ListInterfacesRequest(_message.Message):
     def __init__(self, device: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
 
 class Interface(_message.Message):
-    __slots__ = ("id", "name", "comment", "type", "tier", "interval_s", "reason", "detail", "since_time", "pinned")
+    __slots__ = ("id", "name", "comment", "type", "tier", "interval_s", "reason", "detail", "since_time", "pinned", "physical")
     ID_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     COMMENT_FIELD_NUMBER: _ClassVar[int]
@@ -334,6 +348,7 @@ class Interface(_message.Message):
     DETAIL_FIELD_NUMBER: _ClassVar[int]
     SINCE_TIME_FIELD_NUMBER: _ClassVar[int]
     PINNED_FIELD_NUMBER: _ClassVar[int]
+    PHYSICAL_FIELD_NUMBER: _ClassVar[int]
     id: str
     name: str
     comment: str
@@ -344,7 +359,8 @@ class Interface(_message.Message):
     detail: str
     since_time: _timestamp_pb2.Timestamp
     pinned: bool
-    def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., comment: _Optional[str] = ..., type: _Optional[str] = ..., tier: _Optional[_Union[_device_pb2.Tier, str]] = ..., interval_s: _Optional[float] = ..., reason: _Optional[str] = ..., detail: _Optional[str] = ..., since_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., pinned: _Optional[bool] = ...) -> None: ...
+    physical: bool
+    def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., comment: _Optional[str] = ..., type: _Optional[str] = ..., tier: _Optional[_Union[_device_pb2.Tier, str]] = ..., interval_s: _Optional[float] = ..., reason: _Optional[str] = ..., detail: _Optional[str] = ..., since_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., pinned: _Optional[bool] = ..., physical: _Optional[bool] = ...) -> None: ...
 
 class ListInterfacesResponse(_message.Message):
     __slots__ = ("interfaces", "unmatched_pins", "next_page_token")

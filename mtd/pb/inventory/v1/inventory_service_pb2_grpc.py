@@ -70,6 +70,11 @@ class InventoryServiceStub:
                 request_serializer=mtd_dot_pb_dot_inventory_dot_v1_dot_inventory__service__pb2.RefreshCapabilitiesRequest.SerializeToString,
                 response_deserializer=mtd_dot_pb_dot_inventory_dot_v1_dot_inventory__service__pb2.RefreshCapabilitiesResponse.FromString,
                 _registered_method=True)
+        self.PollDevice = channel.unary_unary(
+                '/mtd.pb.inventory.v1.InventoryService/PollDevice',
+                request_serializer=mtd_dot_pb_dot_inventory_dot_v1_dot_inventory__service__pb2.PollDeviceRequest.SerializeToString,
+                response_deserializer=mtd_dot_pb_dot_inventory_dot_v1_dot_inventory__service__pb2.PollDeviceResponse.FromString,
+                _registered_method=True)
         self.ListInterfaces = channel.unary_unary(
                 '/mtd.pb.inventory.v1.InventoryService/ListInterfaces',
                 request_serializer=mtd_dot_pb_dot_inventory_dot_v1_dot_inventory__service__pb2.ListInterfacesRequest.SerializeToString,
@@ -137,6 +142,18 @@ class InventoryServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def PollDevice(self, request, context):
+        """Polls a device now instead of at the next regular times, in its session and
+        with all that spares it. A tier that was just polled isn't polled again. The
+        answer comes when what was read is stored, after at most half a minute.
+        RESOURCE_EXHAUSTED if it was asked for the same device some seconds ago,
+        UNAVAILABLE if the device has no session: the message says why, and when it
+        is tried next.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListInterfaces(self, request, context):
         """Lists the interfaces of a device: how often each is read, and why.
         """
@@ -188,6 +205,11 @@ def add_InventoryServiceServicer_to_server(servicer, server):
                     servicer.RefreshCapabilities,
                     request_deserializer=mtd_dot_pb_dot_inventory_dot_v1_dot_inventory__service__pb2.RefreshCapabilitiesRequest.FromString,
                     response_serializer=mtd_dot_pb_dot_inventory_dot_v1_dot_inventory__service__pb2.RefreshCapabilitiesResponse.SerializeToString,
+            ),
+            'PollDevice': grpc.unary_unary_rpc_method_handler(
+                    servicer.PollDevice,
+                    request_deserializer=mtd_dot_pb_dot_inventory_dot_v1_dot_inventory__service__pb2.PollDeviceRequest.FromString,
+                    response_serializer=mtd_dot_pb_dot_inventory_dot_v1_dot_inventory__service__pb2.PollDeviceResponse.SerializeToString,
             ),
             'ListInterfaces': grpc.unary_unary_rpc_method_handler(
                     servicer.ListInterfaces,
@@ -390,6 +412,33 @@ class InventoryService:
             '/mtd.pb.inventory.v1.InventoryService/RefreshCapabilities',
             mtd_dot_pb_dot_inventory_dot_v1_dot_inventory__service__pb2.RefreshCapabilitiesRequest.SerializeToString,
             mtd_dot_pb_dot_inventory_dot_v1_dot_inventory__service__pb2.RefreshCapabilitiesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PollDevice(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/mtd.pb.inventory.v1.InventoryService/PollDevice',
+            mtd_dot_pb_dot_inventory_dot_v1_dot_inventory__service__pb2.PollDeviceRequest.SerializeToString,
+            mtd_dot_pb_dot_inventory_dot_v1_dot_inventory__service__pb2.PollDeviceResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -51,6 +51,14 @@ class InventoryServiceStub:
     """
     RefreshCapabilities: _grpc.UnaryUnaryMultiCallable[_inventory_service_pb2.RefreshCapabilitiesRequest, _inventory_service_pb2.RefreshCapabilitiesResponse]
     """Probes what a device can do, now instead of at the next regular probe."""
+    PollDevice: _grpc.UnaryUnaryMultiCallable[_inventory_service_pb2.PollDeviceRequest, _inventory_service_pb2.PollDeviceResponse]
+    """Polls a device now instead of at the next regular times, in its session and
+    with all that spares it. A tier that was just polled isn't polled again. The
+    answer comes when what was read is stored, after at most half a minute.
+    RESOURCE_EXHAUSTED if it was asked for the same device some seconds ago,
+    UNAVAILABLE if the device has no session: the message says why, and when it
+    is tried next.
+    """
     ListInterfaces: _grpc.UnaryUnaryMultiCallable[_inventory_service_pb2.ListInterfacesRequest, _inventory_service_pb2.ListInterfacesResponse]
     """Lists the interfaces of a device: how often each is read, and why."""
     ListCosts: _grpc.UnaryUnaryMultiCallable[_inventory_service_pb2.ListCostsRequest, _inventory_service_pb2.ListCostsResponse]
@@ -79,6 +87,14 @@ class InventoryServiceAsyncStub(InventoryServiceStub):
     """
     RefreshCapabilities: _aio.UnaryUnaryMultiCallable[_inventory_service_pb2.RefreshCapabilitiesRequest, _inventory_service_pb2.RefreshCapabilitiesResponse]  # type: ignore[assignment]
     """Probes what a device can do, now instead of at the next regular probe."""
+    PollDevice: _aio.UnaryUnaryMultiCallable[_inventory_service_pb2.PollDeviceRequest, _inventory_service_pb2.PollDeviceResponse]  # type: ignore[assignment]
+    """Polls a device now instead of at the next regular times, in its session and
+    with all that spares it. A tier that was just polled isn't polled again. The
+    answer comes when what was read is stored, after at most half a minute.
+    RESOURCE_EXHAUSTED if it was asked for the same device some seconds ago,
+    UNAVAILABLE if the device has no session: the message says why, and when it
+    is tried next.
+    """
     ListInterfaces: _aio.UnaryUnaryMultiCallable[_inventory_service_pb2.ListInterfacesRequest, _inventory_service_pb2.ListInterfacesResponse]  # type: ignore[assignment]
     """Lists the interfaces of a device: how often each is read, and why."""
     ListCosts: _aio.UnaryUnaryMultiCallable[_inventory_service_pb2.ListCostsRequest, _inventory_service_pb2.ListCostsResponse]  # type: ignore[assignment]
@@ -146,6 +162,20 @@ class InventoryServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_inventory_service_pb2.RefreshCapabilitiesResponse, _abc.Awaitable[_inventory_service_pb2.RefreshCapabilitiesResponse]]:
         """Probes what a device can do, now instead of at the next regular probe."""
+
+    @_abc_1.abstractmethod
+    def PollDevice(
+        self,
+        request: _inventory_service_pb2.PollDeviceRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_inventory_service_pb2.PollDeviceResponse, _abc.Awaitable[_inventory_service_pb2.PollDeviceResponse]]:
+        """Polls a device now instead of at the next regular times, in its session and
+        with all that spares it. A tier that was just polled isn't polled again. The
+        answer comes when what was read is stored, after at most half a minute.
+        RESOURCE_EXHAUSTED if it was asked for the same device some seconds ago,
+        UNAVAILABLE if the device has no session: the message says why, and when it
+        is tried next.
+        """
 
     @_abc_1.abstractmethod
     def ListInterfaces(

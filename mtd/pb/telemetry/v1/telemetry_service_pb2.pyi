@@ -544,3 +544,35 @@ class ListSnapshotVersionsResponse(_message.Message):
     versions: _containers.RepeatedCompositeFieldContainer[SnapshotVersion]
     next_page_token: str
     def __init__(self, versions: _Optional[_Iterable[_Union[SnapshotVersion, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class QueryHealthRequest(_message.Message):
+    __slots__ = ("device", "seconds", "end_us")
+    DEVICE_FIELD_NUMBER: _ClassVar[int]
+    SECONDS_FIELD_NUMBER: _ClassVar[int]
+    END_US_FIELD_NUMBER: _ClassVar[int]
+    device: str
+    seconds: int
+    end_us: int
+    def __init__(self, device: _Optional[str] = ..., seconds: _Optional[int] = ..., end_us: _Optional[int] = ...) -> None: ...
+
+class HealthSegment(_message.Message):
+    __slots__ = ("from_us", "to_us", "status", "reason")
+    FROM_US_FIELD_NUMBER: _ClassVar[int]
+    TO_US_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    from_us: int
+    to_us: int
+    status: _device_pb2.DeviceStatus
+    reason: str
+    def __init__(self, from_us: _Optional[int] = ..., to_us: _Optional[int] = ..., status: _Optional[_Union[_device_pb2.DeviceStatus, str]] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class QueryHealthResponse(_message.Message):
+    __slots__ = ("start_us", "end_us", "segments")
+    START_US_FIELD_NUMBER: _ClassVar[int]
+    END_US_FIELD_NUMBER: _ClassVar[int]
+    SEGMENTS_FIELD_NUMBER: _ClassVar[int]
+    start_us: int
+    end_us: int
+    segments: _containers.RepeatedCompositeFieldContainer[HealthSegment]
+    def __init__(self, start_us: _Optional[int] = ..., end_us: _Optional[int] = ..., segments: _Optional[_Iterable[_Union[HealthSegment, _Mapping]]] = ...) -> None: ...

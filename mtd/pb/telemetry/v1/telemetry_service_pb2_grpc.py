@@ -45,6 +45,11 @@ class TelemetryServiceStub:
                 request_serializer=mtd_dot_pb_dot_telemetry_dot_v1_dot_telemetry__service__pb2.QueryRangeRequest.SerializeToString,
                 response_deserializer=mtd_dot_pb_dot_telemetry_dot_v1_dot_telemetry__service__pb2.QueryRangeResponse.FromString,
                 _registered_method=True)
+        self.QueryHealth = channel.unary_unary(
+                '/mtd.pb.telemetry.v1.TelemetryService/QueryHealth',
+                request_serializer=mtd_dot_pb_dot_telemetry_dot_v1_dot_telemetry__service__pb2.QueryHealthRequest.SerializeToString,
+                response_deserializer=mtd_dot_pb_dot_telemetry_dot_v1_dot_telemetry__service__pb2.QueryHealthResponse.FromString,
+                _registered_method=True)
         self.QueryLatest = channel.unary_unary(
                 '/mtd.pb.telemetry.v1.TelemetryService/QueryLatest',
                 request_serializer=mtd_dot_pb_dot_telemetry_dot_v1_dot_telemetry__service__pb2.QueryLatestRequest.SerializeToString,
@@ -118,6 +123,14 @@ class TelemetryServiceServicer:
         """Reads stored values of one device over a time range, as stored or in
         buckets of equal width. Too much of it fails with INVALID_ARGUMENT, too
         many at a time with RESOURCE_EXHAUSTED; the message says what to do.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def QueryHealth(self, request, context):
+        """Tells how a device was over a time: segments without gaps, from the outcomes
+        of its polls.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -208,6 +221,11 @@ def add_TelemetryServiceServicer_to_server(servicer, server):
                     servicer.QueryRange,
                     request_deserializer=mtd_dot_pb_dot_telemetry_dot_v1_dot_telemetry__service__pb2.QueryRangeRequest.FromString,
                     response_serializer=mtd_dot_pb_dot_telemetry_dot_v1_dot_telemetry__service__pb2.QueryRangeResponse.SerializeToString,
+            ),
+            'QueryHealth': grpc.unary_unary_rpc_method_handler(
+                    servicer.QueryHealth,
+                    request_deserializer=mtd_dot_pb_dot_telemetry_dot_v1_dot_telemetry__service__pb2.QueryHealthRequest.FromString,
+                    response_serializer=mtd_dot_pb_dot_telemetry_dot_v1_dot_telemetry__service__pb2.QueryHealthResponse.SerializeToString,
             ),
             'QueryLatest': grpc.unary_unary_rpc_method_handler(
                     servicer.QueryLatest,
@@ -315,6 +333,33 @@ class TelemetryService:
             '/mtd.pb.telemetry.v1.TelemetryService/QueryRange',
             mtd_dot_pb_dot_telemetry_dot_v1_dot_telemetry__service__pb2.QueryRangeRequest.SerializeToString,
             mtd_dot_pb_dot_telemetry_dot_v1_dot_telemetry__service__pb2.QueryRangeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def QueryHealth(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/mtd.pb.telemetry.v1.TelemetryService/QueryHealth',
+            mtd_dot_pb_dot_telemetry_dot_v1_dot_telemetry__service__pb2.QueryHealthRequest.SerializeToString,
+            mtd_dot_pb_dot_telemetry_dot_v1_dot_telemetry__service__pb2.QueryHealthResponse.FromString,
             options,
             channel_credentials,
             insecure,

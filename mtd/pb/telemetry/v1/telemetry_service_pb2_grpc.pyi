@@ -47,6 +47,10 @@ class TelemetryServiceStub:
     buckets of equal width. Too much of it fails with INVALID_ARGUMENT, too
     many at a time with RESOURCE_EXHAUSTED; the message says what to do.
     """
+    QueryHealth: _grpc.UnaryUnaryMultiCallable[_telemetry_service_pb2.QueryHealthRequest, _telemetry_service_pb2.QueryHealthResponse]
+    """Tells how a device was over a time: segments without gaps, from the outcomes
+    of its polls.
+    """
     QueryLatest: _grpc.UnaryUnaryMultiCallable[_telemetry_service_pb2.QueryLatestRequest, _telemetry_service_pb2.QueryLatestResponse]
     """Reads the newest values of the selected series once. The answer may be
     some seconds old: it says how many.
@@ -91,6 +95,10 @@ class TelemetryServiceAsyncStub(TelemetryServiceStub):
     """Reads stored values of one device over a time range, as stored or in
     buckets of equal width. Too much of it fails with INVALID_ARGUMENT, too
     many at a time with RESOURCE_EXHAUSTED; the message says what to do.
+    """
+    QueryHealth: _aio.UnaryUnaryMultiCallable[_telemetry_service_pb2.QueryHealthRequest, _telemetry_service_pb2.QueryHealthResponse]  # type: ignore[assignment]
+    """Tells how a device was over a time: segments without gaps, from the outcomes
+    of its polls.
     """
     QueryLatest: _aio.UnaryUnaryMultiCallable[_telemetry_service_pb2.QueryLatestRequest, _telemetry_service_pb2.QueryLatestResponse]  # type: ignore[assignment]
     """Reads the newest values of the selected series once. The answer may be
@@ -145,6 +153,16 @@ class TelemetryServiceServicer(metaclass=_abc_1.ABCMeta):
         """Reads stored values of one device over a time range, as stored or in
         buckets of equal width. Too much of it fails with INVALID_ARGUMENT, too
         many at a time with RESOURCE_EXHAUSTED; the message says what to do.
+        """
+
+    @_abc_1.abstractmethod
+    def QueryHealth(
+        self,
+        request: _telemetry_service_pb2.QueryHealthRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_telemetry_service_pb2.QueryHealthResponse, _abc.Awaitable[_telemetry_service_pb2.QueryHealthResponse]]:
+        """Tells how a device was over a time: segments without gaps, from the outcomes
+        of its polls.
         """
 
     @_abc_1.abstractmethod
