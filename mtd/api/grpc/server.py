@@ -262,5 +262,5 @@ def _options(config: GrpcConfig, parts: Sequence[ServicePart]) -> list[tuple[str
         ("grpc.keepalive_time_ms", int(config.keepalive_s * 1000)),
         ("grpc.keepalive_timeout_ms", int(config.keepalive_timeout_s * 1000)),
         ("grpc.keepalive_permit_without_calls", 1),
-        ("grpc.http2.min_recv_ping_interval_without_data_ms", int(config.min_client_ping_s * 1000)),
+        ("grpc.http2.min_ping_interval_without_data_ms", int(config.min_client_ping_s * 1000)),
     ]

@@ -365,3 +365,23 @@ def test_events_until_now_end() -> None:
             assert got == [1, 2, 3]
 
     run_async(main())
+
+
+@pytest.mark.parametrize(("least_s", "is_kept"), [(0.05, True), (60.0, False)])
+def test_who_only_listens_may_ping_as_often_as_the_settings_say(least_s: float, is_kept: bool) -> None:
+    pings = [("grpc.keepalive_time_ms", 100), ("grpc.http2.max_pings_without_data", 0)]
+
+    async def main() -> None:
+        async with opened(pings, min_client_ping_s=least_s) as door:
+            stream = door.telemetry.StreamEvents(telemetry_pb.StreamEventsRequest(only_new=True))
+            await stream.initial_metadata()
+            ended = asyncio.ensure_future(stream.read())
+            await asyncio.wait([ended], timeout=2.0)
+            if is_kept:
+                assert not ended.done()  # a door that counts them wrongly closes after three
+                stream.cancel()
+            with pytest.raises((asyncio.CancelledError, grpc.aio.AioRpcError)) as failed:
+                await ended
+            assert is_kept or "too many pings" in str(failed.value).lower()
+
+    run_async(main())
