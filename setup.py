@@ -83,6 +83,9 @@ TRACING = [
     "opentelemetry-sdk>=1.40,<2",
 ]
 
+# The bridge of the Odoo addon tells Prometheus how it fares. The addon itself needs the client only.
+ODOO = ["prometheus-client>=0.21"]
+
 # The contract that an egg is held to, for authors of eggs.
 TESTING = [
     "hypothesis>=6.120",
@@ -124,6 +127,8 @@ DEV = [
     # Files of what is known of addresses, as tests need them.
     "mmdb-writer>=0.2.5",
     "psutil>=7",
+    # What OCA asks of an addon; it needs no Odoo.
+    "pylint-odoo>=10,<11",
     "pytest-cov>=6",
     "pytest-timeout>=2.3",
     "pytest-twisted>=1.14.3",
@@ -173,6 +178,7 @@ setup(
         "daemon": DAEMON,
         "lab": LAB,
         "export": [*TERMINAL, *EXPORT],
+        "odoo": ODOO,
         "testing": TESTING,
         "tracing": TRACING,
         "dev": sorted({*DAEMON, *LAB, *EXPORT, *TESTING, *TRACING, *DEV}),

@@ -10,7 +10,8 @@ import { compileTemplates, filesBelow, templateModule } from "./console_template
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "..");
 const app = path.join(root, "mtd/api/console/app");
-const shared = path.join(root, "odoo_addon/mikrotik_monitoring/static/src");
+// What both hosts show. The other folders beside it are Odoo's own.
+const shared = path.join(root, "odoo_addon/mikrotik_monitoring/static/src/components");
 const dist = path.join(root, "mtd/api/console/dist");
 // Written aside and moved: a daemon that serves meanwhile never sees half of it, and keeps what it has during the
 // moment between the two moves.
@@ -80,7 +81,10 @@ async function writeLicences(inputs) {
 }
 
 async function bundleStyles() {
-  const files = [...(await filesBelow(path.join(app, "styles"), ".css")), ...(await filesBelow(shared, ".css"))];
+  // What all components have in common comes first: pages may change it.
+  const common = path.join(shared, "common.css");
+  const components = (await filesBelow(shared, ".css")).filter((file) => file !== common);
+  const files = [common, ...(await filesBelow(path.join(app, "styles"), ".css")), ...components];
   const contents = files.map((file) => `@import ${JSON.stringify(file)};`).join("\n");
   const result = await esbuild.build({
     stdin: { contents, loader: "css", resolveDir: root },

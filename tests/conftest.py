@@ -17,7 +17,7 @@ settings.load_profile("mtd")
 os.environ.pop("COLUMNS", None)
 
 # Folders whose tests share a daemon.
-TOGETHER = ("tests/e2e/console", "tests/witnesses")
+TOGETHER = ("tests/e2e/console", "tests/odoo", "tests/witnesses")
 
 
 @pytest.hookimpl(optionalhook=True)

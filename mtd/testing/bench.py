@@ -11,6 +11,7 @@ from mtd.testing.failover.command import failover
 from mtd.testing.faults.bench import faults
 from mtd.testing.flows.command import flow
 from mtd.testing.jetstream.command import jetstream
+from mtd.testing.odoo.command import odoo
 from mtd.testing.outage.command import outage
 from mtd.testing.poll_bench import PollPlan, measure_polling, running_lab
 from mtd.testing.syslog.command import syslog
@@ -283,7 +284,7 @@ def _fleet(routers: int, interfaces: int) -> tuple[str, ...]:
     return ("--scenario", "fleet", "--routers", str(routers), "--interfaces", str(interfaces))
 
 
-for _command in (*COMMANDS, faults, flow, outage, jetstream, failover, traces, syslog):
+for _command in (*COMMANDS, faults, flow, outage, jetstream, failover, traces, syslog, odoo):
     main.add_command(_command)
 
 

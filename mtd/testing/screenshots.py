@@ -34,7 +34,7 @@ _TROUBLE_SHOWS_S = 60.0
 # A minute of flows is shown when it is over.
 _FLOWS_COME_S = 120.0
 # One router of the scenario refuses its password, and one may be away.
-_POLLED_AT_LEAST = 20
+POLLED_AT_LEAST = 20
 _LOADED = "[data-testid=connection][data-phase=live]"
 
 
@@ -170,13 +170,13 @@ def _running(url: str | None, say: Callable[[str], None]) -> Iterator[Shown]:
         return
     with tempfile.TemporaryDirectory(prefix="mtd-pictures-") as made:
         Path(made).chmod(0o711)
-        plan = _plan()
+        plan = isp_plan()
         with running_stage(Path(made), plan, say) as (stage, _):
-            wait_for_first_polls(stage, _POLLED_AT_LEAST, say)
-            yield Shown(stage.console_url, lambda: _make_trouble(stage))
+            wait_for_first_polls(stage, POLLED_AT_LEAST, say)
+            yield Shown(stage.console_url, lambda: make_trouble(stage))
 
 
-def _plan() -> Plan:
+def isp_plan() -> Plan:
     """Return the ISP's routers, which send their logs and tell of flows."""
     syslog, flows = free_port(), free_port()
     sending = ("--own-addresses", "--syslog", f"127.0.0.1:{syslog}", "--flows", f"127.0.0.1:{flows}")
@@ -189,7 +189,8 @@ def _plan() -> Plan:
     )
 
 
-def _make_trouble(stage: Stage) -> None:
+def make_trouble(stage: Stage) -> None:
+    """Let some of the ISP's routers be in trouble."""
     with LabControl(**stage.lab_state()["control"]) as control:
         for router, kind, settings in TROUBLE:
             control.inject(router, kind, **settings)

@@ -19,12 +19,44 @@ const { TimeChart } = await import("#shared/components/time_chart/time_chart.js"
 const { DeviceCost } = await import(`${APP}/pages/device/device_cost.js`);
 const { interfaceRows } = await import("#shared/lib/interfaces.js");
 
+const ODOO = path.join(SHARED, "odoo");
+
 test("shared files import OWL and their own kind only, as Odoo's loader wants them", async () => {
   for (const file of await filesBelow(SHARED, ".js")) {
     const text = await readFile(file, "utf8");
+    const own = file.startsWith(ODOO); // Odoo's own may import its web client, too
     assert.equal(text.split("\n")[0], "/** @odoo-module **/", file);
     const targets = [...text.matchAll(/(?:from|import)\s*\(?"([^"]+)"/g)].map(([, target]) => target);
-    for (const target of targets) assert.match(target, /^(@odoo\/owl$|\.\.?\/)/, `${file} imports ${target}`);
+    for (const target of targets) {
+      assert.match(target, own ? /^(@odoo\/owl$|@web\/|\.\.?\/)/ : /^(@odoo\/owl$|\.\.?\/)/, `${file} imports ${target}`);
+      if (!own) assert.ok(!path.resolve(path.dirname(file), target).startsWith(ODOO), `${file} imports ${target}`);
+    }
+  }
+});
+
+test("the addon's manifest names each file that Odoo's own scripts need", async () => {
+  const addon = path.dirname(path.dirname(SHARED));
+  const manifest = await readFile(path.join(addon, "__manifest__.py"), "utf8");
+  const named = [...manifest.matchAll(/"mikrotik_monitoring\/(static\/src\/[^"]+)"/g)].map(([, file]) => path.join(addon, file));
+  assert.equal(new Set(named).size, named.length);
+  for (const ending of [".js", ".xml", ".css", ".scss"]) {
+    for (const file of await filesBelow(ODOO, ending)) assert.ok(named.includes(file), `${file} isn't in the manifest`);
+  }
+  for (const file of named) {
+    const text = await readFile(file, "utf8"); // it is there
+    if (!file.endsWith(".js")) continue;
+    for (const [, target] of text.matchAll(/from "(\.[^"]+)"/g)) {
+      const wanted = path.resolve(path.dirname(file), target);
+      assert.ok(named.includes(wanted), `${file} imports ${target}, which isn't in the manifest`);
+    }
+    for (const [, name] of text.matchAll(/static template = "mikrotik_monitoring\.([^"]+)"/g)) {
+      const folder = path.dirname(file);
+      const beside = named.filter((one) => path.dirname(one) === folder && one.endsWith(".xml"));
+      const texts = await Promise.all(beside.map((one) => readFile(one, "utf8")));
+      assert.ok(texts.some((one) => one.includes(`t-name="mikrotik_monitoring.${name}"`)), `the template ${name} isn't in the manifest`);
+      const styles = (await filesBelow(folder, ".css")).filter((one) => path.dirname(one) === folder);
+      for (const style of styles) assert.ok(named.includes(style), `${style} isn't in the manifest`);
+    }
   }
 });
 

@@ -4,7 +4,7 @@ import { layOut } from "../../mtd/api/console/app/pages/flows/sankey.js";
 import { stackOf, tickText, ticksOf } from "../../mtd/api/console/app/pages/flows/stack.js";
 import { fieldOf, keyText, paceOf, timeOf } from "../../mtd/api/console/app/pages/flows/flow_text.js";
 import { FlowRecords } from "../../mtd/api/console/app/services/flow_records.js";
-import { PageReading } from "../../mtd/api/console/app/services/page_reading.js";
+import { PageReading } from "#shared/lib/page_reading.js";
 import { Recent } from "../../mtd/api/console/app/services/recent.js";
 import { StandingTime } from "./kit.mjs";
 

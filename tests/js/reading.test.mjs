@@ -4,10 +4,10 @@ import { test } from "node:test";
 import { DetailModel } from "#shared/lib/detail.js";
 import { Ring } from "#shared/lib/ring.js";
 import { DeviceSource } from "../../mtd/api/console/app/pages/device/device_source.js";
-import { TrafficFeed } from "../../mtd/api/console/app/pages/device/traffic_feed.js";
+import { TrafficFeed } from "#shared/lib/traffic_feed.js";
 import { EventLog } from "../../mtd/api/console/app/services/event_log.js";
 import { Refusal } from "../../mtd/api/console/app/services/http.js";
-import { Reading } from "../../mtd/api/console/app/services/reading.js";
+import { Reading } from "#shared/lib/reading.js";
 import { StandingTime } from "./kit.mjs";
 
 const settled = () => new Promise((done) => setImmediate(done));

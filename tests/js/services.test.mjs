@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Clock } from "#shared/lib/clock.js";
 import { EventLog } from "../../mtd/api/console/app/services/event_log.js";
-import { backoffMs } from "../../mtd/api/console/app/services/backoff.js";
+import { backoffMs } from "#shared/lib/backoff.js";
 import { LiveChannel } from "../../mtd/api/console/app/services/live.js";
 import { formatHash, parseHash } from "../../mtd/api/console/app/services/router.js";
 import { Store } from "../../mtd/api/console/app/services/store.js";

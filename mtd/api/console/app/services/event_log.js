@@ -1,5 +1,6 @@
 import { Emitter } from "#shared/lib/emitter.js";
-import { Reading } from "./reading.js";
+import { mergeEvents } from "#shared/lib/events.js";
+import { Reading } from "#shared/lib/reading.js";
 
 const PAGE = 100;
 
@@ -72,11 +73,7 @@ export class EventLog extends Emitter {
   }
 
   _merge(events, older = false) {
-    const all = new Map([...this.events, ...events].map((event) => [String(event.position), event]));
-    // What both a poll and a log line tell is told again when the second of them has come; the newest telling counts.
-    const tellings = [...all.values()].filter(({ replaces }) => replaces?.length).sort((a, b) => Number(b.position) - Number(a.position));
-    for (const { position, replaces } of tellings) if (all.has(String(position))) for (const old of replaces) all.delete(String(old));
-    const ordered = [...all.values()].sort((a, b) => b.t_us - a.t_us || Number(b.position) - Number(a.position));
+    const ordered = mergeEvents(this.events, events);
     // Who asks for older ones wants them kept; what comes by itself pushes out the oldest.
     if (older) this._most = Math.max(this._most, ordered.length);
     this.events = ordered.slice(0, this._most);

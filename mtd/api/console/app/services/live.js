@@ -1,5 +1,5 @@
 import { Emitter } from "#shared/lib/emitter.js";
-import { backoffMs } from "./backoff.js";
+import { backoffMs } from "#shared/lib/backoff.js";
 
 const VIEW_DEBOUNCE_MS = 120;
 // The daemon sends ranks every five seconds: so long without a word means that the way is broken.

@@ -1,5 +1,5 @@
 import { Emitter } from "#shared/lib/emitter.js";
-import { Reading } from "./reading.js";
+import { Reading } from "#shared/lib/reading.js";
 
 const PAGE = 100;
 const MOST = 2000;

@@ -15,7 +15,7 @@ import { kpis } from "#shared/lib/kpis.js";
 import { DeviceCost } from "./device_cost.js";
 import { DeviceFacts } from "./device_facts.js";
 import { DeviceSource } from "./device_source.js";
-import { TrafficPanel } from "./traffic_panel.js";
+import { TrafficPanel } from "#shared/components/traffic_panel/traffic_panel.js";
 
 const HEALTH_US = 86400e6;
 

@@ -3,7 +3,7 @@ import { useDocument, useListener, useRedraw } from "#shared/components/hooks.js
 import { LastUpdate } from "#shared/components/last_update/last_update.js";
 import { count, dateTime, duration, known } from "#shared/lib/format.js";
 import { isStale } from "#shared/lib/freshness.js";
-import { PageReading } from "../../services/page_reading.js";
+import { PageReading } from "#shared/lib/page_reading.js";
 import { Recent } from "../../services/recent.js";
 import { ExporterTable } from "./exporter_table.js";
 import { SenderTables } from "./sender_tables.js";

@@ -1,6 +1,6 @@
 import { onWillUnmount, onWillUpdateProps, useComponent } from "@odoo/owl";
 import { useDocument, useListener, useRedraw } from "#shared/components/hooks.js";
-import { PageReading } from "../../services/page_reading.js";
+import { PageReading } from "#shared/lib/page_reading.js";
 
 const AGAIN_MS = 30000;
 

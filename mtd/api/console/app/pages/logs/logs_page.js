@@ -1,6 +1,6 @@
 import { Component, onWillUnmount } from "@odoo/owl";
-import { EventList } from "#shared/components/event_list/event_list.js";
 import { useDocument, useListener, useRedraw } from "#shared/components/hooks.js";
+import { LogTail } from "#shared/components/log_tail/log_tail.js";
 import { SearchField } from "#shared/components/search_field/search_field.js";
 import { LogLines } from "../../services/log_lines.js";
 import { formatHash } from "../../services/router.js";
@@ -11,18 +11,11 @@ const SEVERITIES = [
   { key: "6", label: "All but debug", style: "info" },
 ];
 const TYPING_MS = 300;
-const CRITICAL = 2;
-const WARNING = 4;
-
-const styleOf = (severity) => {
-  if (severity === null || severity > WARNING) return "info";
-  return severity <= CRITICAL ? "critical" : "warning";
-};
 
 /** What routers wrote in their logs and sent over syslog, as it comes. */
 export class LogsPage extends Component {
   static template = "console.LogsPage";
-  static components = { EventList, SearchField };
+  static components = { LogTail, SearchField };
   static props = {};
 
   setup() {
@@ -62,18 +55,6 @@ export class LogsPage extends Component {
     this.asked = asked;
     this.log.want(wanted);
     this.render();
-  }
-
-  get lines() {
-    return this.log.lines.map((line) => ({
-      position: line.position,
-      t_us: line.t_us,
-      device_id: line.device_id,
-      device: line.device || line.sender,
-      type: line.event_type,
-      severity: styleOf(line.severity),
-      message: [line.topics.join(","), line.text].filter(Boolean).join(" ") + (line.repeats ? ` (and ${line.repeats} times more)` : ""),
-    }));
   }
 
   get empty() {

@@ -38,6 +38,7 @@ export class InterfaceTable extends Component {
     intervals: { type: Object, optional: true }, // seconds between reads by tier
     selected: { type: String, optional: true },
     onSelect: { type: Function, optional: true },
+    empty: { type: String, optional: true }, // what is said where there are none
   };
 
   raw = raw;

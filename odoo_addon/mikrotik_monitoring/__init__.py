@@ -1,0 +1,2 @@
+from . import cli, controllers, models, wizard
+from .hooks import uninstall_hook

@@ -1,0 +1,81 @@
+"""The clients of this process, one per connection and deadline, and what is known of mtd being away.
+
+A client is made by the first call of the process that needs it, never before a fork, and never in the
+process that serves websockets: a call that blocks there would hold up every browser.
+"""
+
+import os
+import threading
+import time
+
+AWAY_S = 30.0
+"""For how long nobody waits for an mtd that couldn't be reached."""
+
+_AWAY_CODES = frozenset({"UNAVAILABLE", "DEADLINE_EXCEEDED"})
+
+
+def make_client(options, timeout_s):
+    """Return a client of mtd. The seam at which tests put theirs."""
+    from mtd.client import MtdClient
+
+    return MtdClient(timeout_s=timeout_s, **options)
+
+
+class Clients:
+    """Clients by connection, made anew when their settings, files or process change. Threads share them."""
+
+    def __init__(self):
+        self._lock = threading.Lock()
+        self._pid = 0
+        self._clients = {}
+
+    def get(self, key, fingerprint, options, timeout_s):
+        """Return the client of a connection whose calls take so long at most.
+
+        ``options`` is a function: it is asked when a client has to be made.
+        """
+        with self._lock:
+            if self._pid != os.getpid():
+                # Clients of the process that forked aren't ours to close.
+                self._pid, self._clients = os.getpid(), {}
+            known, client = self._clients.get((key, timeout_s), (None, None))
+            if known == fingerprint:
+                return client
+            self._drop(key, but=fingerprint)
+            client = make_client(options(), timeout_s)
+            self._clients[key, timeout_s] = (fingerprint, client)
+            return client
+
+    def forget(self, key):
+        """Close the clients of a connection."""
+        with self._lock:
+            if self._pid == os.getpid():
+                self._drop(key)
+
+    def _drop(self, key, but=None):
+        stale = [one for one, (known, _) in self._clients.items() if one[0] == key and known != but]
+        for one in stale:
+            self._clients.pop(one)[1].close()
+
+
+class Breaker:
+    """Which connections lead nowhere at the moment, as far as this process has seen."""
+
+    def __init__(self, clock=time.monotonic):
+        self._clock = clock
+        self._away_until = {}
+
+    def note(self, key, code=""):
+        """Take in how a call ended: the code of its error, empty for an answer."""
+        if code in _AWAY_CODES:
+            self._away_until[key] = self._clock() + AWAY_S
+        elif not code:
+            self._away_until.pop(key, None)
+
+    def is_open(self, key):
+        """Return whether mtd was away within the last half minute, and hasn't answered since."""
+        return self._away_until.get(key, 0.0) > self._clock()
+
+
+CLIENTS = Clients()
+BREAKER = Breaker()

@@ -1,0 +1,127 @@
+import logging
+import time
+from datetime import timedelta
+
+import odoo
+from odoo import SUPERUSER_ID, api, fields, models
+from odoo.exceptions import UserError
+
+from .sync_parts import delay_s
+
+_logger = logging.getLogger(__name__)
+
+INLINE_RECORDS = 20
+INLINE_S = 3.0
+_KEPT_DAYS = 30
+
+
+class MikrotikDeviceRemoval(models.Model):
+    """A device that was deleted here and has to go from mtd too. Kept for a month as a record of it."""
+
+    _name = "mikrotik.device.removal"
+    _description = "MikroTik Monitoring: Device to be removed from mtd"
+    _order = "id desc"
+
+    name = fields.Char(required=True, readonly=True)
+    mtd_id = fields.Char(string="ID in mtd", required=True, readonly=True, index=True)
+    company_id = fields.Many2one("res.company", required=True, readonly=True, index=True)
+    state = fields.Selection(
+        [("pending", "Waiting"), ("done", "Removed"), ("failed", "Refused")],
+        required=True,
+        default="pending",
+        readonly=True,
+    )
+    error = fields.Char(readonly=True)
+    attempts = fields.Integer(readonly=True)
+    next_at = fields.Datetime(string="Next try at", readonly=True, default=fields.Datetime.now)
+
+    @api.model
+    def _remember(self, devices):
+        """Note devices that are about to be deleted, and tell mtd after the commit."""
+        # sudo: nobody writes these by hand.
+        removals = self.sudo().create(
+            [
+                {"name": device.name, "mtd_id": device.mtd_id, "company_id": device.company_id.id}
+                for device in devices
+                if device.mtd_id
+            ]
+        )
+        if removals:
+            ids = removals.ids
+            self.env.cr.postcommit.add(lambda: self._push_inline(ids))
+
+    @api.model
+    def _waiting(self, company):
+        """Return the ids in mtd of devices that are to be removed from it."""
+        domain = [("company_id", "=", company.id), ("state", "!=", "done")]
+        # sudo: for reconciliation.
+        return set(self.sudo().search(domain).mapped("mtd_id"))
+
+    @api.model
+    def _push_inline(self, ids):
+        """Remove within a user's request, who has to wait for it."""
+        if odoo.evented:
+            return
+        started = time.monotonic()
+        try:
+            with self.env.registry.cursor() as cr:
+                env = api.Environment(cr, SUPERUSER_ID, {})
+                for record in env[self._name].browse(ids[:INLINE_RECORDS]):
+                    left_s = round(INLINE_S - (time.monotonic() - started))
+                    if left_s < 1:
+                        break
+                    record._push(left_s)
+        except Exception:
+            # The user's deletion is committed: what is left is done by `_push_due`.
+            _logger.exception("devices can't be removed from mtd now")
+
+    @api.model
+    def _push_due(self, limit=50):
+        """Remove from mtd what waits and is due. Returns how many were tried."""
+        domain = [("state", "!=", "done"), ("next_at", "<=", fields.Datetime.now())]
+        # sudo: for the cron job and the bridge.
+        return sum(record._push() for record in self.sudo().search(domain, limit=limit, order="next_at"))
+
+    def _push(self, deadline_s=3):
+        """Remove one from mtd. Returns whether it was tried."""
+        from mtd.client import MtdClientError
+
+        self.ensure_one()
+        connection = self.env["mikrotik.connection"]._of_company(self.company_id)
+        if not connection._is_set_up() or connection._is_away():
+            return False
+        done = {"state": "done", "error": False, "next_at": False}
+        try:
+            connection._call(lambda client: client.delete_device(self.mtd_id), deadline_s)
+            self.write(done)
+        except MtdClientError as error:
+            self.write(done if error.code == "NOT_FOUND" else self._failed(connection, error))
+        except UserError as error:  # the connection isn't complete
+            next_at = fields.Datetime.now() + timedelta(seconds=delay_s(None))
+            self.write({"state": "failed", "error": str(error), "next_at": next_at})
+        return True
+
+    def _failed(self, connection, error):
+        wait_s = delay_s(self.attempts if error.is_retryable else None)
+        return {
+            "state": "pending" if error.is_retryable else "failed",
+            "error": connection._words(error),
+            "attempts": self.attempts + 1,
+            "next_at": fields.Datetime.now() + timedelta(seconds=wait_s),
+        }
+
+    def action_push(self):
+        """Try now."""
+        self.env["mikrotik.device"].check_access_rights("unlink")
+        self.check_access_rights("read")
+        self.check_access_rule("read")
+        # sudo: nobody writes these by hand; who may delete devices may see to it that it is done.
+        for record in self.sudo().filtered(lambda one: one.state != "done"):
+            record._push()
+        return True
+
+    @api.autovacuum
+    def _gc_done(self):
+        before = fields.Datetime.now() - timedelta(days=_KEPT_DAYS)
+        # sudo: a job of the server, over all companies.
+        self.sudo().search([("state", "=", "done"), ("write_date", "<", before)], limit=1000).unlink()
