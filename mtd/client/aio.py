@@ -99,10 +99,12 @@ class AsyncMtdClient:
     async def list_devices(self, *, site: str = "", group: str = "") -> list[Device]:
         """Return all devices, by name; those of a site and of a group, where one is given."""
         devices, token = await self._call(requests.list_page("", site, group))
-        while token:
+        for _ in range(requests.MOST_PAGES):
+            if not token:
+                return devices
             more, token = await self._call(requests.list_page(token, site, group))
             devices += more
-        return devices
+        raise requests.endless()
 
     async def update_device(
         self, device: str, *, password: str | None = None, revision: int = 0, **settings: Unpack[Settings]

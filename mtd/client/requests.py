@@ -42,6 +42,8 @@ INVENTORY = "inventory"
 TELEMETRY = "telemetry"
 
 PAGE_SIZE = 500
+MOST_PAGES = 1000
+"""Of one list: a server that never ends would fill the memory of who asks."""
 
 POSITION_KEY = "mtd-position"
 """Initial metadata of StreamEvents: the position that the stream begins behind."""
@@ -277,6 +279,13 @@ def snapshot_versions(
         device=device, kind=kind, limit=limit, before_us=0 if before is None else microseconds(before)
     )
     return Call(TELEMETRY, "ListSnapshotVersions", request, snapshot_versions_of)
+
+
+def endless() -> MtdClientError:
+    """Return the error of a list that doesn't end."""
+    return MtdClientError(
+        f"the list has more than {MOST_PAGES} pages", code="OUT_OF_RANGE", reason="TOO_LONG"
+    )
 
 
 def latest_request(devices: Sequence[str], metrics: Sequence[str]) -> telemetry_pb.StreamLatestRequest:

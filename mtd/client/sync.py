@@ -94,10 +94,12 @@ class MtdClient:
     def list_devices(self, *, site: str = "", group: str = "") -> list[Device]:
         """Return all devices, by name; those of a site and of a group, where one is given."""
         devices, token = self._call(requests.list_page("", site, group))
-        while token:
+        for _ in range(requests.MOST_PAGES):
+            if not token:
+                return devices
             more, token = self._call(requests.list_page(token, site, group))
             devices += more
-        return devices
+        raise requests.endless()
 
     def update_device(
         self, device: str, *, password: str | None = None, revision: int = 0, **settings: Unpack[Settings]

@@ -15,7 +15,7 @@ from mtd.storage.txn import Row, Transaction
 MAX_CHANGES = 2000
 MAX_OUTCOMES = 200
 MAX_OUTAGES = 500
-"""Of mtd itself, from the start of the span on: an hour of a daemon that can't stay up."""
+"""Of what watched the device, the newest of the span: an hour of a daemon that can't stay up."""
 
 TOO_MANY = "more changes than are shown: look at a shorter time"
 
@@ -40,15 +40,24 @@ SELECT to_us(ts_collected), outcome, status, reason, poll_group, consecutive_fai
 FROM device_health WHERE {_IN_SPAN} ORDER BY ts_collected DESC, seq DESC LIMIT %s
 """  # noqa: S608
 
+# The logs of those that watched the device. The last one before the span, too.
+_LOGS = f"""
+SELECT DISTINCT log_id FROM device_health WHERE {_IN_SPAN}
+UNION
+(SELECT log_id FROM device_health WHERE tenant_id = %s AND device_id = %s AND ts_collected < %s
+ ORDER BY ts_collected DESC, seq DESC LIMIT 1)
+"""  # noqa: S608
 # Also the last one before the span: nothing may be known of the device since.
 _STARTS = """
 (SELECT ts_collected, old_value, log_id FROM event
  WHERE device_id IS NULL AND event_type = %(started)s AND ts_collected < %(start)s
+   AND log_id = ANY (%(logs)s::uuid[])
  ORDER BY ts_collected DESC LIMIT 1)
 UNION ALL
 (SELECT ts_collected, old_value, log_id FROM event
  WHERE device_id IS NULL AND event_type = %(started)s AND ts_collected >= %(start)s
- ORDER BY ts_collected LIMIT %(most)s)
+   AND log_id = ANY (%(logs)s::uuid[])
+ ORDER BY ts_collected DESC LIMIT %(most)s)
 """
 # Only of the collector that watched it.
 _OUTAGES = """
@@ -100,7 +109,7 @@ class HealthQueries:
         """
         start, end = _time(start_us), _time(end_us)
         span = (tenant_id, device_id, start, end)
-        starts = await self._starts(start)
+        starts = await self._starts(start, await self._logs(tenant_id, span))
         named = {
             "tenant": tenant_id,
             "device": device_id,
@@ -136,9 +145,19 @@ class HealthQueries:
         segments = segments_of(told, end_us)
         return HealthHistory(start_us, end_us, segments, [_outcome(row) for row in outcomes])
 
-    async def _starts(self, since: dt.datetime) -> list[Row]:
-        """Return when collectors started since a time, and once before: when, until when they watched before, their logs."""
-        named = {"started": STARTED, "start": since, "most": MAX_OUTAGES}
+    async def _logs(self, tenant_id: str, span: tuple[str, str, dt.datetime, dt.datetime]) -> list[str]:
+        """Return the logs of the collectors that watched a device in a span, and just before it."""
+
+        async def read(tx: Transaction) -> list[Row]:
+            await tx.execute(_LOGS, (*span, *span[:3]))
+            return tx.fetchall()
+
+        rows = await self._db.run("queries.health_logs", read, tenant=tenant_id)
+        return [str(row[0]) for row in rows]
+
+    async def _starts(self, since: dt.datetime, logs: list[str]) -> list[Row]:
+        """Return when these collectors started since a time, and once before: when, until when they watched, their logs."""
+        named = {"started": STARTED, "start": since, "logs": logs, "most": MAX_OUTAGES}
 
         async def read(tx: Transaction) -> list[Row]:
             await tx.execute(_STARTS, named)

@@ -8,8 +8,6 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from typing import Any, Protocol
 
-from mtd.client import MtdClientError
-
 from .backoff import Backoff
 from .figures import Figures
 from .port import PositionMoved, Store

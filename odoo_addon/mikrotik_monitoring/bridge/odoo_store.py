@@ -245,7 +245,9 @@ def _connection(record: Any) -> Connection:
         )
     if record.tls == "ca" and not record.has_ca_pem:
         return Connection(record.id, name, problem="TLS with an own CA needs the CA certificate: add it")
-    return Connection(record.id, name, record._client_options(), record.event_severity)
+    return Connection(
+        record.id, name, record._client_options(), record.event_severity, tenant=record.tenant_name or ""
+    )
 
 
 def _facts(device: Any) -> dict[str, Any]:

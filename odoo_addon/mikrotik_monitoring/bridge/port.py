@@ -16,6 +16,8 @@ class Connection:
     options: Mapping[str, Any] = field(default_factory=dict, repr=False)
     event_severity: str = "info"
     problem: str = ""
+    tenant: str = ""
+    """Whose devices the company has; empty if it never had any."""
 
 
 @dataclass(frozen=True, slots=True)

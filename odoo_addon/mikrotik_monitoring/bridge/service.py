@@ -195,10 +195,13 @@ class Bridge:
         """Report now and then; end if Odoo's work is stuck."""
         while True:
             await self._report()
-            if max(self._odoo.busy_s, self._chores.busy_s) > STUCK_AFTER_S:
+            stuck_s = max(
+                self._odoo.busy_s if self._odoo.busy_s > STUCK_AFTER_S else 0.0,
+                self._chores.busy_s if self._chores.busy_s > CHORES_STUCK_AFTER_S else 0.0,
+            )
+            if stuck_s:
                 _logger.error(
-                    "work in Odoo is stuck since %.0f s: the bridge ends, so that a new one begins",
-                    STUCK_AFTER_S,
+                    "work in Odoo is stuck since %.0f s: the bridge ends, so that a new one begins", stuck_s
                 )
                 self._exit_code = 1
                 self.stop()

@@ -158,7 +158,7 @@ class Session:
 
 def fingerprint(connection: Connection) -> str:
     """Return what changes with anything that a client reads once: settings, and the files that they name."""
-    parts = [connection.name, connection.event_severity]
+    parts = [connection.name, connection.event_severity, connection.tenant]
     for name, value in sorted(connection.options.items()):
         text = "" if callable(value) else str(value)  # a function is asked at each call
         parts.append(f"{name}={text}")

@@ -8,7 +8,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
-from mtd.client import MtdClientError
+from mtd.client import MtdClientError, identity
 
 from . import facts
 from .backoff import Backoff
@@ -33,6 +33,10 @@ STEADY_S = 30.0
 _ANSWERS = frozenset({"", "NOT_FOUND", "PERMISSION_DENIED", "UNIMPLEMENTED", "INVALID_ARGUMENT"})
 _STATUS_EVENTS = ("device.",)
 _INTERFACE_EVENTS = ("interface.",)
+
+
+class WrongTenant(Exception):
+    """The token leads to another tenant than that whose devices the company has."""
 
 
 class Tenant:
@@ -77,7 +81,7 @@ class Tenant:
         )
         loops: dict[str, Callable[[], Awaitable[None]]] = {
             "live": self._live.run,
-            "events": events.run,
+            "events": lambda: self._copy_events(events),
             "devices": lambda: self._every(DEVICES_EVERY_S, "devices", self._refresh_devices),
             "interfaces": lambda: self._every(INTERFACES_EVERY_S, "interfaces", self._refresh_interfaces),
             "lines": lambda: self._every(LINES_EVERY_S, "lines", self._refresh_lines),
@@ -85,6 +89,14 @@ class Tenant:
             "reconcile": self._reconcile,
         }
         self._tasks = [asyncio.create_task(self._keep(name, run)) for name, run in loops.items()]
+
+    async def _copy_events(self, events: EventCopy) -> None:
+        """Copy events, of the tenant whose devices the company has and of no other."""
+        if self.connection.tenant:
+            caller = await self.client.ask(identity.who_am_i())
+            if caller.tenant != self.connection.tenant:
+                raise WrongTenant(f"the token is of tenant {caller.tenant}, not of {self.connection.tenant}")
+        await events.run()
 
     async def stop(self) -> None:
         """End all of it, and close the connection."""

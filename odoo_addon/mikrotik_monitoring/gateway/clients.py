@@ -79,3 +79,5 @@ class Breaker:
 
 CLIENTS = Clients()
 BREAKER = Breaker()
+VERIFIED = {}
+"""By connection: what was shown to mtd when it said whose tenant that is."""

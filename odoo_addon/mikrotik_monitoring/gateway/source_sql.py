@@ -41,13 +41,16 @@ class Databases:
         self._lock = threading.Lock()
         self._pid = 0
         self._open = {}
+        self._busy = {}  # a slow database holds up those alone who ask it
 
     def fetch(self, key, dsn, sql, values):
         """Return all rows of a question. Raises SourceError."""
         with self._lock:
             if self._pid != os.getpid():
                 # Those of the process that forked aren't ours to close.
-                self._pid, self._open = os.getpid(), {}
+                self._pid, self._open, self._busy = os.getpid(), {}, {}
+            busy = self._busy.setdefault(key, threading.Lock())
+        with busy:
             try:
                 return self._fetch(key, dsn, sql, values)
             except psycopg2.Error as error:

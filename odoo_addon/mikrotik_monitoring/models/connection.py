@@ -172,17 +172,21 @@ class MikrotikConnection(models.Model):
         given = [self._apart(vals) for vals in vals_list]
         records = super().create([vals for vals, _secrets in given])
         for record, (_vals, texts) in zip(records, given, strict=True):
+            # Files that are there already were those of a database of this name that was dropped.
+            record._forget_secrets(secrets.NAMES)
             record._keep_secrets(texts)
         return records
 
     def write(self, vals):
         vals, texts = self._apart(vals)
+        self._check_change(vals, texts)
         if vals.keys() & {"target", "tls"} or any(texts.values()):
             vals = {"state": "unknown", "last_error": False, **vals}
         if "target" in vals:
             # It may be another mtd: events that are here already are known by their time, too.
             vals = {"event_position": "0", **vals}
         done = super().write(vals)
+        self.check_access_rule("write")  # also as they are now
         for record in self:
             record._keep_secrets(texts)
             if "target" in vals:
@@ -210,6 +214,31 @@ class MikrotikConnection(models.Model):
     @api.model
     def _secrets_root(self):
         return config.get("mtd_secrets_dir") or str(Path(config["data_dir"]) / "mikrotik_monitoring")
+
+    def _check_change(self, vals, texts):
+        """Refuse what would show a secret to somebody else, or give the connection to another company.
+
+        Who may change the connection need not know its token: it only goes where it was given for. Those who run the
+        server can read its file.
+        """
+        if self.env.su or self.env.user.has_group("base.group_system"):
+            return
+        for record in self:
+            if vals.get("company_id", record.company_id.id) != record.company_id.id:
+                raise UserError(
+                    _("A connection stays with its company: add another one for the other company.")
+                )
+            elsewhere = any(vals.get(name, record[name]) != record[name] for name in ("target", "tls"))
+            if (elsewhere or texts.get("ca_pem")) and record._is_set_up() and not texts.get("token"):
+                if not (texts.get("client_pem") and texts.get("client_key")):
+                    raise UserError(
+                        _(
+                            "With another address, encryption or CA the token has to be given again, or a certificate."
+                        )
+                    )
+                record._forget_secrets((secrets.TOKEN,))
+            elif elsewhere and not texts.get("client_key"):
+                record._forget_secrets((secrets.CERTIFICATE, secrets.KEY))
 
     @api.model
     def _apart(self, vals):
@@ -252,10 +281,15 @@ class MikrotikConnection(models.Model):
         self.check_access_rights("write")
         self.check_access_rule("write")
         for record in self:
-            folder = record._folder()
-            for file in (secrets.TOKEN, secrets.CERTIFICATE, secrets.KEY, secrets.DSN):
-                record._replace_secret(folder, file, "")
+            record._forget_secrets((secrets.TOKEN, secrets.CERTIFICATE, secrets.KEY, secrets.DSN))
             record.state = "unknown"
+
+    def _forget_secrets(self, files):
+        """Remove these files, and put them back if the transaction doesn't last."""
+        folder = self._folder()
+        for file in files:
+            if folder.has(file):
+                self._replace_secret(folder, file, "")
         self.invalidate_recordset([*WRITE_ONLY, *_HAS])
 
     # -- calls -------------------------------------------------------------------
@@ -305,28 +339,35 @@ class MikrotikConnection(models.Model):
             )
         if self.tls == "ca" and not self._folder().has(secrets.CA):
             raise UserError(_("TLS with an own CA needs the CA certificate: add it to the connection."))
-        fingerprint = (self.target, self.tls, self._folder().fingerprint())
-        return clients.CLIENTS.get(self._key(), fingerprint, self._client_options, deadline_s)
+        return clients.CLIENTS.get(self._key(), self._fingerprint(), self._client_options, deadline_s)
 
-    def _call(self, fn, deadline_s=5.0):
-        """Return what a function of the client returns. Raises MtdClientError."""
+    def _fingerprint(self):
+        return (self.target, self.tls, self._folder().fingerprint())
+
+    def _call(self, fn, deadline_s=5.0, is_small=True):
+        """Return what a function of the client returns. Raises MtdClientError.
+
+        ``is_small``: an answer that comes too late means that mtd is away, and not that much was asked.
+        """
         from mtd.client import MtdClientError
 
         client = self._client(deadline_s)
         try:
+            self._verify_tenant(client)
             answer = fn(client)
         except MtdClientError as error:
-            clients.BREAKER.note(self._key(), error.code)
+            if is_small or error.code != "DEADLINE_EXCEEDED":
+                clients.BREAKER.note(self._key(), error.code)
             raise
         clients.BREAKER.note(self._key())
         return answer
 
-    def _ask(self, fn, deadline_s=5.0):
+    def _ask(self, fn, deadline_s=5.0, is_small=True):
         """Return what a function of the client returns; tell the user in words why it can't."""
         from mtd.client import MtdClientError
 
         try:
-            return self._call(fn, deadline_s)
+            return self._call(fn, deadline_s, is_small)
         except MtdClientError as error:
             raise UserError(self._words(error)) from error
 
@@ -367,15 +408,12 @@ class MikrotikConnection(models.Model):
         return _notice("danger", self.last_error)
 
     def _test(self):
-        from mtd.client import MtdClientError, identity
+        from mtd.client import MtdClientError
 
         found = {"checked_at": fields.Datetime.now(), "state": "ok", "last_error": False}
+        clients.VERIFIED.pop(self._key(), None)
         try:
-            caller = self._call(lambda client: client.ask(identity.who_am_i()))
-            catalogue = self._call(lambda client: client.list_metrics())
-            found.update(tenant_name=caller.tenant, mtd_version=catalogue.version)
-            if self.tenant_name not in (False, caller.tenant):
-                found["event_position"] = "0"
+            found["mtd_version"] = self._call(lambda client: client.list_metrics()).version
         except MtdClientError as error:
             found.update(state="failed", last_error=self._words(error))
         self.write(found)

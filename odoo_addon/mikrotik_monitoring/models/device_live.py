@@ -9,6 +9,8 @@ import time
 from odoo import _, models
 from odoo.exceptions import UserError
 
+from ..gateway.subscribers import without_subscribers
+
 DEADLINE_S = 5.0
 DAY_S = 86_400
 MAX_SECONDS = 90 * DAY_S
@@ -36,7 +38,8 @@ class MikrotikDevice(models.Model):
             )
         )
         all_data = self.env.user.has_group("mikrotik_monitoring.group_subscriber_data")
-        series = [_series(one) for one in found.series if all_data or not _names_subscriber(one.label)]
+        shown = found.series if all_data else without_subscribers(found.series)
+        series = [_series(one) for one in shown]
         return {"start_us": start_us, "end_us": end_us, "bucket_us": found.bucket_us, "series": series}
 
     def live_health(self, seconds=DAY_S):
@@ -69,12 +72,7 @@ class MikrotikDevice(models.Model):
 
     def _live_ask(self, ask):
         connection = self.env["mikrotik.connection"]._of_company(self.company_id)
-        return connection._ask(ask, deadline_s=DEADLINE_S)
-
-
-def _names_subscriber(label):
-    """Whether an interface is that of a subscriber's session: RouterOS names those in angle brackets."""
-    return label.startswith("<")
+        return connection._ask(ask, deadline_s=DEADLINE_S, is_small=False)
 
 
 def _series(found):

@@ -30,7 +30,8 @@ def failure(code, message="it failed", hint="do something"):
 class FakeMtd:
     """One tenant of mtd, in memory. Its methods have the signatures of the client's."""
 
-    def __init__(self):
+    def __init__(self, tenant="acme"):
+        self.tenant = tenant
         self.devices, self.sites, self.sets = {}, {}, {}
         self.requests, self.calls, self.secrets = {}, [], {}
         self.error = None
@@ -100,7 +101,7 @@ class FakeMtd:
         return getattr(self, f"_{call.method}")(call.request)
 
     def _WhoAmI(self, request):
-        return SimpleNamespace(kind="token", name="odoo", role="admin", tenant="acme", scopes=("*",))
+        return SimpleNamespace(kind="token", name="odoo", role="admin", tenant=self.tenant, scopes=("*",))
 
     def _RefreshCapabilities(self, request):
         return self.devices[request.device]
@@ -268,10 +269,11 @@ class MtdCase(TransactionCase):
         for connection in self.connection | self.other_connection:
             connection._folder().remove()  # files aren't rolled back with a test
             connection._folder().keep(secrets.TOKEN, SECRET)
-        self.mtd, self.other_mtd = FakeMtd(), FakeMtd()
+        self.mtd, self.other_mtd = FakeMtd(), FakeMtd("north")
         self.startPatcher(patch.object(clients, "make_client", self._make_client))
         self.startPatcher(patch.object(clients, "CLIENTS", clients.Clients()))
         self.startPatcher(patch.object(clients, "BREAKER", clients.Breaker()))
+        self.startPatcher(patch.object(clients, "VERIFIED", {}))
         self.startPatcher(patch.object(MikrotikSync, "_transaction", _same_transaction))
 
     def _make_client(self, options, timeout_s):

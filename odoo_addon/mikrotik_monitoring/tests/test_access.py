@@ -1,3 +1,4 @@
+from lxml import etree
 from odoo import models
 from odoo.exceptions import AccessError
 from odoo.tests.common import HttpCase, tagged
@@ -98,6 +99,21 @@ class TestAccess(MtdCase):
             self.env["mikrotik.device"].with_user(self.admin).create(
                 {"name": "n", "host": "h", "company_id": self.other_company.id}
             )
+
+    def test_all_groups_are_given_in_the_form_of_a_user(self):
+        arch = self.env["res.users"].get_view(self.env.ref("base.view_users_form").id, "form")["arch"]
+        fields = etree.fromstring(arch).xpath("//field[contains(@name, '_group')]")
+        for name in ("viewer", "subscriber_data"):
+            group = self.env.ref(f"mikrotik_monitoring.group_{name}")
+            found = [one for one in fields if str(group.id) in one.get("name").split("_")]
+            self.assertTrue(found, group.full_name)
+            hidden = ("1", "True")
+            shown = [
+                one
+                for one in found
+                if not any(part.get("invisible") in hidden for part in (one, *one.iterancestors()))
+            ]
+            self.assertTrue(shown, group.full_name)
 
     def test_methods_for_rpc_begin_with_no_underscore_on_purpose(self):
         """What can be called by RPC is a short list that somebody looked at."""

@@ -63,6 +63,66 @@ class TestConnection(MtdCase):
         self.env.cr.postrollback.run()
         self.assertEqual(self.connection._folder().text(secrets.TOKEN), SECRET)
 
+    def test_secrets_of_a_dropped_database_are_not_taken_over(self):
+        self.connection.unlink()
+        self.env.cr.execute("SELECT last_value + 1 FROM mikrotik_connection_id_seq")
+        [number] = self.env.cr.fetchone()
+        root = self.env["mikrotik.connection"]._secrets_root()
+        secrets.Folder(root, self.env.cr.dbname, number).keep(secrets.TOKEN, SECRET)
+        again = self.env["mikrotik.connection"].create({"company_id": self.company.id, "target": "mtd:50051"})
+        self.assertEqual((again.id, again.has_token), (number, False))
+
+    def test_a_token_of_another_tenant_is_refused(self):
+        device = self._device()
+        self.mtd.tenant = "elsewhere"
+        self.connection.token = SECRET + "2"
+        self.assertTrue(self.connection._reconcile() is False)
+        self.assertIn("elsewhere", self.connection.last_error)
+        self.assertEqual((self.connection.state, self.connection.tenant_name), ("failed", "acme"))
+        before = len(self.mtd.calls)
+        device.name = "renamed"
+        device._push_ids(device.ids)
+        self.assertEqual(device.sync_state, "failed")
+        self.assertEqual([name for name, *_ in self.mtd.calls[before:] if name != "WhoAmI"], [])
+        device.sudo().with_context(mtd_pulled=True).mtd_id = False
+        self.connection._test()
+        self.assertEqual((self.connection.state, self.connection.tenant_name), ("ok", "elsewhere"))
+
+    def test_two_companies_never_have_one_tenant(self):
+        self.connection._test()
+        self.other_mtd.tenant = self.mtd.tenant
+        self.other_connection.target = self.connection.target
+        self.other_connection._test()
+        self.assertEqual(self.other_connection.state, "failed")
+        self.assertIn("another company", self.other_connection.last_error)
+        self.assertNotIn("Acme", self.other_connection.last_error)
+
+    def test_a_tenant_is_known_by_its_devices_at_another_address(self):
+        device = self._device()
+        self.other_mtd.devices[device.mtd_id] = self.mtd.devices[device.mtd_id]
+        self.assertFalse(self.other_connection._reconcile())
+        self.assertIn("another company", self.other_connection.last_error)
+
+    def test_a_token_only_goes_where_it_was_given_for(self):
+        connection = self.connection.with_user(self._user("redirect-admin", "admin"))
+        for values in ({"target": "evil:443"}, {"tls": "none"}, {"ca_pem": "an own CA"}):
+            with self.assertRaises(UserError):
+                connection.write(values)
+        self.assertEqual(self.connection._folder().text(secrets.TOKEN), SECRET)
+        connection.write({"target": "mtd2:443", "token": "another"})
+        self.assertEqual(self.connection._folder().text(secrets.TOKEN), "another")
+        with self.assertRaises(UserError):
+            connection.company_id = self.other_company
+
+    def test_much_that_was_asked_for_is_no_mtd_that_is_away(self):
+        def late(_client):
+            raise failure("DEADLINE_EXCEEDED", "too late")
+
+        for is_small in (False, True):
+            with self.assertRaises(UserError):
+                self.connection._ask(late, is_small=is_small)
+            self.assertEqual(self.connection._is_away(), is_small)
+
     def test_secrets_go_with_the_connection(self):
         path = self.connection._folder().path
         self.connection.unlink()

@@ -17,7 +17,9 @@ export const registry = {
 };
 export const standardWidgetProps = { readonly: { type: Boolean, optional: true }, record: { type: Object } };
 
-export const _t = (text, ...values) => values.reduce((shown, value) => shown.replace("%s", value), text);
+/** Translations, by the text; a test may put some there. */
+export const translatedTerms = new Map();
+export const _t = (text, ...values) => values.reduce((shown, value) => shown.replace("%s", value), translatedTerms.get(text) ?? text);
 
 /** Odoo's bundles put their scripts into the page; a test may have put Chart.js there. */
 export async function loadBundle(name) {

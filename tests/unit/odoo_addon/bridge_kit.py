@@ -94,6 +94,8 @@ class FakeStore:
         self.fails: set[str] = set()
         self.open = threading.Event()
         self.open.set()
+        self.held: dict[str, threading.Event] = {}
+        """Calls that last until their event comes."""
         self.jobs: list[Any] = []
         self.cancelled: set[int] = set()
         self.finished: list[Any] = []
@@ -102,6 +104,8 @@ class FakeStore:
 
     def _begin(self, name: str) -> None:
         self.calls.append(name)
+        if name in self.held:
+            self.held[name].wait(30)
         if name in self.fails:
             raise OSError("server closed the connection unexpectedly")
 
@@ -175,6 +179,12 @@ class FakeStore:
         return self.current
 
 
+def let_go(store: FakeStore) -> None:
+    """End all calls that a store holds."""
+    for event in (store.open, *store.held.values()):
+        event.set()
+
+
 class FakeLock:
     """A lock that a test gives and takes."""
 
@@ -237,7 +247,7 @@ async def bridge(store: FakeStore, *, interval_s: float = 0.05, **options: Any) 
             yield Running(made, store, locks)
         finally:
             made.stop()
-            store.open.set()
+            let_go(store)
             await asyncio.wait_for(task, 10)
 
 

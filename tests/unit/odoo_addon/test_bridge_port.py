@@ -12,6 +12,11 @@ import pytest
 from tests.unit.odoo_addon import bridge_kit as kit
 
 Signature = list[str]
+ODOO_17_BUS: dict[str, Signature] = {
+    "_sendone": ["self", "channel", "notification_type", "message"],
+    "_sendmany": ["self", "notifications"],
+}
+"""``bus.bus`` of Odoo 17: what is compared where Odoo itself isn't at hand."""
 
 
 def methods_in(path: Path, name: str) -> dict[str, Signature]:
@@ -49,14 +54,33 @@ def test_the_fake_lock_is_as_the_real_one() -> None:
     assert public(methods_of(kit.FakeLock)) == real
 
 
-@pytest.mark.skipif("ODOO_PATH" not in os.environ, reason="ODOO_PATH names no Odoo 17")
 def test_the_fake_bus_is_as_odoos() -> None:
+    fake = methods_of(kit.FakeBus)
+    assert {name: fake[name] for name in ODOO_17_BUS} == ODOO_17_BUS
+
+
+@pytest.mark.skipif("ODOO_PATH" not in os.environ, reason="ODOO_PATH names no Odoo 17")
+def test_odoos_bus_is_as_written_down_here() -> None:
     odoo = Path(os.environ["ODOO_PATH"])
     found = [*odoo.glob("addons/bus/models/bus.py"), *odoo.glob("odoo/addons/bus/models/bus.py")]
     real = methods_in(found[0], "ImBus")
-    fake = methods_of(kit.FakeBus)
-    for name in ("_sendone", "_sendmany"):
-        assert fake[name] == real[name]
+    assert {name: real[name] for name in ODOO_17_BUS} == ODOO_17_BUS
+
+
+def test_the_bridge_calls_the_bus_as_it_is() -> None:
+    tree = ast.parse((kit.ADDON / "bridge" / "odoo_store.py").read_text())
+    calls = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr in ODOO_17_BUS
+    ]
+    assert calls
+    for call in calls:
+        assert isinstance(call.func, ast.Attribute)
+        assert len(call.args) == len(ODOO_17_BUS[call.func.attr]) - 1
+        assert not call.keywords
 
 
 def test_the_bridge_knows_odoo_at_one_place_and_mtd_by_its_client() -> None:

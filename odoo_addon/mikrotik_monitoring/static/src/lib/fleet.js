@@ -1,20 +1,21 @@
 /** @odoo-module **/
 import { plainText, sentence } from "./format.js";
 import { sortedBy } from "./sorting.js";
+import { word } from "./words.js";
 
-/** What a device can be, worst first: the order of the summary and of the column. */
+/** What a device can be, worst first: the order of the summary and of the column. Texts are looked up when they are read. */
 export const STATUSES = [
-  { key: "down", label: "Down", means: "The router doesn't answer" },
-  { key: "degraded", label: "Degraded", means: "It answers, but something is wrong" },
-  { key: "unknown", label: "Unknown", means: "Not polled yet" },
-  { key: "up", label: "Up", means: "All is well" },
-  { key: "disabled", label: "Disabled", means: "Switched off in the inventory" },
+  { key: "down", get label() { return word("Down"); }, get means() { return word("The router doesn't answer"); } },
+  { key: "degraded", get label() { return word("Degraded"); }, get means() { return word("It answers, but something is wrong"); } },
+  { key: "unknown", get label() { return word("Unknown"); }, get means() { return word("Not polled yet"); } },
+  { key: "up", get label() { return word("Up"); }, get means() { return word("All is well"); } },
+  { key: "disabled", get label() { return word("Disabled"); }, get means() { return word("Switched off in the inventory"); } },
 ];
 
 const RANK = new Map(STATUSES.map((status, index) => [status.key, index]));
 
 export function statusLabel(key) {
-  return STATUSES.find((status) => status.key === key)?.label ?? "Unknown";
+  return STATUSES.find((status) => status.key === key)?.label ?? word("Unknown");
 }
 
 /** Why a device is as it is; of one that is well there is nothing to say. */
@@ -35,7 +36,7 @@ export function matches(row, words) {
   const text = [row.name, row.host, row.board, row.version, row.identity, labelsText(row.labels)]
     .join("\n")
     .toLowerCase();
-  return words.every((word) => text.includes(word));
+  return words.every((one) => text.includes(one));
 }
 
 export function searchWords(text) {

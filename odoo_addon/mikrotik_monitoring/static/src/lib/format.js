@@ -1,4 +1,6 @@
 /** @odoo-module **/
+import { word } from "./words.js";
+
 // Values as an operator reads them. What isn't known is a dash, never 0.
 
 export const UNKNOWN = "–";
@@ -112,13 +114,19 @@ export function duration(seconds) {
 
 /** How long ago, in one unit: "2 s ago". Times ahead of now count as now. */
 export function age(tUs, nowUs) {
-  if (!known(tUs)) return "never";
+  if (!known(tUs)) return word("never");
+  const span = elapsed(tUs, nowUs);
+  return span ? word("%s ago", span) : word("now");
+}
+
+/** How long something has lasted, in one unit: "2 s". Less than a second is told by no text at all. */
+export function elapsed(tUs, nowUs) {
   const seconds = Math.max(0, Math.floor((nowUs - tUs) / 1e6));
-  if (seconds < 1) return "now";
-  if (seconds < 120) return `${seconds} s ago`;
-  if (seconds < 7200) return `${Math.floor(seconds / 60)} min ago`;
-  if (seconds < 172800) return `${Math.floor(seconds / 3600)} h ago`;
-  return `${Math.floor(seconds / 86400)} d ago`;
+  if (seconds < 1) return "";
+  if (seconds < 120) return `${seconds} s`;
+  if (seconds < 7200) return `${Math.floor(seconds / 60)} min`;
+  if (seconds < 172800) return `${Math.floor(seconds / 3600)} h`;
+  return `${Math.floor(seconds / 86400)} d`;
 }
 
 const two = (part) => String(part).padStart(2, "0");

@@ -1,6 +1,8 @@
 /** @odoo-module **/
 import { loadBundle } from "@web/core/assets";
+import { _t } from "@web/core/l10n/translation";
 import { registry } from "@web/core/registry";
+import { setTranslator } from "../lib/words.js";
 import { LiveHub } from "./live_hub.js";
 
 // Odoo has Chart.js in a bundle of its own, which puts it into the page.
@@ -12,6 +14,7 @@ async function loadChart() {
 export const liveService = {
   dependencies: ["bus_service", "orm"],
   start(env, { bus_service: bus, orm }) {
+    setTranslator(_t);
     return new LiveHub({ bus, orm, loadChart });
   },
 };

@@ -1,8 +1,9 @@
 /** @odoo-module **/
 import { Component } from "@odoo/owl";
 import { labelsText, reasonOf } from "../../lib/fleet.js";
-import { age, bitRate, dateTime, duration, perSecond, plainText, raw, shortVersion } from "../../lib/format.js";
+import { age, bitRate, dateTime, duration, elapsed, perSecond, plainText, raw, shortVersion } from "../../lib/format.js";
 import { isStale, staleAfterS } from "../../lib/freshness.js";
+import { word } from "../../lib/words.js";
 import { Meter } from "../meter/meter.js";
 import { Sparkline } from "../sparkline/sparkline.js";
 import { StatusBadge } from "../status_badge/status_badge.js";
@@ -41,7 +42,7 @@ export class DeviceRow extends Component {
       name: plainText(row.name),
       board: plainText(row.board) || "–",
       version: plainText(shortVersion(row.version)) || "–",
-      since: !calm && row.since_us ? `since ${age(row.since_us, nowUs).replace(" ago", "")}` : "",
+      since: !calm && row.since_us ? word("since %s", elapsed(row.since_us, nowUs) || word("now")) : "",
       sub: [row.identity && row.identity !== row.name ? row.identity : "", row.host].map(plainText).filter(Boolean),
       labels: labelsText(row.labels),
       rx: bitRate(values?.rx_bps),

@@ -1,26 +1,27 @@
 /** @odoo-module **/
 import { Component, onMounted, onPatched, onWillPatch, onWillUnmount, onWillUpdateProps, useRef, useState } from "@odoo/owl";
 import { rowsInView, scrollToShow } from "../../lib/virtual.js";
+import { word } from "../../lib/words.js";
 import { isTyping, useListener } from "../hooks.js";
 import { SortHeader } from "../sort_header/sort_header.js";
 import { DeviceRow } from "./device_row.js";
 
-const COLUMNS = [
-  { key: "status", label: "Status" },
-  { key: "name", label: "Router" },
-  { key: "model", label: "Model" },
-  { key: "version", label: "RouterOS" },
-  { key: "seen", label: "Last seen", right: true },
-  { key: "cpu", label: "CPU", right: true },
-  { key: "mem", label: "Memory", right: true },
-  { key: "rx", label: "Received", right: true, hint: "Over all physical ports" },
-  { key: "tx", label: "Sent", right: true, hint: "Over all physical ports" },
-  { key: "traffic", label: "Traffic, 5 minutes", hint: "Sort by traffic both ways" },
-  { key: "uptime", label: "Uptime", right: true },
-  { key: "errors", label: "Errors", right: true },
-  { key: "labels", label: "Labels" },
+const columns = () => [
+  { key: "status", label: word("Status") },
+  { key: "name", label: word("Router") },
+  { key: "model", label: word("Model") },
+  { key: "version", label: word("RouterOS") },
+  { key: "seen", label: word("Last seen"), right: true },
+  { key: "cpu", label: word("CPU"), right: true },
+  { key: "mem", label: word("Memory"), right: true },
+  { key: "rx", label: word("Received"), right: true, hint: word("Over all physical ports") },
+  { key: "tx", label: word("Sent"), right: true, hint: word("Over all physical ports") },
+  { key: "traffic", label: word("Traffic, 5 minutes"), hint: word("Sort by traffic both ways") },
+  { key: "uptime", label: word("Uptime"), right: true },
+  { key: "errors", label: word("Errors"), right: true },
+  { key: "labels", label: word("Labels") },
 ];
-const WORDS = new Set(["status", "name", "model", "version", "labels"]);
+const TEXTS = new Set(["status", "name", "model", "version", "labels"]);
 
 /**
  * Routers in a long list: only the rows in view are in the page, and `onView` is told which.
@@ -46,8 +47,10 @@ export class DeviceTable extends Component {
     place: { type: Object, optional: true }, // where it is scrolled and marked, kept by who shows it again
   };
 
+  word = word;
+
   setup() {
-    this.columns = COLUMNS;
+    this.columns = columns();
     this.opening = (id) => this.open(id);
     this.scroller = useRef("scroller");
     this.above = useRef("above");
@@ -143,7 +146,7 @@ export class DeviceTable extends Component {
 
   sortBy(column) {
     const again = this.props.sort === column;
-    this.props.onSort(column, again ? !this.props.descending : !WORDS.has(column));
+    this.props.onSort(column, again ? !this.props.descending : !TEXTS.has(column));
   }
 
   /** Move the mark by some rows; returns the id that is marked then. */

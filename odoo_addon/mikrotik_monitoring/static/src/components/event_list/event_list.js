@@ -2,11 +2,12 @@
 import { Component } from "@odoo/owl";
 import { statusLabel } from "../../lib/fleet.js";
 import { dateTime, plainText, shortTime } from "../../lib/format.js";
+import { word } from "../../lib/words.js";
 
 export const SEVERITIES = [
-  { key: "critical", label: "Critical" },
-  { key: "warning", label: "Warning" },
-  { key: "info", label: "Info" },
+  { key: "critical", get label() { return word("Critical"); } },
+  { key: "warning", get label() { return word("Warning"); } },
+  { key: "info", get label() { return word("Info"); } },
 ];
 
 /** Events, newest first. `deviceHref` makes links of the devices' names. */
@@ -20,8 +21,10 @@ export class EventList extends Component {
     empty: { type: String, optional: true },
   };
 
+  word = word;
+
   severity(event) {
-    return SEVERITIES.find(({ key }) => key === event.severity)?.label ?? "Info";
+    return SEVERITIES.find(({ key }) => key === event.severity)?.label ?? word("Info");
   }
 
   time(event) {
@@ -45,8 +48,10 @@ export class EventList extends Component {
   }
 
   seen({ source, t_us: tUs, after_us: afterUs, message }) {
-    const late = afterUs ? `, ${(afterUs / 1e6).toFixed(1)} s after the first` : "";
-    return `Seen by ${source} at ${dateTime(tUs)}${late}: ${plainText(message)}`;
+    const told = { source, time: dateTime(tUs), message: plainText(message) };
+    if (!afterUs) return word("Seen by %(source)s at %(time)s: %(message)s", told);
+    const late = (afterUs / 1e6).toFixed(1);
+    return word("Seen by %(source)s at %(time)s, %(late)s s after the first: %(message)s", { ...told, late });
   }
 }
 
@@ -57,5 +62,5 @@ function sayWhat(event) {
 
 function statusText({ old, new: status, message }) {
   if (status !== "up") return [statusLabel(status), message].filter(Boolean).join(": ");
-  return old && old !== "unknown" ? `Up again, was ${statusLabel(old).toLowerCase()}` : "Up, it answers";
+  return old && old !== "unknown" ? word("Up again, was %s", statusLabel(old).toLowerCase()) : word("Up, it answers");
 }

@@ -3,6 +3,7 @@ import { Component, useState } from "@odoo/owl";
 import { reasonOf, statusLabel } from "../../lib/fleet.js";
 import { duration, shortTime } from "../../lib/format.js";
 import { availability, timeline } from "../../lib/health.js";
+import { word } from "../../lib/words.js";
 
 /** The status over time as a bar; the segment that is pointed at, or the newest, is told below. */
 export class HealthBar extends Component {
@@ -17,15 +18,21 @@ export class HealthBar extends Component {
     const segments = timeline(this.props.segments, this.props.fromUs, this.props.toUs);
     const share = availability(segments);
     const chosen = segments.find((segment) => segment.from_us === this.state.at) ?? segments.at(-1) ?? null;
-    return { segments, chosen, told: chosen ? this.tell(chosen) : "Nothing is known yet.", share: shareText(share) };
+    return { segments, chosen, told: chosen ? this.tell(chosen) : word("Nothing is known yet."), share: shareText(share) };
   }
 
   tell(segment) {
     const lasted = duration((segment.to_us - segment.from_us) / 1e6);
     const told = reasonOf(segment);
     const reason = told ? `: ${told}` : "";
-    const until = segment.to_us >= this.props.toUs ? "now" : shortTime(segment.to_us, this.props.toUs);
-    return `${statusLabel(segment.status)}${reason} · ${shortTime(segment.from_us, this.props.toUs)} to ${until} (${lasted})`;
+    const from = shortTime(segment.from_us, this.props.toUs);
+    const until = segment.to_us >= this.props.toUs ? word("now") : shortTime(segment.to_us, this.props.toUs);
+    return `${statusLabel(segment.status)}${reason} · ${word("%(from)s to %(until)s (%(lasted)s)", { from, until, lasted })}`;
+  }
+
+  /** The bar in words, for those who don't see it. */
+  said({ share, told }) {
+    return [word("Status over time"), share, word("Now: %s", told)].filter(Boolean).join(". ");
   }
 
   get start() {
@@ -39,5 +46,5 @@ export class HealthBar extends Component {
 
 // Rounded down: 99.996 % isn't 100 %.
 function shareText(share) {
-  return share === null ? "" : `${share === 100 ? "100" : (Math.floor(share * 100) / 100).toFixed(2)} % available`;
+  return share === null ? "" : word("%s available", `${share === 100 ? "100" : (Math.floor(share * 100) / 100).toFixed(2)} %`);
 }

@@ -3,28 +3,29 @@ import { Component, useState } from "@odoo/owl";
 import { bitRate, bytes, count, dateTime, known, percent, perSecond, raw } from "../../lib/format.js";
 import { searchWords } from "../../lib/fleet.js";
 import { sortedBy } from "../../lib/sorting.js";
+import { word } from "../../lib/words.js";
 import { levelOf } from "../meter/meter.js";
 import { SearchField } from "../search_field/search_field.js";
 import { SortHeader } from "../sort_header/sort_header.js";
 import { Sparkline } from "../sparkline/sparkline.js";
 
-export const COLUMNS = [
-  { key: "label", label: "Interface" },
-  { key: "state", label: "State" },
-  { key: "type", label: "Type" },
-  { key: "rxBps", label: "Received", right: true },
-  { key: "txBps", label: "Sent", right: true },
-  { key: "spark", label: "5 minutes" },
-  { key: "utilisation", label: "Link", right: true, hint: "Speed of the link and the share of it in use" },
-  { key: "faults", label: "Errors, drops", right: true, hint: "Packets lost to errors and drops, both ways, per second" },
-  { key: "faultsTotal", label: "Lost in all", right: true, hint: "Packets lost to errors and drops since the counters began" },
-  { key: "linkDowns", label: "Link lost", right: true, hint: "Times that the link was lost" },
-  { key: "rxBytesTotal", label: "Received in all", right: true },
-  { key: "txBytesTotal", label: "Sent in all", right: true },
-  { key: "tier", label: "Read", hint: "How often its counters are read, and why" },
+const columns = () => [
+  { key: "label", label: word("Interface") },
+  { key: "state", label: word("State") },
+  { key: "type", label: word("Type") },
+  { key: "rxBps", label: word("Received"), right: true },
+  { key: "txBps", label: word("Sent"), right: true },
+  { key: "spark", label: word("5 minutes") },
+  { key: "utilisation", label: word("Link"), right: true, hint: word("Speed of the link and the share of it in use") },
+  { key: "faults", label: word("Errors, drops"), right: true, hint: word("Packets lost to errors and drops, both ways, per second") },
+  { key: "faultsTotal", label: word("Lost in all"), right: true, hint: word("Packets lost to errors and drops since the counters began") },
+  { key: "linkDowns", label: word("Link lost"), right: true, hint: word("Times that the link was lost") },
+  { key: "rxBytesTotal", label: word("Received in all"), right: true },
+  { key: "txBytesTotal", label: word("Sent in all"), right: true },
+  { key: "tier", label: word("Read"), hint: word("How often its counters are read, and why") },
 ];
 
-const STATES = { up: "Up", down: "Down", disabled: "Disabled", unknown: "Unknown" };
+const states = () => ({ up: word("Up"), down: word("Down"), disabled: word("Disabled"), unknown: word("Unknown") });
 const FIRST = 64;
 
 /** The interfaces of a router. Rows are those of `interfaceRows`, sparks of an id come from `sparks`. */
@@ -42,11 +43,13 @@ export class InterfaceTable extends Component {
   };
 
   raw = raw;
+  word = word;
   faults = FAULTS;
   faultsTotal = FAULTS_TOTAL;
 
   setup() {
-    this.columns = COLUMNS;
+    this.columns = columns();
+    this.states = states();
     this.state = useState({ sort: "label", descending: false, query: "", activeOnly: false, all: false });
   }
 
@@ -62,7 +65,7 @@ export class InterfaceTable extends Component {
   wanted(row, words) {
     if (this.state.activeOnly && row.state !== "up") return false;
     const text = `${row.label}\n${row.name}\n${row.comment ?? ""}\n${row.type ?? ""}`.toLowerCase();
-    return words.every((word) => text.includes(word));
+    return words.every((one) => text.includes(one));
   }
 
   onSearch(query) {
@@ -77,7 +80,7 @@ export class InterfaceTable extends Component {
 
   cells(row) {
     return {
-      state: STATES[row.state],
+      state: this.states[row.state],
       rx: bitRate(row.rxBps),
       tx: bitRate(row.txBps),
       link: known(row.linkBps) ? bitRate(row.linkBps) : "–",
@@ -92,7 +95,7 @@ export class InterfaceTable extends Component {
       txTotal: bytes(row.txBytesTotal),
       tier: this.every(row.tier),
       stale: this.isOld(row),
-      at: known(row.tUs) ? `As of ${dateTime(row.tUs)}` : "Not known",
+      at: known(row.tUs) ? word("As of %s", dateTime(row.tUs)) : word("Not known"),
     };
   }
 
@@ -102,7 +105,7 @@ export class InterfaceTable extends Component {
 
   every(tier) {
     const seconds = this.props.intervals?.[tier];
-    return known(seconds) ? `each ${seconds} s` : (tier ?? "–");
+    return known(seconds) ? word("each %s s", seconds) : (tier ?? "–");
   }
 
   /** The class of a cell that is made of these members: marked if one of them is old. */
@@ -122,12 +125,12 @@ export const FAULTS_TOTAL = FAULTS.map((member) => `${member}Total`);
 const numeric = (value) => (typeof value === "string" && /^\d+$/.test(value) ? Number(value) : value);
 
 function faultsHint(row) {
-  const line = (name, rate, total) => `${name}: ${perSecond(rate)}, ${count(total)} in all`;
+  const line = (name, rate, total) => `${name}: ${perSecond(rate)}, ${word("%s in all", count(total))}`;
   return [
-    line("Receive errors", row.rxErrors, row.rxErrorsTotal),
-    line("Send errors", row.txErrors, row.txErrorsTotal),
-    line("Receive drops", row.rxDrops, row.rxDropsTotal),
-    line("Send drops", row.txDrops, row.txDropsTotal),
-    `Link lost: ${count(row.linkDowns)} times`,
+    line(word("Receive errors"), row.rxErrors, row.rxErrorsTotal),
+    line(word("Send errors"), row.txErrors, row.txErrorsTotal),
+    line(word("Receive drops"), row.rxDrops, row.rxDropsTotal),
+    line(word("Send drops"), row.txDrops, row.txDropsTotal),
+    word("Link lost: %s times", count(row.linkDowns)),
   ].join("\n");
 }

@@ -1,6 +1,7 @@
 /** @odoo-module **/
 import { Component } from "@odoo/owl";
 import { dateTime, known, raw } from "../../lib/format.js";
+import { word } from "../../lib/words.js";
 import { Meter } from "../meter/meter.js";
 
 /** One figure. `value` is raw and for machines, `text` is what people read. */
@@ -33,6 +34,6 @@ export class KpiTile extends Component {
   }
 
   get hint() {
-    return known(this.props.tUs) ? `As of ${dateTime(this.props.tUs)}` : "Not known";
+    return known(this.props.tUs) ? word("As of %s", dateTime(this.props.tUs)) : word("Not known");
   }
 }

@@ -1,6 +1,7 @@
 /** @odoo-module **/
 import { Component } from "@odoo/owl";
 import { age, dateTime, raw } from "../../lib/format.js";
+import { word } from "../../lib/words.js";
 import { useRedraw } from "../hooks.js";
 
 /** "Last update 2 s ago", counting by itself. */
@@ -15,7 +16,7 @@ export class LastUpdate extends Component {
   }
 
   get text() {
-    return this.props.tUs ? age(this.props.tUs, this.env.clock.nowUs()) : "none yet";
+    return this.props.tUs ? age(this.props.tUs, this.env.clock.nowUs()) : word("none yet");
   }
 
   get at() {

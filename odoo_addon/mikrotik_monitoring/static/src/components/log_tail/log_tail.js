@@ -1,5 +1,6 @@
 /** @odoo-module **/
 import { Component } from "@odoo/owl";
+import { word } from "../../lib/words.js";
 import { EventList } from "../event_list/event_list.js";
 
 const CRITICAL = 2;
@@ -30,7 +31,7 @@ export class LogTail extends Component {
       device: line.device || line.sender,
       type: line.event_type,
       severity: styleOf(line.severity),
-      message: [(line.topics ?? []).join(","), line.text].filter(Boolean).join(" ") + (line.repeats ? ` (and ${line.repeats} times more)` : ""),
+      message: [(line.topics ?? []).join(","), line.text].filter(Boolean).join(" ") + (line.repeats ? ` ${word("(and %s times more)", line.repeats)}` : ""),
     }));
   }
 }

@@ -2,6 +2,7 @@
 import { Component } from "@odoo/owl";
 import { bitRate } from "../../lib/format.js";
 import { peak, sparkPath } from "../../lib/spark.js";
+import { word } from "../../lib/words.js";
 
 const WIDTH = 120;
 const HEIGHT = 24;
@@ -17,7 +18,7 @@ export class Sparkline extends Component {
     return {
       rx: sparkPath(rx, WIDTH, HEIGHT, top),
       tx: sparkPath(tx, WIDTH, HEIGHT, top),
-      text: top > 1 ? `Traffic of the last 5 minutes, at most ${bitRate(top)}` : "Traffic of the last 5 minutes",
+      text: top > 1 ? word("Traffic of the last 5 minutes, at most %s", bitRate(top)) : word("Traffic of the last 5 minutes"),
     };
   }
 }

@@ -1,6 +1,7 @@
 /** @odoo-module **/
 import { Component, onMounted, onPatched, onWillUnmount, useRef, useState } from "@odoo/owl";
 import { bitRate } from "../../lib/format.js";
+import { word } from "../../lib/words.js";
 import { chartOptions, toneColours } from "./options.js";
 
 /**
@@ -16,6 +17,8 @@ export class TimeChart extends Component {
     format: { type: Function, optional: true },
     label: { type: String, optional: true },
   };
+
+  word = word;
 
   setup() {
     this.canvas = useRef("canvas");

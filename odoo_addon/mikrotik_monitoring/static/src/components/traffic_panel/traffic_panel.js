@@ -6,6 +6,7 @@ import { bitRate, duration } from "../../lib/format.js";
 import { sumNewest } from "../../lib/interfaces.js";
 import { summary } from "../../lib/series.js";
 import { TrafficFeed } from "../../lib/traffic_feed.js";
+import { word } from "../../lib/words.js";
 
 const METRICS = { rx: "iface.rx_bps", tx: "iface.tx_bps" };
 const MEANS_FROM_US = 4e6; // points this far apart are told to be means
@@ -32,6 +33,8 @@ export class TrafficPanel extends Component {
     nowUs: Number,
   };
 
+  word = word;
+
   setup() {
     this.windows = WINDOWS;
     this.seconds = 300;
@@ -55,8 +58,8 @@ export class TrafficPanel extends Component {
   get note() {
     const { source } = this.props;
     if (this.instancesOf(this.props).length) return "";
-    if (!source.device) return "Reading which ports the router has…";
-    return "No physical ports are known of this router. Choose an interface to see its traffic.";
+    if (!source.device) return word("Reading which ports the router has…");
+    return word("No physical ports are known of this router. Choose an interface to see its traffic.");
   }
 
   choose(seconds) {
@@ -77,8 +80,8 @@ export class TrafficPanel extends Component {
     const { nowUs, source } = this.props;
     const gapUs = Math.max(1.5 * this.feed.bucketUs, 3.5e6 * source.paceS(this.instancesOf(this.props)));
     return [
-      { label: "Received", tone: "rx", points: this.feed.rx.window(nowUs, gapUs) },
-      { label: "Sent", tone: "tx", points: this.feed.tx.window(nowUs, gapUs) },
+      { label: word("Received"), tone: "rx", points: this.feed.rx.window(nowUs, gapUs) },
+      { label: word("Sent"), tone: "tx", points: this.feed.tx.window(nowUs, gapUs) },
     ];
   }
 

@@ -1,15 +1,19 @@
 /** @odoo-module **/
 import { Component, onWillDestroy, useEffect, useRef } from "@odoo/owl";
+import { _t } from "@web/core/l10n/translation";
 import { registry } from "@web/core/registry";
 import { standardWidgetProps } from "@web/views/widgets/standard_widget_props";
 import { useListener } from "../../../components/hooks.js";
 import { plainText } from "../../../lib/format.js";
+import { word } from "../../../lib/words.js";
 import { useLiveHub } from "../../hooks.js";
 
 /** What a tool on a router says, line by line, as it comes. */
 export class DiagnosticOutput extends Component {
   static template = "mikrotik_monitoring.DiagnosticOutput";
   static props = { record: Object, runId: Number };
+
+  word = word;
 
   setup() {
     const hub = useLiveHub();
@@ -46,7 +50,7 @@ export class DiagnosticOutput extends Component {
   }
 
   get empty() {
-    return { queued: "Waiting for the bridge…", running: "Running…" }[this.state] ?? "No output.";
+    return { queued: _t("Waiting for the bridge…"), running: _t("Running…") }[this.state] ?? _t("No output.");
   }
 }
 

@@ -8,6 +8,7 @@ import { StatusBadge } from "../../../components/status_badge/status_badge.js";
 import { reasonOf } from "../../../lib/fleet.js";
 import { duration, shortTime } from "../../../lib/format.js";
 import { PageReading } from "../../../lib/page_reading.js";
+import { word } from "../../../lib/words.js";
 import { useLiveHub } from "../../hooks.js";
 import { OrmReader, patientMs } from "../../orm_reader.js";
 import { deviceWidget } from "../device_widget.js";
@@ -20,6 +21,8 @@ export class HealthView extends Component {
   static template = "mikrotik_monitoring.HealthView";
   static components = { HealthBar, StatusBadge };
   static props = { deviceId: Number };
+
+  word = word;
 
   setup() {
     useLiveHub();

@@ -2,6 +2,7 @@
 import { Component } from "@odoo/owl";
 import { registry } from "@web/core/registry";
 import { InterfaceTable } from "../../../components/interface_table/interface_table.js";
+import { word } from "../../../lib/words.js";
 import { useInterfaces } from "../../interfaces.js";
 import { deviceWidget } from "../device_widget.js";
 import { LiveHead } from "../live/live_head.js";
@@ -11,6 +12,8 @@ export class InterfacesView extends Component {
   static template = "mikrotik_monitoring.InterfacesView";
   static components = { InterfaceTable, LiveHead };
   static props = { deviceId: Number };
+
+  word = word;
 
   setup() {
     this.live = useInterfaces(this.props.deviceId);

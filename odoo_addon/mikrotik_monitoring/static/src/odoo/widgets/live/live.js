@@ -7,6 +7,7 @@ import { KpiTile } from "../../../components/kpi_tile/kpi_tile.js";
 import { LogTail } from "../../../components/log_tail/log_tail.js";
 import { TrafficPanel } from "../../../components/traffic_panel/traffic_panel.js";
 import { kpis } from "../../../lib/kpis.js";
+import { word } from "../../../lib/words.js";
 import { useInterfaces } from "../../interfaces.js";
 import { deviceWidget } from "../device_widget.js";
 import { LiveHead } from "./live_head.js";
@@ -16,6 +17,8 @@ export class LiveView extends Component {
   static template = "mikrotik_monitoring.LiveView";
   static components = { EventList, InterfaceTable, KpiTile, LiveHead, LogTail, TrafficPanel };
   static props = { deviceId: Number };
+
+  word = word;
 
   setup() {
     this.live = useInterfaces(this.props.deviceId);

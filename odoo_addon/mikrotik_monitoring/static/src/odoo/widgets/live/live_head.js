@@ -4,7 +4,7 @@ import { Component } from "@odoo/owl";
 import { LastUpdate } from "../../../components/last_update/last_update.js";
 import { StatusBadge } from "../../../components/status_badge/status_badge.js";
 import { reasonOf } from "../../../lib/fleet.js";
-import { age, shortTime } from "../../../lib/format.js";
+import { elapsed, shortTime } from "../../../lib/format.js";
 
 /** How a router is, when it was heard of last, and what keeps news from coming. */
 export class LiveHead extends Component {
@@ -18,7 +18,7 @@ export class LiveHead extends Component {
 
   get since() {
     const { since_us: sinceUs } = this.props.feed.row;
-    return sinceUs ? _t("for %s", age(sinceUs, this.props.nowUs).replace(" ago", "").replace("now", "a moment")) : "";
+    return sinceUs ? _t("for %s", elapsed(sinceUs, this.props.nowUs) || _t("a moment")) : "";
   }
 
   get lastUs() {
