@@ -153,6 +153,22 @@ test("who may not see a router is told so, and asks no more", async (t) => {
   assert.deepEqual([feed.phase, feed.trouble, orm.of("live_watch").length, bus.channels], ["lost", "Not yours.", 1, []]);
 });
 
+test("who gains or loses subscriber data gets the messages that are meant for them", async (t) => {
+  let kind = "plain";
+  const { bus, hub, pass, tell } = stage(t, { live_watch: ([[id]]) => ({ channel: `c.${id}`, kind, bridge_seen_s: 1 }) });
+  const feed = hub.watch(1);
+  await settled();
+  assert.equal(bus.forced, 0); // a new name is asked for as it is
+  for (const [next, forced] of [["full", 1], ["full", 1], ["plain", 2]]) {
+    kind = next;
+    pass(20);
+    await settled();
+    assert.deepEqual([feed.kind, bus.forced, bus.channels], [next, forced, ["c.1"]]);
+  }
+  await tell(1);
+  assert.equal(feed.phase, "live");
+});
+
 test("a tab that is hidden for a minute lets go, and takes up again when it is seen", async (t) => {
   const { bus, hub, orm, page, pass, tell } = stage(t);
   const feed = hub.watch(1);

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { test } from "node:test";
+import { pathToFileURL } from "node:url";
 import { filesBelow } from "../../scripts/console_templates.mjs";
 import { SHARED, openPage } from "./kit.mjs";
 import "./odoo/kit.mjs";
@@ -19,6 +20,10 @@ const { StatusBadge } = await import("#shared/components/status_badge/status_bad
 
 const LIST = path.join(SHARED, "odoo/words.js");
 const CALL = /(?<![\w.])word\(\s*(?:"([^"]*)"|'([^']*)')/g;
+
+async function filesOfBoth(ending) {
+  return [...(await filesBelow(path.join(SHARED, "lib"), ending)), ...(await filesBelow(path.join(SHARED, "components"), ending))];
+}
 
 function inAnotherLanguage(t) {
   setTranslator((text, ...values) => `«${text}»${values.length ? JSON.stringify(values) : ""}`);
@@ -61,6 +66,21 @@ test("templates leave no text where Odoo doesn't translate it", async () => {
   }
 });
 
+test("scripts that both hosts show give their texts to word()", async () => {
+  for (const file of await filesOfBoth(".js")) {
+    const found = (await readFile(file, "utf8")).match(/\b(?:label|hint|sub|means|told|empty|text)(?::| =) "[A-Z][^"]*"/);
+    assert.equal(found, null, `${file}: ${found}`);
+  }
+});
+
+test("no script looks words up while it is loaded: the translations aren't there yet", async (t) => {
+  setTranslator((text) => assert.fail(text));
+  t.after(() => setTranslator(null));
+  const files = (await filesOfBoth(".js")).filter((file) => !file.endsWith("/lib/words.js"));
+  for (const file of files) await import(`${pathToFileURL(file)}?anew`);
+  assert.ok(files.length > 30);
+});
+
 test("without a translator words stay as they are, with their values in place", () => {
   assert.equal(word("95 % of the time"), "95 % of the time");
   assert.equal(word("%s ago", "$& 2 s"), "$& 2 s ago");
@@ -99,8 +119,8 @@ test("Odoo's live service translates by Odoo's own words", async (t) => {
   const { liveService } = await import("#shared/odoo/live_service.js");
   const { translatedTerms } = await import("@web/core/l10n/translation");
   const bus = { subscribe() {}, addEventListener() {} };
-  translatedTerms.set("%s ago", "vor %s");
+  translatedTerms.set("%s ago", "il y a %s");
   t.after(() => translatedTerms.clear());
   liveService.start({}, { bus_service: bus, orm: {} });
-  assert.equal(age(0, 5e6), "vor 5 s");
+  assert.equal(age(0, 5e6), "il y a 5 s");
 });

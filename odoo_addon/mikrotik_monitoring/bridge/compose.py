@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from .reading import Reading
@@ -13,6 +13,8 @@ from .state import DeviceState
 VERSION = 1
 # Room for the digits of `more`, which is counted last.
 MOST_BYTES = 64 * 1024 - 16
+# Of these the newest are told: what has few bytes as text may have six times as many on the bus.
+MOST_LINE_BYTES = MOST_EVENT_BYTES = 16 * 1024
 # A sum takes values of at most so many intervals ago, as the widgets call older ones stale.
 _FRESH_INTERVALS = 3
 _FRESH_S = 5.0
@@ -39,11 +41,13 @@ def compose(state: DeviceState, kind: str, *, seq: int, now_us: int, connected: 
             for one in state.interfaces
             if full or not names_subscriber(one.name)
         ],
-        "events": [shown for shown, private in state.events if full or not private],
+        "events": _newest_within(
+            [shown for shown, private in state.events if full or not private], "message", MOST_EVENT_BYTES
+        ),
         "more": 0,
     }
     if full:
-        message["lines"] = list(state.lines)
+        message["lines"] = _newest_within(state.lines, "text", MOST_LINE_BYTES)
     return _bounded(message)
 
 
@@ -112,8 +116,34 @@ def _add(sums: dict[str, float], reading: Reading, ports: set[str]) -> None:
 
 
 def size_of(value: Any) -> int:
-    """Return how many bytes it takes on the bus."""
-    return len(json.dumps(value, separators=(",", ":")))
+    """Return how many bytes it takes on the bus: Odoo writes what isn't ASCII as escapes."""
+    return len(json.dumps(value, separators=(",", ":"), ensure_ascii=True))
+
+
+def _newest_within(oldest_first: Iterable[dict[str, Any]], text: str, most: int) -> list[dict[str, Any]]:
+    """Return the newest that have room. The newest of all is cut in its text, should it be too large alone."""
+    found: list[dict[str, Any]] = []
+    left = most - 2  # the brackets
+    for one in reversed(list(oldest_first)):
+        kept, size = one, size_of(one) + 1
+        if size > left and not found:
+            kept = {**one, text: _cut(one[text], left - (size - size_of(one[text])))}
+            size = size_of(kept) + 1
+        if size > left:
+            break
+        found.append(kept)
+        left -= size
+    return found[::-1]
+
+
+def _cut(text: str, most: int) -> str:
+    """Return the beginning of a text that takes at most so many bytes."""
+    left = most - size_of("…")
+    for at, character in enumerate(text):
+        left -= size_of(character) - 2
+        if left < 0:
+            return f"{text[:at]}…"
+    return text
 
 
 def _bounded(message: dict[str, Any]) -> dict[str, Any]:

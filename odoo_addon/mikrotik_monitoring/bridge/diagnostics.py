@@ -21,6 +21,7 @@ MOST_AT_ONCE = 8
 LOOK_EVERY_S = 5.0
 # Beyond what was asked for: the login, and the router's own slowness.
 _GRACE_S = 30.0
+_ENDS_WITHIN_S = 5.0
 
 
 class _Run:
@@ -48,6 +49,7 @@ class Diagnostics:
         self._runs: dict[int, _Run] = {}
         self._unwritten: dict[int, Progress] = {}
         self._ended: dict[int, Progress] = {}
+        self._writing = asyncio.Lock()
 
     def news(self) -> list[Progress]:
         """Return what is to be told of runs since the last time."""
@@ -92,21 +94,28 @@ class Diagnostics:
     async def _look(self) -> None:
         await self._write_ends()
         if self._runs:
-            for job_id in await self._odoo.call(self._store.cancelled_jobs, list(self._runs)):
-                self._cancel(job_id)
+            await self._cancel(await self._odoo.call(self._store.cancelled_jobs, list(self._runs)))
         free = MOST_AT_ONCE - len(self._runs)
         for job in await self._odoo.call(self._store.claim_jobs, free) if free > 0 else ():
             self._start(job)
 
     def _start(self, job: Job) -> None:
+        # It may have been cancelled and asked for anew before its first run came to its end.
+        self._unwritten.pop(job.id, None)
+        self._ended.pop(job.id, None)
         run = self._runs[job.id] = _Run(job)
         run.task = asyncio.create_task(self._follow(run))
 
-    def _cancel(self, job_id: int) -> None:
-        run = self._runs.get(job_id)
-        if run is not None and run.task is not None:
-            run.unwanted = True
-            run.task.cancel()
+    async def _cancel(self, job_ids: Iterable[int]) -> None:
+        """End these. It is waited for, as one of them may be asked for anew already: its old end goes first."""
+        tasks = []
+        for run in filter(None, map(self._runs.get, job_ids)):
+            if run.task is not None:
+                run.unwanted = True
+                run.task.cancel()
+                tasks.append(run.task)
+        if tasks:
+            await asyncio.wait(tasks, timeout=_ENDS_WITHIN_S)
 
     async def _end_all(self) -> None:
         tasks = [run.task for run in self._runs.values() if run.task is not None]
@@ -145,21 +154,25 @@ class Diagnostics:
 
     async def _finish(self, run: _Run, end: Progress) -> None:
         self._figures.diagnostics.labels(end.state).inc()
-        self._runs.pop(run.job.id, None)
+        if self._runs.get(run.job.id) is not run:
+            return  # it was asked for anew: that run has the word now
+        self._runs.pop(run.job.id)
         self._unwritten[run.job.id] = end
         await self._write_ends()
+        self._wake.set()  # there is room for the next one
 
     async def _write_ends(self) -> None:
         """Write how runs ended; what can't be written is tried again at the next look."""
-        for end in list(self._unwritten.values()):
-            try:
-                await self._odoo.call(self._store.finish_job, end)
-            except Exception as error:  # whatever Odoo or its database says
-                self._figures.failed("finish_job")
-                _logger.warning("the end of diagnostic %s can't be written yet: %s", end.id, error)
-            else:
-                self._unwritten.pop(end.id, None)
-                self._ended[end.id] = end
+        async with self._writing:  # the end of a run, and a look, may come together
+            for end in list(self._unwritten.values()):
+                try:
+                    await self._odoo.call(self._store.finish_job, end)
+                except Exception as error:  # whatever Odoo or its database says
+                    self._figures.failed("finish_job")
+                    _logger.warning("the end of diagnostic %s can't be written yet: %s", end.id, error)
+                else:
+                    self._unwritten.pop(end.id, None)
+                    self._ended[end.id] = end
 
 
 def _call_of(job: Job) -> Any:

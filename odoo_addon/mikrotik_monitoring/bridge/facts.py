@@ -15,6 +15,8 @@ _AT_ONCE = 4
 _LONGEST_LINE = 400
 # Lines come late and out of order by so much; those that are known are left out.
 _OVERLAP = dt.timedelta(seconds=2)
+# Devices whose last lines are further apart are asked for apart: a silent one would bring old lines of the others.
+_APART = dt.timedelta(minutes=1)
 
 
 async def read_devices(client: Any, mtd_ids: Collection[str]) -> list[Any]:
@@ -65,7 +67,10 @@ def _since(health: Any) -> int | None:
 
 
 class LogTail:
-    """Follows the logs of devices. mtd has no stream of lines: the newest are asked for."""
+    """Follows the logs of devices. mtd has no stream of lines: the newest are asked for.
+
+    From when on, only the lines themselves tell: they have the time of the collector's clock, not of ours.
+    """
 
     def __init__(self, client: Any) -> None:
         self._client = client
@@ -79,18 +84,30 @@ class LogTail:
             if states.get(mtd_id) is not followed:
                 del self._followed[mtd_id]
                 self._newest.pop(mtd_id, None)
+        known = self._groups()
+        silent = [mtd_id for mtd_id in self._followed if mtd_id not in self._newest]
         await _for_each(
-            states.keys() - self._newest.keys(), lambda mtd_id: self._first(mtd_id, states[mtd_id])
+            states.keys() - self._followed.keys(), lambda mtd_id: self._first(mtd_id, states[mtd_id])
         )
-        if self._newest:
-            start = min(self._newest.values()) - _OVERLAP
-            self._take(await self._page(list(self._newest), start), states)
+        for group in known:
+            self._take(await self._page(group, self._newest[group[0]] - _OVERLAP), states)
+        if silent:
+            self._take(await self._page(silent), states)
 
     async def _first(self, mtd_id: str, state: DeviceState) -> None:
         records = await self._page([mtd_id])
-        self._newest[mtd_id] = dt.datetime.now(dt.UTC)
         self._followed[mtd_id] = state
         self._take(records, {mtd_id: state})
+
+    def _groups(self) -> list[list[str]]:
+        """Return those that have lines, the longest silent first, with those that have about as new ones."""
+        groups: list[list[str]] = []
+        for mtd_id in sorted(self._newest, key=self._newest.__getitem__):
+            if groups and self._newest[mtd_id] - self._newest[groups[-1][0]] <= _APART:
+                groups[-1].append(mtd_id)
+            else:
+                groups.append([mtd_id])
+        return groups
 
     async def _page(self, devices: list[str], start: dt.datetime | None = None) -> list[Any]:
         from mtd.client import logs

@@ -167,7 +167,7 @@ class OdooStore:
 
         def take(env: api.Environment) -> None:
             company = env["mikrotik.connection"].browse(connection_id).company_id
-            env["mikrotik.device"].with_company(company)._take_facts(devices)
+            env["mikrotik.device"]._take_facts(company, devices)
 
         self._retrying(take)
 

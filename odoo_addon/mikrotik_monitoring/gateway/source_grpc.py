@@ -45,14 +45,14 @@ class GrpcSource:
     def latest(self, devices, patterns=()):
         """Return the newest value of each series. Raises SourceError `rows`."""
         found, token = [], ""
-        while True:
+        for _number in range(MAX_ROWS // PAGE + 1):
             page = self._page(devices, patterns, token)
             found += page.values
             token = page.next_token
-            if len(found) > MAX_ROWS:
-                raise SourceError("rows")
             if not token:
                 break
+        if token or len(found) > MAX_ROWS:
+            raise SourceError("rows")
         states = self._states()
         return [_newest(value, states) for value in found]
 

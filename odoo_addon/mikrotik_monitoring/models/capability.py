@@ -19,6 +19,7 @@ class MikrotikDeviceCapability(models.Model):
     """What a router can do, as it said when it was asked. Of what isn't here nothing is known."""
 
     _name = "mikrotik.device.capability"
+    _inherit = "mikrotik.of.company"
     _description = "MikroTik Monitoring: Capability of a device"
     _order = "present desc, name"
 

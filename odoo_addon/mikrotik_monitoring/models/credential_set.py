@@ -20,6 +20,7 @@ class MikrotikCredentialSet(models.Model):
     """A login that routers share. Its secrets go to mtd and are kept there alone."""
 
     _name = "mikrotik.credential.set"
+    _inherit = "mikrotik.of.company"
     _description = "MikroTik Monitoring: Credential set"
     _order = "name"
 

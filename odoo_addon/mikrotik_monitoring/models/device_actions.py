@@ -1,7 +1,7 @@
 import dataclasses
 from concurrent.futures import ThreadPoolExecutor
 
-from odoo import _, models
+from odoo import _, api, models
 from odoo.exceptions import UserError
 
 MOST_AT_ONCE = 20
@@ -30,7 +30,7 @@ class MikrotikDevice(models.Model):
             return client.ask(_bounded(requests.refresh_capabilities(mtd_id)))
 
         answers = self._at_once(refresh)
-        self._take_facts([answer for answer, _error in answers.values() if answer is not None])
+        self._take_answers(answers)
         return self._told(answers, _("Capabilities were probed."))
 
     def action_poll_now(self):
@@ -43,7 +43,7 @@ class MikrotikDevice(models.Model):
             return client.get_device(mtd_id)
 
         answers = self._at_once(poll)
-        self._take_facts([answer for answer, _error in answers.values() if answer is not None])
+        self._take_answers(answers)
         return self._told(answers, _("Polled."))
 
     def _check_may_run(self):
@@ -92,6 +92,16 @@ class MikrotikDevice(models.Model):
             with ThreadPoolExecutor(max_workers=len(ids)) as pool:
                 answers.update(zip(records, pool.map(one, ids), strict=True))
         return answers
+
+    @api.model
+    def _take_answers(self, answers):
+        """Take over what mtd says of devices, company by company: ids of mtd count within a tenant."""
+        told = {}
+        for record, (answer, _error) in answers.items():
+            if answer is not None:
+                told.setdefault(record.company_id, []).append(answer)
+        for company, remotes in told.items():
+            self._take_facts(company, remotes)
 
     def _told(self, answers, done):
         """Return a notice: that it was done, or for which devices it wasn't."""

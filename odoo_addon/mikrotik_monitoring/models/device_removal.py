@@ -19,6 +19,7 @@ class MikrotikDeviceRemoval(models.Model):
     """A device that was deleted here and has to go from mtd too. Kept for a month as a record of it."""
 
     _name = "mikrotik.device.removal"
+    _inherit = "mikrotik.of.company"
     _description = "MikroTik Monitoring: Device to be removed from mtd"
     _order = "id desc"
 

@@ -151,16 +151,16 @@ class MikrotikDevice(models.Model):
         removed = self.env["mikrotik.device.removal"]._waiting(company)
         devices = [device for device in devices if device.id not in removed]
         problems = self._take(company, devices)
-        self._take_facts(devices)
+        self._take_facts(company, devices)
         return problems
 
     @api.model
-    def _take_facts(self, remotes):
-        """Take over what mtd observed of devices: status, version, capabilities. Writes only what changed."""
+    def _take_facts(self, company, remotes):
+        """Take over what mtd observed of a company's devices: status, version, capabilities. Writes only what changed."""
         by_id = {remote.id: remote for remote in remotes}
         # sudo: for the bridge and after pushes; nothing is given to a user.
         records = self.sudo().with_context(active_test=False, mtd_pulled=True)
-        known = records.search([("mtd_id", "in", list(by_id))])
+        known = records.search([("company_id", "=", company.id), ("mtd_id", "in", list(by_id))])
         since = known._status_began({one for one in known if one.status != by_id[one.mtd_id].status})
         reported = []
         for record in known:

@@ -38,6 +38,7 @@ class MikrotikEvent(models.Model):
     """What happened, as mtd told it. A copy: mtd has the original."""
 
     _name = "mikrotik.event"
+    _inherit = "mikrotik.of.company"
     _description = "MikroTik Monitoring: Event"
     _order = "time desc, position desc"
     _rec_name = "message"

@@ -1,6 +1,7 @@
 import logging
 import time
 from dataclasses import dataclass
+from functools import partial
 
 import pytz
 from odoo import _, api, fields, models
@@ -52,6 +53,7 @@ class MikrotikMetricRows(models.AbstractModel):
     """Values that are never stored here: each search reads what its domain asks for from mtd."""
 
     _name = "mikrotik.metric.rows"
+    _inherit = "mikrotik.of.company"
     _description = "MikroTik Monitoring: Values Read From mtd"
     _auto = False
     _log_access = False
@@ -226,7 +228,7 @@ class MikrotikMetricRows(models.AbstractModel):
                 )
             )
         key = (self.env.cr.dbname, connection.id, connection.target)
-        grpc = GrpcSource(key, connection._ask)
+        grpc = GrpcSource(key, partial(connection._ask, is_small=False))
         if connection.metric_source != "sql":
             return grpc
         return SqlSource(key[:2], self._dsn_of(connection), grpc)

@@ -7,7 +7,7 @@ from datetime import timedelta
 import odoo
 import psycopg2
 from odoo import SUPERUSER_ID, _, api, fields, models
-from odoo.exceptions import UserError, ValidationError
+from odoo.exceptions import UserError
 
 from .sync_parts import Push, delay_s
 
@@ -44,6 +44,7 @@ class MikrotikSync(models.AbstractModel):
     """
 
     _name = "mikrotik.sync"
+    _inherit = "mikrotik.of.company"
     _description = "MikroTik Monitoring: Record of mtd that is edited in Odoo"
 
     name = fields.Char(required=True)
@@ -124,7 +125,8 @@ class MikrotikSync(models.AbstractModel):
         """Return what is missing before mtd can get the record; empty if nothing is."""
         return ""
 
-    def _take_facts(self, remotes):
+    @api.model
+    def _take_facts(self, company, remotes):
         """Take over what mtd observed, for those that have something."""
 
     # -- edits -------------------------------------------------------------------
@@ -201,8 +203,6 @@ class MikrotikSync(models.AbstractModel):
 
     def write(self, vals):
         changed = self._synced_fields() & vals.keys()
-        if "company_id" in vals:
-            self._check_company_change(vals["company_id"])
         if self._is_pulled():
             return super().write(vals)
         self._check_owned(vals)
@@ -215,11 +215,12 @@ class MikrotikSync(models.AbstractModel):
         self._push_after_commit()
         return done
 
-    def _check_company_change(self, company_id):
+    def _check_company_stays(self, company_id):
         if any(record.mtd_id and record.company_id.id != company_id for record in self):
-            raise ValidationError(
+            raise UserError(
                 _("What mtd knows stays with its company. Archive it here, and add it in the other company.")
             )
+        return super()._check_company_stays(company_id)
 
     def _mark(self, base):
         """Note what was changed here, and that mtd has to get it."""
@@ -230,7 +231,7 @@ class MikrotikSync(models.AbstractModel):
         if self.sync_state not in ("conflict", "missing"):
             vals.update(sync_state="pending", sync_attempts=0, sync_next_at=fields.Datetime.now())
             vals["sync_error"] = False
-        if not self.mtd_id:
+        if not self.mtd_id and not self.sync_sent:
             vals["sync_request_id"] = str(uuid.uuid4())  # another content is another request
         self._pulled(vals)
 
@@ -339,7 +340,8 @@ class MikrotikSync(models.AbstractModel):
         connection = self.env["mikrotik.connection"]._of_company(self.company_id)
         if not connection._is_set_up() or (connection._is_away() and not even_if_away):
             return None
-        if why := self._why_not_pushed():
+        again = self._push_again()
+        if not again and (why := self._why_not_pushed()):
             self.write(
                 {
                     "sync_state": "failed",
@@ -351,6 +353,8 @@ class MikrotikSync(models.AbstractModel):
         self.env.cr.execute("SELECT pg_try_advisory_xact_lock(hashtext(%s), %s)", (self._table, self.id))
         if not self.env.cr.fetchone()[0]:
             return None
+        if again:
+            return again
         names = set(self.sync_base or {}) if self.mtd_id else self._synced_fields()
         return Push(
             self.id,

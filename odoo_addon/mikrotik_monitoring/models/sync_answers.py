@@ -5,6 +5,7 @@ from datetime import timedelta
 import psycopg2
 from odoo import _, api, fields, models
 from odoo.exceptions import UserError, ValidationError
+from odoo.tools import SQL
 
 from .sync import PULLED
 from .sync_parts import delay_s
@@ -42,7 +43,7 @@ class MikrotikSync(models.AbstractModel):
         else:
             self._push_failed(push, error)
         if answer is not None:
-            self._take_facts([answer])
+            self._take_facts(self.company_id, [answer])
 
     def _push_done(self, push, answer):
         vals = {"mtd_id": answer.id, "mtd_revision": answer.revision}
@@ -128,15 +129,17 @@ class MikrotikSync(models.AbstractModel):
         by_id = {record.mtd_id: record for record in here if record.mtd_id}
         by_name = {record.name: record for record in here if record.mtd_id not in ids}
         self._free_names(by_id, remotes)
-        problems, new = [], []
+        problems, new, sent = [], [], here._names_sent()
         for remote in remotes:
+            if remote.id not in by_id and remote.name in sent:
+                continue  # it is probably the one that was sent: the next push tells
             record = by_id.get(remote.id) or by_name.get(remote.name)
             if record and record._is_news(remote):
                 problems += record._guarded(remote.name, lambda r=record, m=remote: r._take_one(m, known))
             elif not record:
                 new.append(remote)
         problems += self._take_new(company, new, known)
-        self._mark_missing(here.filtered(lambda record: record.mtd_id and record.mtd_id not in ids))
+        self._mark_missing(here, ids)
         return problems
 
     def _guarded(self, name, work):
@@ -162,8 +165,9 @@ class MikrotikSync(models.AbstractModel):
         }
         wanted = set(renamed.values())
         for mtd_id in renamed:
-            if by_id[mtd_id].name in wanted:
-                by_id[mtd_id].write({"name": mtd_id, "mtd_revision": 0})
+            record = by_id[mtd_id]
+            if record.name in wanted and record._hold() and record.sync_state in ("synced", "missing"):
+                record.write({"name": mtd_id, "mtd_revision": 0})
         self.env.flush_all()
 
     def _is_news(self, remote):
@@ -174,8 +178,30 @@ class MikrotikSync(models.AbstractModel):
             return remote.revision != (self.remote_values or {}).get("revision")
         return self.sync_state == "synced" and remote.revision > self.mtd_revision
 
+    def _hold(self):
+        """Keep others from writing these rows until this transaction ends. Returns those that are there still.
+
+        What others committed since they were read is seen from here on: the bridge's transactions are READ
+        COMMITTED, and in others the database refuses it.
+        """
+        if not self:
+            return self
+        self.flush_recordset()
+        query = SQL(
+            "SELECT id FROM %s WHERE id IN %s ORDER BY id FOR UPDATE", SQL.identifier(self._table), self._ids
+        )
+        self.env.cr.execute(query)
+        self.invalidate_recordset()
+        return self.browse(row[0] for row in self.env.cr.fetchall())
+
+    def _is_meant(self, remote):
+        """Return whether this is the record of something in mtd: by its id, or by its name as long as it has none."""
+        return self.mtd_id == remote.id or self.name == remote.name
+
     def _take_one(self, remote, known):
-        """Take over what mtd has of this record."""
+        """Take over what mtd has of this record, unless a user's change came first."""
+        if not self._hold() or not self._is_meant(remote) or not self._is_news(remote):
+            return
         there = self._values_of(remote, known)
         if self.mtd_id != remote.id or self.sync_state == "conflict":
             self._meet(remote, there)
@@ -204,12 +230,15 @@ class MikrotikSync(models.AbstractModel):
             return problems
 
     @api.model
-    def _mark_missing(self, gone):
+    def _mark_missing(self, here, ids):
+        """Say of those that mtd has no more that it hasn't, unless a push made them only just."""
         recent = fields.Datetime.now() - JUST_PUSHED
-        gone = gone.filtered(
-            lambda record: record.sync_state != "missing" and not (record.sync_at and record.sync_at > recent)
-        )
-        if gone:
+
+        def is_gone(record):
+            known = record.mtd_id and record.mtd_id not in ids and record.sync_state != "missing"
+            return known and not (record.sync_at and record.sync_at > recent)
+
+        if gone := here.filtered(is_gone)._hold().filtered(is_gone):
             gone._pulled(
                 {
                     "sync_state": "missing",

@@ -5,10 +5,14 @@ from . import test_device
 from . import test_device_live
 from . import test_device_sync
 from . import test_reconcile
+from . import test_reconcile_races
+from . import test_of_company
+from . import test_sync_unclear
 from . import test_metric
 from . import test_metric_domain
 from . import test_event
 from . import test_viewing
 from . import test_diagnostic
+from . import test_diagnostic_races
 from . import test_websocket
 from . import test_tours

@@ -77,7 +77,7 @@ class TestDevice(MtdCase):
 
     def test_company_is_fixed_once_mtd_knows_it(self):
         device = self._device()
-        with self.assertRaisesRegex(ValidationError, "stays with its company"):
+        with self.assertRaisesRegex(UserError, "stays with its company"):
             device.company_id = self.other_company
 
     def test_copy_is_another_device(self):

@@ -327,13 +327,32 @@ class TestDeviceSync(MtdCase):
         device = self._device()
         remote = self.mtd.devices[device.mtd_id]
         with patch.object(type(device), "write", autospec=True, side_effect=type(device).write) as write:
-            device._take_facts([remote])
+            device._take_facts(device.company_id, [remote])
             self.assertFalse(write.called)
-            device._take_facts([dataclasses.replace(remote, status="down", status_reason="refused")])
+            device._take_facts(
+                device.company_id, [dataclasses.replace(remote, status="down", status_reason="refused")]
+            )
         self.assertEqual(
             (device.status, device.status_reason, device.sync_state), ("down", "refused", "synced")
         )
         self.assertFalse(device.status_since, "no event told since when")
+
+    def test_facts_are_those_of_the_own_company(self):
+        device = self._device()
+        theirs = self.env["mikrotik.device"].with_context(mtd_pulled=True)
+        theirs = theirs.create(
+            {"name": "x", "host": "h", "company_id": self.other_company.id, "mtd_id": device.mtd_id}
+        )
+        remote = dataclasses.replace(
+            self.mtd.devices[device.mtd_id], status="down", capabilities={"evil": "1"}
+        )
+        device._take_facts(self.company, [remote])
+        self.assertEqual((device.status, theirs.status), ("down", "unknown"))
+        self.assertFalse(theirs.capability_ids)
+        device._pulled({"status": "up"})
+        device.action_poll_now()
+        self.connection._reconcile()
+        self.assertEqual((theirs.status, theirs.capability_ids.ids), ("unknown", []))
 
     def test_since_is_what_an_event_told(self):
         from mtd.client import Event
@@ -342,7 +361,9 @@ class TestDeviceSync(MtdCase):
         began = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=5)
         told = ("device.refused", "critical", "device", "", "", "status", "up", "down", "refused")
         self.connection._take_events([Event(7, began, device.mtd_id, device.name, *told)])
-        device._take_facts([dataclasses.replace(self.mtd.devices[device.mtd_id], status="down")])
+        device._take_facts(
+            device.company_id, [dataclasses.replace(self.mtd.devices[device.mtd_id], status="down")]
+        )
         self.assertEqual(device.status_since, began.replace(tzinfo=None))
-        device._take_facts([self.mtd.devices[device.mtd_id]])
+        device._take_facts(device.company_id, [self.mtd.devices[device.mtd_id]])
         self.assertFalse(device.status_since, "the event told of another status")

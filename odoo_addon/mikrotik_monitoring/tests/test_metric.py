@@ -28,6 +28,10 @@ class FakeMtd:
         self.tenant = tenant
         self.asked = []
 
+    def ask(self, call):
+        assert call.method == "WhoAmI"
+        return SimpleNamespace(tenant=self.tenant)
+
     def list_metrics(self):
         states = SimpleNamespace(key="iface.oper_state", states={0: "down", 1: "up"})
         return SimpleNamespace(metrics=[states], version="1")

@@ -151,6 +151,22 @@ class TestWebsocket(MtdCase, WebsocketCase):
         self._send(((self.mine, "full"), "after"))
         self.assertEqual(self._heard(socket), [])
 
+    def test_who_gains_or_loses_subscriber_data_gets_their_kind_when_asked_anew(self):
+        subscriber_data = self.env.ref("mikrotik_monitoring.group_subscriber_data")
+        for user, change, kind in (
+            (self.viewer, self.viewer.groups_id | subscriber_data, "full"),
+            (self.trusted, self.trusted.groups_id - subscriber_data, "plain"),
+        ):
+            socket = self._listen(user, self._name(self.mine))
+            user.groups_id = change
+            self.env.flush_all()
+            ir_websocket._checked.clear()
+            # As the page does when it is told of another kind.
+            self.subscribe(socket, [self._name(self.mine), "end"], self.bus._bus_last_id())
+            self._send(((self.mine, "plain"), "plain"), ((self.mine, "full"), "full"))
+            self.assertEqual(self._heard(socket), [kind])
+            self._close_websockets()
+
     def test_of_what_the_bus_kept_only_the_newest_comes(self):
         socket = self._listen(self.viewer, self._name(self.mine))
         self._send(((self.mine, "plain"), "first"), ((self.mine, "plain"), "second"))

@@ -33,6 +33,7 @@ class MikrotikConnectionTest(models.TransientModel):
     """What a test of the connection to one router found."""
 
     _name = "mikrotik.connection.test"
+    _inherit = "mikrotik.of.company"
     _description = "MikroTik Monitoring: Connection test"
     _rec_name = "device_id"
 
@@ -125,6 +126,7 @@ class MikrotikConnectionTestStep(models.TransientModel):
     """One step of a connection test."""
 
     _name = "mikrotik.connection.test.step"
+    _inherit = "mikrotik.of.company"
     _description = "MikroTik Monitoring: Step of a connection test"
     _order = "sequence, id"
 

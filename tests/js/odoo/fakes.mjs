@@ -3,6 +3,7 @@
 /** Odoo's bus service: what is listened to, and what comes. */
 export class FakeBus {
   channels = [];
+  forced = 0; // how often the server was asked anew what the names stand for
   _listeners = new Map();
   _events = new Map();
 
@@ -12,6 +13,11 @@ export class FakeBus {
 
   deleteChannel(channel) {
     this.channels = this.channels.filter((one) => one !== channel);
+  }
+
+  // Odoo's worker tells the server of names that come and go; one that does both at once is no news to it.
+  forceUpdateChannels() {
+    this.forced += 1;
   }
 
   subscribe(type, callback) {

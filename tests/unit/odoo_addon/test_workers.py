@@ -26,10 +26,6 @@ PRODUCT = [
 # Each ends by itself; why is said beside it.
 BOUNDED = Counter(
     {
-        # Pages of the newest values: at most MAX_ROWS rows, then it raises.
-        ("gateway/source_grpc.py", "latest: while"): 1,
-        # Pages of what is in mtd: it ends with the last one.
-        ("models/connection_sync.py", "_pages: while"): 1,
         # Deletes old rows, a bounded number at a time, until none are left; a job of the night.
         ("models/event.py", "_gc_events: while"): 1,
         # Forgets kept rows one by one.

@@ -17,6 +17,9 @@ _GIVEN = frozenset(
     | {"context_today", "active_id", "active_ids", "active_model", "allowed_company_ids", "current_date"}
 )
 _VIEWS = frozenset({"tree", "form", "kanban", "search", "graph", "pivot", "calendar"})
+_LEAF = re.compile(
+    r"\(\s*'(\w+)[\w.]*'\s*,\s*'(?:[<>=!?]+|(?:not )?(?:in|like|ilike)|child_of|parent_of)'\s*,"
+)
 Element = ElementTree.Element
 
 
@@ -85,7 +88,9 @@ def _expressions(part: Element, shown: set[str], fields: dict[str, str]) -> Iter
     """Yield names that an expression uses and the view doesn't have: Odoo 17 reads only fields of the view."""
     for key, text in part.attrib.items():
         if key in _EXPRESSIONS or key.startswith("decoration-"):
-            yield from (f"{key} uses {one}, which the view doesn't have" for one in _used(text) - shown - _GIVEN)
+            yield from (
+                f"{key} uses {one}, which the view doesn't have" for one in _used(text) - shown - _GIVEN
+            )
         elif key.startswith("t-"):
             used = set(re.findall(r"\brecord\.(\w+)", text))
             yield from (f"{key} uses {one}, which the view doesn't have" for one in used - shown)
@@ -94,7 +99,12 @@ def _expressions(part: Element, shown: set[str], fields: dict[str, str]) -> Iter
 
 
 def _used(text: str) -> set[str]:
-    return {node.id for node in ast.walk(ast.parse(text.strip(), mode="eval")) if isinstance(node, ast.Name)}
+    """Return the names in an expression; what is no expression stands for itself, and is known nowhere."""
+    try:
+        tree = ast.parse(text.strip(), mode="eval")
+    except SyntaxError:
+        return {text}
+    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
 
 
 def _conditions(part: Element, model: str, fields: dict[str, str]) -> Iterator[str]:
@@ -102,7 +112,7 @@ def _conditions(part: Element, model: str, fields: dict[str, str]) -> Iterator[s
     used = set()
     for key in ("domain", "filter_domain"):
         if part.tag == "filter" or key == "filter_domain":
-            used |= set(re.findall(r"\(\s*'(\w+)[\w.]*'\s*,\s*'", part.attrib.get(key, "")))
+            used |= set(_LEAF.findall(part.attrib.get(key, "")))
     used |= set(re.findall(r"'group_by':\s*'(\w+)", part.attrib.get("context", "")))
     if part.tag == "filter" and "date" in part.attrib:
         used.add(part.attrib["date"])

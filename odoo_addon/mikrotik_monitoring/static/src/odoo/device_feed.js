@@ -97,8 +97,11 @@ export class DeviceFeed extends LiveValues {
     const answer = await this._reader.ask((orm, id) => orm.call("mikrotik.device", "live_watch", [[id], this._viewer]));
     if (!this.active) return;
     this.bridgeSeenS = answer.bridge_seen_s;
+    const decided = this._channel === answer.channel && this.kind !== answer.kind;
     this.kind = answer.kind;
     this._listen(answer.channel);
+    // What a name stands for was decided when it was subscribed to: rights were changed since.
+    if (decided) this._bus.forceUpdateChannels();
   }
 
   _watched() {
