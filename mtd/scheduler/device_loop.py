@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, NoReturn
 
 from mtd.core import log_fields, tracing
@@ -52,6 +53,7 @@ _TOGETHER = 8
 _JITTER = 0.3
 _MOST_FACTORS = 12
 _LEASE_CHECK_S = 0.5
+_CONNECTS_WITHIN_S = 5.0
 
 
 class DeviceLoop:
@@ -96,6 +98,7 @@ class DeviceLoop:
         self._session_since = 0.0
         self._last_polled = float("-inf")  # monotonic time of the last T0 poll that was answered
         self._seen_live = asyncio.Event()  # in this session
+        self._tried = asyncio.Event()  # whether it was connected, or couldn't be
 
     async def run(self) -> None:
         """Poll until cancelled."""
@@ -141,6 +144,11 @@ class DeviceLoop:
 
     async def poll_now(self, tiers: frozenset[Tier]) -> list[PolledTier]:
         """Poll tiers now, and return what came of each. Raises SessionFailed and PollTooSoon."""
+        if not self.connected and self._failed is None:
+            # It is being connected: whoever changed a device looks whether that helped.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_CONNECTS_WITHIN_S):
+                    await self._tried.wait()
         if not self.connected:
             now = self._parts.clock.monotonic()
             raise no_session(self.device.name, self._failed, self._breaker, now, self._next_try)
@@ -177,6 +185,7 @@ class DeviceLoop:
 
     def _connected(self) -> None:
         self.connected = True
+        self._tried.set()
         now = self._parts.clock.monotonic()
         self._session_since = now
         self.account.logged_in(now)
@@ -373,6 +382,7 @@ class DeviceLoop:
         delay = max(self._backoff.next_delay(), self._breaker.wait_s(now))
         # Not itself: it holds the frames that it came through, and a device that is back keeps this.
         self._failed, self._next_try = SessionFailed(failure.outcome, failure.reason), now + delay
+        self._tried.set()
         self._count_missed(self._missed.advance(now))
         missed, self._missed_live = self._missed_live, 0
         report = self.health.failed(failure.outcome, failure.reason, missed=missed, retry_in_s=delay)

@@ -49,7 +49,11 @@ CALLS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("device", "set"): ("lab-0001", "notes=hello"),
     ("device", "test"): ("lab-0001",),
     ("device", "refresh"): ("lab-0001",),
-    ("device", "poll"): ("lab-0001", "--tier", "t0"),
+    ("device", "poll"): (
+        "lab-0002",
+        "--tier",
+        "t0",
+    ),  # not the one that is changed: it has another session then
     ("device", "import"): ("--dry-run", "FILE"),
     ("device", "capabilities"): ("lab-0001",),
     ("device", "export"): (),

@@ -13,7 +13,7 @@ from mtd.core.errors import NotFound
 from mtd.model.device import Outcome
 from mtd.model.metric import Tier
 from mtd.model.polled import PolledTier, PollResult
-from mtd.scheduler import on_demand
+from mtd.scheduler import device_loop, on_demand
 from mtd.scheduler.config import Intervals
 from mtd.scheduler.device_loop import DeviceLoop
 from mtd.scheduler.errors import PollTooSoon
@@ -242,6 +242,29 @@ def test_all_tiers_of_a_device_are_polled_at_once(monkeypatch: pytest.MonkeyPatc
         again = results(await loop.poll_now(ALL))
         assert again.pop(Tier.T0) is PollResult.POLLED
         assert set(again.values()) == {PollResult.FRESH}
+
+    in_loop(scene, body)
+
+
+def test_a_device_that_is_being_connected_is_waited_for() -> None:
+    scene = Scene()
+
+    async def body(loop: DeviceLoop) -> None:
+        assert not loop.connected
+        assert set(results(await loop.poll_now(frozenset({Tier.T0}))).values()) == {PollResult.POLLED}
+
+    in_loop(scene, body)
+
+
+def test_a_first_connection_that_fails_is_told_at_once() -> None:
+    scene = Scene()
+    scene.source.connect_failures = [SessionFailed(Outcome.REFUSED, "nobody listens")] * 1000
+
+    async def body(loop: DeviceLoop) -> None:
+        began = asyncio.get_running_loop().time()
+        with pytest.raises(SessionFailed, match="nobody listens"):
+            await loop.poll_now(ALL)
+        assert asyncio.get_running_loop().time() - began < device_loop._CONNECTS_WITHIN_S
 
     in_loop(scene, body)
 
