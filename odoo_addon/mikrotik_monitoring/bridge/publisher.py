@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -19,8 +18,6 @@ from .worker import Worker
 _logger = logging.getLogger(__name__)
 
 INTERVAL_S = 1.0
-# A second's messages aren't put on the bus all at once: Odoo's requests would wait behind all websockets.
-PARTS = 5
 # A device without news is sent all the same, so that a silent router isn't taken for a dead bridge.
 ALIVE_EVERY_S = 2.0
 _SLACK_S = 0.2
@@ -58,7 +55,6 @@ class Publisher:
         self._interval_s, self._clock = interval_s, clock
         self._viewed: Sequence[Viewed] = ()
         self._sent: dict[int, _Sent] = {}
-        self._parts: dict[int, int] = {}
         self._writing: asyncio.Task[None] | None = None
 
     def view(self, viewed: Sequence[Viewed]) -> None:
@@ -66,51 +62,36 @@ class Publisher:
         self._viewed = viewed
         wanted = {one.device_id for one in viewed}
         self._sent = {device_id: sent for device_id, sent in self._sent.items() if device_id in wanted}
-        self._parts = {device_id: part for device_id, part in self._parts.items() if device_id in wanted}
-        for device_id in sorted(wanted - self._parts.keys()):
-            taken = Counter(self._parts.values())
-            self._parts[device_id] = min(range(PARTS), key=lambda part: taken[part])
 
     async def run(self) -> None:
-        """Tick until cancelled: each device has its part of the interval, once in each."""
-        part, pause_s = 0, self._interval_s / PARTS
-        due = time.monotonic()
+        """Tick until cancelled. A tick never begins sooner than an interval after the one before."""
         try:
             while True:
-                self.tick(part)
-                part = (part + 1) % PARTS
-                # What came too late isn't made up for: a tick never follows the one before sooner than usual.
-                due = max(due, time.monotonic() - pause_s) + pause_s
-                await asyncio.sleep(max(0.0, due - time.monotonic()))
+                started = time.monotonic()
+                self.tick()
+                await asyncio.sleep(max(0.0, started + self._interval_s - time.monotonic()))
         finally:
             if self._writing is not None:
                 self._writing.cancel()
 
-    def tick(self, part: int | None = None) -> None:
-        """Begin to write what is to be told of the devices of a part, of all if None.
-
-        Nothing is begun while the tick before is still being written.
-        """
+    def tick(self) -> None:
+        """Begin to write what is to be told, unless the tick before is still being written."""
         if self._writing is not None and not self._writing.done():
             self._figures.ticks_skipped.inc()
             return
         now = time.monotonic()
-        due = [one for one in self._viewed if self._is_due(one, part, now)]
+        due = [one for one in self._viewed if self._is_due(one, now)]
         messages = [message for one in due for message in self._messages(one, now)]
-        progress = self._diagnostics.news() if not part else ()
+        progress = self._diagnostics.news()
         if messages or progress:
             self._writing = asyncio.create_task(self._write(messages, progress))
 
-    def _is_due(self, one: Viewed, part: int | None, now: float) -> bool:
-        if part is not None and one.device_id in self._sent and part != self._parts[one.device_id]:
-            return False  # but for the first one: somebody waits for it
+    def _is_due(self, one: Viewed, now: float) -> bool:
         tenant = self._tenants.get(one.connection_id)
         state = tenant.states.get(one.device_id) if tenant else None
         if state is None:
             return False
         sent = self._sent.get(one.device_id)
-        if part is not None and sent is not None and now - sent.at < self._interval_s * (1 - 0.5 / PARTS):
-            return False  # after a pause of the process the parts come closer together
         return sent is None or sent.version != state.version or now - sent.at >= ALIVE_EVERY_S - _SLACK_S
 
     def _messages(self, one: Viewed, now: float) -> Iterable[Message]:

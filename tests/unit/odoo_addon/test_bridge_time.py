@@ -10,7 +10,6 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -72,49 +71,6 @@ async def test_five_polls_in_an_interval_are_one_message() -> None:
             # They tell of what came meanwhile: the last message has a newer value than the first.
             times = [one["groups"][0]["t_us"] for one in running.sent(7) if one["groups"]]
             assert times[-1] > times[0]
-
-
-class Bus:
-    """Notes which devices are told of in each tick."""
-
-    def __init__(self) -> None:
-        self.ticks: list[list[int]] = []
-
-    async def call(self, _work: Any, messages: Any, _progress: Any) -> None:
-        self.ticks.append([one.device_id for one in messages])
-
-    def publish(self, messages: Any, progress: Any) -> None:
-        """Never called: ``call`` stands in for it."""
-
-
-@kit.on_loop
-async def test_the_messages_of_a_second_are_spread_over_it() -> None:
-    bus, count = Bus(), 4 * publisher.PARTS
-    state_of = kit.part("state").DeviceState
-    tenant = SimpleNamespace(states={n: state_of(n, str(n), {}) for n in range(count)}, connected=True)
-    interval_s = 0.2
-    made = publisher.Publisher(
-        bus,
-        bus,
-        kit.part("figures").Figures(),
-        {1: tenant},
-        SimpleNamespace(news=tuple),
-        interval_s=interval_s,
-    )
-    made.view([kit.port.Viewed(n, 1, str(n), frozenset({"plain"})) for n in range(count)])
-    running = asyncio.create_task(made.run())
-
-    def poll() -> bool:
-        for state in tenant.states.values():
-            state.version += 1
-        return len(bus.ticks) > 3 * publisher.PARTS
-
-    await until(poll, "ticks")
-    running.cancel()
-    first, *later = bus.ticks
-    assert sorted(first) == list(range(count)), "who begins to look isn't kept waiting"
-    assert {len(tick) for tick in later} == {count // publisher.PARTS}
-    assert sorted(sum(later[: publisher.PARTS], [])) == list(range(count)), "each device once in an interval"
 
 
 # -- how long ----------------------------------------------------------------------
