@@ -14,7 +14,7 @@ import numpy as np
 from mtd.testing.end_to_end import Plan, postmaster_pid, running_stage, wait_for_first_polls, wait_until_live
 from mtd.testing.harness import HarnessFailed, Stage, Usage, usage_of
 from mtd.testing.odoo.companies import MAIN, Company, Person, set_up, token_of
-from mtd.testing.odoo.crowd import Tab, TabCrowd
+from mtd.testing.odoo.crowd import CrowdProcess, Tab
 from mtd.testing.odoo.database import odoo_postgres
 from mtd.testing.odoo.installation import ADDON, find_installation
 from mtd.testing.odoo.rpc import OdooSession
@@ -145,7 +145,7 @@ def measure_odoo(scene: Scene, plan: OdooPlan, say: Say) -> dict[str, Any]:
     kinds = {"idle": Phases(), "viewing": Phases()}
     user = scene.server.login()
     _warm_up(user, scene)
-    with TabCrowd(tabs) as crowd:
+    with CrowdProcess(tabs) as crowd:
         for turn in range(plan.pairs):
             for kind in ("idle", "viewing") if turn % 2 == 0 else ("viewing", "idle"):
                 say(f"measuring, {turn + 1} of {plan.pairs}: {kind}")
@@ -158,7 +158,7 @@ def measure_odoo(scene: Scene, plan: OdooPlan, say: Say) -> dict[str, Any]:
     return _figures(kinds["idle"], kinds["viewing"], plan, scene)
 
 
-def _wait_for_messages(crowd: TabCrowd, viewers: int) -> None:
+def _wait_for_messages(crowd: CrowdProcess, viewers: int) -> None:
     crowd.begin()
     deadline = time.monotonic() + _FIRST_MESSAGES_S
     while (got := crowd.heard_by()) < viewers:
@@ -168,7 +168,7 @@ def _wait_for_messages(crowd: TabCrowd, viewers: int) -> None:
 
 
 def _phase(
-    scene: Scene, crowd: TabCrowd, user: OdooSession, viewed: list[int], phases: Phases, seconds: float
+    scene: Scene, crowd: CrowdProcess, user: OdooSession, viewed: list[int], phases: Phases, seconds: float
 ) -> None:
     time.sleep(SETTLE_S)  # noqa: TID251
     before, cpu_started = scene.usage(), time.monotonic()

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import multiprocessing
 import threading
 import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import Any, Self
 
@@ -182,3 +184,72 @@ class TabCrowd:
             self._beat.cancel()
             await asyncio.gather(self._beat, return_exceptions=True)
             self._beat = None
+
+
+class CrowdProcess:
+    """A crowd in a process of its own, as browsers are: what it reads doesn't hold up who measures."""
+
+    def __init__(self, tabs: Sequence[Tab]) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._ours, theirs = context.Pipe()
+        self._process = context.Process(target=_serve, args=(theirs, list(tabs)), name="tabs", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._process.start()
+        self._receive()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ours.close()
+        self._process.join(10)
+        if self._process.is_alive():
+            self._process.kill()
+
+    def view(self) -> None:
+        """Go to the pages of the devices."""
+        self._ask("view")
+
+    def leave(self) -> None:
+        """Leave them; the tabs stay open, on a page that has nothing live."""
+        self._ask("leave")
+
+    def begin(self) -> None:
+        """Forget what came so far."""
+        self._ask("begin")
+
+    def heard_by(self) -> int:
+        """Return how many tabs have got a message since it was begun."""
+        return int(self._ask("heard_by"))
+
+    def take(self) -> list[Heard]:
+        """Return what each has heard since it was begun, and begin anew."""
+        return list(self._ask("take"))
+
+    def _ask(self, method: str) -> Any:
+        self._ours.send(method)
+        return self._receive()
+
+    def _receive(self) -> Any:
+        if not self._ours.poll(_START_TIMEOUT_S):
+            raise TimeoutError(f"the tabs did not answer within {_START_TIMEOUT_S} s")
+        result, error = self._ours.recv()
+        if error is not None:
+            raise error
+        return result
+
+
+def _serve(door: Connection, tabs: list[Tab]) -> None:
+    """Do what is asked through the door, until it is closed."""
+    with TabCrowd(tabs) as crowd:
+        door.send((None, None))
+        while True:
+            try:
+                method = door.recv()
+            except EOFError:
+                return
+            try:
+                door.send((getattr(crowd, method)(), None))
+            except Exception as error:  # told to who asked, who raises it
+                door.send((None, error))

@@ -37,6 +37,9 @@ _BROWSER_FLAGS = (
     " --disable-component-update --disable-sync"
 )
 
+# The priority that etc/systemd/mtd-bridge.service gives the bridge.
+_AS_ITS_UNIT = ("nice", "-n", "5")
+
 # The shell goes on after an exception, and ends well.
 _IN_SHELL = """
 import json, os, traceback
@@ -337,17 +340,20 @@ class Bridge:
 
     def start(self, timeout_s: float = 60.0) -> None:
         """Start it, and wait until it is well."""
-        command = self.odoo.command_line(
-            # Odoo finds a command of an addon only with the path of addons before it.
-            f"--addons-path={self.odoo.addons_path}",
-            "mtd_bridge",
-            "-c",
-            str(self.odoo.config),
-            "-d",
-            self.database,
-            f"--health-file={self.health_file}",
-            f"--http-port={self.http_port}",
-        )
+        command = [
+            *_AS_ITS_UNIT,
+            *self.odoo.command_line(
+                # Odoo finds a command of an addon only with the path of addons before it.
+                f"--addons-path={self.odoo.addons_path}",
+                "mtd_bridge",
+                "-c",
+                str(self.odoo.config),
+                "-d",
+                self.database,
+                f"--health-file={self.health_file}",
+                f"--http-port={self.http_port}",
+            ),
+        ]
         self.process = Process(f"odoo {self.name}", command, self.log.path, environment=self.odoo.environment)
         self.process.start()
         deadline = time.monotonic() + timeout_s

@@ -68,8 +68,19 @@ class ImBus(models.Model):
     @api.model
     def _poll(self, channels, last=0):
         """Leave out what the user may not see any more, and all but the newest live message of a device."""
-        notifications = super()._poll(self._mikrotik_allowed(channels), last)
+        bus = self.with_context(mikrotik_only_message=True)
+        notifications = super(ImBus, bus)._poll(self._mikrotik_allowed(channels), last)
         return _newest_only(notifications)
+
+    @api.model
+    def search_read(self, domain=None, fields=None, offset=0, limit=None, order=None, **read_kwargs):
+        """Read the message alone when the bus is polled, which takes nothing else.
+
+        Odoo asks for all fields there, and the names of who wrote the row are half of what a poll costs.
+        """
+        if fields is None and self.env.context.get("mikrotik_only_message"):
+            fields = ["message"]
+        return super().search_read(domain, fields, offset, limit, order, **read_kwargs)
 
     @api.model
     def _mikrotik_allowed(self, channels):

@@ -7,7 +7,7 @@ import { KpiTile } from "#shared/components/kpi_tile/kpi_tile.js";
 import { LastUpdate } from "#shared/components/last_update/last_update.js";
 import { StatusBadge } from "#shared/components/status_badge/status_badge.js";
 import { reasonOf } from "#shared/lib/fleet.js";
-import { age, plainText } from "#shared/lib/format.js";
+import { elapsed, plainText } from "#shared/lib/format.js";
 import { isStale, staleAfterS } from "#shared/lib/freshness.js";
 import { barStart, extendTo } from "#shared/lib/health.js";
 import { interfaceRows } from "#shared/lib/interfaces.js";
@@ -88,7 +88,7 @@ export class DevicePage extends Component {
 
   get since() {
     const { since_us: sinceUs } = this.row;
-    return sinceUs ? `for ${age(sinceUs, this.nowUs).replace(" ago", "").replace("now", "a moment")}` : "";
+    return sinceUs ? `for ${elapsed(sinceUs, this.nowUs) || "a moment"}` : "";
   }
 
   get facts() {
