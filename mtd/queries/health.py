@@ -91,7 +91,9 @@ class Outage:
 class HealthQueries:
     """Reads ``device_health``, and when the collector started.
 
-    ``across``: a pool that sees all tenants. Starts of mtd are told to the operator's tenant, and count for each.
+    ``across``: a pool that sees all tenants. Starts of mtd are told to the operator's tenant, and count for each. So there
+    are three reads: of who watched the device, of when they started, and of the outages that follow from both. One
+    transaction for them would read a tenant's rows where row security doesn't hold it to its own.
     """
 
     def __init__(self, db: Database, across: Database) -> None:

@@ -111,6 +111,7 @@
             "mikrotik_monitoring/static/src/odoo/widgets/diagnostic/diagnostic.js",
             "mikrotik_monitoring/static/src/odoo/widgets/diagnostic/diagnostic.xml",
             "mikrotik_monitoring/static/src/odoo/device_form.js",
+            "mikrotik_monitoring/static/src/odoo/default_fields.js",
         ],
         "web.assets_tests": [
             "mikrotik_monitoring/static/tests/tours/monitoring_tour.js",

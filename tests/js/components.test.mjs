@@ -17,6 +17,7 @@ const { InterfaceTable } = await import("#shared/components/interface_table/inte
 const { DeviceTable } = await import("#shared/components/device_table/device_table.js");
 const { TimeChart } = await import("#shared/components/time_chart/time_chart.js");
 const { DeviceCost } = await import(`${APP}/pages/device/device_cost.js`);
+const { DevicePage } = await import(`${APP}/pages/device/device_page.js`);
 const { interfaceRows } = await import("#shared/lib/interfaces.js");
 
 const ODOO = path.join(SHARED, "odoo");
@@ -238,6 +239,17 @@ test("what watching costs a router is told by category, with the sum of all", as
     ["all", "4\u202f000", "977 KiB", "9", "12.3 s"],
   ]);
   assert.match(element.textContent, /by the last 10 min/);
+});
+
+test("a router's page tells how long its status lasts", () => {
+  const { get: since } = Object.getOwnPropertyDescriptor(DevicePage.prototype, "since");
+  const nowUs = 1_700_000_000_000_000;
+  const told = (sinceUs) => since.call({ row: { since_us: sinceUs }, nowUs });
+  assert.equal(told(nowUs - 600e6), "for 10 min");
+  assert.equal(told(nowUs - 1e6), "for 1 s");
+  assert.equal(told(nowUs - 0.5e6), "for a moment");
+  assert.equal(told(nowUs + 5e6), "for a moment");
+  assert.equal(told(null), "");
 });
 
 function fleet(total) {

@@ -48,6 +48,8 @@ test("ages count in one unit, and never into the future", () => {
   assert.equal(format.age(now - 7200e6, now), "2 h ago");
   assert.equal(format.age(now - 3 * 86400e6, now), "3 d ago");
   assert.equal(format.age(null, now), "never");
+  assert.equal(format.elapsed(now - 119e6, now), "119 s");
+  assert.equal(format.elapsed(now - 0.9e6, now), "");
 });
 
 test("units of the catalogue have a form each, unknown ones are named", () => {

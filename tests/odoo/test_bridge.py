@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
+import signal
 import threading
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
@@ -192,6 +194,23 @@ def test_a_second_bridge_takes_over_and_the_first_ends_soon(scene: Scene, mtd: M
     scene.wait_for_messages("values go on after a lost session")
     for bridge in (second, third):
         assert bridge.stop() < 3.0
+
+
+def test_one_that_is_stopped_is_replaced_and_stands_by_when_it_goes_on(scene: Scene, mtd: Mtd) -> None:
+    scene.watch()
+    first = scene.bridge()
+    wait_for(lambda: is_active(first), "the first is the writer")
+    second = scene.bridge()
+    assert first.process is not None
+    os.kill(first.process.pid, signal.SIGSTOP)
+    try:
+        wait_for(lambda: is_active(second), "the second is the writer", 30)
+        scene.wait_for_messages("values go on")
+    finally:
+        os.kill(first.process.pid, signal.SIGCONT)
+    wait_for(lambda: first.is_well() and not is_active(first), "the first stands by")
+    assert is_active(second)
+    scene.wait_for_messages("values go on")
 
 
 def test_restarts_are_survived(scene: Scene, mtd: Mtd) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from mtd.client import MtdClientError
 
 from .port import Connection
+from .proof import WrongTenant, prove_tenant
 
 TIMEOUT_S = 5.0
 
@@ -30,8 +31,10 @@ async def _check(connection: Connection, make_client: Callable[[Mapping[str, Any
         client = make_client(connection.options)
         async with asyncio.timeout(TIMEOUT_S):
             catalogue = await client.list_metrics()
+            if connection.tenant_id:
+                await prove_tenant(connection, client)
         return True, f"{connection.name}: mtd answers at {client.target}, catalogue {catalogue.version}"
-    except MtdClientError as error:
+    except (MtdClientError, WrongTenant) as error:
         return False, f"{connection.name}: {error}"
     except TimeoutError:
         return False, f"{connection.name}: mtd did not answer within {TIMEOUT_S:g} s"

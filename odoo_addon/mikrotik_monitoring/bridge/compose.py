@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from ..gateway.subscribers import names_subscriber
+from .bounds import size_of
 from .reading import Reading
-from .shown import CPU, ERRORS, FULL, MEMORY_FREE, MEMORY_TOTAL, RX, TX, UPTIME, names_subscriber
+from .shown import CPU, ERRORS, FULL, MEMORY_FREE, MEMORY_TOTAL, RX, TX, UPTIME
 from .state import DeviceState
 
 VERSION = 1
@@ -44,7 +45,7 @@ def compose(state: DeviceState, kind: str, *, seq: int, now_us: int, connected: 
         "events": _newest_within(
             [shown for shown, private in state.events if full or not private], "message", MOST_EVENT_BYTES
         ),
-        "more": 0,
+        "more": state.left_out,
     }
     if full:
         message["lines"] = _newest_within(state.lines, "text", MOST_LINE_BYTES)
@@ -115,11 +116,6 @@ def _add(sums: dict[str, float], reading: Reading, ports: set[str]) -> None:
 # -- the size ------------------------------------------------------------------------
 
 
-def size_of(value: Any) -> int:
-    """Return how many bytes it takes on the bus: Odoo writes what isn't ASCII as escapes."""
-    return len(json.dumps(value, separators=(",", ":"), ensure_ascii=True))
-
-
 def _newest_within(oldest_first: Iterable[dict[str, Any]], text: str, most: int) -> list[dict[str, Any]]:
     """Return the newest that have room. The newest of all is cut in its text, should it be too large alone."""
     found: list[dict[str, Any]] = []
@@ -147,7 +143,10 @@ def _cut(text: str, most: int) -> str:
 
 
 def _bounded(message: dict[str, Any]) -> dict[str, Any]:
-    """Leave out the least busy interfaces of a message that would be too large, and say how many."""
+    """Leave out the least busy interfaces of a message that would be too large, and say how many.
+
+    Without any of them it has its room, but for what no router tells: then it says how the device is, and no more.
+    """
     too_much = size_of(message) - MOST_BYTES
     if too_much <= 0:
         return message
@@ -160,7 +159,9 @@ def _bounded(message: dict[str, Any]) -> dict[str, Any]:
     message["interfaces"] = [row for row in message["interfaces"] if row[0] not in left_out]
     for part in message["groups"]:
         part["rows"] = [row for row in part["rows"] if row[0] not in left_out]
-    message["more"] = len(left_out)
+    message["more"] += len(left_out)
+    if size_of(message) > MOST_BYTES:
+        message |= {"groups": [], "events": [], **({"lines": []} if "lines" in message else {})}
     return message
 
 

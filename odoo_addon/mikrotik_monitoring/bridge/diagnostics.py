@@ -9,6 +9,7 @@ from typing import Any
 
 from mtd.client import MtdClientError
 
+from .bounds import MOST_MESSAGE, text_within
 from .figures import Figures
 from .port import Job, Progress, Store
 from .tenant import Tenant
@@ -35,7 +36,7 @@ class _Run:
         self.task: asyncio.Task[None] | None = None
 
     def progress(self, state: str, error: str = "") -> Progress:
-        return Progress(self.job.id, state, self.transcript.lines, error)
+        return Progress(self.job.id, state, self.transcript.lines, text_within(error, MOST_MESSAGE))
 
 
 class Diagnostics:
@@ -148,6 +149,11 @@ class Diagnostics:
         tenant = self._tenants.get(run.job.connection_id)
         if tenant is None:
             raise MtdClientError("the connection to mtd isn't set up", code="FAILED_PRECONDITION")
+        if not tenant.is_proven:
+            raise MtdClientError(
+                f"it isn't sure whose tenant this is, so nothing is run ({tenant.last_error})",
+                code="FAILED_PRECONDITION",
+            )
         async with tenant.client.run(_call_of(run.job)) as parts:
             async for part in parts:
                 run.transcript.take(part)

@@ -9,6 +9,7 @@ from contextlib import aclosing
 from typing import Any, Protocol
 
 from .backoff import Backoff
+from .bounds import event_within
 from .figures import Figures
 from .port import PositionMoved, Store
 from .worker import Worker
@@ -85,7 +86,10 @@ class EventCopy:
         self._figures.streams_opened.labels("events").inc()
         async with aclosing(stream):
             async for event in stream:
-                await waiting.put(event)
+                kept = event_within(event)
+                if kept is not event:
+                    self._figures.was_cut("event")
+                await waiting.put(kept)
 
     async def _write_all(self, waiting: asyncio.Queue[Any]) -> None:
         while True:

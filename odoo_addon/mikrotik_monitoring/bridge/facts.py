@@ -7,6 +7,7 @@ import datetime as dt
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
+from .bounds import MOST_TOPICS, text_within
 from .state import MOST_LINES, DeviceState, microseconds
 
 # Above so many, one list of all is cheaper than a call for each.
@@ -130,12 +131,11 @@ class LogTail:
 def _line(record: Any) -> dict[str, Any]:
     from mtd.client.logs import SEVERITIES
 
-    text = record.text if len(record.text) <= _LONGEST_LINE else f"{record.text[: _LONGEST_LINE - 1]}…"
     return {
         "t_us": microseconds(record.time),
         "severity": SEVERITIES.index(record.severity) if record.severity else None,
-        "topics": list(record.topics),
-        "text": text,
+        "topics": [text_within(topic) for topic in record.topics[:MOST_TOPICS]],
+        "text": text_within(record.text, _LONGEST_LINE),
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from time import perf_counter
 from typing import Any
 
@@ -56,8 +56,8 @@ class Figures:
         def counter(name: str, text: str, *labels: str) -> Counter:
             return Counter(f"mtd_bridge_{name}", text, labels, registry=registry)
 
-        def gauge(name: str, text: str) -> Gauge:
-            return Gauge(f"mtd_bridge_{name}", text, registry=registry)
+        def gauge(name: str, text: str, *labels: str) -> Gauge:
+            return Gauge(f"mtd_bridge_{name}", text, labels, registry=registry)
 
         def timing(name: str, text: str) -> Timing:
             return Timing(f"mtd_bridge_{name}_seconds", text, registry)
@@ -67,6 +67,7 @@ class Figures:
         self.event_write = timing("event_write", "Time to write a batch of events to Odoo, with the commit.")
         self.frames = counter("frames", "Frames received.")
         self.frames_dropped = counter("frames_dropped", "Frames that weren't used.", "reason")
+        self.cut = counter("cut", "What was larger than is kept, and was cut, or left out.", "what")
         self.messages = counter("messages", "Messages put on the bus.", "kind")
         self.ticks = counter("ticks", "Ticks that published.")
         self.ticks_skipped = counter("ticks_skipped", "Ticks left out because Odoo was still busy with one.")
@@ -86,11 +87,26 @@ class Figures:
         self.rows_purged = counter("rows_purged", "Rows removed that nobody reads any more.")
         self.live_streams = gauge("live_streams", "StreamLatest calls open.")
         self.viewed = gauge("viewed_devices", "Devices that somebody looks at.")
+        self.clock_ahead = gauge(
+            "clock_ahead_seconds", "How far mtd's clock is ahead of this machine's.", "connection"
+        )
         self.active = gauge("active", "1 while this bridge is the one that writes.")
 
     def failed(self, what: str) -> None:
         """Count a failure."""
         self.failures.labels(what).inc()
+
+    def clock_is_ahead(self, connection_id: int, seconds: float | None) -> None:
+        """Keep how far the clock of an mtd is ahead; None: that isn't known, or not any more."""
+        if seconds is not None:
+            self.clock_ahead.labels(str(connection_id)).set(seconds)
+        else:
+            with suppress(KeyError):
+                self.clock_ahead.remove(str(connection_id))
+
+    def was_cut(self, what: str, count: int = 1) -> None:
+        """Count what had more than is kept."""
+        self.cut.labels(what).inc(count)
 
     def exposition(self) -> bytes:
         """Return all of it as Prometheus reads it."""
@@ -112,10 +128,15 @@ class Figures:
             "ticks_skipped": int(self.value("ticks_skipped_total")),
             "publish_failures": int(self.value("publish_failures_total")),
             "events": int(self.value("events_total")),
-            "failures": {
-                sample.labels["what"]: int(sample.value)
-                for metric in self.failures.collect()
-                for sample in metric.samples
-                if sample.name.endswith("_total")
-            },
+            "failures": _by_what(self.failures),
+            "cut": _by_what(self.cut),
         }
+
+
+def _by_what(counter: Counter) -> dict[str, int]:
+    return {
+        sample.labels["what"]: int(sample.value)
+        for metric in counter.collect()
+        for sample in metric.samples
+        if sample.name.endswith("_total")
+    }

@@ -93,12 +93,18 @@ class LiveStream:
                 await self._read_once(devices, spoken, backoff)
                 return
             except MtdClientError as error:
-                self._figures.failed("live")
-                if self.error is None or str(self.error) != str(error):
-                    _logger.warning("no live values: %s", error)
-                self.error = error
-                spoken.set()  # it has nothing to say: nobody waits for it
-                await asyncio.sleep(backoff.next_s())
+                self._failed(error)
+            except Exception as error:  # whatever mtd sent: the next stream may be read
+                _logger.debug("live values can't be read", exc_info=True)
+                self._failed(MtdClientError(f"live values can't be read: {error!r}", code="INTERNAL"))
+            spoken.set()  # it has nothing to say: nobody waits for it
+            await asyncio.sleep(backoff.next_s())
+
+    def _failed(self, error: MtdClientError) -> None:
+        self._figures.failed("live")
+        if self.error is None or str(self.error) != str(error):
+            _logger.warning("no live values: %s", error)
+        self.error = error
 
     async def _read_once(self, devices: frozenset[str], spoken: asyncio.Event, backoff: Backoff) -> None:
         frames = self._client.watch_frames(
@@ -112,10 +118,10 @@ class LiveStream:
         try:
             async with aclosing(frames):
                 async for frame in frames:
+                    self._on_frame(frame)
                     self.error = None
                     backoff.reset()
                     spoken.set()
-                    self._on_frame(frame)
         finally:
             self._figures.live_streams.dec()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import odoo
@@ -14,15 +15,19 @@ from odoo.service.model import retrying
 
 from .port import Connection, Job, Message, PositionMoved, Progress, Viewed
 from .shown import DIAGNOSTIC_TYPE, LIVE_TYPE
-from .writer import FENCE_KEY
+from .writer import FENCE_KEY, WriterLock
 
 _logger = logging.getLogger(__name__)
 
 ADDON = "mikrotik_monitoring"
 STATEMENT_S = 20
+# How long a transaction may say nothing. One of a bridge that was stopped has ended before its lock is lost; but a
+# comparison of many devices thinks for a while, and asks mtd once whose they are.
+SILENT_S, CHORE_SILENT_S = 8, 60
 # Odoo removes what is on its bus once a day: one message a second and device would be gigabytes by then.
 MESSAGES_KEPT_S = 100
 _PURGED_AT_ONCE = 5000
+_PUSHED = ("mikrotik.site", "mikrotik.device", "mikrotik.device.removal")
 
 
 class NotTheWriter(Exception):
@@ -33,6 +38,8 @@ class OdooStore:
     """See ``Store`` in the port."""
 
     def __init__(self, database: str) -> None:
+        self.writer: WriterLock | None = None
+        """Whose lock has to be held whenever something is written; None asks for no lock."""
         self._database = database
         self._version: str | None = None
 
@@ -47,13 +54,36 @@ class OdooStore:
         """
         with Registry(self._database).cursor() as cr:
             cr.execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
+            silent_s = SILENT_S if bounded else CHORE_SILENT_S
+            cr.execute("SET LOCAL idle_in_transaction_session_timeout = %s", [f"{silent_s}s"])
             if bounded:
                 cr.execute("SET LOCAL statement_timeout = %s", [f"{STATEMENT_S}s"])
             yield api.Environment(cr, SUPERUSER_ID, {})
 
+    @contextmanager
+    def _writing(self, *, bounded: bool = True) -> Iterator[api.Environment]:
+        """Give an environment to write in, as long as this bridge is the writer."""
+        with self._env(bounded=bounded) as env:
+            self._check_writer(env)
+            yield env
+
+    @contextmanager
+    def _idle(self) -> Iterator[api.Environment]:
+        """Give an environment for what waits for mtd, and makes transactions of its own: here none is open.
+
+        One that is open would hold up an upgrade that changes a table, and with it everybody else.
+        """
+        with Registry(self._database).cursor() as cr:
+            yield api.Environment(cr, SUPERUSER_ID, {})
+
+    def _check_writer(self, env: api.Environment) -> None:
+        """A bridge that was stopped for a while finds out here, before its lock's thread has told it."""
+        if self.writer is not None and not WriterLock.is_held(env.cr, self.writer.backend):
+            raise NotTheWriter("this bridge isn't the writer any more")
+
     def _retrying(self, work: Any) -> Any:
         """Do what may meet with what users change at the same moment."""
-        with self._env() as env:
+        with self._writing() as env:
             return retrying(lambda: work(env), env)
 
     @staticmethod
@@ -95,7 +125,7 @@ class OdooStore:
     def heartbeat(self, connection_ids: Sequence[int]) -> None:
         """Note that a bridge lives."""
         if connection_ids:
-            with self._env() as env:
+            with self._writing() as env:
                 env.cr.execute(
                     "UPDATE mikrotik_connection SET bridge_seen_at = now() AT TIME ZONE 'UTC' WHERE id = ANY(%s)",
                     [list(connection_ids)],
@@ -107,6 +137,7 @@ class OdooStore:
         """Put these on the bus, all in one transaction."""
         with self._env() as env:
             self._fence(env)
+            self._check_writer(env)
             devices, runs = env["mikrotik.device"], env["mikrotik.diagnostic"]
             env["bus.bus"]._sendmany(
                 [
@@ -122,7 +153,7 @@ class OdooStore:
         """Remove messages of ours that every websocket has had its time for, and viewers who left."""
         removed = 0
         while True:
-            with self._env() as env:
+            with self._writing() as env:
                 env.cr.execute(
                     """DELETE FROM bus_bus WHERE id IN (
                            SELECT id FROM bus_bus WHERE channel LIKE %s
@@ -171,18 +202,30 @@ class OdooStore:
 
         self._retrying(take)
 
-    def push_due(self) -> None:
-        """Send mtd what could not be sent before."""
-        with self._env(bounded=False) as env:
-            env["mikrotik.device"]._push_due()
+    def waiting(self) -> Sequence[int]:
+        """Return the connections of the companies of whom something waits to be sent to mtd, and is due."""
+        with self._env() as env:
+            companies: set[int] = set()
+            for name in _PUSHED:
+                model = env[name].with_context(active_test=False)
+                companies |= {company.id for (company,) in model._read_group(model._due(), ["company_id"])}
+            return list(env["mikrotik.connection"].search([("company_id", "in", list(companies))]).ids)
+
+    def push_due(self, connection_id: int) -> None:
+        """Send mtd what could not be sent before, of the company of a connection."""
+        with self._writing() as env:
+            company_id = env["mikrotik.connection"].browse(connection_id).company_id.id
+        with self._idle() as env:
+            env["mikrotik.device"]._push_due(company=env["res.company"].browse(company_id))
             env.registry.signal_changes()
 
     def reconcile(self, connection_id: int) -> bool:
         """Compare the devices of a connection with mtd's. False if mtd did not tell all of it."""
-        with self._env(bounded=False) as env:
-            complete = env["mikrotik.connection"].browse(connection_id)._reconcile()
-            env["mikrotik.event"]._link_devices()
-            env.cr.commit()  # pylint: disable=invalid-commit
+        transaction = partial(self._writing, bounded=False)
+        with self._idle() as env:
+            complete, _problem = env["mikrotik.connection"].browse(connection_id)._compare(transaction)
+            with transaction() as within:
+                within["mikrotik.event"]._link_devices()
             env.registry.signal_changes()
             return bool(complete)
 
@@ -239,15 +282,19 @@ def connection_arguments(database: str) -> dict[str, Any]:
 
 def _connection(record: Any) -> Connection:
     name = f"{record.company_id.name}, {record.name}"
+    if trouble := record._secrets_trouble():
+        return Connection(record.id, name, problem=trouble)
     if not record._is_set_up():
         return Connection(
             record.id, name, problem="it has no token, or client certificate with its key: add it"
         )
     if record.tls == "ca" and not record.has_ca_pem:
         return Connection(record.id, name, problem="TLS with an own CA needs the CA certificate: add it")
-    return Connection(
-        record.id, name, record._client_options(), record.event_severity, tenant=record.tenant_name or ""
-    )
+    options = record._client_options()
+    if "token" in options:
+        # Of the moment: a client shows the one for which mtd said whose tenant it is, and no other.
+        options["token"] = options["token"]()
+    return Connection(record.id, name, options, record.event_severity, tenant_id=record.tenant_id or "")
 
 
 def _facts(device: Any) -> dict[str, Any]:

@@ -16,8 +16,8 @@ class Connection:
     options: Mapping[str, Any] = field(default_factory=dict, repr=False)
     event_severity: str = "info"
     problem: str = ""
-    tenant: str = ""
-    """Whose devices the company has; empty if it never had any."""
+    tenant_id: str = ""
+    """Whose devices the company has, in mtd's words; empty as long as that isn't noted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +103,11 @@ class Store(Protocol):
     def take_facts(self, connection_id: int, devices: Sequence[Any]) -> None:
         """Keep what mtd says of these devices' state."""
 
-    def push_due(self) -> None:
-        """Send mtd what could not be sent before."""
+    def waiting(self) -> Sequence[int]:
+        """Return the connections of the companies of whom something waits to be sent to mtd, and is due."""
+
+    def push_due(self, connection_id: int) -> None:
+        """Send mtd what could not be sent before, of the company of a connection."""
 
     def reconcile(self, connection_id: int) -> bool:
         """Compare the devices of a connection with mtd's. False if mtd did not tell all of it."""

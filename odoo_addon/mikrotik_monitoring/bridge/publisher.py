@@ -81,7 +81,7 @@ class Publisher:
             return
         now = time.monotonic()
         due = [one for one in self._viewed if self._is_due(one, now)]
-        messages = [message for one in due for message in self._messages(one, now)]
+        messages = [message for one in due for message in self._composed(one, now)]
         progress = self._diagnostics.news()
         if messages or progress:
             self._writing = asyncio.create_task(self._write(messages, progress))
@@ -94,13 +94,27 @@ class Publisher:
         sent = self._sent.get(one.device_id)
         return sent is None or sent.version != state.version or now - sent.at >= ALIVE_EVERY_S - _SLACK_S
 
+    def _composed(self, one: Viewed, now: float) -> Sequence[Message]:
+        """Return the messages of a device; of one that can't be told, none: the others are told all the same."""
+        try:
+            return list(self._messages(one, now))
+        except Exception as error:  # whatever mtd said of it
+            self._figures.failed("compose")
+            _logger.warning(
+                "device %s can't be told: %r",
+                one.device_id,
+                error,
+                exc_info=_logger.isEnabledFor(logging.DEBUG),
+            )
+            return ()
+
     def _messages(self, one: Viewed, now: float) -> Iterable[Message]:
         tenant = self._tenants[one.connection_id]
         state = tenant.states[one.device_id]
         # It goes on growing over restarts of the bridge: at most one a second is added.
         sent = self._sent.setdefault(one.device_id, _Sent(seq=int(self._clock())))
         sent.seq, sent.version, sent.at = sent.seq + 1, state.version, now
-        now_us = round(self._clock() * 1_000_000)
+        now_us = round((self._clock() + tenant.skew.s) * 1_000_000)  # mtd's: so are the times of values
         for kind in sorted(one.kinds):
             payload = compose(state, kind, seq=sent.seq, now_us=now_us, connected=tenant.connected)
             self._figures.interfaces_left_out.inc(payload["more"])

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from .bounds import MOST_PARTS, MOST_TEXT, text_within
 from .shown import METRICS
 
 # JavaScript holds integers up to here exactly.
@@ -33,11 +34,12 @@ class Reading:
 
 
 class LayoutPlan:
-    """How frames of one layout are read. Made once per layout."""
+    """How frames of one layout are read. Made once per layout. ``left_out``: how many series of too many parts."""
 
     def __init__(self, layout: Any) -> None:
         self.layout = layout
-        self._scalars: list[tuple[str, str, _Place]] = []
+        self.left_out = 0
+        self._scalars: dict[str, tuple[str, _Place]] = {}
         self._metrics: dict[str, str] = {}
         self._labels: dict[str, str] = {}
         self._places: dict[str, dict[str, _Place]] = {}
@@ -50,11 +52,17 @@ class LayoutPlan:
 
     def _take(self, series: Any, place: _Place) -> None:
         if not series.instance:
-            self._scalars.append((series.metric, series.unit, place))
+            self._scalars[series.metric] = (text_within(series.unit), place)
             return
-        self._metrics[series.metric] = series.unit
-        self._labels[series.instance] = series.label
+        if series.instance not in self._labels and not self._has_room(series.instance):
+            self.left_out += 1
+            return
+        self._metrics[series.metric] = text_within(series.unit)
+        self._labels[series.instance] = text_within(series.label)
         self._places.setdefault(series.instance, {})[series.metric] = place
+
+    def _has_room(self, instance: str) -> bool:
+        return len(self._labels) < MOST_PARTS and len(instance) <= MOST_TEXT
 
     def read(self, frame: Any) -> Reading:
         """Return the values of a frame."""
@@ -70,7 +78,7 @@ class LayoutPlan:
         return Reading(
             self.layout.poll_group,
             frame.collected_at_us,
-            tuple((metric, unit, at(place)) for metric, unit, place in self._scalars),
+            tuple((metric, unit, at(place)) for metric, (unit, place) in self._scalars.items()),
             tuple(self._metrics.items()),
             tuple(
                 (instance, self._labels[instance], tuple(at(places.get(metric)) for metric in self._metrics))
@@ -80,12 +88,15 @@ class LayoutPlan:
 
 
 def _counters(values: Sequence[int], present: bytes) -> Iterator[int | str | None]:
-    bits = int.from_bytes(present, "little") if present else -1
     for position, value in enumerate(values):
-        if not bits >> position & 1:
+        if present and not _is_set(present, position):
             yield None
         else:
             yield value if value <= MAX_SAFE else str(value)
+
+
+def _is_set(bits: bytes, position: int) -> bool:
+    return position >> 3 < len(bits) and bool(bits[position >> 3] >> (position & 7) & 1)
 
 
 def _number(value: float) -> float | int | None:

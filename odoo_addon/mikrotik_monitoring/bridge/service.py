@@ -15,7 +15,7 @@ from .figures import Figures
 from .port import Store
 from .publisher import INTERVAL_S
 from .session import Session, StaleCode
-from .worker import Worker
+from .worker import Chores, Worker
 
 _logger = logging.getLogger(__name__)
 
@@ -56,7 +56,7 @@ class Bridge:
         self.figures = Figures()
         self._store, self._make_lock, self._make_client = store, make_lock, make_client
         self._health_file, self.http_port, self._interval_s = health_file, http_port, interval_s
-        self._odoo, self._chores = Worker("odoo"), Worker("chores")
+        self._odoo, self._chores = Worker("odoo"), Chores()
         self._started = time.time()
         self._state, self._trouble = "starting", ""
         self._held, self._stopped = asyncio.Event(), asyncio.Event()
@@ -184,6 +184,7 @@ class Bridge:
             "time": round(time.time(), 3),
             "uptime_s": round(time.time() - self._started, 1),
             "odoo_busy_s": round(self._odoo.busy_s, 1),
+            "chores_busy_s": round(self._chores.busy_s, 1),
             "connections": [
                 *(one.health() for one in (session.tenants.values() if session else ())),
                 *problems,
@@ -195,18 +196,21 @@ class Bridge:
         """Report now and then; end if Odoo's work is stuck."""
         while True:
             await self._report()
-            stuck_s = max(
-                self._odoo.busy_s if self._odoo.busy_s > STUCK_AFTER_S else 0.0,
-                self._chores.busy_s if self._chores.busy_s > CHORES_STUCK_AFTER_S else 0.0,
-            )
-            if stuck_s:
+            if (stuck := self._stuck()) is not None:
                 _logger.error(
-                    "work in Odoo is stuck since %.0f s: the bridge ends, so that a new one begins", stuck_s
+                    "work in Odoo (%s) is stuck since %.0f s: the bridge ends, so that a new one begins",
+                    stuck.name,
+                    stuck.busy_s,
                 )
                 self._exit_code = 1
                 self.stop()
                 return
             await asyncio.sleep(HEALTH_EVERY_S)
+
+    def _stuck(self) -> Worker | None:
+        """Return a worker whose call lasts longer than any should."""
+        limits = {self._odoo: STUCK_AFTER_S, **dict.fromkeys(self._chores.workers, CHORES_STUCK_AFTER_S)}
+        return next((worker for worker, limit_s in limits.items() if worker.busy_s > limit_s), None)
 
     async def _report(self) -> None:
         if self._health_file is None:

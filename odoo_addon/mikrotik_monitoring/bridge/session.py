@@ -14,7 +14,7 @@ from .figures import Figures
 from .port import Connection, Store
 from .publisher import INTERVAL_S, Publisher
 from .tenant import Tenant
-from .worker import Worker
+from .worker import Chores, Worker
 
 _logger = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ class Session:
         store: Store,
         figures: Figures,
         odoo: Worker,
-        chores: Worker,
+        chores: Chores,
         make_client: Callable[[Mapping[str, Any]], Any],
         *,
         interval_s: float = INTERVAL_S,
@@ -71,8 +71,7 @@ class Session:
         finally:
             self._figures.active.set(0)
             self._figures.viewed.set(0)
-            await asyncio.gather(*(tenant.stop() for tenant in self.tenants.values()))
-            self.tenants.clear()
+            await asyncio.gather(*(self._end(key) for key in list(self.tenants)))
 
     async def _every(self, seconds: float, name: str, work: Callable[[], Awaitable[None]]) -> None:
         """Do it now and then; a failure is counted, and leaves the others in peace."""
@@ -98,7 +97,7 @@ class Session:
         usable = {key: one for key, one in found.items() if not one.problem}
         prints = {key: await asyncio.to_thread(fingerprint, one) for key, one in usable.items()}
         for key in [key for key in self.tenants if prints.get(key) != self._prints.get(key)]:
-            await self.tenants.pop(key).stop()
+            await self._end(key)
         fresh = [one for key, one in usable.items() if key not in self.tenants]
         self._prints = prints
         for one in fresh:
@@ -117,9 +116,16 @@ class Session:
             self.problems[connection.id] = Connection(connection.id, connection.name, problem=str(error))
             self._prints.pop(connection.id)
             return
-        tenant = Tenant(connection, client, self._store, self._odoo, self._chores, self._figures)
+        chores = self._chores.begin(connection.id)
+        tenant = Tenant(connection, client, self._store, self._odoo, chores, self._figures)
         self.tenants[connection.id] = tenant
         tenant.start()
+
+    async def _end(self, connection_id: int) -> None:
+        try:
+            await self.tenants.pop(connection_id).stop()
+        finally:
+            self._chores.end(connection_id)
 
     # -- viewers --------------------------------------------------------------------
 
@@ -146,7 +152,10 @@ class Session:
         await self._odoo.call(self._store.heartbeat, [*self.tenants, *self.problems])
 
     async def _push(self) -> None:
-        await self._chores.call(self._store.push_due)
+        """One question for all companies: most of them have nothing to send most of the time."""
+        for connection_id in await self._odoo.call(self._store.waiting):
+            if connection_id in self.tenants:
+                self.tenants[connection_id].push()
 
     async def _purge(self) -> None:
         self._figures.rows_purged.inc(await self._odoo.call(self._store.purge))
@@ -158,10 +167,9 @@ class Session:
 
 def fingerprint(connection: Connection) -> str:
     """Return what changes with anything that a client reads once: settings, and the files that they name."""
-    parts = [connection.name, connection.event_severity, connection.tenant]
+    parts = [connection.name, connection.event_severity, connection.tenant_id]
     for name, value in sorted(connection.options.items()):
-        text = "" if callable(value) else str(value)  # a function is asked at each call
-        parts.append(f"{name}={text}")
+        parts.append(f"{name}={value}")
         if name in _FILES and value:
             path = Path(value)
             parts.append(hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "missing")

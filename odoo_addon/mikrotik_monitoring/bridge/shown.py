@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..gateway.subscribers import MARK, names_subscriber
+
 LIVE_TYPE = "mikrotik_monitoring.live"
 DIAGNOSTIC_TYPE = "mikrotik_monitoring.diagnostic"
 
@@ -48,14 +50,7 @@ METRICS = (
 # mtd's own, where neither the device nor its interfaces tell others.
 DEFAULT_INTERVALS_S = {"t0": 1.0, "t1": 10.0, "t2": 60.0, "t3": 900.0}
 
-# RouterOS names the interface of a dialled-in subscriber after him, in these.
-SUBSCRIBER_MARK = "<"
 _SUBSCRIBER_EVENTS = ("ppp.session.", "ppp.secret", "hotspot.", "dhcp.lease.", "dhcp6.binding.")
-
-
-def names_subscriber(label: str) -> bool:
-    """Whether this is the name of an interface that exists for one subscriber."""
-    return label.startswith(SUBSCRIBER_MARK)
 
 
 def is_about_subscriber(event: Any) -> bool:
@@ -63,5 +58,5 @@ def is_about_subscriber(event: Any) -> bool:
     return (
         event.event_type.startswith(_SUBSCRIBER_EVENTS)
         or names_subscriber(event.entity_label)
-        or SUBSCRIBER_MARK in event.message
+        or MARK in event.message
     )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from .bounds import MOST_GROUPS, interfaces_within, intervals_within, text_within
 from .reading import LayoutPlan, Reading
 from .shown import DEFAULT_INTERVALS_S, is_about_subscriber
 
@@ -54,20 +55,36 @@ def evidences_shown(event: Any) -> list[dict[str, Any]]:
 
 
 class DeviceState:
-    """The newest of all that the widgets show of one device. ``version`` moves with each change."""
+    """The newest of all that the widgets show of one device. ``version`` moves with each change.
 
-    def __init__(self, device_id: int, mtd_id: str, facts: Mapping[str, Any]) -> None:
+    ``on_cut`` is told what had more than is kept, and how many of them were left out.
+    """
+
+    def __init__(
+        self,
+        device_id: int,
+        mtd_id: str,
+        facts: Mapping[str, Any],
+        on_cut: Callable[[str, int], object] = lambda what, count: None,
+    ) -> None:
         self.device_id, self.mtd_id = device_id, mtd_id
+        self._on_cut = on_cut
         self.version = 0
         self.facts: dict[str, Any] = {name: facts.get(name) for name in _FACTS}
         self.since_asked = False
         self.intervals_s: dict[str, float] = dict(DEFAULT_INTERVALS_S)
         self.last_seen_us: int | None = facts.get("last_seen_us")
         self.interfaces: Sequence[Any] = ()
+        self.left_out = 0
+        """How many interfaces there are beside these."""
         self.readings: dict[str, Reading] = {}
         self.events: deque[tuple[dict[str, Any], bool]] = deque(maxlen=MOST_EVENTS)
         self.lines: deque[dict[str, Any]] = deque(maxlen=MOST_LINES)
         self._plans: dict[str, LayoutPlan] = {}
+
+    def has_room(self, group: str) -> bool:
+        """Whether values of this poll group are kept: there aren't too many others."""
+        return group in self.readings or len(self.readings) < MOST_GROUPS
 
     def take_frame(self, frame: Any) -> bool:
         """Take new values; False if newer ones of this group are known."""
@@ -78,6 +95,8 @@ class DeviceState:
         plan = self._plans.get(group)
         if plan is None or plan.layout is not frame.layout:
             plan = self._plans[group] = LayoutPlan(frame.layout)
+            if plan.left_out:
+                self._on_cut("series", plan.left_out)
         self.readings[group] = plan.read(frame)
         self.last_seen_us = max(self.last_seen_us or 0, frame.collected_at_us)
         self.version += 1
@@ -93,7 +112,7 @@ class DeviceState:
         """Take what mtd says of the device."""
         if device.status != self.facts["status"]:
             self.facts["since_us"], self.since_asked = None, False  # it was that of the status before
-        self.facts.update(
+        self._take_texts(
             name=device.name,
             status=device.status,
             reason=device.status_reason,
@@ -101,14 +120,15 @@ class DeviceState:
             board=device.board_name,
             identity=device.identity,
         )
-        self.intervals_s.update(device.intervals_s)
+        self._take_intervals(device.intervals_s)
         if device.last_seen_at is not None:
             self.last_seen_us = max(self.last_seen_us or 0, microseconds(device.last_seen_at))
         self.version += 1
 
     def take_status(self, status: str, reason: str, since_us: int) -> None:
         """Take a new status, of which an event told."""
-        self.facts.update(status=status, reason=reason, since_us=since_us)
+        self._take_texts(status=status, reason=reason)
+        self.facts["since_us"] = since_us
         self.version += 1
 
     def take_since(self, since_us: int | None) -> None:
@@ -119,11 +139,22 @@ class DeviceState:
 
     def take_interfaces(self, interfaces: Sequence[Any]) -> None:
         """Take the list of its interfaces, with how often each is read."""
-        self.interfaces = tuple(interfaces)
-        for one in interfaces:
-            if one.interval_s > 0:
-                self.intervals_s[one.tier] = one.interval_s
+        self.interfaces = interfaces_within(interfaces)
+        self.left_out = len(interfaces) - len(self.interfaces)
+        if self.left_out:
+            self._on_cut("interface", self.left_out)
+        self._take_intervals({one.tier: one.interval_s for one in self.interfaces})
         self.version += 1
+
+    def _take_texts(self, **facts: str) -> None:
+        kept = {name: text_within(text) for name, text in facts.items()}
+        if cut := sum(kept[name] != text for name, text in facts.items()):
+            self._on_cut("fact", cut)
+        self.facts.update(kept)
+
+    def _take_intervals(self, intervals_s: Mapping[str, float]) -> None:
+        """A tier without an interval, or with none that could be one, keeps what it had."""
+        self.intervals_s = intervals_within(self.intervals_s, intervals_s)
 
     def fill_events(self, events: Iterable[tuple[dict[str, Any], bool]]) -> None:
         """Put stored events below those that came meanwhile."""

@@ -8,7 +8,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
-from mtd.client import MtdClientError, identity
+from mtd.client import MtdClientError
 
 from . import facts
 from .backoff import Backoff
@@ -16,7 +16,9 @@ from .events import EventCopy
 from .figures import Figures
 from .live import LiveStream
 from .port import Connection, Store, Viewed
+from .proof import UNKNOWN_TENANT, WrongTenant, prove_tenant
 from .shown import FULL
+from .skew import Skew
 from .state import MOST_EVENTS, DeviceState, microseconds
 from .worker import Worker
 
@@ -25,18 +27,19 @@ _logger = logging.getLogger(__name__)
 DEVICES_EVERY_S = 10.0
 INTERFACES_EVERY_S = 30.0
 LINES_EVERY_S = 2.0
+CLOCK_EVERY_S = 30.0
 RECONCILE_EVERY_S = 300.0
 RECONCILE_AGAIN_S = 15.0
 STATUS_SETTLES_S = 0.5
+MOST_CHANGED = 10_000
 STEADY_S = 30.0
 # Who answers so is there: it is about what was asked. No code: it was Odoo that failed.
 _ANSWERS = frozenset({"", "NOT_FOUND", "PERMISSION_DENIED", "UNIMPLEMENTED", "INVALID_ARGUMENT"})
+_WAKES = ("devices", "interfaces", "lines", "clock", "status", "push")
 _STATUS_EVENTS = ("device.",)
 _INTERFACE_EVENTS = ("interface.",)
-
-
-class WrongTenant(Exception):
-    """The token leads to another tenant than that whose devices the company has."""
+# What the models ask through clients of their own, which look first whose tenant it is.
+_OF_THE_MODELS = frozenset({"push", "reconcile"})
 
 
 class Tenant:
@@ -53,6 +56,7 @@ class Tenant:
     ) -> None:
         self.connection, self.client = connection, client
         self.states: dict[int, DeviceState] = {}
+        self.skew = Skew()
         self.last_error = ""
         self._connected = False
         self._told: dict[str, str] = {}
@@ -62,9 +66,10 @@ class Tenant:
         self._live = LiveStream(client, figures, on_frame=self._on_frame, on_gone=self._on_gone)
         self._lines = facts.LogTail(client)
         self._changed_status: set[str] = set()
-        self._wake = {name: asyncio.Event() for name in ("devices", "interfaces", "lines", "status")}
+        self._wake = {name: asyncio.Event() for name in _WAKES}
         self._tasks: list[asyncio.Task[None]] = []
         self._filling: set[asyncio.Task[None]] = set()
+        self._proven = asyncio.Event()
 
     # -- life -----------------------------------------------------------------
 
@@ -81,22 +86,37 @@ class Tenant:
         )
         loops: dict[str, Callable[[], Awaitable[None]]] = {
             "live": self._live.run,
-            "events": lambda: self._copy_events(events),
+            "events": events.run,
             "devices": lambda: self._every(DEVICES_EVERY_S, "devices", self._refresh_devices),
             "interfaces": lambda: self._every(INTERFACES_EVERY_S, "interfaces", self._refresh_interfaces),
             "lines": lambda: self._every(LINES_EVERY_S, "lines", self._refresh_lines),
+            "clock": lambda: self._every(CLOCK_EVERY_S, "clock", self._ask_clock),
             "status": self._follow_status,
+            "push": self._push,
             "reconcile": self._reconcile,
         }
         self._tasks = [asyncio.create_task(self._keep(name, run)) for name, run in loops.items()]
+        self._tasks.append(asyncio.create_task(self._prove()))
 
-    async def _copy_events(self, events: EventCopy) -> None:
-        """Copy events, of the tenant whose devices the company has and of no other."""
-        if self.connection.tenant:
-            caller = await self.client.ask(identity.who_am_i())
-            if caller.tenant != self.connection.tenant:
-                raise WrongTenant(f"the token is of tenant {caller.tenant}, not of {self.connection.tenant}")
-        await events.run()
+    async def _prove(self) -> None:
+        """Let it begin once mtd says that this is the tenant whose devices the company has, and no other."""
+        if not self.connection.tenant_id:
+            self.last_error = UNKNOWN_TENANT  # the comparison notes it, and then all begins anew
+            return
+        backoff = Backoff()
+        while not self.is_proven:
+            try:
+                await prove_tenant(self.connection, self.client)
+            except Exception as error:  # mtd is away, or it is another tenant
+                self._failed("tenant", error)
+                await asyncio.sleep(backoff.next_s())
+            else:
+                self._proven.set()
+
+    @property
+    def is_proven(self) -> bool:
+        """Whether it is sure whose tenant this is. Before, nothing is brought from there."""
+        return self._proven.is_set()
 
     async def stop(self) -> None:
         """End all of it, and close the connection."""
@@ -105,10 +125,13 @@ class Tenant:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
+        self._figures.clock_is_ahead(self.connection.id, None)
         await self.client.close()
 
     async def _keep(self, name: str, run: Callable[[], Awaitable[None]]) -> None:
         """Run it again whenever it fails."""
+        if name not in _OF_THE_MODELS:
+            await self._proven.wait()
         backoff = Backoff()
         while True:
             started = time.monotonic()
@@ -124,7 +147,13 @@ class Tenant:
         self._figures.failed(name)
         code = error.code if isinstance(error, MtdClientError) else ""
         if self._told.get(name) != str(error):
-            _logger.warning("%s, %s: %s", self.connection.name, name, error, exc_info=not code)
+            _logger.warning(
+                "%s, %s: %s",
+                self.connection.name,
+                name,
+                error,
+                exc_info=not code and not isinstance(error, WrongTenant),
+            )
         self._told[name] = self.last_error = str(error)
         if code not in _ANSWERS:
             self._connected = False
@@ -145,6 +174,8 @@ class Tenant:
             "name": self.connection.name,
             "connected": self.connected,
             "viewed_devices": len(self.states),
+            "chores_busy_s": round(self._chores.busy_s, 1),
+            "clock_ahead_s": None if self.skew.ahead_s is None else round(self.skew.ahead_s, 1),
             "error": error,
         }
 
@@ -156,7 +187,9 @@ class Tenant:
         fresh = [one for one in wanted.values() if not self._follows(one)]
         self.states = {key: state for key, state in self.states.items() if key in wanted}
         for one in fresh:
-            self.states[one.device_id] = DeviceState(one.device_id, one.mtd_id, one.facts)
+            self.states[one.device_id] = DeviceState(
+                one.device_id, one.mtd_id, one.facts, on_cut=self._figures.was_cut
+            )
         self._by_mtd_id = {state.mtd_id: state for state in self.states.values() if state.mtd_id}
         full = frozenset(one.mtd_id for one in wanted.values() if FULL in one.kinds and one.mtd_id)
         if full - self._full:
@@ -164,8 +197,8 @@ class Tenant:
         self._full = full
         self._live.want(frozenset(self._by_mtd_id))
         if fresh:
-            self._wake["devices"].set()
-            self._wake["interfaces"].set()
+            for name in ("clock", "devices", "interfaces"):
+                self._wake[name].set()
             task = asyncio.create_task(self._fill_events([one.device_id for one in fresh]))
             self._filling.add(task)
             task.add_done_callback(self._filling.discard)
@@ -197,11 +230,15 @@ class Tenant:
         if known is not None and known.t_us == frame.collected_at_us:
             self._figures.frames_dropped.labels("known").inc()
             return
+        if not state.has_room(frame.layout.poll_group):
+            self._figures.frames_dropped.labels("too many poll groups").inc()
+            return
         is_first = known is None
         if not state.take_frame(frame):
             self._figures.frames_dropped.labels("older").inc()
         elif not is_first:  # the first are as old as they happen to be
-            self._figures.frame_age.observe(max(0.0, time.time() - frame.collected_at_us / 1e6))
+            now = time.time() + self.skew.s
+            self._figures.frame_age.observe(max(0.0, now - frame.collected_at_us / 1e6))
 
     def _on_gone(self, mtd_id: str) -> None:
         state = self._by_mtd_id.get(mtd_id)
@@ -212,7 +249,10 @@ class Tenant:
         self._succeeded()
         state = self._by_mtd_id.get(event.device_id)
         if event.event_type.startswith(_STATUS_EVENTS) and event.device_id:
-            self._changed_status.add(event.device_id)
+            if len(self._changed_status) < MOST_CHANGED:
+                self._changed_status.add(event.device_id)
+            else:  # the next comparison brings them
+                self._figures.was_cut("status")
             self._wake["status"].set()
             if state is not None and event.field == "status":
                 state.take_status(event.new_value, event.message, microseconds(event.collected_at))
@@ -249,6 +289,14 @@ class Tenant:
     async def _refresh_lines(self, states: Mapping[str, DeviceState]) -> None:
         await self._lines.refresh({key: state for key, state in states.items() if key in self._full})
 
+    async def _ask_clock(self, states: Mapping[str, DeviceState]) -> None:
+        """Ask mtd what time it is. What it told before stands until it tells again."""
+        before = self.skew.s
+        await self.skew.ask(self.client, list(states))
+        self._figures.clock_is_ahead(self.connection.id, self.skew.ahead_s)
+        if self.skew.s and not before:
+            _logger.warning("%s: mtd's clock is %+.0f s from ours", self.connection.name, self.skew.s)
+
     async def _follow_status(self) -> None:
         """Tell Odoo of devices whose status changed: those that happen together go together."""
         while True:
@@ -267,6 +315,16 @@ class Tenant:
             for device in devices:
                 if device.id in self._by_mtd_id:
                     self._by_mtd_id[device.id].take_device(device)
+
+    def push(self) -> None:
+        """Send mtd what could not be sent when it was changed."""
+        self._wake["push"].set()
+
+    async def _push(self) -> None:
+        while True:
+            await self._wake["push"].wait()
+            self._wake["push"].clear()
+            await self._chores.call(self._store.push_due, self.connection.id)
 
     async def _reconcile(self) -> None:
         """Compare the inventories: first of all, and now and then."""

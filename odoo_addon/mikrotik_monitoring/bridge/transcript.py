@@ -6,7 +6,11 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
+from .bounds import size_of, text_within
+
 MOST_LINES = 200
+MOST_BYTES = 48 * 1024
+"""Of all lines together, as the bus has them."""
 
 _ENDS = {"finished": "finished", "time": "stopped: its time is over", "rows": "stopped: enough rows"}
 
@@ -25,17 +29,26 @@ class Transcript:
         """Take a row, or the end of the run."""
         self.version += 1
         if hasattr(part, "reason"):
-            self._lines.append(f"{_ENDS.get(part.reason, part.reason)} after {part.seconds:.1f} s")
+            self._lines.append(
+                f"{text_within(_ENDS.get(part.reason, part.reason))} after {part.seconds:.1f} s"
+            )
             return
         if self._in_rounds and part.section != self._section:
             self._section = part.section
             self._lines.clear()
-        self._lines.append(self._row(part))
+        self._lines.append(text_within(self._row(part)))
 
     @property
     def lines(self) -> list[str]:
-        """Return the lines, oldest first."""
-        return list(self._lines)
+        """Return the newest lines that have room, oldest first."""
+        left = MOST_BYTES
+        found: list[str] = []
+        for line in reversed(self._lines):
+            left -= size_of(line) + 1
+            if left < 0:
+                break
+            found.append(line)
+        return found[::-1]
 
 
 def _joined(parts: Iterable[tuple[str, Any]]) -> str:

@@ -22,6 +22,9 @@ FENCE_KEY = LOCK_KEY + 1
 CHANNELS = ("mikrotik_viewing", "mikrotik_diagnostic")
 LOOK_EVERY_S = 1.0
 CHECK_EVERY_S = 5.0
+# A process that is stopped (SIGSTOP, a frozen container) keeps its session, and the lock: it is ended after so long.
+SILENT_S = 15.0
+_ENDS_SILENT_FROM = 140000
 # A peer that is gone without a word is noticed within some 15 s.
 _KEEPALIVE = {"keepalives": 1, "keepalives_idle": 5, "keepalives_interval": 3, "keepalives_count": 3}
 _CONNECT_TIMEOUT_S = 5
@@ -46,7 +49,10 @@ class WriterLock:
         self._wake_r, self._wake_w = os.pipe()
         self._thread = threading.Thread(target=self._run, name="mtd-bridge-lock", daemon=True)
         self._told = (False, "")
+        self._is_old_said = False
         self.held = False
+        self.backend: int | None = None
+        """The process of PostgreSQL behind the session of the lock."""
 
     def start(self) -> None:
         """Begin to try."""
@@ -79,7 +85,9 @@ class WriterLock:
         connection = psycopg2.connect(**self._arguments)
         try:
             connection.autocommit = True
+            self.backend = connection.info.backend_pid
             with connection.cursor() as cursor:
+                self._end_when_silent(connection, cursor)
                 for channel in CHANNELS:
                     cursor.execute(f"LISTEN {channel}")
                 while not self._stop.is_set():
@@ -88,8 +96,17 @@ class WriterLock:
                     self._wait(connection, CHECK_EVERY_S if held else LOOK_EVERY_S)
                     cursor.execute("SELECT 1")
         finally:
+            self.backend = None
             with suppress(psycopg2.Error):
                 connection.close()
+
+    def _end_when_silent(self, connection: Any, cursor: Any) -> None:
+        """Have PostgreSQL end the session by itself if nothing is heard of us."""
+        if connection.server_version >= _ENDS_SILENT_FROM:
+            cursor.execute("SET idle_session_timeout = %s", [f"{SILENT_S * 1000:.0f}ms"])
+        elif not self._is_old_said:
+            self._is_old_said = True
+            _logger.warning("before version 14 PostgreSQL leaves the lock with a bridge that is stopped")
 
     def _try(self, cursor: Any) -> bool:
         cursor.execute("SELECT pg_try_advisory_lock(%s)", [LOCK_KEY])
@@ -102,6 +119,16 @@ class WriterLock:
             connection.poll()
         while connection.notifies:
             self._on_notify(connection.notifies.pop(0).channel)
+
+    @staticmethod
+    def is_held(cursor: Any, backend: int | None) -> bool:
+        """Return whether a session has the lock, as PostgreSQL says at this moment."""
+        cursor.execute(
+            "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted AND pid = %s"
+            " AND classid = %s AND objid = %s AND objsubid = 1)",
+            [backend, LOCK_KEY >> 32, LOCK_KEY & 0xFFFFFFFF],
+        )
+        return bool(cursor.fetchone()[0])
 
     def _tell(self, held: bool, trouble: str) -> None:
         if (held, trouble) != self._told:

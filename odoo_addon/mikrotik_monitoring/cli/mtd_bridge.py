@@ -97,12 +97,15 @@ def _work(database, options):
 
     _wait_until_installed(database)
 
+    store = OdooStore(database)
+
     def make_lock(**callbacks):
-        return WriterLock(connection_arguments(database), **callbacks)
+        store.writer = WriterLock(connection_arguments(database), **callbacks)
+        return store.writer
 
     async def run():
         bridge = Bridge(
-            OdooStore(database),
+            store,
             make_lock,
             make_client=_client,
             health_file=options.health_file,

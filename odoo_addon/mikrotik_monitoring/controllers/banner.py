@@ -26,6 +26,10 @@ class Banner(http.Controller):
 
     def _lines(self, company):
         connection = request.env["mikrotik.connection"]._of_company(company)
+        if connection and connection._secrets_trouble():
+            return [
+                _("%s: the token for mtd can't be read on this server; see the connection.", company.name)
+            ]
         if not connection._is_set_up():
             text = _("%s has no connection to mtd yet: nothing is monitored.", company.name)
             if not request.env.user.has_group(_ADMIN):

@@ -11,7 +11,8 @@ import time
 AWAY_S = 30.0
 """For how long nobody waits for an mtd that couldn't be reached."""
 
-_AWAY_CODES = frozenset({"UNAVAILABLE", "DEADLINE_EXCEEDED"})
+LATE = "DEADLINE_EXCEEDED"
+_AWAY_CODES = frozenset({"UNAVAILABLE", LATE})
 
 
 def make_client(options, timeout_s):
@@ -75,6 +76,38 @@ class Breaker:
     def is_open(self, key):
         """Return whether mtd was away within the last half minute, and hasn't answered since."""
         return self._away_until.get(key, 0.0) > self._clock()
+
+    def is_doubtful(self, key):
+        """Return whether mtd was away before that, and hasn't answered since."""
+        return key in self._away_until and not self.is_open(key)
+
+
+class Line:
+    """A way to one mtd for calls of the same deadline. Using it needs no database, so no transaction stays open."""
+
+    def __init__(self, key, client):
+        self._key = key
+        self.client = client
+
+    def ask(self, fn, is_small=True):
+        """Return what a function of the client returns. Raises MtdClientError.
+
+        ``is_small``: an answer that comes too late means that mtd is away, and not that much was asked.
+        """
+        from mtd.client import MtdClientError
+
+        try:
+            answer = fn(self.client)
+        except MtdClientError as error:
+            if is_small or error.code != LATE:
+                self.failed(error)
+            raise
+        BREAKER.note(self._key)
+        return answer
+
+    def failed(self, error):
+        """Note an error that mtd, or the way to it, gave."""
+        BREAKER.note(self._key, error.code)
 
 
 CLIENTS = Clients()

@@ -5,6 +5,7 @@
 
 import contextlib
 import os
+import pwd
 import shutil
 import tempfile
 from pathlib import Path
@@ -31,8 +32,17 @@ class Folder:
         return self.path / name
 
     def has(self, name):
-        """Return whether a secret is there."""
-        return self.file(name).is_file()
+        """Return whether a secret is there, as far as this process may see."""
+        try:
+            return self.file(name).is_file()
+        except PermissionError:
+            return False
+
+    def check(self):
+        """Raise OSError if there are secrets that this process may not read."""
+        for name in NAMES:
+            with contextlib.suppress(FileNotFoundError), self.file(name).open("rb"):
+                pass
 
     def text(self, name):
         """Return a secret, without the end of its line; empty if there is none. Raises OSError."""
@@ -71,6 +81,15 @@ class Folder:
 def remove_database(root, database):
     """Remove the secrets of all connections of a database. Raises OSError."""
     _remove(_of_database(root, database))
+
+
+def user():
+    """Return who this process is: these files have to be theirs."""
+    number = os.geteuid()
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:  # as in a container that was given a number
+        return str(number)
 
 
 def _remove(folder):

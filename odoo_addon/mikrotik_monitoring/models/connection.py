@@ -1,34 +1,20 @@
 import logging
-from pathlib import Path
 
 import odoo
 from odoo import _, api, fields, models
 from odoo.exceptions import UserError, ValidationError
-from odoo.tools import config
 
 from ..gateway import clients, secrets
 
 _logger = logging.getLogger(__name__)
 
-WRITE_ONLY = {
-    "token": secrets.TOKEN,
-    "ca_pem": secrets.CA,
-    "client_pem": secrets.CERTIFICATE,
-    "client_key": secrets.KEY,
-    "sql_dsn": secrets.DSN,
-}
-_HAS = {
-    "has_token": secrets.TOKEN,
-    "has_ca_pem": secrets.CA,
-    "has_client_pem": secrets.CERTIFICATE,
-    "has_client_key": secrets.KEY,
-    "has_sql_dsn": secrets.DSN,
-}
 BRIDGE_LATE_S = 120
+PROBE_S = 1
+UNTESTED = {"state": "unknown", "last_error": False}
 
 
 class MikrotikConnection(models.Model):
-    """How a company reaches its mtd: as which tenant, and where its secrets are."""
+    """How a company reaches its mtd, and as which tenant."""
 
     _name = "mikrotik.connection"
     _description = "MikroTik Monitoring: Connection to mtd"
@@ -56,49 +42,6 @@ class MikrotikConnection(models.Model):
         default="none",
         help="Without TLS, a token is only sent to mtd on this machine.",
     )
-    token = fields.Char(
-        compute="_compute_secrets",
-        readonly=False,
-        copy=False,
-        help="API token of the tenant. It is kept in a file on this server and never shown again. "
-        "Leave empty to keep the present one.",
-    )
-    ca_pem = fields.Text(
-        string="CA certificate",
-        compute="_compute_secrets",
-        readonly=False,
-        copy=False,
-        help="Certificates that mtd's has to be signed by, as PEM. Leave empty to keep the present ones.",
-    )
-    client_pem = fields.Text(
-        string="Client certificate",
-        compute="_compute_secrets",
-        readonly=False,
-        copy=False,
-        help="For mutual TLS, as PEM, instead of a token. Leave empty to keep the present one.",
-    )
-    client_key = fields.Text(
-        compute="_compute_secrets",
-        readonly=False,
-        copy=False,
-        help="Key of the client certificate, as PEM. Leave empty to keep the present one.",
-    )
-    sql_dsn = fields.Char(
-        string="Database login",
-        compute="_compute_secrets",
-        readonly=False,
-        copy=False,
-        groups="base.group_system",
-        help="A PostgreSQL login that may read mtd's views, such as "
-        "host=/run/postgresql dbname=mtd user=odoo_north. Leave empty to keep the present one.",
-    )
-    has_token = fields.Boolean(string="Token is set", compute="_compute_secrets")
-    has_ca_pem = fields.Boolean(string="CA certificate is set", compute="_compute_secrets")
-    has_client_pem = fields.Boolean(string="Client certificate is set", compute="_compute_secrets")
-    has_client_key = fields.Boolean(string="Client key is set", compute="_compute_secrets")
-    has_sql_dsn = fields.Boolean(
-        string="Database login is set", compute="_compute_secrets", groups="base.group_system"
-    )
     metric_source = fields.Selection(
         [("grpc", "mtd"), ("sql", "mtd's database")],
         string="Read telemetry from",
@@ -117,6 +60,12 @@ class MikrotikConnection(models.Model):
     last_error = fields.Char(readonly=True, copy=False)
     checked_at = fields.Datetime(string="Tested at", readonly=True, copy=False)
     tenant_name = fields.Char(string="Tenant", readonly=True, copy=False)
+    tenant_id = fields.Char(
+        string="ID of the tenant",
+        readonly=True,
+        copy=False,
+        help="Once mtd has told whose tenant the token is, at this address. Until then nothing is brought from there.",
+    )
     mtd_version = fields.Char(string="Catalogue version", readonly=True, copy=False)
     reconciled_at = fields.Datetime(string="Compared with mtd at", readonly=True, copy=False)
     bridge_seen_at = fields.Datetime(
@@ -143,14 +92,6 @@ class MikrotikConnection(models.Model):
         ("event_days_positive", "CHECK(event_days > 0)", "Events are kept for one day at least."),
     ]
 
-    def _compute_secrets(self):
-        for record in self:
-            folder = record._folder() if record._origin.id else None
-            for name in WRITE_ONLY:
-                record[name] = False
-            for name, file in _HAS.items():
-                record[name] = bool(folder) and folder.has(file)
-
     @api.depends("bridge_seen_at")
     def _compute_bridge_is_late(self):
         now = fields.Datetime.now()
@@ -167,130 +108,18 @@ class MikrotikConnection(models.Model):
                     _("Write the address of mtd as host:port, and several with commas between them.")
                 )
 
-    @api.model_create_multi
-    def create(self, vals_list):
-        given = [self._apart(vals) for vals in vals_list]
-        records = super().create([vals for vals, _secrets in given])
-        for record, (_vals, texts) in zip(records, given, strict=True):
-            # Files that are there already were those of a database of this name that was dropped.
-            record._forget_secrets(secrets.NAMES)
-            record._keep_secrets(texts)
-        return records
-
     def write(self, vals):
-        vals, texts = self._apart(vals)
-        self._check_change(vals, texts)
-        if vals.keys() & {"target", "tls"} or any(texts.values()):
-            vals = {"state": "unknown", "last_error": False, **vals}
+        if vals.keys() & {"target", "tls"}:
+            vals = {**UNTESTED, **vals}
         if "target" in vals:
             # It may be another mtd: events that are here already are known by their time, too.
-            vals = {"event_position": "0", **vals}
+            vals = {"event_position": "0", "tenant_id": False, **vals}
         done = super().write(vals)
         self.check_access_rule("write")  # also as they are now
-        for record in self:
-            record._keep_secrets(texts)
-            if "target" in vals:
+        if "target" in vals:
+            for record in self:
                 clients.BREAKER.note(record._key())  # what was away may be elsewhere
         return done
-
-    def unlink(self):
-        folders = [record._folder() for record in self]
-        keys = [record._key() for record in self]
-        done = super().unlink()
-
-        def forget():
-            for folder, key in zip(folders, keys, strict=True):
-                clients.CLIENTS.forget(key)
-                try:
-                    folder.remove()
-                except OSError as error:
-                    _logger.error("the secrets in %s can't be removed: %s", folder.path, error)
-
-        self.env.cr.postcommit.add(forget)
-        return done
-
-    # -- secrets -----------------------------------------------------------------
-
-    @api.model
-    def _secrets_root(self):
-        return config.get("mtd_secrets_dir") or str(Path(config["data_dir"]) / "mikrotik_monitoring")
-
-    def _check_change(self, vals, texts):
-        """Refuse what would show a secret to somebody else, or give the connection to another company.
-
-        Who may change the connection need not know its token: it only goes where it was given for. Those who run the
-        server can read its file.
-        """
-        if self.env.su or self.env.user.has_group("base.group_system"):
-            return
-        for record in self:
-            if vals.get("company_id", record.company_id.id) != record.company_id.id:
-                raise UserError(
-                    _("A connection stays with its company: add another one for the other company.")
-                )
-            elsewhere = any(vals.get(name, record[name]) != record[name] for name in ("target", "tls"))
-            if (elsewhere or texts.get("ca_pem")) and record._is_set_up() and not texts.get("token"):
-                if not (texts.get("client_pem") and texts.get("client_key")):
-                    raise UserError(
-                        _(
-                            "With another address, encryption or CA the token has to be given again, or a certificate."
-                        )
-                    )
-                record._forget_secrets((secrets.TOKEN,))
-            elif elsewhere and not texts.get("client_key"):
-                record._forget_secrets((secrets.CERTIFICATE, secrets.KEY))
-
-    @api.model
-    def _apart(self, vals):
-        """Return what goes to the database, and the secrets, which never do."""
-        rest = {name: value for name, value in vals.items() if name not in WRITE_ONLY}
-        texts = {name: vals[name] for name in vals.keys() & WRITE_ONLY.keys()}
-        self.check_field_access_rights("write", list(texts))
-        return rest, texts
-
-    def _folder(self):
-        self.ensure_one()
-        return secrets.Folder(self._secrets_root(), self.env.cr.dbname, self._origin.id)
-
-    def _keep_secrets(self, texts):
-        """Write the secrets that were given; an empty one is left as it is."""
-        folder = self._folder()
-        try:
-            for name, text in texts.items():
-                if text and text.strip():
-                    self._replace_secret(folder, WRITE_ONLY[name], text)
-        except OSError as error:
-            raise UserError(
-                _(
-                    "The secret can't be kept in %(path)s: %(why)s. Make that folder writable for the server, "
-                    "or name another one as mtd_secrets_dir in its configuration.",
-                    path=folder.path,
-                    why=error.strerror,
-                )
-            ) from error
-        self.invalidate_recordset([*WRITE_ONLY, *_HAS])
-
-    def _replace_secret(self, folder, file, text):
-        """Write a secret, and put the old one back if the transaction doesn't last."""
-        before = folder.text(file)
-        folder.keep(file, text)
-        self.env.cr.postrollback.add(lambda: folder.keep(file, before))
-
-    def action_forget_secrets(self):
-        """Remove the token, the client certificate and the database login from this server."""
-        self.check_access_rights("write")
-        self.check_access_rule("write")
-        for record in self:
-            record._forget_secrets((secrets.TOKEN, secrets.CERTIFICATE, secrets.KEY, secrets.DSN))
-            record.state = "unknown"
-
-    def _forget_secrets(self, files):
-        """Remove these files, and put them back if the transaction doesn't last."""
-        folder = self._folder()
-        for file in files:
-            if folder.has(file):
-                self._replace_secret(folder, file, "")
-        self.invalidate_recordset([*WRITE_ONLY, *_HAS])
 
     # -- calls -------------------------------------------------------------------
 
@@ -302,7 +131,7 @@ class MikrotikConnection(models.Model):
 
     def _is_set_up(self):
         """Return whether there is something to show to mtd."""
-        if not self:
+        if not self or self._secrets_trouble():
             return False
         folder = self._folder()
         return folder.has(secrets.TOKEN) or (
@@ -330,6 +159,8 @@ class MikrotikConnection(models.Model):
         """Return this process's client, whose calls take so long at most."""
         if odoo.evented:
             raise RuntimeError("a call to mtd would hold up the websockets that this process serves")
+        if self and (trouble := self._secrets_trouble()):
+            raise UserError(trouble)
         if not self._is_set_up():
             raise UserError(
                 _(
@@ -345,31 +176,45 @@ class MikrotikConnection(models.Model):
         return (self.target, self.tls, self._folder().fingerprint())
 
     def _call(self, fn, deadline_s=5.0, is_small=True):
-        """Return what a function of the client returns. Raises MtdClientError.
+        """Return what a function of the client returns, see `Line.ask`. Raises MtdClientError."""
+        return self._line(deadline_s).ask(fn, is_small)
 
-        ``is_small``: an answer that comes too late means that mtd is away, and not that much was asked.
-        """
+    def _line(self, deadline_s=5.0):
+        """Return a way to ask mtd when no transaction is open any more. Raises MtdClientError."""
         from mtd.client import MtdClientError
 
-        client = self._client(deadline_s)
+        line = clients.Line(self._key(), self._client(deadline_s))
         try:
-            self._verify_tenant(client)
-            answer = fn(client)
+            self._verify_tenant(line.client)
         except MtdClientError as error:
-            if is_small or error.code != "DEADLINE_EXCEEDED":
-                clients.BREAKER.note(self._key(), error.code)
+            line.failed(error)
             raise
-        clients.BREAKER.note(self._key())
-        return answer
+        return line
 
     def _ask(self, fn, deadline_s=5.0, is_small=True):
-        """Return what a function of the client returns; tell the user in words why it can't."""
+        """Return what a page asks for; tell the user in words why it can't. While mtd is away, nobody waits for it."""
         from mtd.client import MtdClientError
 
+        if clients.BREAKER.is_doubtful(self._key()):
+            self._probe()
+        if self._is_away():
+            raise UserError(_("mtd doesn't answer at the moment. Try again in half a minute."))
         try:
             return self._call(fn, deadline_s, is_small)
         except MtdClientError as error:
+            if error.code == clients.LATE and not is_small:
+                self._probe()
             raise UserError(self._words(error)) from error
+
+    def _probe(self):
+        """Find out whether mtd is away, with a question that is answered at once."""
+        from mtd.client import MtdClientError, identity
+
+        try:
+            line = clients.Line(self._key(), self._client(PROBE_S))
+            line.ask(lambda client: client.ask(identity.who_am_i()))
+        except MtdClientError as error:
+            _logger.info("mtd of %s doesn't answer as it should: %s", self.name, error)
 
     @api.model
     def _words(self, error):
@@ -380,6 +225,11 @@ class MikrotikConnection(models.Model):
     def _is_away(self):
         """Return whether mtd was away within the last half minute, as far as this process knows."""
         return clients.BREAKER.is_open(self._key())
+
+    def _expect_answers(self):
+        """Forget that mtd was away: who asks now may know that it is back."""
+        if self:
+            clients.BREAKER.note(self._key())
 
     # -- buttons -----------------------------------------------------------------
 

@@ -1,14 +1,21 @@
 import logging
+from collections import namedtuple
+from contextlib import contextmanager
 
-from odoo import _, api, fields, models
+import psycopg2
+from odoo import SUPERUSER_ID, _, api, fields, models
 from odoo.exceptions import UserError
 
-from ..gateway import clients
+from ..gateway import tenants
 from .connection import _notice
 
 _logger = logging.getLogger(__name__)
 
 MOST_PAGES = 1000
+LOCKED_S = 10
+"""How long a comparison waits for a row that somebody else writes, or a table that an upgrade changes."""
+
+Told = namedtuple("Told", "sets sites devices")
 
 
 class MikrotikConnection(models.Model):
@@ -20,30 +27,71 @@ class MikrotikConnection(models.Model):
         """Compare with mtd now, and tell what came of it."""
         self.check_access_rights("write")
         self.check_access_rule("write")
-        self.sudo()._reconcile()  # sudo: what comes from mtd isn't written as a user; the right was checked
-        failed = self.filtered("last_error")
-        if failed:
-            return _notice("danger", "\n".join(failed.mapped("last_error")))
+        problems = [problem for _complete, problem in self._compared() if problem]
+        if problems:
+            return _notice("danger", "\n".join(problems))
         return _notice("success", _("Odoo and mtd have been compared."))
 
     def _reconcile(self):
         """Take over what mtd has: credential sets, sites, devices. Returns whether mtd told all of it."""
+        return all(complete for complete, _problem in self._compared())
+
+    def _compared(self):
+        """Compare each in transactions of its own. Returns for each whether mtd told all, and what is wrong."""
+        found = []
+        for connection in self:
+            try:
+                found.append(connection._compare(self._transaction))
+            except psycopg2.OperationalError:
+                _logger.warning("connection %s can't be compared with mtd", connection.id, exc_info=True)
+                found.append((False, _("Others changed the same at this moment: compare again.")))
+        return found
+
+    @contextmanager
+    def _transaction(self):
+        """Give an environment of its own, which is committed at the end. The seam at which tests put theirs.
+
+        The bridge writes to the row of the connection all the time. Under Odoo's repeatable reads a comparison would
+        fail each time; here each statement sees what is committed.
+        """
+        with self.env.registry.cursor() as cr:
+            cr.execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
+            cr.execute("SET LOCAL lock_timeout = %s", [f"{LOCKED_S}s"])
+            yield api.Environment(cr, SUPERUSER_ID, {"lang": self.env.context.get("lang")})
+
+    def _compare(self, transaction):
+        """Take over what mtd has. Returns whether mtd told all of it, and what is wrong, in words.
+
+        ``transaction`` gives an environment that is committed at the end; none is open while mtd is asked.
+        """
         from mtd.client import MtdClientError
 
-        complete = True
-        for connection in self.filtered(lambda one: one._is_set_up()):
-            try:
-                problems = connection._take_all()
-            except MtdClientError as error:
-                complete = False
-                connection._note("failed", connection._words(error))
-            except UserError as error:  # the connection isn't complete
-                complete = False
-                connection._note("failed", str(error))
-            else:
-                connection._note("ok", "\n".join(problems))
+        try:
+            with transaction() as env:
+                connection = self.with_env(env).exists()
+                if not connection or not (connection._is_set_up() or connection._secrets_trouble()):
+                    return True, ""
+                line, proof = connection._line(), connection._proof()
+            told = self._told(line)
+            with transaction() as env:
+                connection = self.with_env(env).exists()
+                if connection and connection._proof() != proof:
+                    return False, _("The connection was changed meanwhile: compare again.")
+                problem = "\n".join(connection._take_all(told)) if connection else ""
+                connection._note("ok", problem)
                 connection.reconciled_at = fields.Datetime.now()
-        return complete
+                return True, problem
+        except (MtdClientError, UserError) as error:  # also: it isn't complete, or its files can't be read
+            with transaction() as env:
+                return False, self.with_env(env).exists()._note_failed(error)
+
+    def _note_failed(self, error):
+        """Keep why mtd can't be compared with. Returns it in words."""
+        if getattr(error, "reason", "") == tenants.OTHER_TENANT:
+            self._leave_tenant()
+        words = str(error) if isinstance(error, UserError) else self._words(error)
+        self._note("failed", words)
+        return words
 
     def _note(self, state, error):
         """Keep what came of a comparison, if it is news."""
@@ -51,13 +99,19 @@ class MikrotikConnection(models.Model):
         if any(self[name] != value for name, value in vals.items()):
             self.write(vals)
 
-    def _take_all(self):
-        """Raises MtdClientError before anything is taken over, except for what the token may not see."""
+    def _told(self, line):
+        """Return all that mtd has. The database isn't asked for anything here. Raises MtdClientError."""
+        return Told(
+            self._sets_of_mtd(line), line.ask(_all_sites), line.ask(lambda client: client.list_devices())
+        )
+
+    def _take_all(self, told):
+        """Take over what mtd told. Raises MtdClientError before that if it is another company's."""
         company, problems = self.company_id, []
-        sets = self._sets_of_mtd()
-        sites = self._call(_all_sites)
-        devices = self._call(lambda client: client.list_devices())
-        self._check_not_anothers(devices)
+        sets, sites, devices = told
+        # One after the other: two comparisons would both make what is new.
+        self.env.cr.execute("SELECT pg_advisory_xact_lock(hashtext('mikrotik comparison'), %s)", [self.id])
+        self._check_ours({"credential.set": sets or [], "site": sites, "device": devices})
         if sets is not None:
             problems += self.env["mikrotik.site"]._guarded(
                 _("Credential sets"), lambda: self.env["mikrotik.credential.set"]._take_sets(company, sets)
@@ -66,87 +120,45 @@ class MikrotikConnection(models.Model):
         problems += self.env["mikrotik.device"]._take_devices(company, devices)
         return problems
 
-    def _verify_tenant(self, client):
-        """Raise MtdClientError if what is shown to mtd isn't of this company's tenant, or of another company's.
-
-        The devices of one tenant must never come to another's company, nor go there, because somebody took the wrong
-        token. Asked once by each process, and again when the token or the address is another one.
-        """
-        from mtd.client import MtdClientError, identity
-
-        shown = (self._fingerprint(), self.tenant_name)
-        if clients.VERIFIED.get(self._key()) == shown:
-            return
-        tenant = client.ask(identity.who_am_i()).tenant
-        if trouble := self._tenant_trouble(tenant):
-            raise MtdClientError(trouble, code="FAILED_PRECONDITION", reason="OTHER_TENANT")
-        if tenant != self.tenant_name:
-            self.sudo().write({"tenant_name": tenant, "event_position": "0"})  # sudo: whoever came first
-        clients.VERIFIED[self._key()] = (self._fingerprint(), tenant)
-
-    def _tenant_trouble(self, tenant):
-        """Return why a tenant can't be that of this company; empty if it can."""
-        if self.tenant_name and tenant != self.tenant_name and self._has_synced():
-            return _(
-                "The token is of tenant %(token)s, but this company's devices are those of %(own)s. Give it a token "
-                "of %(own)s; or archive and delete the devices here first.",
-                token=tenant,
-                own=self.tenant_name,
-            )
-        # sudo: it is compared with all companies, of which nothing is told.
-        same = [("id", "!=", self.id), ("target", "=", self.target), ("tenant_name", "=", tenant)]
-        if self.sudo().search_count(same, limit=1):
-            return _(
-                "Tenant %s is already that of another company: each company has a tenant of its own.", tenant
-            )
-        return ""
-
-    def _check_not_anothers(self, devices):
-        """Raise MtdClientError if another company has these devices: it has the same tenant, at another address."""
-        from mtd.client import MtdClientError
-
-        # sudo: it is compared with all companies, of which nothing is told.
-        others = self.env["mikrotik.device"].sudo().with_context(active_test=False)
-        there = [
-            ("company_id", "!=", self.company_id.id),
-            ("mtd_id", "in", [device.id for device in devices]),
-        ]
-        if others.search_count(there, limit=1):
-            raise MtdClientError(
-                _("These are the devices of another company: each company has a tenant of its own."),
-                code="FAILED_PRECONDITION",
-                reason="OTHER_TENANT",
-            )
-
-    def _has_synced(self):
-        """Return whether something here is in mtd, archived or not."""
-        there = [("company_id", "=", self.company_id.id), ("mtd_id", "!=", False)]
-        # sudo: who may change the connection may not see all of it.
-        devices = self.env["mikrotik.device"].sudo().with_context(active_test=False)
-        return bool(devices.search_count(there, limit=1))
-
-    def _sets_of_mtd(self):
+    def _sets_of_mtd(self, line):
         """Return the credential sets; None if the token may not see them."""
         from mtd.client import MtdClientError
 
         try:
-            return self._call(_all_sets)
+            return line.ask(_all_sets)
         except MtdClientError as error:
             if error.code != "PERMISSION_DENIED":
                 raise
-            _logger.info("the token of %s may not see credential sets: they aren't compared", self.name)
+            _logger.info(
+                "the token of connection %s may not see credential sets: they aren't compared", self.id
+            )
             return None
 
     @api.model
     def _cron_reconcile(self):
         """Compare all connections with mtd, also where no bridge runs."""
-        for connection in self.search([("company_id.active", "=", True)]):
-            connection._reconcile()
+        self._for_each(lambda connection, _company: connection._reconcile())
 
     @api.model
     def _cron_push(self):
-        """Send to mtd what waits, also where no bridge runs."""
-        self.env["mikrotik.device"]._push_due()
+        """Send to mtd what waits, also where no bridge runs: so much of each company, whatever the others have."""
+        devices = self.env["mikrotik.device"]
+        self._for_each(lambda _connection, company: devices._push_due(company=company), even_if_away=False)
+
+    @api.model
+    def _for_each(self, work, even_if_away=True):
+        """Do something for each connection and its company. One that fails holds up no other."""
+        with self._transaction() as env:
+            found = env[self._name].search([("company_id.active", "=", True)])
+            ready = (
+                found if even_if_away else found.filtered(lambda one: one._is_set_up() and not one._is_away())
+            )
+            ids = [(one.id, one.company_id.id) for one in ready]
+        for connection_id, company_id in ids:
+            try:
+                work(self.browse(connection_id), self.env["res.company"].browse(company_id))
+            except Exception:
+                _logger.exception("a job for connection %s has failed", connection_id)
 
 
 def _all_sites(client):

@@ -4,11 +4,11 @@ Nothing of it is stored in Odoo, and no answer takes longer than a few seconds.
 """
 
 import math
-import time
 
-from odoo import _, models
+from odoo import _, api, models
 from odoo.exceptions import UserError
 
+from ..gateway import clocks
 from ..gateway.subscribers import without_subscribers
 
 DEADLINE_S = 5.0
@@ -28,25 +28,33 @@ class MikrotikDevice(models.Model):
     def live_history(self, metrics, seconds, end_us=None, points=600):
         """Return stored values for charts, thinned to so many points a series; long times are read from rollups."""
         device = self._live_device()
-        start_us, end_us = self._live_span(seconds, end_us)
+        span_us = self._live_seconds(seconds) * 1_000_000
+        end_us = self._live_number(end_us or 0)
+        if not 0 <= end_us <= LARGEST_EXACT:
+            raise UserError(_("%s is no time: give microseconds since 1970.", end_us))
         if not metrics or len(metrics) > MAX_METRICS:
             raise UserError(_("Ask for 1 to %s metrics at a time.", MAX_METRICS))
-        points = min(max(int(points), 1), MAX_POINTS)
-        found = self._live_ask(
-            lambda client: client.query_range(
-                device, list(metrics), start=start_us, end=end_us, max_points=points
+        points = min(max(self._live_number(points), 1), MAX_POINTS)
+
+        def ask(client):
+            until_us = end_us or self._live_now_us(client, device)
+            start_us = until_us - span_us
+            return start_us, client.query_range(
+                device, list(metrics), start=start_us, end=until_us, max_points=points
             )
-        )
+
+        start_us, found = self._live_ask(ask)
         all_data = self.env.user.has_group("mikrotik_monitoring.group_subscriber_data")
         shown = found.series if all_data else without_subscribers(found.series)
         series = [_series(one) for one in shown]
+        end_us = start_us + span_us
         return {"start_us": start_us, "end_us": end_us, "bucket_us": found.bucket_us, "series": series}
 
     def live_health(self, seconds=DAY_S):
         """Return how the router was: segments in order, without gaps."""
         device = self._live_device()
-        self._live_span(seconds, None)
-        found = self._live_ask(lambda client: client.health(device, seconds=int(seconds)))
+        seconds = self._live_seconds(seconds)
+        found = self._live_ask(lambda client: client.health(device, seconds=seconds))
         return {
             "start_us": _microseconds(found.start),
             "end_us": _microseconds(found.end),
@@ -64,11 +72,26 @@ class MikrotikDevice(models.Model):
             )
         return self.mtd_id
 
-    def _live_span(self, seconds, end_us):
-        if not 0 < int(seconds) <= MAX_SECONDS:
+    @api.model
+    def _live_seconds(self, seconds):
+        seconds = self._live_number(seconds)
+        if not 0 < seconds <= MAX_SECONDS:
             raise UserError(_("Choose a time of at most %s days.", MAX_SECONDS // DAY_S))
-        end_us = int(end_us) if end_us else time.time_ns() // 1000
-        return end_us - int(seconds) * 1_000_000, end_us
+        return seconds
+
+    @api.model
+    def _live_number(self, value):
+        try:
+            return int(value)
+        except (TypeError, ValueError, OverflowError) as error:
+            raise UserError(_("%s is no whole number.", value)) from error
+
+    def _live_now_us(self, client, device):
+        """Return what time it is at mtd, whose times the values have: Odoo's clock may be another."""
+        connection = self.env["mikrotik.connection"]._of_company(self.company_id)
+        return clocks.CLOCKS.now_us(
+            connection._key(), connection.target, lambda: _microseconds(client.health(device, seconds=1).end)
+        )
 
     def _live_ask(self, ask):
         connection = self.env["mikrotik.connection"]._of_company(self.company_id)

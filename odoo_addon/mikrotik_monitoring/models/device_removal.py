@@ -3,7 +3,8 @@ import time
 from datetime import timedelta
 
 import odoo
-from odoo import SUPERUSER_ID, api, fields, models
+import psycopg2
+from odoo import api, fields, models
 from odoo.exceptions import UserError
 
 from .sync_parts import delay_s
@@ -65,48 +66,76 @@ class MikrotikDeviceRemoval(models.Model):
             return
         started = time.monotonic()
         try:
-            with self.env.registry.cursor() as cr:
-                env = api.Environment(cr, SUPERUSER_ID, {})
-                for record in env[self._name].browse(ids[:INLINE_RECORDS]):
-                    left_s = round(INLINE_S - (time.monotonic() - started))
-                    if left_s < 1:
-                        break
-                    record._push(left_s)
+            for removal_id in ids[:INLINE_RECORDS]:
+                left_s = round(INLINE_S - (time.monotonic() - started))
+                if left_s < 1:
+                    break
+                self._push_one(removal_id, left_s)
         except Exception:
             # The user's deletion is committed: what is left is done by `_push_due`.
             _logger.exception("devices can't be removed from mtd now")
 
     @api.model
-    def _push_due(self, limit=50):
-        """Remove from mtd what waits and is due. Returns how many were tried."""
-        domain = [("state", "!=", "done"), ("next_at", "<=", fields.Datetime.now())]
-        # sudo: for the cron job and the bridge.
-        return sum(record._push() for record in self.sudo().search(domain, limit=limit, order="next_at"))
+    def _due(self):
+        """Return which removals wait, and are due."""
+        return [("state", "!=", "done"), ("next_at", "<=", fields.Datetime.now())]
 
-    def _push(self, deadline_s=3):
-        """Remove one from mtd. Returns whether it was tried."""
+    @api.model
+    def _push_due(self, limit=50, company=None):
+        """Remove from mtd what waits and is due, of one company or of all. Returns how many were tried."""
+        domain = [*self._due(), *self._domain_of(company)]
+        with self._transaction() as env:
+            ids = env[self._name].search(domain, limit=limit, order="next_at").ids
+        return sum(self._push_one(removal_id) for removal_id in ids)
+
+    @api.model
+    def _transaction(self):
+        """Give an environment of its own, as pushes have it."""
+        return self.env["mikrotik.device"]._transaction()
+
+    @api.model
+    def _push_one(self, removal_id, deadline_s=3):
+        """Remove one from mtd, with no transaction open meanwhile. Returns whether it was tried."""
         from mtd.client import MtdClientError
 
-        self.ensure_one()
-        connection = self.env["mikrotik.connection"]._of_company(self.company_id)
-        if not connection._is_set_up() or connection._is_away():
-            return False
-        done = {"state": "done", "error": False, "next_at": False}
+        with self._transaction() as env:
+            removal = env[self._name].browse(removal_id).exists()
+            connection = env["mikrotik.connection"]._of_company(removal.company_id)
+            if removal.state in (False, "done") or not connection._is_set_up() or connection._is_away():
+                return False
+            mtd_id, line, error = removal.mtd_id, None, None
+            try:
+                line = connection._line(deadline_s)
+            except (MtdClientError, UserError) as found:
+                error = found
+        if line:
+            try:
+                line.ask(lambda client: client.delete_device(mtd_id))
+            except MtdClientError as found:
+                error = found
         try:
-            connection._call(lambda client: client.delete_device(self.mtd_id), deadline_s)
-            self.write(done)
-        except MtdClientError as error:
-            self.write(done if error.code == "NOT_FOUND" else self._failed(connection, error))
-        except UserError as error:  # the connection isn't complete
-            next_at = fields.Datetime.now() + timedelta(seconds=delay_s(None))
-            self.write({"state": "failed", "error": str(error), "next_at": next_at})
+            with self._transaction() as env:
+                env[self._name].browse(removal_id).exists()._push_end(error)
+        except psycopg2.OperationalError:  # another process was as quick, and has kept the same
+            _logger.info("what came of removing device %s is kept by another process", mtd_id, exc_info=True)
         return True
 
-    def _failed(self, connection, error):
+    def _push_end(self, error):
+        """Keep what came of it."""
+        for removal in self:
+            if error is None or getattr(error, "code", "") == "NOT_FOUND":
+                removal.write({"state": "done", "error": False, "next_at": False})
+            else:
+                removal.write(removal._failed(error))
+
+    def _failed(self, error):
+        if isinstance(error, UserError):  # the connection isn't complete
+            next_at = fields.Datetime.now() + timedelta(seconds=delay_s(None))
+            return {"state": "failed", "error": str(error), "next_at": next_at}
         wait_s = delay_s(self.attempts if error.is_retryable else None)
         return {
             "state": "pending" if error.is_retryable else "failed",
-            "error": connection._words(error),
+            "error": self.env["mikrotik.connection"]._words(error),
             "attempts": self.attempts + 1,
             "next_at": fields.Datetime.now() + timedelta(seconds=wait_s),
         }
@@ -117,8 +146,8 @@ class MikrotikDeviceRemoval(models.Model):
         self.check_access_rights("read")
         self.check_access_rule("read")
         # sudo: nobody writes these by hand; who may delete devices may see to it that it is done.
-        for record in self.sudo().filtered(lambda one: one.state != "done"):
-            record._push()
+        for removal_id in self.sudo().filtered(lambda one: one.state != "done").ids:
+            self._push_one(removal_id)
         return True
 
     @api.autovacuum

@@ -69,10 +69,11 @@ class MikrotikDevice(models.Model):
         if not self.mtd_id and not self.credential_set_id:
             return _("Choose the credentials that it is polled with.")
         if self.site_id and not self.site_id.mtd_id:
-            self.site_id._push_now()
-            if not self.site_id.mtd_id:
-                return _("Its site isn't in mtd: %s", self.site_id.sync_error or self.site_id.name)
+            return _("Its site isn't in mtd: %s", self.site_id.sync_error or self.site_id.name)
         return ""
+
+    def _needed_first(self):
+        return self.site_id.filtered(lambda site: not site.mtd_id)
 
     def _settings_of(self, names):
         names = set(names)
@@ -106,11 +107,11 @@ class MikrotikDevice(models.Model):
         return client.get_device(name_or_id)
 
     @api.model
-    def _push_due(self, limit=50):
+    def _push_due(self, limit=50, company=None):
         """Push what waits and is due: sites, devices, and removals."""
-        tried = self.env["mikrotik.site"]._push_due(limit)
-        tried += super()._push_due(limit)
-        return tried + self.env["mikrotik.device.removal"]._push_due(limit)
+        tried = self.env["mikrotik.site"]._push_due(limit, company)
+        tried += super()._push_due(limit, company)
+        return tried + self.env["mikrotik.device.removal"]._push_due(limit, company)
 
     # -- from mtd ----------------------------------------------------------------
 

@@ -79,6 +79,8 @@ def _folded(domain, leaf, both, either):
                 stack.append((one or other) if item == "&" else None)
             else:
                 stack.append(both(one, other) if item == "&" else either(one, other))
+        elif item == "!":
+            stack[-1] = None  # what an operator without an opposite leaves out: that is no bound
         else:
             stack.append(leaf(*item))
     return stack.pop() if stack else None
@@ -98,7 +100,7 @@ def _devices(name, operator, value):
 
 def _times(name, operator, value):
     """Return lower and upper bounds."""
-    if name != "time" or not value or isinstance(value, (list, tuple)):
+    if name != "time" or not value or not isinstance(value, (str, date)):
         return None
     if operator in (">", ">="):
         return (_moment(value, time.min),), ()
@@ -129,8 +131,13 @@ def _either_time(one, other):
 def _resolutions(name, operator, value):
     if name != "resolution" or operator not in _EXACT:
         return None
-    words = [value] if operator == "=" else value
-    return frozenset(word for word in words if word and (word == RAW or width_of(word)))
+    return frozenset(word for word in _words(value) or () if word == RAW or width_of(word))
+
+
+def _words(value):
+    """Return the texts that a leaf names; None if something else is among them, or nothing at all."""
+    words = list(value) if isinstance(value, (list, tuple)) else [value]
+    return words if words and all(word and isinstance(word, str) for word in words) else None
 
 
 def _patterns(name, operator, value):
@@ -138,11 +145,11 @@ def _patterns(name, operator, value):
     if name not in ("metric", "key", "label"):
         return None
     if operator in _EXACT:
-        texts = [value] if operator == "=" else value
-        if not texts or not all(texts):
+        texts = _words(value)
+        if texts is None:
             return None  # what has no label, has keys of all kinds
         return tuple(Pattern(f"*.{text}.*" if name == "label" else text) for text in texts)
-    if operator not in _TEXTS or not value:
+    if operator not in _TEXTS or not value or not isinstance(value, str):
         return None
     text = value.replace("%", "*").replace("_", "?")
     if not operator.startswith("=") or name == "label":

@@ -37,6 +37,11 @@ class MikrotikOfCompany(models.AbstractModel):
         if not self.env.su:
             self.check_access_rule("write")
 
+    @api.model
+    def _domain_of(self, company):
+        """Return which rows are a company's; those of all companies for None."""
+        return [] if company is None else [("company_id", "=", company.id)]
+
     # -- forms -------------------------------------------------------------------
 
     def onchange(self, values, field_names, fields_spec):

@@ -1,23 +1,8 @@
-import logging
-import time
 import uuid
-from contextlib import contextmanager
-from datetime import timedelta
 
-import odoo
-import psycopg2
-from odoo import SUPERUSER_ID, _, api, fields, models
+from odoo import _, api, fields, models
 from odoo.exceptions import UserError
 
-from .sync_parts import Push, delay_s
-
-_logger = logging.getLogger(__name__)
-
-INLINE_RECORDS = 20
-INLINE_S = 3.0
-CALL_S = 3
-"""How long one push may take."""
-_WRITE_TRIES = 5
 PULLED = {"mtd_pulled": True}
 _OWNED = frozenset(
     (
@@ -124,6 +109,10 @@ class MikrotikSync(models.AbstractModel):
     def _why_not_pushed(self):
         """Return what is missing before mtd can get the record; empty if nothing is."""
         return ""
+
+    def _needed_first(self):
+        """Return what mtd has to have before these, and hasn't."""
+        return self.browse()
 
     @api.model
     def _take_facts(self, company, remotes):
@@ -234,165 +223,3 @@ class MikrotikSync(models.AbstractModel):
         if not self.mtd_id and not self.sync_sent:
             vals["sync_request_id"] = str(uuid.uuid4())  # another content is another request
         self._pulled(vals)
-
-    # -- when --------------------------------------------------------------------
-
-    def _push_after_commit(self):
-        """Push once the transaction is committed: shortly, and not so many; the rest is left to `_push_due`."""
-        callbacks = self.env.cr.postcommit
-        waiting = callbacks.data.setdefault(f"push {self._name}", {})
-        if not waiting:
-            callbacks.add(lambda: self._push_inline(list(waiting)))
-        waiting.update(dict.fromkeys(self.ids))
-
-    @api.model
-    def _push_inline(self, ids):
-        """Push within a user's request, who has to wait for it."""
-        if odoo.evented:
-            return
-        try:
-            self._push_ids(ids[:INLINE_RECORDS], INLINE_S)
-        except Exception:
-            # The user's change is committed: it stays marked, and `_push_due` comes back to it.
-            _logger.exception("what was changed can't be pushed to mtd now")
-
-    @api.model
-    def _push_due(self, limit=50):
-        """Push what waits and is due. Returns how many were tried."""
-        due = [
-            ("sync_state", "in", ("pending", "failed")),
-            ("sync_next_at", "<=", fields.Datetime.now()),
-        ]
-        # sudo: for the cron job and the bridge; nothing is given to a user.
-        records = self.sudo().with_context(active_test=False).search(due, limit=limit, order="sync_next_at")
-        return self._push_ids(records.ids)
-
-    @api.model
-    def _push_ids(self, ids, budget_s=None):
-        """Push records, each in a transaction of its own. Returns how many were tried."""
-        started, tried, queue = time.monotonic(), 0, list(ids)
-        for record_id in queue:  # grows: where others changed other fields, the second try takes both
-            deadline_s = CALL_S
-            if budget_s is not None:
-                deadline_s = min(CALL_S, round(budget_s - (time.monotonic() - started)))
-            if deadline_s < 1:
-                break
-            outcome = self._push_one(record_id, deadline_s)
-            tried += outcome is not None
-            if outcome == "ABORTED" and queue.count(record_id) == 1:
-                queue.append(record_id)
-        return tried
-
-    @api.model
-    def _push_one(self, record_id, deadline_s):
-        """Push one. Returns the code of its error, empty if there was none, and None if nothing was tried."""
-        try:
-            with self._transaction() as env:
-                record = env[self._name].browse(record_id).exists()
-                push = record and record._push_begin()
-                if not push:
-                    return None
-                answer, error = record._push_send(push, deadline_s)
-                self._push_noted(push, answer, error)
-                return "" if error is None else error.code
-        except Exception as stuck:
-            # One that can't even be tried may not hold up those behind it.
-            _logger.warning("%s %s can't be pushed to mtd", self._name, record_id, exc_info=True)
-            with self._transaction() as env:
-                env[self._name].browse(record_id).exists()._push_stuck(stuck)
-            return "STUCK"
-
-    @api.model
-    def _push_noted(self, push, answer, error):
-        """Keep what came of a push, in a transaction that sees what the user changed meanwhile."""
-        for tries_left in reversed(range(_WRITE_TRIES)):
-            try:
-                with self._transaction() as env:
-                    record = env[self._name].browse(push.record_id).exists()
-                    if record:
-                        record._push_end(push, answer, error)
-                        env.flush_all()
-                return
-            except psycopg2.OperationalError:  # the user wrote at the same moment
-                if not tries_left:
-                    raise
-
-    @contextmanager
-    def _transaction(self):
-        """Give an environment of its own, which is committed at the end. The seam at which tests put theirs."""
-        with self.env.registry.cursor() as cr:
-            yield api.Environment(cr, SUPERUSER_ID, PULLED)
-
-    def _push_now(self):
-        """Push in this transaction: for buttons, which wait for what comes of it."""
-        for record in self.with_context(**PULLED).sudo():  # sudo: the callers have checked the right to write
-            push = record._push_begin(even_if_away=True)
-            if push is not None:
-                record._push_end(push, *record._push_send(push, 5))
-
-    # -- what --------------------------------------------------------------------
-
-    def _push_begin(self, even_if_away=False):
-        """Return what mtd has to get; None if nothing can be sent now, or another process sends it."""
-        self.ensure_one()
-        if self.sync_state not in ("pending", "failed"):
-            return None
-        connection = self.env["mikrotik.connection"]._of_company(self.company_id)
-        if not connection._is_set_up() or (connection._is_away() and not even_if_away):
-            return None
-        again = self._push_again()
-        if not again and (why := self._why_not_pushed()):
-            self.write(
-                {
-                    "sync_state": "failed",
-                    "sync_error": why,
-                    "sync_next_at": fields.Datetime.now() + timedelta(seconds=delay_s(None)),
-                }
-            )
-            return None
-        self.env.cr.execute("SELECT pg_try_advisory_xact_lock(hashtext(%s), %s)", (self._table, self.id))
-        if not self.env.cr.fetchone()[0]:
-            return None
-        if again:
-            return again
-        names = set(self.sync_base or {}) if self.mtd_id else self._synced_fields()
-        return Push(
-            self.id,
-            self.name,
-            self.mtd_id or "",
-            self.mtd_revision,
-            self.sync_request_id or str(uuid.uuid4()),
-            self.sync_edits,
-            self._settings_of(names),
-        )
-
-    def _push_send(self, push, deadline_s):
-        """Return mtd's answer and None; or the error, and what mtd has instead where that explains it."""
-        from mtd.client import MtdClientError
-
-        connection = self.env["mikrotik.connection"]._of_company(self.company_id)
-
-        def send(client):
-            if not push.mtd_id:
-                return self._send_new(client, push)
-            if push.settings:
-                return self._send_change(client, push)
-            return self._fetch(client, push.mtd_id)
-
-        try:
-            return connection._call(send, deadline_s), None
-        except MtdClientError as error:
-            return self._push_found(connection, push, error, deadline_s), error
-
-    @api.model
-    def _push_found(self, connection, push, error, deadline_s):
-        """Return what mtd has in place of what was sent, where that explains the error."""
-        from mtd.client import MtdClientError
-
-        if error.code != ("ABORTED" if push.mtd_id else "ALREADY_EXISTS"):
-            return None
-        try:
-            return connection._call(lambda client: self._fetch(client, push.mtd_id or push.name), deadline_s)
-        except MtdClientError as second:
-            _logger.info("mtd doesn't tell what it has as %s: %s", push.name, second)
-            return None

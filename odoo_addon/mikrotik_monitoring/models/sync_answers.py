@@ -38,6 +38,9 @@ class MikrotikSync(models.AbstractModel):
         self.ensure_one()
         if error is None:
             self._push_done(push, answer)
+        elif answer is not None and self._is_of_another(answer):
+            answer = None
+            self._push_failed(push, error)
         elif answer is not None:
             self._push_met(push, answer)
         else:
@@ -66,6 +69,13 @@ class MikrotikSync(models.AbstractModel):
             self._pulled(vals | theirs | {"sync_next_at": fields.Datetime.now()})
         else:
             self._meet(answer, there)
+
+    def _is_of_another(self, remote):
+        """Return whether a record of mtd is another company's already: then nothing of it may come here."""
+        # sudo: it is compared with all companies, of which nothing is told.
+        others = self.sudo().with_context(active_test=False)
+        there = [("company_id", "!=", self.company_id.id), ("mtd_id", "=", remote.id)]
+        return bool(others.search_count(there, limit=1))
 
     def _meet(self, remote, there):
         """Become one with a record of mtd: synced if it holds the same, in conflict if it doesn't."""
@@ -258,9 +268,13 @@ class MikrotikSync(models.AbstractModel):
         return self.env["mikrotik.connection"].action_open_connection()
 
     def action_push(self):
-        """Try now what waits."""
+        """Try now what waits: as soon as this is committed, and before the user is answered."""
         self._check_may_write()
-        self._push_now()
+        for company in self.company_id:
+            self.env["mikrotik.connection"]._of_company(company)._expect_answers()
+        waiting = self.filtered(lambda one: one.sync_state in ("pending", "failed"))
+        waiting._pulled({"sync_next_at": fields.Datetime.now()})
+        waiting._push_after_commit()
         return True
 
     def action_keep_odoo(self):

@@ -18,6 +18,8 @@ class Push:
     request_id: str
     edits: int
     settings: dict[str, Any] = field(repr=False)
+    is_again: bool = False
+    """Whether it was sent before, and nobody knows what came of it."""
 
 
 def delay_s(attempts: int | None) -> int:

@@ -36,20 +36,28 @@ class MikrotikSync(models.AbstractModel):
             return None
         settings = dict(self.sync_sent["settings"])
         edits = self.sync_sent["edits"]
-        return Push(self.id, settings["name"], "", 0, self.sync_request_id, edits, settings)
+        return Push(self.id, settings["name"], "", 0, self.sync_request_id, edits, settings, is_again=True)
+
+    def _keep_sent(self, push):
+        """Note what mtd is sent, or was."""
+        if not self.mtd_id:
+            sent = {"settings": push.settings, "edits": push.edits}
+            self._pulled({"sync_sent": sent, "sync_request_id": push.request_id})
+
+    def _forget_sent(self):
+        if self.sync_sent:
+            self._pulled({"sync_sent": False})
 
     def _push_end(self, push, answer, error):
         """Keep what came of a push, and what was sent as long as that isn't clear."""
-        if self.sync_sent and error is not None and error.code in _NOT_MADE:
+        if push.is_again and error is not None and error.code in _NOT_MADE:
             self._send_anew(error)
             return
         super()._push_end(push, answer, error)
-        if push.mtd_id or self.mtd_id:
-            if self.sync_sent:
-                self._pulled({"sync_sent": False})
-        elif self.sync_sent or error.code in _MAYBE_MADE:
-            sent = {"settings": push.settings, "edits": push.edits}
-            self._pulled({"sync_sent": sent, "sync_request_id": push.request_id})
+        if push.mtd_id or self.mtd_id or not (push.is_again or error.code in _MAYBE_MADE):
+            self._forget_sent()
+        else:
+            self._keep_sent(push)
 
     def _send_anew(self, error):
         """What was sent first wasn't made: what is here now is sent as another request."""

@@ -1,6 +1,6 @@
 import re
 
-from odoo import _, fields, models
+from odoo import _, api, fields, models
 from odoo.exceptions import UserError
 
 HOLDS_S = 45
@@ -33,6 +33,11 @@ class MikrotikViewing(models.Model):
         self.env.cr.execute("SELECT relpersistence FROM pg_class WHERE oid = 'mikrotik_viewing'::regclass")
         if self.env.cr.fetchone()[0] != "u":
             self.env.cr.execute("ALTER TABLE mikrotik_viewing SET UNLOGGED")
+
+    @api.autovacuum
+    def _gc_gone(self):
+        """Remove viewers who left, also where no bridge runs, which does so each minute."""
+        self.env.cr.execute("DELETE FROM mikrotik_viewing WHERE until < now() AT TIME ZONE 'UTC'")
 
 
 class MikrotikDevice(models.Model):

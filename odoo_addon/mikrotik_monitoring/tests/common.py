@@ -9,12 +9,14 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 from unittest.mock import patch
 
-from odoo import SUPERUSER_ID
+from odoo import SUPERUSER_ID, api
 from odoo.tests.common import TransactionCase, new_test_user
-from odoo.tools import config
+from odoo.tools import SQL, config
 
-from ..gateway import clients, secrets
-from ..models.sync import PULLED, MikrotikSync
+from ..gateway import clients, clocks, secrets
+from ..models.connection_sync import MikrotikConnection
+from ..models.sync import PULLED
+from ..models.sync_push import MikrotikSync
 
 SEEN = datetime(2026, 3, 1, 12, 0, 0, 250000, tzinfo=UTC)
 SECRET = "a-secret-nobody-may-see"
@@ -31,7 +33,7 @@ class FakeMtd:
     """One tenant of mtd, in memory. Its methods have the signatures of the client's."""
 
     def __init__(self, tenant="acme"):
-        self.tenant = tenant
+        self.tenant, self.tenant_id, self.role = tenant, "", "admin"
         self.devices, self.sites, self.sets = {}, {}, {}
         self.requests, self.calls, self.secrets = {}, [], {}
         self.error = None
@@ -101,7 +103,10 @@ class FakeMtd:
         return getattr(self, f"_{call.method}")(call.request)
 
     def _WhoAmI(self, request):
-        return SimpleNamespace(kind="token", name="odoo", role="admin", tenant=self.tenant, scopes=("*",))
+        from mtd.client.identity import Caller
+
+        tenant_id = self.tenant_id or f"id of {self.tenant}"
+        return Caller("token", "odoo", self.role, tenant_id, self.tenant, ("*",))
 
     def _RefreshCapabilities(self, request):
         return self.devices[request.device]
@@ -119,8 +124,8 @@ class FakeMtd:
         return SimpleNamespace(places=list(self.sites.values()), next_page_token="")
 
     def _CreateSite(self, request):
-        site = self._place(request.settings, str(uuid.uuid4()), 1)
-        return self.sites.setdefault(site.id, site)
+        site_id = self.requests.setdefault(request.request_id, str(uuid.uuid4()))
+        return self.sites.setdefault(site_id, self._place(request.settings, site_id, 1))
 
     def _UpdateSite(self, request):
         before = self.sites[request.site]
@@ -274,7 +279,10 @@ class MtdCase(TransactionCase):
         self.startPatcher(patch.object(clients, "CLIENTS", clients.Clients()))
         self.startPatcher(patch.object(clients, "BREAKER", clients.Breaker()))
         self.startPatcher(patch.object(clients, "VERIFIED", {}))
+        self.startPatcher(patch.object(clocks, "CLOCKS", clocks.Clocks()))
         self.startPatcher(patch.object(MikrotikSync, "_transaction", _same_transaction))
+        self.startPatcher(patch.object(MikrotikSync, "_alone", _alone))
+        self.startPatcher(patch.object(MikrotikConnection, "_transaction", _same_transaction_of_superuser))
 
     def _make_client(self, options, timeout_s):
         return self.other_mtd if "other" in options["target"] else self.mtd
@@ -312,6 +320,57 @@ class MtdCase(TransactionCase):
         return self.env["mikrotik.device"].create({"name": "core-1", "host": "192.0.2.1", **values})
 
 
+class CommittedCase(TransactionCase):
+    """A device that waits to be sent to mtd. All is committed, so that transactions are those of a server."""
+
+    def setUp(self):
+        super().setUp()
+        root = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, root, ignore_errors=True)
+        self.startPatcher(patch.dict(config.options, {"mtd_secrets_dir": root}))
+        self.mtd = FakeMtd()
+        self.startPatcher(patch.object(clients, "make_client", lambda options, timeout_s: self.mtd))
+        self.startPatcher(patch.object(clients, "CLIENTS", clients.Clients()))
+        self.startPatcher(patch.object(clients, "BREAKER", clients.Breaker()))
+        self.startPatcher(patch.object(clients, "VERIFIED", {}))
+        with self._committed() as env:
+            connection = env["mikrotik.connection"].create(
+                {"target": "mtd:50051", "tls": "public", "token": SECRET}
+            )
+            login = env["mikrotik.credential.set"].create(
+                {"name": "noc", "username": "monitor", "password": "p"}
+            )
+            site = env["mikrotik.site"].create({"name": "graz"})
+            device = env["mikrotik.device"].create(
+                {"name": "core-1", "host": "192.0.2.1", "credential_set_id": login.id, "site_id": site.id}
+            )
+            self.site_id, self.device_id = site.id, device.id
+            self.addCleanup(self._remove, device, site, login, connection)
+
+    @contextmanager
+    def _committed(self):
+        """Give an environment whose transaction is committed, and after which nothing is pushed."""
+        with self.registry.cursor() as cr:
+            yield api.Environment(cr, SUPERUSER_ID, {})
+            cr.flush()
+            cr.postcommit.clear()
+
+    def _remove(self, *made):
+        with self.registry.cursor() as cr:
+            for record in made:
+                cr.execute(SQL("DELETE FROM %s WHERE id = %s", SQL.identifier(record._table), record.id))
+
+
 @contextmanager
 def _same_transaction(records):
     yield records.env(user=SUPERUSER_ID, su=True, context=PULLED)
+
+
+@contextmanager
+def _same_transaction_of_superuser(records):
+    yield records.env(user=SUPERUSER_ID, su=True, context={})
+
+
+@contextmanager
+def _alone(_records, _record_id):
+    yield True

@@ -1,8 +1,11 @@
+from unittest.mock import patch
+
 from lxml import etree
 from odoo import models
 from odoo.exceptions import AccessError
 from odoo.tests.common import HttpCase, tagged
 
+from ..gateway import secrets
 from .common import MtdCase, device_of
 
 
@@ -151,6 +154,14 @@ class TestBanner(HttpCase):
         self.env["mikrotik.connection"].search([("company_id", "=", company.id)]).unlink()
         self.authenticate("admin", "admin")
         self.assertIn("action_open_connection", self._banner()["html"])
+
+    def test_banner_tells_of_files_that_cannot_be_read(self):
+        connections = self.env["mikrotik.connection"]
+        if not connections._of_company(self.env.company):
+            connections.create({"company_id": self.env.company.id, "target": "mtd:50051"})
+        self.authenticate("admin", "admin")
+        with patch.object(secrets.Folder, "check", side_effect=PermissionError(13, "Permission denied")):
+            self.assertIn("be read on this server", self._banner()["html"])
 
     def test_who_sees_no_devices_sees_no_banner(self):
         user = self.env["res.users"].create(

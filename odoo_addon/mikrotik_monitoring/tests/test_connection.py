@@ -4,7 +4,7 @@ from unittest.mock import patch
 
 import odoo
 from odoo.exceptions import AccessError, UserError, ValidationError
-from odoo.tests.common import tagged
+from odoo.tests.common import new_test_user, tagged
 from psycopg2 import IntegrityError
 
 from ..gateway import clients, secrets
@@ -72,37 +72,6 @@ class TestConnection(MtdCase):
         again = self.env["mikrotik.connection"].create({"company_id": self.company.id, "target": "mtd:50051"})
         self.assertEqual((again.id, again.has_token), (number, False))
 
-    def test_a_token_of_another_tenant_is_refused(self):
-        device = self._device()
-        self.mtd.tenant = "elsewhere"
-        self.connection.token = SECRET + "2"
-        self.assertTrue(self.connection._reconcile() is False)
-        self.assertIn("elsewhere", self.connection.last_error)
-        self.assertEqual((self.connection.state, self.connection.tenant_name), ("failed", "acme"))
-        before = len(self.mtd.calls)
-        device.name = "renamed"
-        device._push_ids(device.ids)
-        self.assertEqual(device.sync_state, "failed")
-        self.assertEqual([name for name, *_ in self.mtd.calls[before:] if name != "WhoAmI"], [])
-        device.sudo().with_context(mtd_pulled=True).mtd_id = False
-        self.connection._test()
-        self.assertEqual((self.connection.state, self.connection.tenant_name), ("ok", "elsewhere"))
-
-    def test_two_companies_never_have_one_tenant(self):
-        self.connection._test()
-        self.other_mtd.tenant = self.mtd.tenant
-        self.other_connection.target = self.connection.target
-        self.other_connection._test()
-        self.assertEqual(self.other_connection.state, "failed")
-        self.assertIn("another company", self.other_connection.last_error)
-        self.assertNotIn("Acme", self.other_connection.last_error)
-
-    def test_a_tenant_is_known_by_its_devices_at_another_address(self):
-        device = self._device()
-        self.other_mtd.devices[device.mtd_id] = self.mtd.devices[device.mtd_id]
-        self.assertFalse(self.other_connection._reconcile())
-        self.assertIn("another company", self.other_connection.last_error)
-
     def test_a_token_only_goes_where_it_was_given_for(self):
         connection = self.connection.with_user(self._user("redirect-admin", "admin"))
         for values in ({"target": "evil:443"}, {"tls": "none"}, {"ca_pem": "an own CA"}):
@@ -113,6 +82,65 @@ class TestConnection(MtdCase):
         self.assertEqual(self.connection._folder().text(secrets.TOKEN), "another")
         with self.assertRaises(UserError):
             connection.company_id = self.other_company
+
+    def _kept(self):
+        folder = self.connection._folder()
+        return {name: folder.text(name) for name in secrets.NAMES if folder.has(name)}
+
+    def test_blanks_are_no_token_for_another_address(self):
+        connection = self.connection.with_user(self._user("blank-admin", "admin"))
+        connection.write({"client_pem": "C", "client_key": "K"})
+        for blanks in ({"token": " "}, {"client_pem": "C2", "client_key": " "}, {"client_key": "K2"}):
+            with self.assertRaisesRegex(UserError, "given again"):
+                connection.write({"target": "evil:443", **blanks})
+        self.assertEqual(self._kept(), {"token": SECRET, "client.pem": "C", "client.key": "K"})
+
+    def test_a_certificate_takes_the_place_of_the_token(self):
+        connection = self.connection.with_user(self._user("certificate-admin", "admin"))
+        connection.write({"target": "mtd2:443", "client_pem": "C", "client_key": "K"})
+        self.assertEqual(self._kept(), {"client.pem": "C", "client.key": "K"})
+        with self.assertRaisesRegex(UserError, "given again"):
+            connection.write({"target": "evil:443"})
+        connection.write({"target": "mtd3:443", "client_pem": "C3", "token": "another"})
+        self.assertEqual(self._kept(), {"client.pem": "C3", "token": "another"}, "the key isn't for mtd3")
+
+    def test_a_connection_without_secrets_may_be_moved(self):
+        self.connection._forget_secrets((secrets.TOKEN,))
+        self.connection.write({"tls": "none", "client_pem": "C", "client_key": "K"})
+        connection = self.connection.with_user(self._user("empty-admin", "admin"))
+        connection.write({"target": "mtd2:443", "tls": "public"})
+        self.assertEqual(self._kept(), {})
+
+    def test_another_ca_comes_with_the_token(self):
+        self.connection.write({"client_pem": "C", "client_key": "K"})
+        connection = self.connection.with_user(self._user("ca-admin", "admin"))
+        connection.write({"ca_pem": "CA", "token": "another"})
+        kept = {"ca.pem": "CA", "token": "another", "client.pem": "C", "client.key": "K"}
+        self.assertEqual(self._kept(), kept)
+        connection.write({"name": "mtd 2", "target": connection.target, "tls": connection.tls})
+        self.assertEqual(self._kept(), kept, "nothing moved")
+
+    def test_who_runs_the_server_moves_it_with_its_token(self):
+        groups = "base.group_system,mikrotik_monitoring.group_admin"
+        own = {"company_id": self.company.id, "company_ids": [(6, 0, self.company.ids)]}
+        owner = new_test_user(self.env, login="root-admin", groups=groups, **own)
+        self.connection.with_user(owner).target = "mtd2:443"
+        self.assertEqual(self._kept(), {"token": SECRET})
+        with self.assertRaises(AccessError):
+            elsewhere = self.env["res.company"].create({"name": "Elsewhere"})
+            self.connection.with_user(owner).company_id = elsewhere
+        code_of_ours = self.connection.with_user(self._user("sudo-admin", "admin")).sudo()
+        code_of_ours.target = "mtd3:443"
+        self.assertEqual(self._kept(), {"token": SECRET})
+
+    def test_what_was_changed_is_not_tested(self):
+        for values in ({"target": "mtd2:443"}, {"tls": "none"}, {"token": "another"}, {"ca_pem": "CA"}):
+            self.connection.write({"state": "failed", "last_error": "x"})
+            self.connection.write(values)
+            self.assertEqual((self.connection.state, self.connection.last_error), ("unknown", False))
+        self.connection.write({"state": "failed", "last_error": "x"})
+        self.connection.write({"name": "mtd 2", "token": " "})
+        self.assertEqual(self.connection.last_error, "x")
 
     def test_much_that_was_asked_for_is_no_mtd_that_is_away(self):
         def late(_client):

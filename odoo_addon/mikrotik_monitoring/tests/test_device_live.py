@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from odoo.exceptions import AccessError, UserError
 from odoo.tests.common import tagged
 
+from ..gateway import clocks
 from .common import SEEN, MtdCase, failure
 
 END_US = 1_800_000_000_000_000
@@ -42,6 +43,8 @@ class TestDeviceLive(MtdCase):
         super().setUp()
         self.device = self._device()
         self.asked = []
+        self.clock_asked = 0
+        self.mtd_time = SEEN
         self.found = SimpleNamespace(series=[series_of()], bucket_us=0)
         self.mtd.query_range = self._query_range
         self.mtd.health = self._health
@@ -53,6 +56,9 @@ class TestDeviceLive(MtdCase):
         return self.found
 
     def _health(self, device, *, seconds=86_400, end=None):
+        if seconds == 1:
+            self.clock_asked += 1
+            return SimpleNamespace(start=self.mtd_time, end=self.mtd_time, segments=[])
         self.asked.append((device, seconds))
         segment = SimpleNamespace(from_us=1, to_us=2, status="down", reason="connection refused")
         return SimpleNamespace(start=SEEN, end=SEEN + timedelta(seconds=1), segments=[segment])
@@ -68,6 +74,48 @@ class TestDeviceLive(MtdCase):
         [series] = found["series"]
         self.assertEqual((series["t_us"], series["v"], series["label"]), ([1, 2], [5.0, None], "ether1"))
         self.assertNotIn("max", series)
+
+    def test_history_ends_now_by_the_clock_of_mtd(self):
+        for _ in range(2):
+            found = self._history(self.viewer)
+            ahead_us = found["end_us"] - round(SEEN.timestamp() * 1_000_000)
+            self.assertTrue(0 <= ahead_us < 60_000_000, "not Odoo's now, which is another day")
+            self.assertEqual(found["end_us"] - found["start_us"], 300_000_000)
+            span = self.asked[-1][2]
+            self.assertEqual((span["start"], span["end"]), (found["start_us"], found["end_us"]))
+        self.assertEqual(self.clock_asked, 1)
+        self._history(self.viewer, end_us=END_US)
+        self.connection.sudo().target = "mtd2:50051"
+        self._history(self.viewer)
+        self.assertEqual(self.clock_asked, 2)
+
+    def test_mtd_is_asked_for_its_time_now_and_then(self):
+        steady, told = [100.0], [5_000_000, 9_000_000]
+        kept = clocks.Clocks(lambda: steady[0])
+
+        def ask():
+            steady[0] += 2  # it was true when the answer was half way
+            return told.pop(0)
+
+        self.assertEqual(kept.now_us("c", "mtd:1", ask), 6_000_000)
+        steady[0] += 50
+        self.assertEqual(kept.now_us("c", "mtd:1", ask), 56_000_000)
+        steady[0] += 20
+        self.assertEqual(kept.now_us("c", "mtd:1", ask), 10_000_000)
+
+    def test_what_is_no_number_is_refused_in_words(self):
+        for bad in (float("inf"), float("nan"), "soon", None, []):
+            for ask in (
+                lambda bad=bad: self._history(self.viewer, seconds=bad),
+                lambda bad=bad: self._history(self.viewer, points=bad),
+                lambda bad=bad: self.device.with_user(self.viewer).live_health(bad),
+            ):
+                with self.subTest(bad=bad), self.assertRaisesRegex(UserError, "no whole number"):
+                    ask()
+        for bad in (float("inf"), "soon", 2**70, -1):
+            with self.subTest(end_us=bad), self.assertRaises(UserError):
+                self._history(self.viewer, end_us=bad)
+        self.assertEqual(self.asked, [])
 
     def test_counters_stay_exact_and_means_tell_their_peaks(self):
         counter = series_of(lane="counter", values=[2**53 - 1, 2**53 + 1])

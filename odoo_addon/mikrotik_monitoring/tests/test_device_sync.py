@@ -7,7 +7,7 @@ from odoo import fields
 from odoo.exceptions import UserError
 from odoo.tests.common import tagged
 
-from ..models import sync
+from ..models import sync_push
 from ..models.sync_parts import MOST_DELAY_S, delay_s
 from .common import MtdCase, device_of, failure
 
@@ -104,6 +104,9 @@ class TestDeviceSync(MtdCase):
         self.mtd.error = None
         self.assertTrue(self.connection._is_away())
         device.action_push()
+        self.assertFalse(self.mtd.devices, "nothing before the commit")
+        self.assertLessEqual(device.sync_next_at, fields.Datetime.now(), "the bridge may come first")
+        self.env.cr.postcommit.run()
         self.assertEqual((device.sync_state, self.connection._is_away()), ("synced", False))
 
     def test_refused_says_why_and_is_sent_again_after_a_change(self):
@@ -158,6 +161,7 @@ class TestDeviceSync(MtdCase):
     def test_conflict_keep_odoo(self):
         device = self._conflict()
         device.action_keep_odoo()
+        self.env.cr.postcommit.run()
         there = self.mtd.devices[device.mtd_id]
         self.assertEqual((device.sync_state, there.notes, there.connect_timeout_s), ("synced", "ours", 3.0))
 
@@ -174,7 +178,7 @@ class TestDeviceSync(MtdCase):
         device.notes = "first"
         push = device._push_begin()
         device.notes = "second"
-        device._push_end(push, *device._push_send(push, 3))
+        device._push_end(push, *device._push_send(self.connection._line(), push))
         self.assertEqual((device.sync_state, device.sync_base), ("pending", {"notes": "first"}))
         self.assertEqual(self._push(device), "synced")
         self.assertEqual(self.mtd.devices[device.mtd_id].notes, "second")
@@ -185,6 +189,7 @@ class TestDeviceSync(MtdCase):
         device.notes = "new"
         self.assertEqual(self._push(device), "missing")
         device.action_create_again()
+        self.env.cr.postcommit.run()
         self.assertEqual((device.sync_state, self.mtd.devices[device.mtd_id].notes), ("synced", "new"))
 
     def test_archive_missing(self):
@@ -205,18 +210,18 @@ class TestDeviceSync(MtdCase):
             .create(
                 [
                     {"name": f"d{number}", "host": "h", "credential_set_id": self._set(name=f"s{number}").id}
-                    for number in range(sync.INLINE_RECORDS + 2)
+                    for number in range(sync_push.INLINE_RECORDS + 2)
                 ]
             )
             .ids
         )
         self.env["mikrotik.device"]._push_inline(ids)
-        self.assertEqual(len(self.mtd.devices), sync.INLINE_RECORDS)
+        self.assertEqual(len(self.mtd.devices), sync_push.INLINE_RECORDS)
 
     def test_after_the_commit_so_long_alone(self):
         now = [0.0]
         devices = self._new_device() | self._new_device(name="core-2") | self._new_device(name="core-3")
-        with patch.object(sync.time, "monotonic", lambda: now[0]):
+        with patch.object(sync_push.time, "monotonic", lambda: now[0]):
             create = self.mtd.create_device
 
             def slow(**settings):
@@ -231,7 +236,7 @@ class TestDeviceSync(MtdCase):
         self.env.cr.postcommit.clear()
         devices = self._new_device() | self._new_device(name="core-2")
         devices[1].notes = "x"
-        with patch.object(sync.MikrotikSync, "_push_inline") as push:
+        with patch.object(sync_push.MikrotikSync, "_push_inline") as push:
             self.env.cr.postcommit.run()
         push.assert_called_once_with(devices.ids)
 
@@ -244,8 +249,8 @@ class TestDeviceSync(MtdCase):
     def test_an_error_after_the_commit_is_logged_and_the_change_stays(self):
         device = self._new_device()
         with (
-            patch.object(sync.MikrotikSync, "_push_ids", side_effect=ValueError("boom")),
-            self.assertLogs("odoo.addons.mikrotik_monitoring.models.sync", "ERROR"),
+            patch.object(sync_push.MikrotikSync, "_push_ids", side_effect=ValueError("boom")),
+            self.assertLogs("odoo.addons.mikrotik_monitoring.models.sync_push", "ERROR"),
         ):
             device._push_inline(device.ids)
         self.assertEqual(device.sync_state, "pending")
@@ -254,14 +259,14 @@ class TestDeviceSync(MtdCase):
         bad, good = self._new_device(), self._new_device(name="core-2")
         send = type(bad)._push_send
 
-        def failing(record, push, deadline_s):
+        def failing(record, line, push, **kwargs):
             if push.record_id == bad.id:
                 raise ValueError("a defect of ours")
-            return send(record, push, deadline_s)
+            return send(record, line, push, **kwargs)
 
         with (
             patch.object(type(bad), "_push_send", failing),
-            self.assertLogs("odoo.addons.mikrotik_monitoring.models.sync", "WARNING"),
+            self.assertLogs("odoo.addons.mikrotik_monitoring.models.sync_push", "WARNING"),
         ):
             self.assertEqual(self.env["mikrotik.device"]._push_ids((bad | good).ids), 2)
         self.assertEqual((bad.sync_state, bad.sync_error), ("failed", "a defect of ours"))
@@ -270,7 +275,7 @@ class TestDeviceSync(MtdCase):
     def test_connection_that_is_not_complete_says_so(self):
         device = self._new_device()
         self.connection.tls = "ca"
-        with self.assertLogs("odoo.addons.mikrotik_monitoring.models.sync", "WARNING"):
+        with self.assertLogs("odoo.addons.mikrotik_monitoring.models.sync_push", "WARNING"):
             self.assertEqual(self._push(device), "failed")
         self.assertIn("CA certificate", device.sync_error)
         self.assertFalse(self.connection._reconcile())
@@ -281,8 +286,10 @@ class TestDeviceSync(MtdCase):
         self.env.flush_all()
         with self.registry.cursor() as cr:
             cr.execute("SELECT pg_advisory_xact_lock(hashtext('mikrotik_device'), %s)", (device.id,))
-            self.assertIsNone(device._push_begin())
-        self.assertIsNotNone(device._push_begin())
+            device._push_now()
+        self.assertEqual((device.sync_state, self.mtd.devices), ("pending", {}))
+        device._push_now()
+        self.assertEqual(device.sync_state, "synced")
 
     def test_deleting_needs_an_archived_device(self):
         device = self._device()
@@ -299,7 +306,7 @@ class TestDeviceSync(MtdCase):
         removal = self.env["mikrotik.device.removal"].search([("mtd_id", "=", mtd_id)])
         self.assertEqual((removal.state, mtd_id in self.mtd.devices), ("pending", True))
         self.mtd.error = failure("UNAVAILABLE")
-        removal._push()
+        removal.action_push()
         self.assertEqual((removal.state, removal.attempts), ("pending", 1))
         self.mtd.error = None
         self.connection._test()

@@ -30,7 +30,10 @@ class FakeMtd:
 
     def ask(self, call):
         assert call.method == "WhoAmI"
-        return SimpleNamespace(tenant=self.tenant)
+        return SimpleNamespace(role="viewer", tenant=self.tenant, tenant_id=f"id of {self.tenant}")
+
+    def list_devices(self):
+        return []
 
     def list_metrics(self):
         states = SimpleNamespace(key="iface.oper_state", states={0: "down", 1: "up"})
@@ -251,6 +254,7 @@ class TestMetric(TransactionCase):
     def test_reading_writes_nothing(self):
         points, latest = self.points(), self.latest()
         device = self.domain()[:1]
+        points.search(self.domain(minutes=2))  # the first question notes whose tenant it is
         self.env.flush_all()
         self.env.cr.execute("SET TRANSACTION READ ONLY")
         page = points.web_search_read(

@@ -37,6 +37,26 @@ class TestMetricDomain(TransactionCase):
         self.assertEqual(asked_of(denied).devices, [("id", "!=", 1)])
         self.assertEqual(texts(denied), set())
 
+    def test_what_cannot_be_turned_round_is_no_bound(self):
+        one, other = ("device_id", "=?", 1), ("device_id", "=", 2)
+        self.assertIsNone(asked_of(["!", one]).devices)
+        self.assertEqual(asked_of(["!", one, other]).devices, [("id", "=", 2)])
+        self.assertIsNone(asked_of(["|", "!", one, other]).devices)
+
+    def test_what_is_no_text_is_no_bound(self):
+        for leaf in (
+            ("metric", "ilike", 1),
+            ("metric", "=", 1),
+            ("key", "in", ["a", 1]),
+            ("label", "in", False),
+            ("resolution", "in", [5]),
+            ("resolution", "in", 5),
+            ("time", ">", 5),
+        ):
+            with self.subTest(leaf=leaf):
+                asked = asked_of([leaf])
+                self.assertEqual((asked.patterns, asked.resolution, asked.start), ((), "auto", None))
+
     def test_times(self):
         asked = asked_of([("time", ">=", "2026-11-28 12:00:00"), ("time", "<", "2026-11-28 13:00:00")])
         self.assertEqual((asked.start, asked.end), (NOON, ONE))

@@ -1,4 +1,6 @@
-from odoo.exceptions import UserError
+from unittest.mock import patch
+
+from odoo.exceptions import MissingError, UserError
 from odoo.tests.common import tagged
 
 from .common import MtdCase, device_of, failure
@@ -48,6 +50,54 @@ class TestUnclear(MtdCase):
         device._push_end(push, None, failure("DEADLINE_EXCEEDED"))
         self._until_synced(device)
         self.assertEqual([there.name for there in self.mtd.devices.values()], ["edge-1"])
+
+    def test_it_is_noted_before_it_is_sent(self):
+        device, create, noted = self._new_device(), self.mtd.create_device, []
+
+        def noting(**settings):
+            noted.append((dict(device.sync_sent["settings"]), device.sync_request_id, settings))
+            return create(**settings)
+
+        self.mtd.create_device = noting
+        self.assertEqual((device._push_ids(device.ids), device.sync_state), (1, "synced"))
+        [(settings, request_id, sent)] = noted
+        self.assertEqual({**settings, "request_id": request_id}, sent)
+        self.assertFalse(device.sync_sent)
+
+    def test_what_was_refused_at_once_was_not_made(self):
+        for code in ("PERMISSION_DENIED", "INVALID_ARGUMENT", "ALREADY_EXISTS", "RESOURCE_EXHAUSTED"):
+            device = self._new_device(name=f"core {code}")
+            with self.subTest(code), patch.object(self.mtd, "create_device", side_effect=failure(code)):
+                device._push_ids(device.ids)
+                self.assertFalse(device.sync_sent)
+                before = device.sync_request_id
+                device.host = "192.0.2.77"
+                self.assertNotEqual(device.sync_request_id, before, "it is another request")
+
+    def test_what_no_request_can_hold_was_not_sent(self):
+        device = self._new_device()
+        for error in (ValueError("Value out of range"), TypeError("not a string")):
+            with (
+                patch.object(self.mtd, "create_device", side_effect=error),
+                self.assertLogs("odoo.addons.mikrotik_monitoring.models.sync_push", "WARNING"),
+            ):
+                device._push_ids(device.ids)
+            self.assertEqual((device.sync_state, device.sync_sent), ("failed", False))
+
+    def test_deleted_while_it_is_on_its_way(self):
+        device = self._new_device()
+        push = device._push_begin()
+        device.unlink()
+        with self.assertRaisesRegex(MissingError, "core-1 was deleted"):
+            self.env["mikrotik.device"]._send_noted(self.mtd, push)
+        self.assertFalse(self.mtd.devices)
+
+    def test_made_by_another_process_meanwhile(self):
+        device = self._new_device()
+        push = device._push_begin()
+        device._push_ids(device.ids)
+        answer, error = device._push_send(self.connection._line(), push, is_noted=True)
+        self.assertEqual((answer.id, error, device.sync_sent), (device.mtd_id, None, False))
 
     def test_login_taken_away_after_a_lost_answer(self):
         device = self._lost()

@@ -1,10 +1,12 @@
 import asyncio
+import inspect
 from collections import Counter
 from contextlib import contextmanager
 from types import SimpleNamespace
 from unittest.mock import patch
 
 from odoo import models
+from odoo.addons.base.models.ir_autovacuum import is_autovacuum
 from odoo.exceptions import AccessError, UserError
 from odoo.tests.common import tagged
 
@@ -41,8 +43,13 @@ class StoreCase(MtdCase):
                 env.flush_all()
                 yield env
 
+            @contextmanager
+            def _idle(self):
+                yield env
+
             def _retrying(self, work):
-                return work(env)
+                with self._writing() as env:
+                    return work(env)
 
         yield StoreOfTest(env.cr.dbname)
 
@@ -74,6 +81,18 @@ class TestViewing(StoreCase):
             },
         )
         self.assertEqual(self._rows(), [(self.viewer.id, "plain")])
+
+    def test_viewers_who_left_are_removed_also_without_a_bridge(self):
+        device, viewings = self.device.with_user(self.viewer), self.env["mikrotik.viewing"]
+        for number in (1, 2):
+            device.live_watch(TAB % number)
+        self.env.cr.execute(
+            "UPDATE mikrotik_viewing SET until = until - interval '1 hour' WHERE viewer = %s", [TAB % 1]
+        )
+        [clean] = [method for _, method in inspect.getmembers(type(viewings), is_autovacuum)]
+        clean(viewings)
+        self.env.cr.execute("SELECT viewer FROM mikrotik_viewing WHERE device_id = %s", [device.id])
+        self.assertEqual(self.env.cr.fetchall(), [(TAB % 2,)])
 
     def test_who_may_see_subscribers_gets_the_full_channel(self):
         self.assertEqual(self.device.with_user(self.trusted).live_watch(TAB % 1)["kind"], "full")
@@ -149,6 +168,7 @@ class TestTicks(StoreCase):
         """Ticks make rows of the bus, one a device and kind, and nothing else."""
         from ..bridge.figures import Figures
         from ..bridge.publisher import Publisher
+        from ..bridge.skew import Skew
         from ..bridge.state import DeviceState
 
         self.device.with_user(self.viewer).live_watch(TAB % 1)
@@ -174,7 +194,7 @@ class TestTicks(StoreCase):
         with self._store() as store, patch.object(models.BaseModel, "create", counting):
             (viewed,) = store.viewed()
             state = DeviceState(viewed.device_id, viewed.mtd_id, viewed.facts)
-            tenant = SimpleNamespace(states={viewed.device_id: state}, connected=True)
+            tenant = SimpleNamespace(states={viewed.device_id: state}, connected=True, skew=Skew())
             publisher = Publisher(
                 store, Inline(), Figures(), {viewed.connection_id: tenant}, SimpleNamespace(news=list)
             )

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import functools
 import importlib
-import importlib.util
 import sys
 import threading
+from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -21,26 +21,15 @@ from mtd.core.aio import as_deferred
 
 ADDON = Path(__file__).parents[3] / "odoo_addon" / "mikrotik_monitoring"
 _NAME = "mtd_bridge_of_the_addon"
-
-
-def load() -> ModuleType:
-    """Return the package of the bridge: the addon around it needs Odoo, the bridge does not."""
-    if _NAME not in sys.modules:
-        place = ADDON / "bridge"
-        spec = importlib.util.spec_from_file_location(
-            _NAME, place / "__init__.py", submodule_search_locations=[str(place)]
-        )
-        assert spec is not None
-        assert spec.loader is not None
-        package = sys.modules[_NAME] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(package)
-    return sys.modules[_NAME]
+TENANT_ID = "tenant-north"
 
 
 def part(name: str) -> Any:
-    """Return a module of the bridge."""
-    load()
-    return importlib.import_module(f"{_NAME}.{name}")
+    """Return a module of the bridge: the addon around it needs Odoo; the bridge, and what it takes of it, do not."""
+    if _NAME not in sys.modules:
+        addon = sys.modules[_NAME] = ModuleType(_NAME)
+        addon.__path__ = [str(ADDON)]
+    return importlib.import_module(f"{_NAME}.bridge.{name}")
 
 
 port = part("port")
@@ -88,6 +77,7 @@ class FakeStore:
     def __init__(self, options: Mapping[str, Any] | None = None) -> None:
         self.bus = FakeBus()
         self.options = dict(options or {})
+        self.tenant_id = TENANT_ID
         self.watched: dict[int, tuple[str, frozenset[str]]] = {}
         self.rows: list[Any] = []
         self.position = 0
@@ -95,23 +85,32 @@ class FakeStore:
         self.open = threading.Event()
         self.open.set()
         self.held: dict[str, threading.Event] = {}
-        """Calls that last until their event comes."""
+        """Calls that last until their event comes, where they are of the connection that is slow."""
+        self.slow = 1
+        self.of: dict[int, list[str]] = defaultdict(list)
+        """The chores of each connection."""
+        self.companies = [1] if options else []
         self.jobs: list[Any] = []
         self.cancelled: set[int] = set()
         self.finished: list[Any] = []
         self.calls: list[str] = []
         self.current = True
 
-    def _begin(self, name: str) -> None:
+    def _begin(self, name: str, connection_id: int | None = None) -> None:
         self.calls.append(name)
-        if name in self.held:
+        if connection_id is not None:
+            self.of[connection_id].append(name)
+        if name in self.held and connection_id in (None, self.slow):
             self.held[name].wait(30)
         if name in self.fails:
             raise OSError("server closed the connection unexpectedly")
 
     def connections(self) -> Sequence[Any]:
         self._begin("connections")
-        return [port.Connection(1, "Our company", dict(self.options))] if self.options else []
+        return [
+            port.Connection(number, f"Company {number}", dict(self.options), tenant_id=self.tenant_id)
+            for number in self.companies
+        ]
 
     def viewed(self) -> Sequence[Any]:
         self._begin("viewed")
@@ -144,13 +143,17 @@ class FakeStore:
         return []
 
     def take_facts(self, connection_id: int, devices: Sequence[Any]) -> None:
-        self._begin("take_facts")
+        self._begin("take_facts", connection_id)
 
-    def push_due(self) -> None:
-        self._begin("push_due")
+    def waiting(self) -> Sequence[int]:
+        self._begin("waiting")
+        return self.companies
+
+    def push_due(self, connection_id: int) -> None:
+        self._begin("push_due", connection_id)
 
     def reconcile(self, connection_id: int) -> bool:
-        self._begin("reconcile")
+        self._begin("reconcile", connection_id)
         return True
 
     def claim_jobs(self, limit: int) -> Sequence[Any]:
@@ -257,6 +260,7 @@ def looking_often() -> Iterator[None]:
     quick = {
         ("session", "CONNECTIONS_EVERY_S"): 0.05,
         ("session", "REFRESH_EVERY_S"): 0.05,
+        ("session", "PUSH_EVERY_S"): 0.05,
         ("live", "GIVE_UP_AFTER_S"): 0.2,
         ("events", "GIVE_UP_AFTER_S"): 0.2,
         ("backoff", "CAP_S"): 0.5,

@@ -11,7 +11,9 @@ from typing import Any
 import grpc.aio
 
 from mtd.client import AsyncMtdClient
-from mtd.pb.common.v1 import device_pb2, series_pb2
+from mtd.pb.admin.v1 import user_service_pb2 as users_pb
+from mtd.pb.admin.v1 import user_service_pb2_grpc as users_grpc
+from mtd.pb.common.v1 import access_pb2, device_pb2, series_pb2
 from mtd.pb.diagnostics.v1 import diagnostics_service_pb2 as diagnostics_pb
 from mtd.pb.diagnostics.v1 import diagnostics_service_pb2_grpc as diagnostics_grpc
 from mtd.pb.inventory.v1 import inventory_service_pb2 as inventory_pb
@@ -20,6 +22,7 @@ from mtd.pb.logs.v1 import log_service_pb2 as logs_pb
 from mtd.pb.logs.v1 import log_service_pb2_grpc as logs_grpc
 from mtd.pb.telemetry.v1 import telemetry_service_pb2 as pb
 from mtd.pb.telemetry.v1 import telemetry_service_pb2_grpc as pb_grpc
+from tests.unit.odoo_addon.bridge_kit import TENANT_ID
 
 LANES = {"counter": series_pb2.LANE_COUNTER, "gauge": series_pb2.LANE_GAUGE, "rate": series_pb2.LANE_RATE}
 
@@ -38,6 +41,7 @@ class FakeMtd(
     inventory_grpc.InventoryServiceServicer,
     diagnostics_grpc.DiagnosticsServiceServicer,
     logs_grpc.LogServiceServicer,
+    users_grpc.UserServiceServicer,
 ):
     """An mtd that says what tests want. Streams last until its server stops."""
 
@@ -46,9 +50,12 @@ class FakeMtd(
         """Open StreamLatest calls, and what devices they ask for."""
         self.opened = 0
         self.tokens: list[str] = []
+        self.tenant_id, self.role = TENANT_ID, access_pb2.ROLE_ADMIN
         self.log: list[pb.Event] = []
         self.ping_rows = 3
         self.pings_cancelled = 0
+        self.ahead_s = 0.0
+        """How far its clock is ahead of ours."""
         self._news = asyncio.Condition()
         self._t_us = 1_700_000_000_000_000
         self._server: Any = None
@@ -60,6 +67,7 @@ class FakeMtd(
         inventory_grpc.add_InventoryServiceServicer_to_server(self, server)
         diagnostics_grpc.add_DiagnosticsServiceServicer_to_server(self, server)
         logs_grpc.add_LogServiceServicer_to_server(self, server)
+        users_grpc.add_UserServiceServicer_to_server(self, server)
         number = server.add_insecure_port(address)
         self.address = f"127.0.0.1:{number}"
         await server.start()
@@ -128,6 +136,14 @@ class FakeMtd(
                 yield pb.StreamEventsResponse(event=event)
                 position = event.position
 
+    async def WhoAmI(self, request: Any, context: Any) -> Any:
+        return users_pb.WhoAmIResponse(
+            kind="token", role=self.role, tenant_id=self.tenant_id, tenant_name="north"
+        )
+
+    async def ListDevices(self, request: Any, context: Any) -> Any:
+        return inventory_pb.ListDevicesResponse()
+
     async def GetDevice(self, request: Any, context: Any) -> Any:
         self._note(context)
         device = inventory_pb.Device(id=request.device, status=device_pb2.DEVICE_STATUS_UP)
@@ -143,7 +159,8 @@ class FakeMtd(
         )
 
     async def QueryHealth(self, request: Any, context: Any) -> Any:
-        return pb.QueryHealthResponse()
+        end_us = round((time.time() + self.ahead_s) * 1e6)
+        return pb.QueryHealthResponse(start_us=end_us - request.seconds * 1_000_000, end_us=end_us)
 
     async def ListMetrics(self, request: Any, context: Any) -> Any:
         self._note(context)

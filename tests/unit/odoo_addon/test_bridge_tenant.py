@@ -1,51 +1,104 @@
-"""Whose events are copied: those of the tenant whose devices the company has."""
+"""What is brought: what is of the tenant whose devices the company has, and nothing before that is sure."""
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from mtd.pb.common.v1 import access_pb2
 from tests.unit.odoo_addon import bridge_kit as kit
+from tests.unit.odoo_addon import fake_mtd
+from tests.unit.odoo_addon.bridge_kit import FakeStore, until
+
+SEEN = {7: ("a", ["plain", "full"])}
+OF_THE_MODELS = {"push_due", "reconcile"}
+"""What is done meanwhile: there the models look whose tenant it is."""
 
 
-class Client:
-    """Says whose tenant the token is."""
-
-    async def ask(self, call: Any) -> Any:
-        assert call.method == "WhoAmI"
-        return SimpleNamespace(tenant="north")
-
-
-class Copy:
-    """Notes whether events were copied."""
-
-    runs = 0
-
-    async def run(self) -> None:
-        self.runs += 1
-
-
-async def copied(tenant: str) -> int:
-    connection = kit.port.Connection(1, "acme", tenant=tenant)
-    copy = Copy()
-    figures = kit.part("figures").Figures()
-    await kit.part("tenant").Tenant(connection, Client(), None, None, None, figures)._copy_events(copy)
-    return copy.runs
+async def refused(running: Any, mtd: fake_mtd.FakeMtd, why: str) -> None:
+    """A device is looked at, events happen and a tool is to be run: nothing is asked of mtd, in words."""
+    running.watch(SEEN)
+    await mtd.happen(3)
+    running.store.jobs = [kit.port.Job(4, 1, "a", "ping", "192.0.2.1", "", 1, 1)]
+    tenant = await until(lambda: running.bridge.session.tenants.get(1), "the connection is followed")
+    await until(lambda: why in tenant.health()["error"], "it is said why")
+    running.lock.notify("mikrotik_diagnostic")
+    (end,) = await until(lambda: running.store.finished, "the run ended")
+    await until(lambda: set(running.store.of[1]) >= OF_THE_MODELS, "the models compare")
+    assert (end.state, why in end.error) == ("failed", True)
+    assert not tenant.is_proven
+    assert set(running.store.of[1]) <= OF_THE_MODELS
+    assert (mtd.latest, mtd.tokens, running.store.rows) == ({}, [], [])
 
 
 @kit.on_loop
-async def test_events_of_ones_own_tenant_are_copied() -> None:
-    assert await copied("north") == 1
+async def test_nothing_is_brought_of_another_tenant() -> None:
+    async with fake_mtd.mtd() as mtd:
+        store = FakeStore({"target": mtd.address})
+        store.tenant_id = "another"
+        async with kit.bridge(store) as running:
+            await refused(running, mtd, "the token is of tenant north, not of the one")
+            assert running.figure("failures_total", what="tenant") > 0
 
 
 @kit.on_loop
-async def test_whoever_had_no_devices_yet_may_have_any_tenant() -> None:
-    assert await copied("") == 1
+async def test_nothing_is_brought_for_a_super_admin() -> None:
+    async with fake_mtd.mtd() as mtd:
+        mtd.role = access_pb2.ROLE_SUPER_ADMIN
+        async with kit.bridge(FakeStore({"target": mtd.address})) as running:
+            await refused(running, mtd, "a super-admin's")
 
 
 @kit.on_loop
-async def test_events_of_another_tenant_are_not() -> None:
-    with pytest.raises(kit.part("tenant").WrongTenant, match="of tenant north, not of acme"):
-        await copied("acme")
+async def test_it_begins_by_itself_once_the_tenant_is_noted() -> None:
+    async with fake_mtd.mtd() as mtd:
+        store = FakeStore({"target": mtd.address})
+        store.tenant_id = ""
+        async with kit.bridge(store) as running:
+            await refused(running, mtd, "press Test")
+            store.tenant_id = kit.TENANT_ID
+            await until(lambda: len(store.rows) == 3, "events are copied")
+            await until(lambda: mtd.latest, "values flow")
+            assert running.bridge.session.tenants[1].is_proven
+
+
+@kit.on_loop
+async def test_it_ends_once_the_tenant_is_not_noted_any_more() -> None:
+    async with fake_mtd.mtd() as mtd:
+        store = FakeStore({"target": mtd.address})
+        async with kit.bridge(store) as running:
+            running.watch(SEEN)
+            await until(lambda: mtd.latest, "values flow")
+            store.tenant_id = ""
+            await until(lambda: not mtd.latest, "they don't")
+            assert not running.bridge.session.tenants[1].is_proven
+
+
+@kit.on_loop
+async def test_it_begins_when_mtd_is_back() -> None:
+    async with fake_mtd.mtd() as mtd:
+        store = FakeStore({"target": mtd.address})
+        await mtd.stop()
+        async with kit.bridge(store) as running:
+            await until(lambda: running.bridge.session and running.bridge.session.tenants, "it began")
+            await until(lambda: running.figure("failures_total", what="tenant") > 0, "mtd is away")
+            await mtd.start(mtd.address)
+            await until(lambda: running.bridge.session.tenants[1].is_proven, "it is sure")
+
+
+@pytest.mark.parametrize(("tenant_id", "role", "ok"), [
+    ("", access_pb2.ROLE_ADMIN, True),
+    (kit.TENANT_ID, access_pb2.ROLE_ADMIN, True),
+    ("another", access_pb2.ROLE_ADMIN, False),
+    (kit.TENANT_ID, access_pb2.ROLE_SUPER_ADMIN, False),
+])  # fmt: skip
+@kit.on_loop
+async def test_the_check_says_whose_tenant_it_is_not(tenant_id: str, role: int, ok: bool) -> None:
+    async with fake_mtd.mtd() as mtd:
+        mtd.role = role
+        connection = kit.port.Connection(1, "Acme", {"target": mtd.address}, tenant_id=tenant_id)
+        found = await kit.part("check").check_connections(
+            [connection], lambda given: kit.AsyncMtdClient(**given)
+        )
+        assert [good for good, _ in found] == [ok]

@@ -124,7 +124,7 @@ async def test_a_slow_chore_does_not_end_it(monkeypatch: pytest.MonkeyPatch, tmp
 @kit.on_loop
 async def test_a_chore_that_is_stuck_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
     limits(monkeypatch, odoo_s=LONG_S, chores_s=STUCK_S)
-    async with kit.bridge(holding("push_due")) as running:
+    async with kit.bridge(holding("push_due", {"target": "127.0.0.1:1"})) as running:
         assert await ended(running) == 1
 
 

@@ -50,3 +50,31 @@ registry.category("web_tour.tours").add("mikrotik_monitoring_menus", {
     shows("Removals"),
   ],
 });
+
+/** Wait until a field shows its placeholder, and no zero. */
+function saysDefault(name, words) {
+  return {
+    content: `${name} says: ${words}`,
+    trigger: `.o_field_widget[name="${name}"] input[placeholder="${words}"]:placeholder-shown`,
+    run: () => {},
+  };
+}
+
+// Zeros that stand for defaults aren't shown as zeros; what is filled in stays.
+registry.category("web_tour.tours").add("mikrotik_monitoring_defaults", {
+  test: true,
+  url: "/web",
+  steps: () => [
+    ...openApp,
+    shows("Devices"),
+    { content: "open the device", trigger: `.o_data_cell[name="name"]:contains("tour-1")` },
+    saysDefault("port", "default"),
+    saysDefault("rest_port", "as the router says"),
+    saysDefault("command_timeout_s", "default"),
+    { content: "fill in", trigger: `.o_field_widget[name="command_timeout_s"] input`, run: "text 2.5" },
+    { content: "clear", trigger: `.o_field_widget[name="connect_timeout_s"] input`, run: "text 0" },
+    saysDefault("connect_timeout_s", "default"),
+    { content: "save", trigger: ".o_form_button_save" },
+    { content: "it is saved", trigger: ".o_form_saved", run: () => {} },
+  ],
+});
