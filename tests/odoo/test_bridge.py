@@ -21,7 +21,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 EVENTS = 6000
 TAB = "00000000-0000-4000-8000-000000000001"
 _SET_UP = """
-env["mikrotik.connection"].create({"target": target, "token": "a token"})
+connection = env["mikrotik.connection"].create({"target": target, "token": "a token"})
+connection._line()  # whose tenant it is has to be known before the company has a device that mtd doesn't list
 device = env["mikrotik.device"].with_context(mtd_pulled=True).create(
     {"name": "core", "host": "192.0.2.1", "mtd_id": "a", "sync_state": "synced"}
 )
@@ -172,7 +173,8 @@ def test_values_flow_only_while_somebody_looks_and_at_most_once_a_second(scene: 
         assert len(gaps_s) <= sum(gaps_s) + 0.3, channel
     scene.sql("DELETE FROM mikrotik_viewing")
     wait_for(lambda: not mtd.fake.latest, "the stream ends")
-    assert bridge.complaints("reconcile", "UNIMPLEMENTED", "status") == []
+    # The fake has no lists to compare with.
+    assert bridge.complaints(r".*, reconcile: .*UNIMPLEMENTED") == []
 
 
 def test_a_second_bridge_takes_over_and_the_first_ends_soon(scene: Scene, mtd: Mtd) -> None:

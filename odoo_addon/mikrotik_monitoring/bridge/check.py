@@ -9,7 +9,7 @@ from typing import Any
 from mtd.client import MtdClientError
 
 from .port import Connection
-from .proof import WrongTenant, prove_tenant
+from .proof import WrongTenant, prove_tenant, tenant_caller
 
 TIMEOUT_S = 5.0
 
@@ -31,8 +31,13 @@ async def _check(connection: Connection, make_client: Callable[[Mapping[str, Any
         client = make_client(connection.options)
         async with asyncio.timeout(TIMEOUT_S):
             catalogue = await client.list_metrics()
-            if connection.tenant_id:
-                await prove_tenant(connection, client)
+            if not connection.tenant_id:
+                caller = await tenant_caller(client)
+                return (
+                    False,
+                    f"{connection.name}: tenant {caller.tenant}, not noted yet: press Test on the connection",
+                )
+            await prove_tenant(connection, client)
         return True, f"{connection.name}: mtd answers at {client.target}, catalogue {catalogue.version}"
     except (MtdClientError, WrongTenant) as error:
         return False, f"{connection.name}: {error}"

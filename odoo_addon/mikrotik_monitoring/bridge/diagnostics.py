@@ -151,7 +151,7 @@ class Diagnostics:
             raise MtdClientError("the connection to mtd isn't set up", code="FAILED_PRECONDITION")
         if not tenant.is_proven:
             raise MtdClientError(
-                f"it isn't sure whose tenant this is, so nothing is run ({tenant.last_error})",
+                f"it isn't sure whose tenant this is, so nothing is run ({tenant.error})",
                 code="FAILED_PRECONDITION",
             )
         async with tenant.client.run(_call_of(run.job)) as parts:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from time import perf_counter
 from typing import Any
@@ -90,6 +90,9 @@ class Figures:
         self.clock_ahead = gauge(
             "clock_ahead_seconds", "How far mtd's clock is ahead of this machine's.", "connection"
         )
+        self.connected = gauge(
+            "connected", "1 while mtd answers and it is sure whose tenant it is.", "connection"
+        )
         self.active = gauge("active", "1 while this bridge is the one that writes.")
 
     def failed(self, what: str) -> None:
@@ -103,6 +106,14 @@ class Figures:
         else:
             with suppress(KeyError):
                 self.clock_ahead.remove(str(connection_id))
+
+    def follow(self, connection_id: int, is_connected: Callable[[], bool] | None) -> None:
+        """Tell of a connection, whenever somebody reads, whether it works; None: it is gone."""
+        if is_connected is not None:
+            self.connected.labels(str(connection_id)).set_function(is_connected)
+        else:
+            with suppress(KeyError):
+                self.connected.remove(str(connection_id))
 
     def was_cut(self, what: str, count: int = 1) -> None:
         """Count what had more than is kept."""

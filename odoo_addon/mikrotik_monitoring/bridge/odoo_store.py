@@ -13,7 +13,7 @@ from odoo import SUPERUSER_ID, api, fields
 from odoo.modules.registry import Registry
 from odoo.service.model import retrying
 
-from .port import Connection, Job, Message, PositionMoved, Progress, Viewed
+from .port import Compared, Connection, Job, Message, PositionMoved, Progress, Viewed
 from .shown import DIAGNOSTIC_TYPE, LIVE_TYPE
 from .writer import FENCE_KEY, WriterLock
 
@@ -123,11 +123,12 @@ class OdooStore:
             ]
 
     def heartbeat(self, connection_ids: Sequence[int]) -> None:
-        """Note that a bridge lives."""
+        """Note that a bridge lives. A row that somebody else holds holds up no other: it is noted the next time."""
         if connection_ids:
             with self._writing() as env:
                 env.cr.execute(
-                    "UPDATE mikrotik_connection SET bridge_seen_at = now() AT TIME ZONE 'UTC' WHERE id = ANY(%s)",
+                    """UPDATE mikrotik_connection SET bridge_seen_at = now() AT TIME ZONE 'UTC' WHERE id IN (
+                           SELECT id FROM mikrotik_connection WHERE id = ANY(%s) FOR NO KEY UPDATE SKIP LOCKED)""",
                     [list(connection_ids)],
                 )
 
@@ -219,15 +220,15 @@ class OdooStore:
             env["mikrotik.device"]._push_due(company=env["res.company"].browse(company_id))
             env.registry.signal_changes()
 
-    def reconcile(self, connection_id: int) -> bool:
-        """Compare the devices of a connection with mtd's. False if mtd did not tell all of it."""
+    def reconcile(self, connection_id: int) -> Compared:
+        """Compare the devices of a connection with mtd's."""
         transaction = partial(self._writing, bounded=False)
         with self._idle() as env:
-            complete, _problem = env["mikrotik.connection"].browse(connection_id)._compare(transaction)
+            complete, problem = env["mikrotik.connection"].browse(connection_id)._compare(transaction)
             with transaction() as within:
                 within["mikrotik.event"]._link_devices()
             env.registry.signal_changes()
-            return bool(complete)
+            return Compared(bool(complete), problem or "")
 
     # -- diagnostics -----------------------------------------------------------------------
 

@@ -68,6 +68,14 @@ class Progress:
         return {"id": self.id, "state": self.state, "lines": list(self.lines), "error": self.error}
 
 
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What came of a comparison with mtd: whether mtd told all of it, and what is wrong, in words."""
+
+    complete: bool
+    problem: str = ""
+
+
 class PositionMoved(Exception):
     """Events were to be kept behind a position that isn't the newest any more."""
 
@@ -109,8 +117,8 @@ class Store(Protocol):
     def push_due(self, connection_id: int) -> None:
         """Send mtd what could not be sent before, of the company of a connection."""
 
-    def reconcile(self, connection_id: int) -> bool:
-        """Compare the devices of a connection with mtd's. False if mtd did not tell all of it."""
+    def reconcile(self, connection_id: int) -> Compared:
+        """Compare the devices of a connection with mtd's."""
 
     def claim_jobs(self, limit: int) -> Sequence[Job]:
         """Take so many of the tools that wait; they are running then."""

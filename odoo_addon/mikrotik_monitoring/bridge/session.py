@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,7 @@ class Session:
             store, odoo, figures, self.tenants, self.diagnostics, interval_s=interval_s
         )
         self._prints: dict[int, str] = {}
+        self._followed: frozenset[int] = frozenset()
 
     async def run(self) -> None:
         """Work until cancelled."""
@@ -71,6 +73,7 @@ class Session:
         finally:
             self._figures.active.set(0)
             self._figures.viewed.set(0)
+            self._follow(())
             await asyncio.gather(*(self._end(key) for key in list(self.tenants)))
 
     async def _every(self, seconds: float, name: str, work: Callable[[], Awaitable[None]]) -> None:
@@ -102,9 +105,22 @@ class Session:
         self._prints = prints
         for one in fresh:
             self._begin(one)
+        self._follow(found)
         if fresh:
             self.viewers_changed.set()
             await self._heartbeat()
+
+    def _follow(self, connection_ids: Collection[int]) -> None:
+        """Let the figures tell of these connections whether they work, and of no others."""
+        for key in self._followed - set(connection_ids):
+            self._figures.follow(key, None)
+        for key in set(connection_ids) - self._followed:
+            self._figures.follow(key, partial(self._is_connected, key))
+        self._followed = frozenset(connection_ids)
+
+    def _is_connected(self, connection_id: int) -> bool:
+        tenant = self.tenants.get(connection_id)
+        return tenant is not None and tenant.connected
 
     def _begin(self, connection: Connection) -> None:
         from mtd.client import MtdClientError

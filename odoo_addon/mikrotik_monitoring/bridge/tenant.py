@@ -12,6 +12,7 @@ from mtd.client import MtdClientError
 
 from . import facts
 from .backoff import Backoff
+from .bounds import MOST_MESSAGE, text_within
 from .events import EventCopy
 from .figures import Figures
 from .live import LiveStream
@@ -35,7 +36,7 @@ MOST_CHANGED = 10_000
 STEADY_S = 30.0
 # Who answers so is there: it is about what was asked. No code: it was Odoo that failed.
 _ANSWERS = frozenset({"", "NOT_FOUND", "PERMISSION_DENIED", "UNIMPLEMENTED", "INVALID_ARGUMENT"})
-_WAKES = ("devices", "interfaces", "lines", "clock", "status", "push")
+_WAKES = ("devices", "interfaces", "lines", "clock", "status", "push", "lost")
 _STATUS_EVENTS = ("device.",)
 _INTERFACE_EVENTS = ("interface.",)
 # What the models ask through clients of their own, which look first whose tenant it is.
@@ -58,6 +59,8 @@ class Tenant:
         self.states: dict[int, DeviceState] = {}
         self.skew = Skew()
         self.last_error = ""
+        self._problem = ""
+        """What was wrong when the inventories were compared last."""
         self._connected = False
         self._told: dict[str, str] = {}
         self._store, self._odoo, self._chores, self._figures = store, odoo, chores, figures
@@ -99,19 +102,26 @@ class Tenant:
         self._tasks.append(asyncio.create_task(self._prove()))
 
     async def _prove(self) -> None:
-        """Let it begin once mtd says that this is the tenant whose devices the company has, and no other."""
+        """Let it begin once mtd says that this is the tenant whose devices the company has, and no other.
+
+        While mtd is away it is asked again: nobody else may have a question that would tell that it is back.
+        """
         if not self.connection.tenant_id:
             self.last_error = UNKNOWN_TENANT  # the comparison notes it, and then all begins anew
             return
         backoff = Backoff()
-        while not self.is_proven:
+        while True:
+            self._wake["lost"].clear()
             try:
                 await prove_tenant(self.connection, self.client)
             except Exception as error:  # mtd is away, or it is another tenant
                 self._failed("tenant", error)
-                await asyncio.sleep(backoff.next_s())
             else:
                 self._proven.set()
+                self._succeeded()
+                await self._wake["lost"].wait()
+                backoff.reset()
+            await asyncio.sleep(backoff.next_s())
 
     @property
     def is_proven(self) -> bool:
@@ -157,6 +167,7 @@ class Tenant:
         self._told[name] = self.last_error = str(error)
         if code not in _ANSWERS:
             self._connected = False
+            self._wake["lost"].set()
 
     def _succeeded(self) -> None:
         self._connected, self.last_error = True, ""
@@ -166,9 +177,14 @@ class Tenant:
         """Whether mtd answers."""
         return self._connected and self._live.error is None
 
+    @property
+    def error(self) -> str:
+        """What is wrong, in words; empty if nothing is known to be."""
+        stream = self.last_error or (str(self._live.error) if self._live.error else "")
+        return "\n".join(dict.fromkeys(filter(None, (stream, self._problem))))
+
     def health(self) -> dict[str, Any]:
         """Return how it stands, for the health file."""
-        error = self.last_error or (str(self._live.error) if self._live.error else "")
         return {
             "id": self.connection.id,
             "name": self.connection.name,
@@ -176,7 +192,7 @@ class Tenant:
             "viewed_devices": len(self.states),
             "chores_busy_s": round(self._chores.busy_s, 1),
             "clock_ahead_s": None if self.skew.ahead_s is None else round(self.skew.ahead_s, 1),
-            "error": error,
+            "error": self.error,
         }
 
     # -- who is looked at ---------------------------------------------------------
@@ -329,5 +345,14 @@ class Tenant:
     async def _reconcile(self) -> None:
         """Compare the inventories: first of all, and now and then."""
         while True:
-            complete = await self._chores.call(self._store.reconcile, self.connection.id)
-            await asyncio.sleep(RECONCILE_EVERY_S if complete else RECONCILE_AGAIN_S)
+            found = await self._chores.call(self._store.reconcile, self.connection.id)
+            self._take_compared(text_within(found.problem, MOST_MESSAGE))
+            await asyncio.sleep(RECONCILE_EVERY_S if found.complete else RECONCILE_AGAIN_S)
+
+    def _take_compared(self, problem: str) -> None:
+        """Keep what is wrong with a comparison, and say it when it is news. The models note it, and raise nothing."""
+        if problem:
+            self._figures.failed("reconcile")
+            if problem != self._problem:
+                _logger.warning("%s, reconcile: %s", self.connection.name, " ".join(problem.splitlines()))
+        self._problem = problem

@@ -39,8 +39,8 @@ class Banner(http.Controller):
                 Markup("%s %s")
                 % (text, link % ("mikrotik.connection", "action_open_connection", _("Set it up")))
             ]
-        if connection.state == "failed" and connection._is_away():
-            return [_("%s: mtd doesn't answer at the moment.", company.name)]
+        if connection.state == "failed":
+            return [self._failure(connection, company)]
         if connection.bridge_is_late:
             return [
                 _(
@@ -49,3 +49,13 @@ class Banner(http.Controller):
                 )
             ]
         return []
+
+    def _failure(self, connection, company):
+        """Say that what is shown may be old; why is for those who can mend it."""
+        if not request.env.user.has_group(_ADMIN) or not connection.last_error:
+            return _("%s: the connection to mtd has failed; status may be old.", company.name)
+        return _(
+            "%(company)s: the connection to mtd has failed; status may be old. %(why)s",
+            company=company.name,
+            why=connection.last_error.splitlines()[0],
+        )

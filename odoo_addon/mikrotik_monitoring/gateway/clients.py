@@ -15,10 +15,22 @@ LATE = "DEADLINE_EXCEEDED"
 _AWAY_CODES = frozenset({"UNAVAILABLE", LATE})
 
 
-def make_client(options, timeout_s):
-    """Return a client of mtd. The seam at which tests put theirs."""
-    from mtd.client import MtdClient
+NEWEST = ("health", "poll_now")
+"""What the client learnt last of all that is asked of it: one that has these has the rest."""
 
+
+def make_client(options, timeout_s):
+    """Return a client of mtd. The seam at which tests put theirs. Raises MtdClientError if it is too old."""
+    from mtd.client import MtdClient, MtdClientError
+
+    if missing := [name for name in NEWEST if not hasattr(MtdClient, name)]:
+        raise MtdClientError(
+            f"the mtd in the Python that runs Odoo is older than this addon: it lacks {', '.join(missing)}",
+            code="FAILED_PRECONDITION",
+            reason="OLD_CLIENT",
+            hint="install the one that the addon came with, pip install '/opt/mtd[odoo]', and start Odoo and the "
+            "bridge anew",
+        )
     return MtdClient(timeout_s=timeout_s, **options)
 
 

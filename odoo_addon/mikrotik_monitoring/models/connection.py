@@ -252,12 +252,13 @@ class MikrotikConnection(models.Model):
         self.ensure_one()
         self.check_access_rights("write")
         self.check_access_rule("write")
-        self._test()
-        if self.state == "ok":
-            return _notice("success", _("mtd answers, as tenant %s.", self.tenant_name))
-        return _notice("danger", self.last_error)
+        error, tenant = self._test()
+        if error:
+            return _notice("danger", error)
+        return _notice("success", _("mtd answers, as tenant %s.", tenant))
 
     def _test(self):
+        """Keep whether mtd answers. Returns why it doesn't, in words, and as whose tenant it does."""
         from mtd.client import MtdClientError
 
         found = {"checked_at": fields.Datetime.now(), "state": "ok", "last_error": False}
@@ -266,7 +267,9 @@ class MikrotikConnection(models.Model):
             found["mtd_version"] = self._call(lambda client: client.list_metrics()).version
         except MtdClientError as error:
             found.update(state="failed", last_error=self._words(error))
-        self.write(found)
+        with self._apart_from_caller() as connection:
+            connection.write(found)
+            return found["last_error"], connection.tenant_name
 
 
 def _notice(kind, text):

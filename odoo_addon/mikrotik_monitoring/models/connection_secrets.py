@@ -92,6 +92,11 @@ class MikrotikConnection(models.Model):
             record._keep_secrets(texts)
         return records
 
+    @api.model
+    def load(self, fields, data):  # pylint: disable=redefined-outer-name
+        """Refuse to import: the trial run of an import would really replace files of the server."""
+        raise UserError(_("Connections can't be imported: add them one by one, with their tokens."))
+
     def write(self, vals):
         vals, texts = self._apart(vals)
         self._check_change(vals, texts)
@@ -208,9 +213,12 @@ class MikrotikConnection(models.Model):
 
     def _replace_secret(self, folder, file, text):
         """Write a secret, and put the old one back if the transaction doesn't last."""
+        callbacks, key = self.env.cr.postrollback, f"secret {folder.file(file)}"
         before = folder.text(file)
         folder.keep(file, text)
-        self.env.cr.postrollback.add(lambda: folder.keep(file, before))
+        if key not in callbacks.data:  # of several writes, what was there before the first comes back
+            callbacks.data[key] = True
+            callbacks.add(lambda: folder.keep(file, before))
 
     def action_forget_secrets(self):
         """Remove the token, the client certificate and the database login from this server."""
@@ -218,7 +226,7 @@ class MikrotikConnection(models.Model):
         self.check_access_rule("write")
         for record in self:
             record._forget_secrets((secrets.TOKEN, secrets.CERTIFICATE, secrets.KEY, secrets.DSN))
-            record.state = "unknown"
+            record.sudo().state = "unknown"  # sudo: nobody writes it by hand
 
     def _forget_secrets(self, files):
         """Remove these files, and put them back if the transaction doesn't last."""

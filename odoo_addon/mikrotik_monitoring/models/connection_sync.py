@@ -6,12 +6,11 @@ import psycopg2
 from odoo import SUPERUSER_ID, _, api, fields, models
 from odoo.exceptions import UserError
 
-from ..gateway import tenants
+from ..gateway import lists, tenants
 from .connection import _notice
 
 _logger = logging.getLogger(__name__)
 
-MOST_PAGES = 1000
 LOCKED_S = 10
 """How long a comparison waits for a row that somebody else writes, or a table that an upgrade changes."""
 
@@ -101,9 +100,7 @@ class MikrotikConnection(models.Model):
 
     def _told(self, line):
         """Return all that mtd has. The database isn't asked for anything here. Raises MtdClientError."""
-        return Told(
-            self._sets_of_mtd(line), line.ask(_all_sites), line.ask(lambda client: client.list_devices())
-        )
+        return Told(self._sets_of_mtd(line), line.ask(lists.sites), line.ask(lists.devices))
 
     def _take_all(self, told):
         """Take over what mtd told. Raises MtdClientError before that if it is another company's."""
@@ -125,7 +122,7 @@ class MikrotikConnection(models.Model):
         from mtd.client import MtdClientError
 
         try:
-            return line.ask(_all_sets)
+            return line.ask(lists.credential_sets)
         except MtdClientError as error:
             if error.code != "PERMISSION_DENIED":
                 raise
@@ -159,29 +156,3 @@ class MikrotikConnection(models.Model):
                 work(self.browse(connection_id), self.env["res.company"].browse(company_id))
             except Exception:
                 _logger.exception("a job for connection %s has failed", connection_id)
-
-
-def _all_sites(client):
-    from mtd.client import places
-
-    return _pages(client, places.sites, "places")
-
-
-def _all_sets(client):
-    from mtd.client import credential_sets
-
-    return _pages(client, credential_sets.sets, "sets")
-
-
-def _pages(client, call, rows):
-    """Return the rows of all pages. Raises MtdClientError for a list without an end."""
-    from mtd.client import MtdClientError
-
-    found, token = [], ""
-    for _number in range(MOST_PAGES):
-        page = client.ask(call(page_token=token))
-        found += getattr(page, rows)
-        token = page.next_page_token
-        if not token:
-            return found
-    raise MtdClientError(f"a list has more than {MOST_PAGES} pages", code="OUT_OF_RANGE", reason="TOO_LONG")

@@ -1,7 +1,25 @@
-import psycopg2
-from odoo import _, models
+from contextlib import contextmanager
 
-from ..gateway import clients, tenants
+import psycopg2
+from odoo import _, api, models
+from odoo.exceptions import UserError
+
+from ..gateway import clients, lists, tenants
+
+_FOUND = frozenset(
+    (
+        "tenant_id",
+        "tenant_name",
+        "state",
+        "last_error",
+        "checked_at",
+        "mtd_version",
+        "reconciled_at",
+        "bridge_seen_at",
+        "event_position",
+    )
+)
+"""What was found out: whose devices a company has rests on it, so that nobody writes it."""
 
 
 class MikrotikConnection(models.Model):
@@ -24,6 +42,43 @@ class MikrotikConnection(models.Model):
             [tenants.FIRST_ID],
         )
 
+    # -- what was found out --------------------------------------------------------
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        for vals in vals_list:
+            self._check_found(vals)
+        defaults = {f"default_{name}" for name in _FOUND}
+        context = {name: value for name, value in self.env.context.items() if name not in defaults}
+        return super(MikrotikConnection, self.with_context(context)).create(  # pylint: disable=context-overridden
+            vals_list
+        )
+
+    def write(self, vals):
+        self._check_found(vals)
+        return super().write(vals)
+
+    def _check_found(self, vals):
+        if not self.env.su and (found := sorted(_FOUND & vals.keys())):
+            raise UserError(_("These are found out, and can't be written: %s.", ", ".join(found)))
+
+    @contextmanager
+    def _apart_from_caller(self):
+        """Give this connection, as the superuser, in a transaction of its own that is committed at the end.
+
+        What is found out is kept before mtd is asked on: a row that the caller's transaction had written would be
+        locked for as long as mtd thinks, and the bridge writes to it. One that nobody else sees yet is given as it is.
+        """
+        with self._transaction() as env:
+            if known := self.with_env(env).exists():
+                yield known
+                env.flush_all()
+        if not known:
+            yield self.sudo()  # sudo: nobody writes by hand what is found out
+        self.invalidate_recordset(_FOUND)
+
+    # -- whose tenant it is ----------------------------------------------------------
+
     def _verify_tenant(self, client):
         """Raise MtdClientError if what is shown to mtd isn't of this company's tenant, or of another company's.
 
@@ -31,7 +86,8 @@ class MikrotikConnection(models.Model):
         """
         from mtd.client import identity
 
-        if self.tenant_id and clients.VERIFIED.get(self._key()) == self._proof():
+        shown, tenant_id = self._fingerprint(), self.tenant_id
+        if tenant_id and clients.VERIFIED.get(self._key()) == (shown, tenant_id):
             return
         caller = client.ask(identity.who_am_i())
         if caller.role == tenants.SUPER_ADMIN:
@@ -45,9 +101,13 @@ class MikrotikConnection(models.Model):
             raise _refused(
                 _("mtd doesn't tell of which tenant this is: give the company a token of its tenant.")
             )
-        if (caller.tenant_id, caller.tenant) != (self.tenant_id, self.tenant_name):
-            self._come_to(caller, client.list_devices())
-        clients.VERIFIED[self._key()] = self._proof()
+        if (caller.tenant_id, caller.tenant) != (tenant_id, self.tenant_name):
+            devices = lists.devices(client)
+            with self._apart_from_caller() as connection:
+                connection._come_to(caller, devices)
+        if self._fingerprint() != shown:  # the client may have shown another token in between
+            raise _refused(_("The connection was changed meanwhile: try again."), code="ABORTED")
+        clients.VERIFIED[self._key()] = (shown, caller.tenant_id)
 
     def _proof(self):
         """Return what is shown to mtd, and whose tenant that is: as long as it is the same, nothing is asked again."""
@@ -58,7 +118,7 @@ class MikrotikConnection(models.Model):
         if caller.tenant_id == tenants.FIRST_ID:
             # One after the other: the second has to see the first.
             self.env.cr.execute("SELECT pg_advisory_xact_lock(hashtext(%s), 0)", [self._table])
-        if trouble := self._tenant_trouble(caller):
+        if trouble := self._tenant_trouble(caller, devices):
             raise _refused(trouble)
         self._check_ours({"device": devices})
         vals = {"tenant_id": caller.tenant_id, "tenant_name": caller.tenant}
@@ -66,7 +126,7 @@ class MikrotikConnection(models.Model):
             vals["event_position"] = "0"
         try:
             with self.env.cr.savepoint():
-                self.sudo().write(vals)  # sudo: whoever came first
+                self.sudo().write(vals)  # sudo: nobody else may
                 self.env.flush_all()
         except psycopg2.IntegrityError as error:  # they came to it only just
             raise _refused(self._taken(caller)) from error
@@ -77,12 +137,18 @@ class MikrotikConnection(models.Model):
             return self.tenant_id == caller.tenant_id
         return self.tenant_name == caller.tenant
 
-    def _tenant_trouble(self, caller):
-        """Return why a tenant can't be that of this company; empty if it can."""
-        if self.tenant_name and not self._was(caller) and self._has_synced():
+    def _tenant_trouble(self, caller, devices):
+        """Return why a tenant can't be that of this company; empty if it can. ``devices``: what the tenant has."""
+        if (self._has_synced() or self._has_to_remove()) and not self._is_ours(caller, devices):
+            if not self.tenant_name:
+                return _(
+                    "This company has devices already, or some that wait to be removed, and tenant %s has none of "
+                    "them. Give it a token of their tenant; or archive and delete them here first.",
+                    caller.tenant,
+                )
             return _(
                 "The token is of tenant %(token)s, but this company's devices are those of %(own)s. Give it a token "
-                "of %(own)s; or archive and delete the devices here first.",
+                "of %(own)s; or archive and delete the devices here first, and wait until mtd has removed them.",
                 token=caller.tenant,
                 own=self.tenant_name,
             )
@@ -102,6 +168,16 @@ class MikrotikConnection(models.Model):
                     caller.tenant,
                 )
         return ""
+
+    def _is_ours(self, caller, devices):
+        """Return whether a tenant is that of what this company has already.
+
+        A connection that was added anew doesn't know: then something of what mtd has must be here.
+        """
+        if self.tenant_name:
+            return self._was(caller)
+        there = ("mtd_id", "in", [device.id for device in devices])
+        return self._has_synced(there) or self._has_to_remove(there)
 
     def _taken(self, caller):
         return _(
@@ -131,14 +207,20 @@ class MikrotikConnection(models.Model):
             self.tenant_id = False
 
     def _has_synced(self, *where):
-        """Return whether something here is in mtd, or was, archived or not."""
+        """Return whether some device here is in mtd, or was, archived or not."""
         there = [("company_id", "=", self.company_id.id), ("mtd_id", "!=", False), *where]
         # sudo: who may change the connection may not see all of it.
         devices = self.env["mikrotik.device"].sudo().with_context(active_test=False)
         return bool(devices.search_count(there, limit=1))
 
+    def _has_to_remove(self, *where):
+        """Return whether some device that was deleted here waits to be removed from mtd."""
+        there = [("company_id", "=", self.company_id.id), ("state", "!=", "done"), *where]
+        # sudo: as above.
+        return bool(self.env["mikrotik.device.removal"].sudo().search_count(there, limit=1))
 
-def _refused(text):
+
+def _refused(text, code="FAILED_PRECONDITION"):
     from mtd.client import MtdClientError
 
-    return MtdClientError(text, code="FAILED_PRECONDITION", reason=tenants.OTHER_TENANT)
+    return MtdClientError(text, code=code, reason=tenants.OTHER_TENANT)

@@ -6,7 +6,7 @@ from odoo.exceptions import UserError
 
 MOST_AT_ONCE = 20
 DEADLINE_S = 20
-"""A router may take its time to refuse; the user waits for it."""
+"""A router may take its time to refuse; the user waits for it. mtd itself has to answer as soon as for any page."""
 
 
 class MikrotikDevice(models.Model):
@@ -35,11 +35,13 @@ class MikrotikDevice(models.Model):
 
     def action_poll_now(self):
         """Poll the routers now instead of when they are due, and take over what mtd says of them then."""
+        from mtd.client import requests
+
         self._check_may_run()
         self._push_new()
 
         def poll(client, mtd_id):
-            client.poll_now(mtd_id)
+            client.ask(_bounded(requests.poll_now(mtd_id, ())))
             return client.get_device(mtd_id)
 
         answers = self._at_once(poll)
@@ -53,6 +55,15 @@ class MikrotikDevice(models.Model):
             raise UserError(_("Select a device first."))
         if len(self) > MOST_AT_ONCE:
             raise UserError(_("Select at most %s devices: somebody waits for each of them.", MOST_AT_ONCE))
+        self._check_mtd_answers()
+
+    def _check_mtd_answers(self):
+        """Raise UserError if mtd is away. It is asked each time, so that buttons work as soon as it is back."""
+        for company in self.company_id:
+            connection = self.env["mikrotik.connection"]._of_company(company)
+            connection._probe()
+            if connection._is_away():
+                raise UserError(_("mtd doesn't answer at the moment. Try again in half a minute."))
 
     def _push_new(self):
         """Let mtd know devices that it doesn't know yet."""
@@ -75,10 +86,9 @@ class MikrotikDevice(models.Model):
         """Ask mtd about all of these at the same time. Returns the answer or the error for each."""
         from mtd.client import MtdClientError
 
+        clients = {company: self._client_of(company) for company in self.company_id}
         answers = {}
-        for company in self.company_id:
-            connection = self.env["mikrotik.connection"]._of_company(company)
-            client = connection._client(DEADLINE_S)
+        for company, client in clients.items():
             records = self.filtered(lambda one, company=company: one.company_id == company)
 
             def one(mtd_id, client=client):
@@ -92,6 +102,18 @@ class MikrotikDevice(models.Model):
             with ThreadPoolExecutor(max_workers=len(ids)) as pool:
                 answers.update(zip(records, pool.map(one, ids), strict=True))
         return answers
+
+    @api.model
+    def _client_of(self, company):
+        """Return a company's client, once it is known that it leads to the company's own tenant."""
+        from mtd.client import MtdClientError
+
+        connection = self.env["mikrotik.connection"]._of_company(company)
+        try:
+            # What mtd says of a router doesn't tell whether mtd is away: that was asked before.
+            return connection._line().client
+        except MtdClientError as error:
+            raise UserError(connection._words(error)) from error
 
     @api.model
     def _take_answers(self, answers):

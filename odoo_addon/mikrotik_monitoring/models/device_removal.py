@@ -7,6 +7,7 @@ import psycopg2
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
+from .sync_answers import JUST_PUSHED
 from .sync_parts import delay_s
 
 _logger = logging.getLogger(__name__)
@@ -54,8 +55,12 @@ class MikrotikDeviceRemoval(models.Model):
 
     @api.model
     def _waiting(self, company):
-        """Return the ids in mtd of devices that are to be removed from it."""
-        domain = [("company_id", "=", company.id), ("state", "!=", "done")]
+        """Return the ids in mtd of devices that are to be removed from it, or only just were.
+
+        A list of mtd's that was asked for before may have these still.
+        """
+        recent = ("write_date", ">", fields.Datetime.now() - JUST_PUSHED)
+        domain = [("company_id", "=", company.id), "|", ("state", "!=", "done"), recent]
         # sudo: for reconciliation.
         return set(self.sudo().search(domain).mapped("mtd_id"))
 

@@ -245,10 +245,11 @@ class MikrotikMetricRows(models.AbstractModel):
     def _source_text(self, kind):
         """Return why a source can't answer, and what to do."""
         if kind == "rows":
+            most = f"{MAX_ROWS:,}"  # not within the call: Odoo's export of texts can't read that
             return _(
                 "These are more than %s values: narrow the search to fewer routers, metrics or labels, "
                 "or to a shorter time.",
-                f"{MAX_ROWS:,}",
+                most,
             )
         return {
             "unset": _("No login of mtd's database is set: an administrator sets it in the connection."),

@@ -72,6 +72,7 @@ class MikrotikSync(models.AbstractModel):
     )
     conflict_text = fields.Text(string="Differences", compute="_compute_conflict_text")
     connection_missing = fields.Boolean(compute="_compute_connection_state")
+    connection_failed = fields.Boolean(compute="_compute_connection_state")
     bridge_is_late = fields.Boolean(compute="_compute_connection_state")
 
     # -- what each model says of itself --------------------------------------------
@@ -127,9 +128,10 @@ class MikrotikSync(models.AbstractModel):
             connection = connections._of_company(company)
             records = self.filtered(lambda record, company=company: record.company_id == company)
             records.connection_missing = not connection._is_set_up()
+            records.connection_failed = connection.state == "failed"
             records.bridge_is_late = bool(connection) and connection.bridge_is_late
         self.filtered(lambda record: not record.company_id).update(
-            {"connection_missing": False, "bridge_is_late": False}
+            {"connection_missing": False, "connection_failed": False, "bridge_is_late": False}
         )
 
     @api.depends("remote_values")

@@ -191,6 +191,8 @@ class MikrotikSync(models.AbstractModel):
     def _hold(self):
         """Keep others from writing these rows until this transaction ends. Returns those that are there still.
 
+        Rows that point to these may come: events of a device don't wait.
+
         What others committed since they were read is seen from here on: the bridge's transactions are READ
         COMMITTED, and in others the database refuses it.
         """
@@ -198,7 +200,9 @@ class MikrotikSync(models.AbstractModel):
             return self
         self.flush_recordset()
         query = SQL(
-            "SELECT id FROM %s WHERE id IN %s ORDER BY id FOR UPDATE", SQL.identifier(self._table), self._ids
+            "SELECT id FROM %s WHERE id IN %s ORDER BY id FOR NO KEY UPDATE",
+            SQL.identifier(self._table),
+            self._ids,
         )
         self.env.cr.execute(query)
         self.invalidate_recordset()
@@ -265,7 +269,8 @@ class MikrotikSync(models.AbstractModel):
 
     def action_open_connection(self):
         """Show the connection of the company, or a new one."""
-        return self.env["mikrotik.connection"].action_open_connection()
+        company = self.company_id[:1] or self.env.company
+        return self.env["mikrotik.connection"].with_company(company).action_open_connection()
 
     def action_push(self):
         """Try now what waits: as soon as this is committed, and before the user is answered."""

@@ -103,10 +103,11 @@ class MikrotikSync(models.AbstractModel):
             if not push:
                 return None
             line, error = record._push_line(deadline_s)
-        answer = None
         if line:
             answer, error = self._push_send(line, push, is_noted=True)
-        self._note(push, lambda one: one._push_end(push, answer, error))
+            self._note(push, lambda one: one._push_end(push, answer, error))
+        else:
+            self._note(push, lambda one: one._push_unsent(push, error))
         return "" if error is None else error.code
 
     @api.model
@@ -173,7 +174,10 @@ class MikrotikSync(models.AbstractModel):
             if push is None:
                 continue
             line, error = record._push_line(deadline_s=5)
-            record._push_end(push, *(self._push_send(line, push) if line else (None, error)))
+            if line:
+                record._push_end(push, *self._push_send(line, push))
+            else:
+                record._push_unsent(push, error)
 
     # -- what --------------------------------------------------------------------
 

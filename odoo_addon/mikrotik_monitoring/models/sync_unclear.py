@@ -59,6 +59,12 @@ class MikrotikSync(models.AbstractModel):
         else:
             self._keep_sent(push)
 
+    def _push_unsent(self, push, error):
+        """Keep why nothing could be sent. What was sent before, and not answered, stays as it is."""
+        self._push_failed(push, error)
+        if push.is_again:
+            self._keep_sent(push)
+
     def _send_anew(self, error):
         """What was sent first wasn't made: what is here now is sent as another request."""
         self._pulled(

@@ -4,6 +4,7 @@ from . import test_connection_tenant
 from . import test_connection_files
 from . import test_credential_set
 from . import test_device
+from . import test_device_actions
 from . import test_device_live
 from . import test_device_sync
 from . import test_reconcile

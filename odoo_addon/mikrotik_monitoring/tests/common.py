@@ -81,10 +81,6 @@ class FakeMtd:
         if not self.devices.pop(device, None):
             raise failure("NOT_FOUND", f"there is no device {device!r}")
 
-    def poll_now(self, device, *, tiers=()):
-        self._note("poll_now", device)
-        return SimpleNamespace(device=device)
-
     # -- telemetry
 
     def query_latest(self, devices=(), metrics=(), *, page_size=0, page_token=""):
@@ -108,6 +104,9 @@ class FakeMtd:
         tenant_id = self.tenant_id or f"id of {self.tenant}"
         return Caller("token", "odoo", self.role, tenant_id, self.tenant, ("*",))
 
+    def _PollDevice(self, request):
+        return SimpleNamespace(device=request.device)
+
     def _RefreshCapabilities(self, request):
         return self.devices[request.device]
 
@@ -119,6 +118,9 @@ class FakeMtd:
             TestStep("login", True, 3100, "plain"),
         )
         return ConnectionTest("ok", "it works", steps, "7.16.2", "CCR2004", "lab", "ab" * 32, "api")
+
+    def _ListDevices(self, request):
+        return sorted(self.devices.values(), key=lambda one: one.name), ""
 
     def _ListSites(self, request):
         return SimpleNamespace(places=list(self.sites.values()), next_page_token="")

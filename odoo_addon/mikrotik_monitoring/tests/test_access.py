@@ -1,12 +1,12 @@
 from unittest.mock import patch
 
 from lxml import etree
-from odoo import models
+from odoo import fields, models
 from odoo.exceptions import AccessError
 from odoo.tests.common import HttpCase, tagged
 
 from ..gateway import secrets
-from .common import MtdCase, device_of
+from .common import MtdCase, device_of, failure
 
 
 @tagged("post_install", "-at_install")
@@ -142,6 +142,37 @@ class TestAccess(MtdCase):
                 if not one.startswith("_") and one not in common and callable(getattr(model, one))
             }
             self.assertEqual({one for one in own if one not in self.env[name]._fields}, expected, name)
+
+
+@tagged("post_install", "-at_install")
+class TestBannerOfFailure(HttpCase, MtdCase):
+    """What is shown may be old when mtd refuses, as well as when it is away."""
+
+    def setUp(self):
+        super().setUp()
+        self.connection.bridge_seen_at = fields.Datetime.now()
+        self.mtd.error = failure("UNAUTHENTICATED", "the token was revoked")
+        self.connection._reconcile()
+        self.assertEqual((self.connection.state, self.connection._is_away()), ("failed", False))
+
+    def _html(self, groups):
+        user = self._user(f"banner-{groups}", groups)
+        self.env.flush_all()
+        self.authenticate(user.login, user.login)
+        return self.make_jsonrpc_request("/mikrotik_monitoring/banner", {}).get("html", "")
+
+    def test_a_viewer_is_told(self):
+        html = self._html("viewer")
+        self.assertIn("status may be old", html)
+        self.assertNotIn("revoked", html)
+
+    def test_an_administrator_is_told_why(self):
+        self.assertIn("status may be old. mtd: the token was revoked [UNAUTHENTICATED]", self._html("admin"))
+
+    def test_what_works_has_no_banner(self):
+        self.mtd.error = None
+        self.connection._reconcile()
+        self.assertEqual(self._html("viewer"), "")
 
 
 @tagged("post_install", "-at_install")

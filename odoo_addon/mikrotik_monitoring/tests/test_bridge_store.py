@@ -1,9 +1,14 @@
+from contextlib import closing
 from datetime import UTC
 from types import SimpleNamespace
+from unittest.mock import patch
 
 from odoo import fields
+from odoo.sql_db import db_connect
 from odoo.tests.common import tagged
 
+from ..bridge import odoo_store
+from .common import CommittedCase
 from .test_viewing import StoreCase
 
 
@@ -119,3 +124,23 @@ class TestBridgeStore(StoreCase):
             store.writer = SimpleNamespace(backend=None)  # the lock's session has ended
             with self.assertRaises(NotTheWriter):
                 store.heartbeat([connection])
+
+
+@tagged("post_install", "-at_install")
+class TestHeartbeat(CommittedCase):
+    def test_a_row_that_somebody_holds_is_left_for_the_next_time(self):
+        store = odoo_store.OdooStore(self.env.cr.dbname)
+        with self._committed() as env:
+            connection = env["mikrotik.connection"].search([], order="id desc", limit=1).id
+
+        def seen():
+            with self._committed() as env:
+                return env["mikrotik.connection"].browse(connection).bridge_seen_at
+
+        with closing(db_connect(self.env.cr.dbname).cursor()) as somebody:
+            somebody.execute("SELECT 1 FROM mikrotik_connection WHERE id = %s FOR UPDATE", [connection])
+            with patch.object(odoo_store, "STATEMENT_S", 1):
+                store.heartbeat([connection])
+            self.assertFalse(seen())
+        store.heartbeat([connection])
+        self.assertTrue(seen())

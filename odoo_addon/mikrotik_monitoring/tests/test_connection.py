@@ -59,7 +59,9 @@ class TestConnection(MtdCase):
         self.assertFalse(self.connection.has_sql_dsn)
 
     def test_a_rolled_back_secret_is_put_back(self):
-        self.connection.write({"token": "another"})
+        self.env.cr.postrollback.clear()  # as at the start of a transaction
+        for token in ("another", "a third"):
+            self.connection.write({"token": token})
         self.env.cr.postrollback.run()
         self.assertEqual(self.connection._folder().text(secrets.TOKEN), SECRET)
 

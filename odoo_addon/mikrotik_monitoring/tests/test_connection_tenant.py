@@ -10,10 +10,10 @@ from psycopg2.errors import LockNotAvailable
 
 from ..gateway import clients, tenants
 from ..models.connection_tenant import MikrotikConnection
-from .common import SECRET, FakeMtd, MtdCase, device_of
+from .common import SECRET, FakeMtd, MtdCase, device_of, failure
 
 CHANGED = "The connection was changed meanwhile: compare again."
-ONLY_ASKED = {"WhoAmI", "list_devices"}
+ONLY_ASKED = {"WhoAmI", "ListDevices"}
 
 
 @tagged("post_install", "-at_install")
@@ -122,15 +122,81 @@ class TestConnectionTenant(MtdCase):
     def test_a_list_of_the_tenant_before_is_not_taken_over(self):
         self.mtd.devices["x"] = device_of(id="x")
 
-        def change_then_list(mtd, **arguments):
+        def change_then_list(mtd, request):
             self.connection.token = SECRET + "2"
-            return list(mtd.devices.values())
+            return list(mtd.devices.values()), ""
 
         self.connection._test()
-        with patch.object(FakeMtd, "list_devices", change_then_list):
+        with patch.object(FakeMtd, "_ListDevices", change_then_list):
             self.assertEqual(self.connection._compared(), [(False, CHANGED)])
         self.assertFalse(self.env["mikrotik.device"].search([("mtd_id", "=", "x")]))
         self.assertEqual(self.connection.state, "unknown", "it is to be tested")
+
+    def test_a_token_that_comes_while_mtd_is_asked_is_asked_for_itself(self):
+        told = FakeMtd._WhoAmI
+
+        def change_then_tell(mtd, request):
+            self.connection.token = SECRET + "2"
+            return told(mtd, request)
+
+        with patch.object(FakeMtd, "_WhoAmI", change_then_tell):
+            self.assertIn("changed meanwhile", self.connection._test()[0])
+        self.assertNotIn(self.connection._key(), clients.VERIFIED)
+        self.assertEqual(self.connection._test(), (False, "acme"))
+
+    def test_a_connection_that_is_added_anew_leads_to_the_same_tenant(self):
+        device = self._device()
+        self.connection.unlink()
+        anew = self._connect(self.company)
+        self.mtd.tenant = "zenith"
+        there, self.mtd.devices = self.mtd.devices, {}
+        self._is_refused(anew, "has none of them")
+        self.mtd.tenant, self.mtd.devices = "acme", there
+        self.assertEqual(anew._test(), (False, "acme"))
+        self.assertTrue(anew._reconcile())
+        self.assertEqual(device.sync_state, "synced")
+
+    def test_what_waits_to_be_removed_is_removed_from_its_own_tenant(self):
+        device = self._device()
+        device.active = False
+        device._push_ids(device.ids)
+        self.mtd.error = failure("UNAVAILABLE", "away")
+        device.unlink()
+        self.mtd.error = None
+        self.mtd.tenant = "zenith"
+        self.connection.token = SECRET + "2"
+        self.assertIn("devices are those of acme", self.connection._test()[0])
+        self.connection.unlink()
+        anew = self._connect(self.company)
+        self.mtd.devices.clear()
+        self.assertIn("has none of them", anew._test()[0])
+        # Whoever knows that the old mtd won't come back gives it up.
+        self.env["mikrotik.device.removal"].with_user(self._user("giver", "admin")).search([]).unlink()
+        self.assertEqual(anew._test(), (False, "zenith"))
+
+    def test_nobody_writes_what_was_found_out(self):
+        self.connection._test()
+        admin = self._user("tenant-admin", "admin")
+        mine = self.connection.with_user(admin)
+        for vals in (
+            {"tenant_id": False, "tenant_name": False},
+            {"tenant_id": "id of zenith"},
+            {"event_position": "0"},
+            {"state": "ok"},
+        ):
+            with self.assertRaisesRegex(UserError, "are found out"):
+                mine.write(vals)
+        mine.unlink()
+        connections = self.env["mikrotik.connection"].with_user(admin)
+        with self.assertRaisesRegex(UserError, "are found out"):
+            connections.create({"target": "127.0.0.1:1", "tenant_id": "id of zenith"})
+        made = connections.with_context(default_tenant_id="id of zenith").create({"target": "127.0.0.1:1"})
+        self.assertFalse(made.tenant_id)
+        made.write({"target": "127.0.0.1:2", "event_days": 3, "token": SECRET})
+        made.action_forget_secrets()
+        self.assertEqual(made.state, "unknown")
+        with self.assertRaisesRegex(UserError, "can't be imported"):
+            connections.load(["target"], [["127.0.0.1:3"]])
 
     # -- of two companies ----------------------------------------------------------
 

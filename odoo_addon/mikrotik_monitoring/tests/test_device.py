@@ -156,7 +156,7 @@ class TestDevice(MtdCase):
         self.mtd.devices[mtd_id] = dataclasses.replace(self.mtd.devices[mtd_id], status="degraded")
         self.assertEqual(devices.action_poll_now()["params"]["type"], "success")
         self.assertEqual(devices[0].status, "degraded")
-        self.assertEqual(len(self.mtd.called("poll_now")), 2)
+        self.assertEqual(len(self.mtd.called("PollDevice")), 2)
         self.mtd.error = failure("RESOURCE_EXHAUSTED", "a moment ago")
         told = devices.action_poll_now()["params"]
         self.assertEqual(told["type"], "warning")

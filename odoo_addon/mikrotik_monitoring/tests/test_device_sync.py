@@ -313,7 +313,20 @@ class TestDeviceSync(MtdCase):
         removal.action_push()
         self.assertEqual((removal.state, mtd_id in self.mtd.devices), ("done", False))
 
+    def test_removed_while_a_list_of_mtd_is_on_its_way(self):
+        device = self._device()
+        there = list(self.mtd.devices.values())
+        mtd_id = device.mtd_id
+        device.active = False
+        device._push_ids(device.ids)
+        device.unlink()
+        self.env["mikrotik.device.removal"].search([("mtd_id", "=", mtd_id)]).action_push()
+        self.assertNotIn(mtd_id, self.mtd.devices)
+        self.env["mikrotik.device"]._take_devices(self.env.company, there)
+        self.assertFalse(self.env["mikrotik.device"].search([("mtd_id", "=", mtd_id)]))
+
     def test_removal_of_what_is_gone_is_done(self):
+        self.connection._test()
         removal = self.env["mikrotik.device.removal"].create(
             {"name": "x", "mtd_id": "gone", "company_id": self.company.id}
         )

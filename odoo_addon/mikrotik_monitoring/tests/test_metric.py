@@ -29,11 +29,10 @@ class FakeMtd:
         self.asked = []
 
     def ask(self, call):
+        if call.method == "ListDevices":
+            return [], ""
         assert call.method == "WhoAmI"
         return SimpleNamespace(role="viewer", tenant=self.tenant, tenant_id=f"id of {self.tenant}")
-
-    def list_devices(self):
-        return []
 
     def list_metrics(self):
         states = SimpleNamespace(key="iface.oper_state", states={0: "down", 1: "up"})
@@ -76,7 +75,11 @@ class TestMetric(TransactionCase):
         cls.fakes, cls.devices = {}, cls.env["mikrotik.device"]
         for number, company in enumerate(cls.companies):
             cls.env["mikrotik.connection"].create(
-                {"company_id": company.id, "target": f"127.0.0.1:{number + 1}"}
+                {
+                    "company_id": company.id,
+                    "target": f"127.0.0.1:{number + 1}",
+                    "tenant_name": company.name,
+                }
             )
             cls.fakes[f"127.0.0.1:{number + 1}"] = FakeMtd(company.name)
             cls.devices |= (

@@ -3,6 +3,7 @@ from unittest.mock import patch
 from odoo.exceptions import MissingError, UserError
 from odoo.tests.common import tagged
 
+from ..gateway import clients
 from .common import MtdCase, device_of, failure
 
 
@@ -63,6 +64,21 @@ class TestUnclear(MtdCase):
         [(settings, request_id, sent)] = noted
         self.assertEqual({**settings, "request_id": request_id}, sent)
         self.assertFalse(device.sync_sent)
+
+    def test_what_could_not_be_sent_is_as_it_was(self):
+        device, lost = self._new_device(), self._lost("UNAVAILABLE", name="lost")
+        sent = (dict(lost.sync_sent), lost.sync_request_id)
+        clients.BREAKER.note(self.connection._key())
+        clients.VERIFIED.clear()
+        for code in ("UNAVAILABLE", "UNAUTHENTICATED"):
+            self.mtd.error = failure(code, "nobody there")
+            for one in device | lost:
+                clients.BREAKER.note(self.connection._key())
+                one._push_ids(one.ids)
+                self.assertIn("nobody there", one.sync_error)
+            self.assertFalse(device.sync_sent)
+            self.assertEqual((dict(lost.sync_sent), lost.sync_request_id), sent)
+        device.unlink()
 
     def test_what_was_refused_at_once_was_not_made(self):
         for code in ("PERMISSION_DENIED", "INVALID_ARGUMENT", "ALREADY_EXISTS", "RESOURCE_EXHAUSTED"):

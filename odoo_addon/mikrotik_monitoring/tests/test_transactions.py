@@ -7,6 +7,7 @@ from odoo.tools import mute_logger
 from psycopg2.errors import LockNotAvailable
 
 from ..bridge.odoo_store import OdooStore
+from ..gateway import clients
 from ..models import connection_sync
 from .common import CommittedCase, device_of, failure
 
@@ -86,10 +87,41 @@ class TestTransactions(CommittedCase):
 
     def test_comparisons(self):
         self._upgrade_while_it_is_asked()
-        self.assertTrue(OdooStore(self.env.cr.dbname).reconcile(self.connection_id))
+        self.assertTrue(OdooStore(self.env.cr.dbname).reconcile(self.connection_id).complete)
         self.assertTrue(self.connection._reconcile())
-        self.assertEqual(self.asked, ["ListCredentialSets", "ListSites", "list_devices"] * 2)
+        self.assertEqual(self.asked, ["ListCredentialSets", "ListSites", "ListDevices"] * 2)
         self.assertTrue(self._read("mikrotik.connection", self.connection_id, "reconciled_at"))
+
+    def test_noting_the_tenant_keeps_no_row_from_the_bridge(self):
+        with self._committed() as env:
+            env["mikrotik.connection"].browse(self.connection_id).tenant_id = False
+        clients.VERIFIED.clear()
+        note = self.mtd._note
+
+        def note_while_the_bridge_writes(method, argument=None):
+            with self._another() as cr:
+                cr.execute(
+                    "UPDATE mikrotik_connection SET bridge_seen_at = now() AT TIME ZONE 'UTC' WHERE id = %s",
+                    [self.connection_id],
+                )
+            self.asked.append(method)
+            return note(method, argument)
+
+        self.mtd._note = note_while_the_bridge_writes
+        with self._committed() as env:
+            connection = env["mikrotik.connection"].browse(self.connection_id)
+            self.assertEqual(connection._test(), (False, "acme"))
+        self.assertEqual(self.asked, ["WhoAmI", "ListDevices", "list_metrics"])
+        self.assertEqual(self._read("mikrotik.connection", self.connection_id, "state"), "ok")
+
+    def test_events_come_while_devices_are_taken_over(self):
+        with self._committed() as env:
+            env["mikrotik.device"].browse(self.device_id)._hold()
+            with self._another() as cr:  # what the database does for a row that points there
+                cr.execute("SELECT FROM mikrotik_device WHERE id = %s FOR KEY SHARE", [self.device_id])
+            with self._another() as cr, mute_logger("odoo.sql_db"), self.assertRaises(LockNotAvailable):
+                cr.execute("SELECT FROM mikrotik_device WHERE id = %s FOR NO KEY UPDATE", [self.device_id])
+                self.fail("others can write it")
 
     def test_what_fails_is_noted(self):
         self._upgrade_while_it_is_asked()

@@ -78,6 +78,8 @@ class FakeStore:
         self.bus = FakeBus()
         self.options = dict(options or {})
         self.tenant_id = TENANT_ID
+        self.problem = ""
+        """Why the inventories can't be compared."""
         self.watched: dict[int, tuple[str, frozenset[str]]] = {}
         self.rows: list[Any] = []
         self.position = 0
@@ -152,9 +154,9 @@ class FakeStore:
     def push_due(self, connection_id: int) -> None:
         self._begin("push_due", connection_id)
 
-    def reconcile(self, connection_id: int) -> bool:
+    def reconcile(self, connection_id: int) -> Any:
         self._begin("reconcile", connection_id)
-        return True
+        return port.Compared(not self.problem, self.problem)
 
     def claim_jobs(self, limit: int) -> Sequence[Any]:
         self._begin("claim_jobs")
@@ -261,6 +263,7 @@ def looking_often() -> Iterator[None]:
         ("session", "CONNECTIONS_EVERY_S"): 0.05,
         ("session", "REFRESH_EVERY_S"): 0.05,
         ("session", "PUSH_EVERY_S"): 0.05,
+        ("tenant", "RECONCILE_AGAIN_S"): 0.05,
         ("live", "GIVE_UP_AFTER_S"): 0.2,
         ("events", "GIVE_UP_AFTER_S"): 0.2,
         ("backoff", "CAP_S"): 0.5,

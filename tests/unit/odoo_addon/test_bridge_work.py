@@ -338,7 +338,7 @@ async def test_what_is_missing_is_said_in_words() -> None:
     async with fake_mtd.mtd() as mtd:
         found = await check.check_connections(
             [
-                port.Connection(1, "Good", {"target": mtd.address}),
+                port.Connection(1, "Good", {"target": mtd.address}, tenant_id=kit.TENANT_ID),
                 port.Connection(2, "Away", {"target": "127.0.0.1:1"}),
                 port.Connection(3, "Empty", problem="it has no token"),
             ],

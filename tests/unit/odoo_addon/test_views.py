@@ -33,6 +33,16 @@ def data() -> dict[str, str]:
     return {name: (ADDON / name).read_text() for name in manifest["data"]}
 
 
+def test_who_is_told_how_to_make_a_token_gets_one_of_a_tenant_that_may_no_more_than_needed() -> None:
+    told = [text for text in data().values() if "mtd token add" in text]
+    assert told
+    for text in told:
+        for command in re.findall(r"mtd token add[^<]*", text):
+            assert "--tenant" in command
+            assert "--out" in command
+            assert "*" not in command
+
+
 def registered() -> frozenset[str]:
     """Return what scripts add to registries."""
     scripts = (path.read_text() for path in (ADDON / "static/src/odoo").rglob("*.js"))
