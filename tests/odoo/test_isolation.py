@@ -249,6 +249,8 @@ def _filled(two: Two, name: str) -> Any:
         "seconds": 60,
         "device_id": two.ground.device("bravo-core"),
         "values": {},
+        "fields": ["name"],
+        "data": [["taken"]],
     }[name]
 
 
