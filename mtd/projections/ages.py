@@ -30,7 +30,8 @@ class Ages:
             # What a clock that was ahead has dated gives way, as it does in the database.
             if known_us < collected_us or is_from_future(known_us, now_us):
                 self._newest_us[place] = collected_us
-                _ages_of(place[2]).observe((now_us - collected_us) / 1e6)
+                # A clock that is a bit ahead dates values into the future; a sum of ages can't go down.
+                _ages_of(place[2]).observe(max(0, now_us - collected_us) / 1e6)
 
 
 @cache

@@ -7,6 +7,7 @@ table of codes for both would suit neither. What doesn't shrink stays as it is.
 from __future__ import annotations
 
 import threading
+from functools import partial
 
 import numpy as np
 import zstandard
@@ -36,6 +37,7 @@ class _Zstd(threading.local):
         )
         self.compress = zstandard.ZstdCompressor(compression_params=parameters).compress
         self.decompress = zstandard.ZstdDecompressor(format=zstandard.FORMAT_ZSTD1_MAGICLESS).decompress
+        self.parameters = partial(zstandard.get_frame_parameters, format=zstandard.FORMAT_ZSTD1_MAGICLESS)
 
 
 _zstd = _Zstd()
@@ -102,8 +104,12 @@ def unpack_bytes(data: bytes, at: int, length: int) -> tuple[NDArray[np.uint8], 
     elif way == _ZSTD:
         compressed, at = unpack_varint(data, at)
         end = at + compressed
+        frame = data[at:end]
         try:
-            plane = _zstd.decompress(data[at:end], max_output_size=size)
+            # Ours don't say how much they hold. A damaged one may say anything, and room would be made for it.
+            if _zstd.parameters(frame).content_size != zstandard.CONTENTSIZE_UNKNOWN:
+                raise Damaged("a plane that says how long it is")
+            plane = _zstd.decompress(frame, max_output_size=size)
         except zstandard.ZstdError as error:
             raise Damaged(str(error)) from error
     else:

@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+import zstandard
 
 from mtd.codec.blocks import Block, Damaged, decode_counters, decode_gauges, encode_counters, encode_gauges
+from mtd.codec.blocks.planes import unpack_bytes
 
 RANDOM = np.random.default_rng(20)
 
@@ -80,6 +82,13 @@ def test_damage_is_told(values):
             decode_counters(Block("z", 0, 1, 0, None, None, packed[:length]), len(values))
     with pytest.raises(Damaged):
         decode_counters(Block("z", 0, 1, 0, None, None, packed + b"\0"), len(values))
+
+
+def test_a_plane_that_says_it_is_huge_gets_no_room():
+    frame = b"\xe0" + (2**40).to_bytes(8, "little") + bytes(9)
+    assert zstandard.frame_content_size(zstandard.MAGIC_NUMBER.to_bytes(4, "little") + frame) == 2**40
+    with pytest.raises(Damaged, match="says how long it is"):
+        unpack_bytes(bytes((2, len(frame))) + frame, 0, 500)
 
 
 def test_floats_are_no_counters():
